@@ -1,0 +1,295 @@
+"""The error family: every error a user can meet, each one or two sentences for the person who reads it.
+
+The tree::
+
+    NotebookImgError
+    ├── UsageError               the call itself is wrong: an option, a prompt, an argument
+    │   └── UnsupportedError     the chosen model does not take what was asked
+    ├── NotFoundError            a session, turn, model, file that does not exist (near names are given)
+    ├── PictureError             bytes that are no usable image, or too large
+    ├── OutputError              a file that cannot or must not be written
+    ├── StoreError               the store is locked, corrupt, full or newer than this version
+    ├── PackError                a pack or export that cannot be trusted or read
+    ├── ReplayMissError          replay is "only" and nothing stored fits
+    ├── BudgetError              the call would go over the daily budget
+    ├── JobPendingError          the service is still working; the job can be resumed
+    └── ProviderError            a service said no, or could not be asked
+        ├── KeyMissingError      no key is set up
+        ├── AuthenticationError  the key was refused
+        ├── RateLimitError       too many requests (``daily`` when a day's quota is used up)
+        ├── OverloadedError      the service is overloaded or broken for the moment
+        ├── RequestRefusedError  the service calls the request invalid
+        ├── ModelNotFoundError   no such model there (any more)
+        ├── RefusedError         moderation: ``stage`` and ``reason`` say where and why
+        ├── NoPictureError       an answer without a picture (``text`` has the model's words)
+        ├── BadReplyError        an answer that cannot be understood
+        ├── UnreachableError     no connection
+        ├── ReplyTimeoutError    no answer in time; never repeated on its own
+        └── FrameError           an edit came back in another frame (``picture`` has it)
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from notebook_img.pictures import Picture
+
+
+class NotebookImgError(Exception):
+    """Base of all errors of this package.
+
+    In a notebook the first rendering is one or two lines; ``%tb`` renders the whole traceback.
+    A real ``error`` output is left either way, so that nbclient and nbmake fail
+    (IPython's own ``UsageError`` leaves none, measured with nbmake 1.5.5).
+    """
+
+    verbose: ClassVar[bool] = False
+    """Render whole tracebacks at once (``%config NotebookImg.verbose_errors``)."""
+
+    _rendered_in: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors travel between processes (pools, joblib); the default would call __init__ without the keyword arguments some need.
+        return _rebuilt, (type(self), self.args, dict(vars(self)))
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython renders an error more than once while its cell runs (for the screen, for its history), and %tb asks
+        # again in a later cell: short in the execution that raised it, whole afterwards.
+        execution = _execution_count()
+        if self._rendered_in is None:
+            self._rendered_in = execution
+        if self.verbose or self._rendered_in != execution:
+            import traceback
+
+            return "".join(traceback.format_exception(self)).splitlines()
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _rebuilt(kind: type[NotebookImgError], args: tuple[Any, ...], facts: dict[str, Any]) -> NotebookImgError:
+    """Return an error as it was before it was pickled or copied."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
+
+
+def _execution_count() -> int:
+    """Return the number of the cell that runs, -1 outside IPython."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return int(shell.execution_count) if shell else -1
+
+
+class UsageError(NotebookImgError):
+    """The call itself is wrong: an option, a prompt, an argument."""
+
+
+class UnsupportedError(UsageError):
+    """The chosen model does not take what was asked; the message lists what it takes."""
+
+
+class NotFoundError(NotebookImgError):
+    """Something named does not exist; the message gives the nearest names."""
+
+
+class PictureError(NotebookImgError):
+    """Bytes that are no usable image, or larger than the limits."""
+
+
+class OutputError(NotebookImgError):
+    """A file that cannot, or must not, be written."""
+
+
+class StoreError(NotebookImgError):
+    """The store is locked, corrupt, full or written by a newer version.
+
+    Attributes
+    ----------
+    delivered : tuple of bytes
+        Pictures a service had delivered already when they could not be stored.
+    """
+
+    delivered: tuple[bytes, ...] = ()
+
+
+class PackError(NotebookImgError):
+    """A pack or export that is damaged, newer, or does not match its hashes."""
+
+
+class ReplayMissError(NotebookImgError):
+    """Replay is set to "only" and no stored reply fits the request."""
+
+
+class BudgetError(NotebookImgError):
+    """The call would go over the daily budget; nothing was sent."""
+
+
+class JobPendingError(NotebookImgError):
+    """The service is still working on a paid job.
+
+    Attributes
+    ----------
+    job : str
+        Id of the stored job; ``%imgsession resume`` fetches its pictures.
+    """
+
+    def __init__(self, message: str, *, job: str = "") -> None:
+        super().__init__(message)
+        self.job = job
+
+
+class ProviderError(NotebookImgError):
+    """A service said no, or could not be asked.
+
+    Parameters
+    ----------
+    message : str
+        What happened, why and what to do next. Never contains any part of a key.
+    provider, model : str
+        Names as in ``provider:model``.
+    status : int, optional
+        HTTP status, where there was one.
+    retry_after : float, optional
+        Seconds the service asks to wait.
+    usage : mapping, optional
+        What the service counted although it refused (a refusal can be billed).
+    cost : float, optional
+        US dollars billed for the refused call, where known.
+    """
+
+    retryable: ClassVar[bool] = False
+    """Whether the one retry policy may send the request again (see providers/retry.py)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        model: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        usage: dict[str, Any] | None = None,
+        cost: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.retry_after = retry_after
+        self.usage = usage
+        self.cost = cost
+
+
+class KeyMissingError(ProviderError):
+    """No key is set up for the service."""
+
+
+class AuthenticationError(ProviderError):
+    """The service refused the key (401, 403)."""
+
+
+class RateLimitError(ProviderError):
+    """Too many requests (429).
+
+    Attributes
+    ----------
+    daily : bool
+        A day's quota is used up; waiting a minute does not help, so it is not retried.
+    """
+
+    def __init__(self, message: str, *, daily: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.daily = daily
+
+    @property
+    def retryable(self) -> bool:  # type: ignore[override]
+        """Whether waiting can help."""
+        return not self.daily
+
+
+class OverloadedError(ProviderError):
+    """The service is overloaded or broken for the moment (500, 502, 503, 504)."""
+
+    retryable: ClassVar[bool] = True
+
+
+class RequestRefusedError(ProviderError):
+    """The service calls the request invalid (other 4xx)."""
+
+
+class ModelNotFoundError(ProviderError):
+    """The service does not know the model (any more)."""
+
+
+class RefusedError(ProviderError):
+    """Moderation refused the request or its result.
+
+    Attributes
+    ----------
+    stage : str
+        ``"prompt"``, ``"input"`` or ``"output"``.
+    reason : str
+        The service's own code, for example ``"IMAGE_SAFETY"``.
+    text : str
+        What the model said, if anything.
+    """
+
+    def __init__(self, message: str, *, stage: str, reason: str, text: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.stage = stage
+        self.reason = reason
+        self.text = text
+
+
+class NoPictureError(ProviderError):
+    """The model answered without a picture; ``text`` has its words."""
+
+    def __init__(self, message: str, *, text: str = "", reason: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.text = text
+        self.reason = reason
+
+
+class BadReplyError(ProviderError):
+    """An answer that cannot be understood; ``text`` has the raw text where there is some."""
+
+    def __init__(self, message: str, *, text: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.text = text
+
+
+class UnreachableError(ProviderError):
+    """No connection to the service could be made; nothing was sent."""
+
+    retryable: ClassVar[bool] = True
+
+
+class ReplyTimeoutError(ProviderError):
+    """No answer came in time. The call may have been billed, so it is never repeated on its own."""
+
+
+class FrameError(ProviderError):
+    """A masked edit came back in another frame and cannot be pasted; ``picture`` holds it."""
+
+    def __init__(self, message: str, *, picture: Picture | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.picture = picture
+
+
+def near(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
+    """Return the known words nearest to `word`, best first."""
+    import difflib
+
+    by_folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(word.casefold(), by_folded, n=most, cutoff=0.5)
+    starts = [key for key in by_folded if word and key.startswith(word.casefold()) and key not in found]
+    return [by_folded[key] for key in [*found, *starts][:most]]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known words, or an empty string."""
+    names = near(word, known)
+    return f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""

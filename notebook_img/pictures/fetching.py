@@ -1,0 +1,163 @@
+"""Image addresses to bytes: http and https only, with limits on size, time and redirects, and checks on where they lead."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from notebook_img.errors import PictureError, UsageError
+from notebook_img.pictures.limits import readable_bytes
+
+if TYPE_CHECKING:
+    import httpx
+
+MOST_REDIRECTS = 5
+SECONDS = 60.0
+"""Longest time for one picture altogether."""
+
+_HEADERS = {"User-Agent": "notebook-img", "Accept": "image/*,*/*;q=0.5"}
+
+
+def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, private_host: str = "", seconds: float = SECONDS) -> bytes:
+    """Return what an http(s) address holds.
+
+    Parameters
+    ----------
+    url : str
+        The address.
+    max_bytes : int
+        The transfer ends with an error when it grows beyond this.
+    public_only : bool
+        Only https, and only addresses of the public internet, checked at every redirect; the connection is made to the
+        address that was checked, so that a name cannot change its mind in between.
+    private_host : str
+        ``host`` or ``host:port`` that may be private all the same, and without https (a service's own configured host).
+    seconds : float
+        Longest time altogether.
+
+    Raises
+    ------
+    PictureError
+        When it cannot be fetched, or is too large.
+    UsageError
+        When the address, or one it leads to, is not allowed.
+    """
+    import httpx
+
+    deadline = time.monotonic() + seconds
+    here = url
+    # Behind a proxy the checked address would not be the one that is connected to.
+    with httpx.Client(trust_env=not public_only, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS) as client:
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                request = _request(client, here, public_only=public_only, private_host=private_host)
+                response = client.send(request, stream=True, follow_redirects=False)
+                try:
+                    if not response.is_redirect:
+                        return _body(response, here, max_bytes, deadline)
+                    here = urljoin(here, response.headers["location"])
+                finally:
+                    response.close()
+            except httpx.TimeoutException as error:
+                raise PictureError(f"{_shown(here)} did not answer in time.") from error
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise PictureError(f"{_shown(here)} cannot be fetched: {str(error)[:160] or type(error).__name__}.") from error
+    raise PictureError(f"{_shown(url)} was redirected more than {MOST_REDIRECTS} times.")
+
+
+def vetted_address(url: str, *, private_host: str = "") -> str:
+    """Return the public IP address behind a URL.
+
+    Parameters
+    ----------
+    private_host : str
+        See `fetch`.
+
+    Raises
+    ------
+    UsageError
+        When it is not https, or any address the name stands for is private, local or reserved.
+    PictureError
+        When the name stands for nothing.
+    """
+    parts = parts_of(url)
+    host = parts.hostname or ""
+    excepted = bool(private_host) and private_host.casefold() in {host, f"{host}:{parts.port}"}
+    if parts.scheme != "https" and not excepted:
+        raise UsageError(f"{_shown(url)} is not fetched: only https addresses are allowed here.")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError, ValueError) as error:
+        raise PictureError(f"{_shown(url)} cannot be fetched: there is no host {host!r}.") from error
+    if not excepted and not all(_is_public(address) for address in found):
+        raise UsageError(f"{_shown(url)} is not fetched: it leads into a private network.")
+    return found[0]
+
+
+def _is_public(address: str) -> bool:
+    plain = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(plain, "ipv4_mapped", None) or getattr(plain, "sixtofour", None)
+    # NAT64 (RFC 6052) carries an IPv4 address in its last four bytes.
+    if isinstance(plain, ipaddress.IPv6Address) and plain in ipaddress.ip_network("64:ff9b::/96"):
+        inner = ipaddress.IPv4Address(int(plain) & 0xFFFFFFFF)
+    return plain.is_global and not plain.is_multicast and (inner is None or (inner.is_global and not inner.is_multicast))
+
+
+def _request(client: httpx.Client, url: str, *, public_only: bool, private_host: str) -> httpx.Request:
+    import httpx
+
+    target = httpx.URL(url)
+    if target.scheme not in {"http", "https"} or not target.host:
+        raise UsageError(f"{_shown(url)} is not fetched: only http and https addresses are.")
+    if not public_only:
+        return client.build_request("GET", target)
+    address = vetted_address(url, private_host=private_host)
+    host = target.netloc.decode("ascii")
+    return client.build_request(
+        "GET", target.copy_with(host=address), headers={"Host": host}, extensions={"sni_hostname": target.raw_host.decode("ascii")}
+    )
+
+
+def _body(response: httpx.Response, url: str, max_bytes: int, deadline: float) -> bytes:
+    if response.status_code != 200:
+        raise PictureError(f"{_shown(url)} answered {response.status_code} {response.reason_phrase}, not an image.".replace(" ,", ","))
+    too_large = f"{_shown(url)} has more than {readable_bytes(max_bytes)} (the setting max_bytes, NOTEBOOK_IMG_MAX_BYTES, raises it)."
+    length = response.headers.get("content-length", "")
+    if length.isdigit() and int(length) > max_bytes:
+        raise PictureError(too_large)
+    parts: list[bytes] = []
+    size = 0
+    for part in response.iter_bytes(65536):
+        size += len(part)
+        if size > max_bytes:
+            raise PictureError(too_large)
+        if time.monotonic() > deadline:
+            raise PictureError(f"{_shown(url)} did not send the whole image in time.")
+        parts.append(part)
+    if not size:
+        raise PictureError(f"{_shown(url)} answered with nothing.")
+    return b"".join(parts)
+
+
+def _shown(url: str) -> str:
+    """Return an address for messages: without its query, which may hold a signature, and without a password."""
+    parts = parts_of(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:120]
+
+
+def parts_of(url: str) -> SplitResult:
+    """Return an address taken apart.
+
+    Raises
+    ------
+    UsageError
+        When it is no address, such as ``http://[::1``.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url[:80]!r} is no address of a picture: {error}. It looks like https://host/picture.png.") from error

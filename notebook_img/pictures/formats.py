@@ -1,0 +1,245 @@
+"""Image formats known by their first bytes, and their names: MIME types, suffixes, Pillow's names. Decodes nothing."""
+
+from __future__ import annotations
+
+import struct
+
+MIME_TYPES: dict[str, str] = {
+    ".png": "image/png",
+    ".apng": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".jpe": "image/jpeg",
+    ".jfif": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".heif": "image/heic",
+    ".ico": "image/x-icon",
+    ".jp2": "image/jp2",
+    ".pgm": "image/x-portable-anymap",
+    ".ppm": "image/x-portable-anymap",
+}
+"""Suffix (lower case, with its dot) to MIME type: what may be read, and what a name is taken to mean."""
+
+SUFFIXES: dict[str, str] = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tiff",
+    "image/avif": ".avif",
+    "image/heic": ".heic",
+    "image/x-icon": ".ico",
+    "image/jp2": ".jp2",
+    "image/x-portable-anymap": ".ppm",
+}
+"""MIME type to the suffix our files get."""
+
+PILLOW_NAMES: dict[str, str] = {
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+    "image/avif": "AVIF",
+    "image/x-icon": "ICO",
+    "image/jp2": "JPEG2000",
+    "image/x-portable-anymap": "PPM",
+}
+"""MIME type to the name Pillow registers a format under; HEIC is pillow-heif's."""
+
+WRITABLE: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+"""Suffixes a picture can be converted to when it is saved (HEIC too where pillow-heif is installed)."""
+
+_ALIASES = {
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/apng": "image/png",
+    "image/x-ms-bmp": "image/bmp",
+    "image/heif": "image/heic",
+    "image/vnd.microsoft.icon": "image/x-icon",
+}
+
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
+    (b"\xff\x4f\xff\x51", "image/jp2"),
+    (b"\x00\x00\x01\x00", "image/x-icon"),
+)
+
+# ISO base media brands, ISO/IEC 23008-12 (HEIF) and AV1 Image File Format 1.1.
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"heim": "image/heic",
+    b"heis": "image/heic",
+    b"hevc": "image/heic",
+    b"hevx": "image/heic",
+    b"mif1": "image/heic",
+    b"msf1": "image/heic",
+}
+
+
+def normal_mime_type(mime_type: str) -> str:
+    """Return the registered name of a MIME type: ``image/jpg`` becomes ``image/jpeg``, parameters go."""
+    plain = mime_type.split(";", 1)[0].strip().casefold()
+    return _ALIASES.get(plain, plain)
+
+
+def sniff(data: bytes) -> str | None:
+    """Return the MIME type of an image by its first bytes, or None when they are those of no image we know.
+
+    Names and declared types are never asked: services deliver JPEG as ``.png`` (llmsresearch/paperbanana#53).
+
+    Parameters
+    ----------
+    data : bytes
+        The file, or at least its first 64 bytes.
+    """
+    head = bytes(data[:64])
+    for magic, mime_type in _MAGIC:
+        if head.startswith(magic):
+            return mime_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    # Two letters alone would take in any text that starts with "BM": the header's length has to be one of the known ones.
+    if head[:2] == b"BM" and len(head) >= 18 and int.from_bytes(head[14:18], "little") in {12, 40, 52, 56, 64, 108, 124}:
+        return "image/bmp"
+    if head[:1] == b"P" and head[1:2] in b"23456" and len(head) > 3 and head[2:3] in b" \t\r\n":
+        return "image/x-portable-anymap"
+    if head[4:8] == b"ftyp":
+        length = min(int.from_bytes(head[:4], "big"), 64)
+        brands = [head[8:12], *(head[at : at + 4] for at in range(16, length, 4))]
+        # "mif1" only says "HEIF structure": an AVIF file may lead with it and name itself later.
+        named = [_BRANDS[brand] for brand in brands if brand in _BRANDS]
+        return "image/avif" if "image/avif" in named else next(iter(named), None)
+    return None
+
+
+def what_it_is(data: bytes) -> str:
+    """Return a few words on bytes that are no image, for an error message."""
+    if not data:
+        return "is empty"
+    head = bytes(data[:1024])
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"version https://git-lfs"):
+        return "is a Git LFS pointer, not the file itself (git lfs pull fetches it)"
+    if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
+        return "is an SVG drawing, and only pixel images are taken (export it as PNG)"
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "is an HTML page, not an image"
+    if head.startswith(b"%PDF"):
+        return "is a PDF document, not an image (export its page as PNG)"
+    if head[4:8] == b"ftyp":
+        return "is a video or another media file, not an image"
+    if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        return "is an archive, not an image"
+    try:
+        head[:1000].decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(head[:1000]) - 3:
+            return "is no image of a known format"
+    return "is no image of a known format" if b"\x00" in head else "holds text, not an image"
+
+
+def header_size(data: bytes) -> tuple[int, int] | None:
+    """Return (width, height) as the header of a PNG, GIF, BMP or WebP file claims them; None where only the decoder can tell.
+
+    Pillow's WebP reader allocates the whole canvas as soon as it opens a file, so the size must be known before.
+    """
+    try:
+        if data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR":
+            return struct.unpack(">II", data[16:24])
+        if data[:4] == b"GIF8":
+            return struct.unpack("<HH", data[6:10])
+        if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") >= 40:
+            width, height = struct.unpack("<ii", data[18:26])
+            return abs(width), abs(height)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return _webp_size(data)
+    except (struct.error, IndexError):
+        pass
+    return None
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Read the canvas size of a WebP file (Google's "WebP Container Specification", RFC 9649)."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack("<HH", data[26:30])
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def broken_structure(data: bytes, mime_type: str) -> str | None:
+    """Return what is wrong with a PNG or JPEG as a file, or None; costs far less than decoding.
+
+    PNG: every chunk with its checksum up to the end mark. JPEG: the segments up to the pixels, and an end mark after them.
+    """
+    if mime_type == "image/png":
+        return _broken_png(data)
+    if mime_type == "image/jpeg":
+        return _broken_jpeg(data)
+    return None
+
+
+def _broken_png(data: bytes) -> str | None:
+    import zlib
+
+    at, pixels = 8, False
+    view = memoryview(data)
+    while at + 12 <= len(data):
+        length = int.from_bytes(view[at : at + 4], "big")
+        kind = bytes(view[at + 4 : at + 8])
+        end = at + 12 + length
+        if end > len(data):
+            return "is cut off"
+        if kind[:1].isupper() and zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+            return "is damaged (a checksum is wrong)"
+        pixels = pixels or kind == b"IDAT"
+        if kind == b"IEND":
+            return None if pixels else "holds no pixels"
+        at = end
+    return "is cut off"
+
+
+def _broken_jpeg(data: bytes) -> str | None:
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            return "is damaged"
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill bytes are allowed before a marker
+            at += 1
+            continue
+        if marker == 0xD9:
+            return "holds no pixels"
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            at += 2
+            continue
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xDA:
+            # Behind the first scan header FF is followed by 00 or a restart mark, so FF D9 is the end of the picture,
+            # also where a phone appended a video to it.
+            return None if data.find(b"\xff\xd9", at) >= 0 else "is cut off"
+    return "is cut off"

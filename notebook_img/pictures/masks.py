@@ -1,0 +1,396 @@
+"""Masks: where an edit may change a picture, keeping it from changing anything else, and making room around it."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import FrameError, UsageError
+from notebook_img.pictures.boxes import Box
+from notebook_img.pictures.convert import from_pil
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from notebook_img.pictures.picture import Picture
+    from notebook_img.settings import Settings
+
+ALPHA_NOTE = "mask read by its transparency: transparent may change"
+RATIO_TOLERANCE = 0.02
+"""How far width / height of a reply may be off before it is another frame (services round to multiples of 8 to 64)."""
+
+_NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
+_RECTANGLES = re.compile(rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$")
+
+
+def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None) -> Picture:
+    """Return a mask for a picture: grey PNG, 255 may change, 0 must not.
+
+    Parameters
+    ----------
+    spec : image, array, str, Box, list of Box
+        Anything `load` takes: white, True or painted (any bright colour) may change; half-bright pixels go to the nearer
+        side. A picture with transparency whose brightness says nothing (one colour, or a photograph with a hole) counts
+        transparent as "may change", and says so in its notes. Or a rectangle as text ``"x,y,w,h"`` in pixels (several
+        with ``;`` between them), four such numbers, a Box, or a list of boxes.
+    like : Picture
+        The first input; the mask must have its upright size.
+
+    Raises
+    ------
+    UsageError
+        When the sizes differ (the message has both) or nothing may change.
+    """
+    boxes = _boxes(spec)
+    if boxes is not None:
+        return _from_boxes(boxes, like)
+    from notebook_img.pictures.intake import load
+
+    source = load(_spread(spec), settings=settings)
+    if source.size != like.size:
+        raise UsageError(
+            f"The mask has {source.width} x {source.height} pixels and the picture {like.width} x {like.height}; "
+            "a mask needs the size of the first input."
+        )
+    painted, note = _painted(source.pil())
+    if not painted.any():
+        raise UsageError("The mask is empty: nothing in it is white, so nothing may change.")
+    from PIL import Image
+
+    mask = Image.fromarray(painted.astype("uint8") * 255)
+    return from_pil(mask, name=source.name or "mask", notes=tuple(filter(None, [note])))
+
+
+def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: int | None = None) -> Picture:
+    """Return `original` with `delivered` inside the mask; every pixel outside it is that of the original.
+
+    Parameters
+    ----------
+    original : Picture
+        What was edited.
+    delivered : Picture
+        What came back; it is brought to the original's size first.
+    mask : Picture
+        As `as_mask` makes it.
+    feather : int, optional
+        Width of the soft edge, pixels, all of it inside the mask; a hundredth of the shorter side, 2 to 24, if not given.
+        Parts thinner than that get a narrower one, so that a thin stroke is not lost.
+
+    Returns
+    -------
+    Picture
+        PNG, upright, in the original's colours.
+
+    Raises
+    ------
+    FrameError
+        When width / height is off by more than 2 %: the reply shows another frame. Its `picture` is `delivered`.
+    UsageError
+        When mask and original differ in size.
+    """
+    if mask.size != original.size:
+        raise UsageError(
+            f"The mask has {mask.width} x {mask.height} pixels and the picture {original.width} x {original.height}; "
+            "a mask needs the size of the first input."
+        )
+    ratio = (delivered.width / delivered.height) / (original.width / original.height)
+    if abs(ratio - 1) > RATIO_TOLERANCE:
+        raise FrameError(
+            f"The edit came back in another frame, {delivered.width} x {delivered.height} for {original.width} x {original.height}, "
+            "and cannot be pasted into the mask; the error's picture holds it, and --no-confine takes it as it is.",
+            picture=delivered,
+        )
+    from PIL import Image
+
+    below = original.pil()
+    above = _in_colours_of(below, delivered.pil())
+    if above.size != below.size:
+        above = above.resize(below.size, Image.Resampling.LANCZOS)
+    mode = _common_mode(below, above)
+    profile = below.info.get("icc_profile")
+    below, above = below.convert(mode), above.convert(mode)
+    if feather is None:
+        feather = min(24, max(2, min(below.size) // 100))
+    result = _blend(below, above, mask.pil().convert("L"), feather)
+    if profile:
+        result.info["icc_profile"] = profile
+    return from_pil(result, name=original.name)
+
+
+def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
+    """Return a larger canvas of another aspect ratio, and the mask of what is new.
+
+    The picture stands in the middle, pixel for pixel; around it the canvas is filled with its own blurred edges, so that
+    a model sees the light and colours it has to go on with.
+
+    Parameters
+    ----------
+    ratio : str
+        ``"16:9"`` and the like, width first.
+
+    Returns
+    -------
+    tuple of Picture
+        (canvas, mask), both of the same size.
+
+    Raises
+    ------
+    UsageError
+        When the text is no ratio, or the picture has it already.
+    PictureError
+        When the canvas would be larger than the limits.
+    """
+    from PIL import Image, ImageFilter
+
+    from notebook_img.pictures.convert import flatten
+
+    wanted = parse_ratio(ratio)
+    width, height = picture.size
+    size = (round(height * wanted), height) if width / height < wanted else (width, round(width / wanted))
+    if size == (width, height):
+        raise UsageError(f"The picture is {ratio} already ({width} x {height}); there is nothing to add.")
+    picture.limits.check_pixels(*size, "The larger canvas")
+    image = picture.pil()
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    # Stretched edges, worked out on a small copy: the blur hides every detail anyway.
+    small = flatten(image).convert("RGB")
+    small.thumbnail((256, 256))
+    factor = small.width / width
+    room = [max(1, round(side * factor)) for side in size]
+    backdrop = _stretched(small, (room[0], room[1])).filter(ImageFilter.GaussianBlur(max(2, min(room) // 24)))
+    mode = image.mode if image.mode != "LA" else "RGBA"
+    canvas = backdrop.resize(size, Image.Resampling.BICUBIC).convert(mode)
+    canvas.paste(image.convert(mode), (left, top))
+    if image.info.get("icc_profile"):
+        canvas.info["icc_profile"] = image.info["icc_profile"]
+    mask = Image.new("L", size, 255)
+    mask.paste(0, (left, top, left + width, top + height))
+    return from_pil(canvas, name=picture.name), from_pil(mask, name="mask")
+
+
+def parse_ratio(text: str) -> float:
+    """Return width / height of ``"16:9"``, ``"3/2"``, ``"4x5"`` or ``"1.5"``; UsageError for anything else or beyond 1:20."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:[:/x×]\s*(\d+(?:\.\d+)?)\s*)?", str(text))
+    width, height = (float(found.group(1)), float(found.group(2) or 1)) if found else (0.0, 0.0)
+    if not width or not height or not 1 / 20 <= width / height <= 20:
+        raise UsageError(f"{text!r} is no aspect ratio; write width and height, for example 16:9 or 4:5.")
+    return width / height
+
+
+def _boxes(spec: Any) -> list[Box] | None:
+    """Return the boxes a mask is given by, or None when it is given by a picture."""
+    if isinstance(spec, Box):
+        return [spec]
+    if isinstance(spec, str) and ("," in spec or ";" in spec):
+        parts = [_RECTANGLES.match(part) for part in spec.split(";") if part.strip()]
+        if parts and all(parts):
+            return [_rectangle(*map(float, part.groups())) for part in parts if part]
+        if re.fullmatch(r"[\d\s,;.\-]+", spec):
+            raise UsageError(f"{spec!r} is no mask; write x,y,w,h in pixels, for example 10,20,200,100.")
+        return None
+    if isinstance(spec, (list, tuple)):
+        if len(spec) == 4 and all(isinstance(number, (int, float)) for number in spec):
+            return [_rectangle(*map(float, spec))]
+        if spec and all(isinstance(box, Box) for box in spec):
+            return list(spec)
+        raise UsageError("A mask is a picture, x,y,w,h in pixels, a Box, or a list of boxes with at least one in it.")
+    return None
+
+
+def _rectangle(x: float, y: float, width: float, height: float) -> Box:
+    if not all(map(math.isfinite, (x, y, width, height))):
+        raise UsageError("A mask's rectangle is four numbers x,y,w,h in pixels, for example 10,20,200,100; one of these is none.")
+    return Box("", round(x), round(y), round(x + width), round(y + height))
+
+
+def _from_boxes(boxes: list[Box], like: Picture) -> Picture:
+    from PIL import Image
+
+    mask = Image.new("L", like.size, 0)
+    notes = []
+    for box in boxes:
+        inside, clipped = box.clip(like.size)
+        if inside.width > 0 and inside.height > 0:
+            mask.paste(255, (inside.left, inside.top, inside.right, inside.bottom))
+        if clipped:
+            notes.append("mask cut at the edge of the picture")
+    if mask.getbbox() is None:
+        raise UsageError(f"The mask is empty: no box has a pixel in the picture of {like.width} x {like.height}.")
+    return from_pil(mask, name="mask", notes=tuple(dict.fromkeys(notes)))
+
+
+def _spread(spec: Any) -> Any:
+    """Return an array of labels 0 and 1 as bool; segmentation gives these, and as grey levels both are black."""
+    from notebook_img.pictures.intake import is_array
+
+    if is_array(spec) and spec.dtype.kind in "iu" and spec.ndim == 2 and spec.size and spec.min() >= 0 and spec.max() == 1:
+        return spec.astype(bool)
+    return spec
+
+
+def _painted(image: Image) -> tuple[NDArray[np.bool_], str]:
+    """Return which pixels of a mask picture mean "may change", and a note on how it was read."""
+    import numpy as np
+
+    values = np.asarray(image if image.mode != "L" else image.convert("L"))
+    if image.mode not in {"LA", "RGBA"}:
+        return _bright(values if values.ndim == 3 else values[:, :, None]), ""
+    colours, alpha = values[:, :, :-1], values[:, :, -1]
+    if alpha.min() == 255:
+        return _bright(colours), ""
+    light = colours.max(axis=2)
+    # A mask that was painted is black and white nearly everywhere. One colour tells nothing, and the many of a
+    # photograph with a hole (OpenAI's convention) are not meant as a mask.
+    painted = int(light.max()) - int(light.min()) >= 128 and np.mean((light < 32) | (light > 223)) > 0.98
+    if painted:
+        return _bright(colours) & (alpha >= 128), "mask read by its brightness: white may change"
+    return alpha < 128, ALPHA_NOTE
+
+
+def _bright(colours: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Painted means any bright colour, so the strongest channel counts: red is dark by luminance."""
+    import numpy as np
+
+    light = colours.max(axis=2)
+    if light.max() == 1:  # labels 0 and 1 in a file
+        light = light * 255
+    return np.asarray(light >= 128)
+
+
+def _common_mode(below: Image, above: Image) -> str:
+    alpha = below.mode in {"LA", "RGBA"} or above.mode in {"LA", "RGBA"}
+    grey = below.mode in {"L", "LA"} and above.mode in {"L", "LA"}
+    return ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
+
+
+def _in_colours_of(below: Image, above: Image) -> Image:
+    """Return `above` with its colours expressed in the profile of `below`; services deliver sRGB whatever they were sent."""
+    ours, theirs = below.info.get("icc_profile"), above.info.get("icc_profile")
+    if ours == theirs or below.mode not in {"RGB", "RGBA"} or above.mode not in {"RGB", "RGBA"}:
+        return above
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        source = ImageCms.getOpenProfile(io.BytesIO(theirs)) if theirs else ImageCms.createProfile("sRGB")
+        target = ImageCms.getOpenProfile(io.BytesIO(ours)) if ours else ImageCms.createProfile("sRGB")
+        turned = ImageCms.profileToProfile(above.convert("RGB"), source, target)
+    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
+        return above  # a damaged profile: the numbers are taken as they are
+    if turned is None:
+        return above
+    if above.mode == "RGBA":
+        turned.putalpha(above.getchannel("A"))
+    return turned
+
+
+def _blend(below: Image, above: Image, mask: Image, feather: int) -> Image:
+    """Lay `above` on `below` where the mask allows it, with a soft edge inside the mask."""
+    import numpy as np
+    from PIL import Image
+
+    binary = mask.point(lambda value: 255 if value >= 128 else 0)
+    bounds = binary.getbbox()
+    if bounds is None:
+        return below.copy()
+    # Only the mask's surroundings are worked on; a margin of kept pixels tells the soft edge where the mask ends.
+    margin = feather + 2
+    area = (
+        max(0, bounds[0] - margin),
+        max(0, bounds[1] - margin),
+        min(below.width, bounds[2] + margin),
+        min(below.height, bounds[3] + margin),
+    )
+    weights = _inward(binary.crop(area), feather)
+    old, new = below.crop(area), above.crop(area)
+    # By selection, not by arithmetic: outside the mask the original's bytes themselves, deep inside it the reply's.
+    chosen = Image.composite(new, old, weights.point([0] * 255 + [255]))
+    weight = np.asarray(weights)
+    soft = (weight > 0) & (weight < 255)
+    if soft.any():
+        pixels = np.array(chosen)
+        pixels[soft] = _mixed(np.asarray(old)[soft], np.asarray(new)[soft], weight[soft], alpha=below.mode in {"LA", "RGBA"})
+        chosen = _image_of(pixels)
+    result = below.copy()
+    result.paste(chosen, area[:2])
+    return result
+
+
+def _mixed(old: NDArray[np.uint8], new: NDArray[np.uint8], weight: NDArray[np.uint8], *, alpha: bool) -> NDArray[np.uint8]:
+    """Mix pixels (one a row) by weight; colours count by their alpha, so that hidden ones do not shine through."""
+    import numpy as np
+
+    part = weight.astype(np.float32) / 255
+    if not alpha:
+        return np.asarray(np.round(old + (new.astype(np.float32) - old) * (part if old.ndim == 1 else part[:, None])), dtype=np.uint8)
+    new_alpha = new[:, -1] * part
+    total = old[:, -1] * (1 - part) + new_alpha
+    share = np.divide(new_alpha, total, out=part.copy(), where=total > 0)[:, None]
+    colours = old[:, :-1] + (new[:, :-1].astype(np.float32) - old[:, :-1]) * share
+    return np.asarray(np.round(np.concatenate([colours, total[:, None]], axis=1)), dtype=np.uint8)
+
+
+def _image_of(pixels: NDArray[np.uint8]) -> Image:
+    from PIL import Image
+
+    if pixels.ndim == 3 and pixels.shape[2] == 2:
+        return Image.merge("LA", [Image.fromarray(pixels[:, :, channel].copy()) for channel in range(2)])
+    return Image.fromarray(pixels)
+
+
+def _inward(mask: Image, feather: int) -> Image:
+    """Return weights 0..255: 0 outside the mask, growing to 255 within `feather` pixels of its edge.
+
+    Parts too thin to hold that soft edge get one of half the width, and so on down to a hard one.
+    """
+    from PIL import Image, ImageChops
+
+    weights = Image.new("L", mask.size, 0)
+    left = mask
+    radius = feather
+    while left.getbbox() is not None:
+        if radius < 1:
+            return ImageChops.lighter(weights, left)
+        thick = ImageChops.multiply(_grown(_shrunk(mask, radius), radius), mask)
+        # A box blur has half its height at a straight edge; twice what is above that climbs to full in `radius` pixels.
+        ramp = _box_blur(mask, radius).point([min(255, max(0, 2 * value - 255)) for value in range(256)])
+        weights = ImageChops.lighter(weights, ImageChops.multiply(ImageChops.multiply(ramp, thick), left))
+        left = ImageChops.subtract(left, thick)
+        radius //= 2
+    return weights
+
+
+def _shrunk(mask: Image, radius: int) -> Image:
+    """Erode a black and white mask by a square; one axis at a time, where rounding cannot hide a black pixel."""
+    from PIL import ImageFilter
+
+    full = [0] * 255 + [255]
+    return mask.filter(ImageFilter.BoxBlur((radius, 0))).point(full).filter(ImageFilter.BoxBlur((0, radius))).point(full)
+
+
+def _grown(mask: Image, radius: int) -> Image:
+    from PIL import ImageChops
+
+    return ImageChops.invert(_shrunk(ImageChops.invert(mask), radius))
+
+
+def _box_blur(mask: Image, radius: int) -> Image:
+    from PIL import ImageFilter
+
+    return mask.filter(ImageFilter.BoxBlur(radius))
+
+
+def _stretched(image: Image, size: tuple[int, int]) -> Image:
+    """Return the image in the middle of `size`, its outermost rows and columns drawn out to the borders."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image)
+    width, height = max(size[0], image.width), max(size[1], image.height)
+    left, top = (width - image.width) // 2, (height - image.height) // 2
+    around = ((top, height - image.height - top), (left, width - image.width - left))
+    return Image.fromarray(np.pad(values, (*around, (0, 0)), mode="edge"))

@@ -1,0 +1,173 @@
+"""Rows of the store as plain, frozen values. They hold hashes and JSON, never bytes; tree.py gives them behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Kind: TypeAlias = Literal["generate", "edit", "ask"]
+Role: TypeAlias = Literal["input", "reference", "mask", "output", "delivered"]
+"""``delivered``: the picture as the service sent it, where `output` is ours pasted inside a mask."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked: which surface, and in a kernel which cell and which run of it."""
+
+    surface: Literal["cell", "python", "panel", "cli", "agent", "script"] = "script"
+    name: str = ""
+    """Shown in captions: an agent's name, for example ``claude-desktop``."""
+    kernel: str = ""
+    """Random id of the running kernel; empty outside one."""
+    cell: str = ""
+    """Key of the cell (see replay.py); empty outside a cell."""
+    run: int = 0
+    """Row id of the cell's run in the store; 0 outside a cell."""
+    notebook: str = ""
+    """Path of the notebook where the front end tells it."""
+
+    @property
+    def words(self) -> str:
+        """The origin in a few words, for captions and lists."""
+        return self.name or self.surface
+
+
+@dataclass(frozen=True)
+class PictureUse:
+    """A picture as a turn uses it."""
+
+    sha256: str
+    role: Role
+    mime_type: str
+    width: int
+    """Pixels, oriented."""
+    height: int
+    bytes: int
+    name: str = ""
+    """Where it came from, short: a file name, ``sample:chelsea``, ``figure``, ``fox/t2``."""
+    pixels_key: str = ""
+    """Set for pictures this package encoded itself: hash of mode, size and pixels (see replay.py)."""
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """One session as stored."""
+
+    id: str
+    """Random, never shown; names can change."""
+    name: str
+    created: float
+    """Seconds since the epoch, UTC."""
+    updated: float
+    model: str = ""
+    """``provider:model`` of its first turn; kept until changed."""
+    head: int | None = None
+    """Number of the stored head turn."""
+    redo: tuple[int | None, ...] = ()
+    """Heads that redo goes back to, next one last."""
+    notebook: str = ""
+    """The notebook it is named after, absolute path, or empty."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Per-session settings, for example ``{"history": "server"}``."""
+    turns: int = 0
+    """How many turns it has (questions included)."""
+
+
+@dataclass(frozen=True)
+class TurnRecord:
+    """One turn as stored. ``(session_id, number)`` is its key; ``t7`` is number 7."""
+
+    session_id: str
+    number: int
+    """Given by the store; 0 in a record that is not stored yet."""
+    kind: Kind
+    prompt: str
+    """After interpolation."""
+    model: str
+    """``provider:model`` that answered."""
+    parent: int | None = None
+    """The turn it follows; None for the first turn of a line."""
+    picked: int | None = None
+    """Which picture of the parent (1-based) it went on from; None where not applicable."""
+    head_before: int | None = None
+    """The head when the call started: undo from the first turn of a line goes there."""
+    pictures: tuple[PictureUse, ...] = ()
+    """All uses: inputs, references, mask, outputs, delivered, each role in order."""
+    text: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Options as typed."""
+    sent: Any = None
+    got: Any = None
+    seed: int | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    cost: float | None = None
+    """US dollars; None unknown; 0.0 free."""
+    warnings: tuple[str, ...] = ()
+    note: str = ""
+    answer: Any = None
+    """For questions: JSON of ``{"value":…, "value_by":…, "schema":…, "boxes":[…]}`` where there is any of it."""
+    started: float = 0.0
+    seconds: float = 0.0
+    origin: Origin = field(default_factory=Origin)
+    request_key: str = ""
+    """What replay compares (see replay.py), the model left out."""
+    content_key: str = ""
+    """Hash of the request and of what it returned, hence of the whole chain; parent of the next request's key."""
+    key_mark: str = ""
+    """Keyed hash of the key used; tells whether raw state may be sent again."""
+    raw: str = ""
+    """Name of the raw-state file in the store (see `Store.put_raw`); empty for none."""
+
+    @property
+    def id(self) -> str:
+        """``t7``."""
+        return f"t{self.number}"
+
+    def uses(self, *roles: Role) -> tuple[PictureUse, ...]:
+        """Return its pictures in these roles, in order."""
+        return tuple(use for use in self.pictures if use.role in roles)
+
+
+@dataclass(frozen=True)
+class SpendRecord:
+    """One billed, or possibly billed, call."""
+
+    id: int
+    at: float
+    day: str
+    """Local day, ``YYYY-MM-DD``."""
+    model: str
+    state: Literal["reserved", "billed", "failed", "refused", "free", "unknown"]
+    """``reserved`` while in flight; ``failed``: known not to be billed; ``unknown``: nobody knows whether it was billed."""
+    estimate: float | None = None
+    cost: float | None = None
+    session: str = ""
+    """Session name at that time; kept after the session is deleted."""
+    turn: str = ""
+    origin: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """A request that outlives the one who waited for it."""
+
+    id: str
+    session: str
+    state: Literal["running", "done", "failed", "cancelled", "submitted"]
+    """``submitted``: the service has it and the owner no longer waits, so it can be resumed."""
+    owner: str
+    """``host:pid:start`` of the process that runs it."""
+    created: float
+    updated: float
+    model: str = ""
+    prompt: str = ""
+    submit_id: str = ""
+    service_state: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """What is needed to store the turn later: kind, prompt, options, parent, picture uses."""
+    turn: str = ""
+    """``name/t7`` when done."""
+    error: str = ""
+    cancel_wanted: bool = False

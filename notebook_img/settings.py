@@ -1,0 +1,263 @@
+"""Every setting with its environment variable, in one place. Keys are looked up in keys.py.
+
+A setting is read when it is used: what was set in code or by ``%config`` first, then the environment, then the default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from notebook_img.errors import StoreError, UsageError, did_you_mean
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One setting: how its text is read, its default, its environment variables (first set one wins), its help."""
+
+    def __init__(self, read: Callable[[str], T], default: T | Callable[[], T], *env: str, help: str) -> None:  # noqa: A002
+        self.read = read
+        self._default = default
+        self.env = env
+        self.help = help
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def default(self) -> T:
+        """The value when nothing is set."""
+        return self._default() if callable(self._default) else self._default
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: Settings, owner: type) -> T: ...
+    def __get__(self, instance: Settings | None, owner: type) -> T | Setting[T]:
+        if instance is None:
+            return self
+        if self.name in instance.chosen:
+            return instance.chosen[self.name]  # type: ignore[no-any-return]
+        for variable in self.env:
+            text = instance.environ.get(variable, "").strip()
+            if text:
+                try:
+                    return self.read(text)
+                except ValueError as error:
+                    msg = f"{variable}={text!r} cannot be used: {error}{_end(error)}"
+                    raise UsageError(msg) from error
+        return self.default
+
+    def __set__(self, instance: Settings, value: T | str | None) -> None:
+        if value is None:
+            instance.chosen.pop(self.name, None)
+            return
+        try:
+            instance.chosen[self.name] = self.read(value) if isinstance(value, str) else self._checked(value)
+        except ValueError as error:
+            msg = f"{self.name} = {value!r} cannot be used: {error}{_end(error)}"
+            raise UsageError(msg) from error
+
+    def _checked(self, value: T) -> T:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return self.read(str(value))
+        if isinstance(self.default, str):
+            msg = f"write text, not {type(value).__name__}"
+            raise ValueError(msg)  # noqa: TRY004 - read as the other refusals, and told in one sentence
+        return value
+
+
+def _end(error: Exception) -> str:
+    """Return the mark a sentence that ends in an error's words still needs."""
+    return "" if str(error).endswith((".", "?", "!")) else "."
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part.strip())
+
+
+def _flag(text: str) -> bool:
+    if text.casefold() in {"1", "true", "yes", "on"}:
+        return True
+    if text.casefold() in {"0", "false", "no", "off"}:
+        return False
+    msg = "write true or false"
+    raise ValueError(msg)
+
+
+def _number(least: float = 0.0, most: float = float("inf"), unit: str = "") -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            msg = f"write a number{f' of {unit}' if unit else ''}"
+            raise ValueError(msg) from None
+        if not least <= value <= most:
+            msg = f"write a number from {least:g} to {most:g}" if most < float("inf") else f"write a number of at least {least:g}"
+            raise ValueError(msg)
+        return value
+
+    return read
+
+
+def _whole(least: int = 0, most: int = 10**12) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = _number(least, most)(text)
+        if value != int(value):
+            msg = "write a whole number"
+            raise ValueError(msg)
+        return int(value)
+
+    return read
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.casefold() not in names:
+            msg = f"choose from {', '.join(names)}.{did_you_mean(text, names)}".rstrip("?.") + ("?" if did_you_mean(text, names) else "")
+            raise ValueError(msg)
+        return text.casefold()
+
+    return read
+
+
+def _bytes_size(text: str) -> int:
+    """Read ``20MB``, ``500 kB``, ``1048576``; decimal units."""
+    number = text.strip().casefold().removesuffix("b").strip()
+    factor = {"k": 10**3, "m": 10**6, "g": 10**9}.get(number[-1:], 1)
+    return int(_number(1)(number[:-1].strip() if factor > 1 else number) * factor)
+
+
+def _default_home() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("notebook_img", appauthor=False))
+
+
+class Settings:
+    """All settings of one studio.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Stands in for ``os.environ``.
+    **chosen
+        Settings by name; they win over the environment.
+    """
+
+    home = Setting(_path, _default_home, "NOTEBOOK_IMG_HOME", help="Folder of the store.")
+    model = Setting(_text, "", "NOTEBOOK_IMG_MODEL", help="Default model, as provider:model or provider.")
+    fallback = Setting(_text, "", "NOTEBOOK_IMG_FALLBACK", help="Model asked when the chosen one stays overloaded or limited.")
+    budget = Setting(
+        _number(0, unit="US dollars"), 5.0, "NOTEBOOK_IMG_BUDGET", help="US dollars per local day, over the home and all surfaces."
+    )
+    replay = Setting(
+        _choice("restart", "always", "only", "off"),
+        "restart",
+        "NOTEBOOK_IMG_REPLAY",
+        help="When a stored reply is given back: restart, always, only, off.",
+    )
+    replay_from = Setting(_paths, (), "NOTEBOOK_IMG_REPLAY_FROM", help="Read-only packs or stores replies may come from.")
+    allowed_dirs = Setting(
+        _paths, (), "NOTEBOOK_IMG_ALLOWED_DIRS", help="Folders MCP tools may read and write, in place of the default ones."
+    )
+    preview = Setting(_whole(64, 4096), 768, "NOTEBOOK_IMG_PREVIEW", help="Longest side of inline previews, pixels.")
+    save_to = Setting(_text, "", "NOTEBOOK_IMG_SAVE_TO", help="Folder that gets a copy of every picture, relative to the notebook.")
+    verbose_errors = Setting(_flag, False, "NOTEBOOK_IMG_VERBOSE_ERRORS", help="Show whole tracebacks.")
+    history = Setting(
+        _choice("window", "full", "server"), "window", "NOTEBOOK_IMG_HISTORY", help="What of a session is sent: window, full, server."
+    )
+    window_turns = Setting(_whole(1, 50), 1, "NOTEBOOK_IMG_WINDOW_TURNS", help="Past turns a window holds.")
+    question_turns = Setting(_whole(0), 0, "NOTEBOOK_IMG_QUESTION_TURNS", help="Most questions in a row about a picture; 0 for no limit.")
+    max_bytes = Setting(_bytes_size, 200_000_000, "NOTEBOOK_IMG_MAX_BYTES", help="Largest image file read, bytes.")
+    max_pixels = Setting(_whole(1), 150_000_000, "NOTEBOOK_IMG_MAX_PIXELS", help="Most pixels decoded.")
+    timeout = Setting(_number(1, unit="seconds"), 300.0, "NOTEBOOK_IMG_TIMEOUT", help="Longest wait for one reply, seconds.")
+    retries = Setting(_whole(0, 20), 4, "NOTEBOOK_IMG_RETRIES", help="How often a rejected request is sent again at the most.")
+    retry_seconds = Setting(
+        _number(0, unit="seconds"), 90.0, "NOTEBOOK_IMG_RETRY_SECONDS", help="Longest waiting for retries altogether, seconds."
+    )
+    mcp_wait = Setting(
+        _number(0, unit="seconds"), 45.0, "NOTEBOOK_IMG_MCP_WAIT", help="Seconds an MCP tool waits before it hands out a job."
+    )
+    mcp_chat_turns = Setting(_whole(1), 2, "NOTEBOOK_IMG_CHAT_TURNS", help="Turns of one chat_vision conversation.")
+    mcp_urls = Setting(_flag, False, "NOTEBOOK_IMG_MCP_URLS", help="Let MCP tools fetch https image URLs from public addresses.")
+
+    gemini_base_url = Setting(_text, "", "GOOGLE_GEMINI_BASE_URL", help="Base URL of the Gemini API.")
+    gemini_api_version = Setting(_text, "", "GOOGLE_GENAI_API_VERSION", help="API version, v1 or v1beta; the SDK's default when empty.")
+    gemini_store = Setting(_flag, True, "NOTEBOOK_IMG_GEMINI_STORE", help="Let the service keep interactions when history is server.")
+    openai_base_url = Setting(_text, "", "OPENAI_BASE_URL", help="Base URL of the OpenAI API.")
+    openai_chat_model = Setting(_text, "", "NOTEBOOK_IMG_OPENAI_CHAT_MODEL", help="Model that OpenAI questions go to.")
+    endpoints = Setting(_text, "", "NOTEBOOK_IMG_ENDPOINTS", help="File (TOML) with OpenAI-compatible endpoints of your own.")
+    vision_base_url = Setting(_text, "", "VISION_BASE_URL", help="OpenAI-compatible endpoint for questions.")
+    vision_model = Setting(_text, "", "VISION_MODEL", help="Model for questions at that endpoint.")
+    vision_timeout = Setting(_number(1, unit="seconds"), 60.0, "VISION_TIMEOUT", help="Seconds to wait for an answer there.")
+    vision_max_tokens = Setting(_whole(0), 0, "VISION_MAX_TOKENS", help="Longest answer, tokens; 0 leaves it to the server.")
+    vision_temperature = Setting(_number(-1, 2), -1.0, "VISION_TEMPERATURE", help="Temperature; -1 leaves it to the server.")
+    vision_max_image_size = Setting(_bytes_size, 20_000_000, "VISION_MAX_IMAGE_SIZE", help="Largest picture sent with a question, bytes.")
+    vision_max_history = Setting(_whole(0), 20, "VISION_MAX_HISTORY", help="Most earlier questions sent along.")
+    vision_enable_persistence = Setting(_flag, True, "VISION_ENABLE_PERSISTENCE", help="Keep chat_vision conversations in the store.")
+    vision_history_path = Setting(_text, "", "VISION_HISTORY_PATH", help="Old history file, imported once.")
+    vision_log_level = Setting(_text, "", "VISION_LOG_LEVEL", help="Level of the server's own log on stderr.")
+    ark_base_url = Setting(_text, "https://ark.cn-beijing.volces.com/api/v3", "ARK_BASE_URL", help="Base URL of the Ark API.")
+    jimeng_base_url = Setting(_text, "https://jimeng.jianying.com", "JIMENG_BASE_URL", help="Base URL of Jimeng's web service.")
+    jimeng_upload_url = Setting(_text, "https://imagex.bytedanceapi.com", "JIMENG_UPLOAD_URL", help="Base URL of its upload service.")
+    jimeng_daily_credit = Setting(_flag, False, "JIMENG_DAILY_CREDIT", help="Claim the daily credit when none is left.")
+    jimeng_deadline = Setting(_number(1, unit="seconds"), 600.0, "JIMENG_DEADLINE", help="Longest wait for one job, seconds.")
+    jimeng_poll = Setting(_number(0.01, unit="seconds"), 2.0, "JIMENG_POLL", help="First pause between two looks at a job, seconds.")
+
+    def __init__(self, environ: Mapping[str, str] | None = None, **chosen: Any) -> None:
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.chosen: dict[str, Any] = {}
+        for name, value in chosen.items():
+            self.set(name, value)
+
+    @classmethod
+    def table(cls) -> dict[str, Setting[Any]]:
+        """Return all settings by name."""
+        return {name: value for name, value in vars(cls).items() if isinstance(value, Setting)}
+
+    def set(self, name: str, value: Any) -> None:
+        """Set one setting; None goes back to the environment and the default."""
+        if name not in self.table():
+            msg = f"There is no setting {name!r}.{did_you_mean(name, self.table())}"
+            raise UsageError(msg)
+        setattr(self, name, value)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        for name in self.table():
+            yield name, getattr(self, name)
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.chosen.items())})"
+
+    def key_mark(self, key: str) -> str:
+        """Return a keyed hash that recognises a key without telling it.
+
+        The secret it is keyed with is a file of mode 0600 in the home, so that a stored mark is no help in guessing keys.
+        """
+        from notebook_img.files import read_or_create_private, reason
+
+        try:
+            secret = read_or_create_private(self.home / "mark", lambda: secrets.token_bytes(32))
+        except OSError as error:
+            msg = (
+                f"{self.home / 'mark'}, which recognises keys without telling them, cannot be read: {reason(error)}. Nothing was sent. "
+                "Give yourself the right to read it, or move it away; a new one is made then."
+            )
+            raise StoreError(msg) from error
+        return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:16]

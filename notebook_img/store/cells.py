@@ -1,0 +1,203 @@
+"""Runs of cells, the replies each run got, and the head moves it made: what replay and places are decided from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from sqlalchemy import Connection, func, select, update
+
+from notebook_img.store import schema
+from notebook_img.store.owner import is_alive, this_process
+
+if TYPE_CHECKING:
+    from notebook_img.store.database import Database
+    from notebook_img.store.rows import AnyRow
+
+RunState: TypeAlias = Literal["running", "ok", "failed"]
+MoveKind: TypeAlias = Literal["turn", "undo", "redo", "checkout", "resume"]
+"""A new turn moves the head from its parent; the others move it along what is there."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of one cell."""
+
+    id: int
+    cell: str
+    """Key of the cell (see replay.py)."""
+    kernel: str
+    """Random id of the kernel it ran in."""
+    source_hash: str
+    ordinal: int
+    """Which run of this source in its kernel, from 0."""
+    started: float
+    ended: float | None
+    state: RunState
+    notebook: str = ""
+
+
+@dataclass(frozen=True)
+class ReplyRecord:
+    """One request of a run and the turn that answered it, new or replayed."""
+
+    run: int
+    position: int
+    """From 0."""
+    request_key: str
+    model: str
+    """The model as it was typed, or empty."""
+    session_id: str
+    turn: int
+
+
+@dataclass(frozen=True)
+class MoveRecord:
+    """A move of a head that a run made."""
+
+    id: int
+    session_id: str
+    run: int
+    """0 outside a cell."""
+    kind: str
+    from_head: int | None
+    to_head: int | None
+    at: float
+
+
+class Cells:
+    """Runs, replies and moves."""
+
+    _database: Database
+
+    def start_run(self, cell: str, *, kernel: str, source_hash: str, ordinal: int = 0, notebook: str = "") -> int:
+        """Note that a cell starts; return the run's id."""
+        with self._database.write() as connection:
+            result = connection.execute(
+                schema.runs.insert().values(
+                    cell=cell,
+                    kernel=kernel,
+                    source_hash=source_hash,
+                    ordinal=ordinal,
+                    started=time.time(),
+                    ended=None,
+                    state="running",
+                    notebook=notebook,
+                    owner=this_process(),
+                ),
+            )
+            return int(result.lastrowid)
+
+    def end_run(self, run: int, state: RunState) -> None:
+        """Note how a run ended: ``ok`` or ``failed`` (also when it was stopped)."""
+        with self._database.write() as connection:
+            connection.execute(update(schema.runs).where(schema.runs.c.id == run).values(state=state, ended=time.time()))
+
+    def run(self, run: int) -> RunRecord | None:
+        """Return one run."""
+        with self._database.read() as connection:
+            row = connection.execute(select(schema.runs).where(schema.runs.c.id == run)).one_or_none()
+        return _run_record(row) if row else None
+
+    def runs(
+        self,
+        cell: str | None = None,
+        *,
+        kernel: str | None = None,
+        not_kernel: str | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """Return runs, latest first.
+
+        Parameters
+        ----------
+        cell, kernel : str, optional
+            Only of this cell, in this kernel.
+        not_kernel : str, optional
+            Only in other kernels.
+        before : int, optional
+            Only before this run.
+        limit : int, optional
+            Most runs to return.
+        """
+        table = schema.runs.c
+        query = select(schema.runs).order_by(table.id.desc()).limit(limit)
+        if cell is not None:
+            query = query.where(table.cell == cell)
+        if kernel is not None:
+            query = query.where(table.kernel == kernel)
+        if not_kernel is not None:
+            query = query.where(table.kernel != not_kernel)
+        if before is not None:
+            query = query.where(table.id < before)
+        with self._database.read() as connection:
+            return [_run_record(row) for row in connection.execute(query)]
+
+    def note_reply(self, run: int, request_key: str, model: str, session_id: str, turn: int, *, position: int | None = None) -> int:
+        """Note the turn a run's request got; return its position in the run: the next one from 0, or the one given."""
+        table = schema.replies
+        with self._database.write() as connection:
+            if position is None:
+                last = connection.execute(select(func.max(table.c.position)).where(table.c.run == run)).scalar_one()
+                position = 0 if last is None else int(last) + 1
+            connection.execute(
+                table.insert().values(
+                    run=run,
+                    position=position,
+                    request_key=request_key,
+                    model=model,
+                    session_id=session_id,
+                    turn=turn,
+                ),
+            )
+        return position
+
+    def replies(self, run: int) -> list[ReplyRecord]:
+        """Return what a run got, in order. A turn may have been deleted since."""
+        query = select(schema.replies).where(schema.replies.c.run == run).order_by(schema.replies.c.position)
+        with self._database.read() as connection:
+            return [ReplyRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def note_move(self, session_id: str, *, kind: MoveKind, from_head: int | None, to_head: int | None, run: int = 0) -> int:
+        """Note that a head moved; return the move's id."""
+        with self._database.write() as connection:
+            result = connection.execute(
+                schema.moves.insert().values(
+                    session_id=session_id,
+                    run=run,
+                    kind=kind,
+                    from_head=from_head,
+                    to_head=to_head,
+                    at=time.time(),
+                ),
+            )
+            return int(result.lastrowid)
+
+    def moves(self, *, run: int | None = None, session_id: str | None = None, limit: int | None = None) -> list[MoveRecord]:
+        """Return head moves, oldest first; with `limit` the latest so many."""
+        table = schema.moves.c
+        query = select(schema.moves).order_by(table.id.desc()).limit(limit)
+        if run is not None:
+            query = query.where(table.run == run)
+        if session_id is not None:
+            query = query.where(table.session_id == session_id)
+        with self._database.read() as connection:
+            found = [MoveRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+        return found[::-1]
+
+
+def fail_ended_runs(connection: Connection) -> int:
+    """Mark runs as failed whose process has ended; return how many."""
+    rows = connection.execute(select(schema.runs.c.id, schema.runs.c.owner).where(schema.runs.c.state == "running")).all()
+    ended = [row.id for row in rows if is_alive(row.owner) is False]
+    if ended:
+        connection.execute(update(schema.runs).where(schema.runs.c.id.in_(ended)).values(state="failed"))
+    return len(ended)
+
+
+def _run_record(row: AnyRow) -> RunRecord:
+    fields = dict(row._mapping)  # noqa: SLF001
+    fields.pop("owner")
+    return RunRecord(**fields)

@@ -1,0 +1,320 @@
+"""The SQLite file: opening, transactions, upgrades, and errors as sentences. What stands in it is schema.py's business.
+
+Transactions are begun by ourselves (``isolation_level = None`` and the ``begin`` event, the recipe of SQLAlchemy's SQLite
+dialect documentation, "Using SQLAlchemy to emit BEGIN in lieu of SQLite's transaction control"): writes with BEGIN
+IMMEDIATE, so that a writer waits at its start and never has to give up half-way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+
+from notebook_img.errors import OutputError, StoreError
+from notebook_img.files import reason
+from notebook_img.store import schema
+from notebook_img.store.filesystem import is_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+FILE_NAME = "store.sqlite"
+BUSY_TIMEOUT = 30.0
+"""Seconds a write waits for another process's write."""
+
+
+class Database:
+    """One SQLite file, used by any number of threads.
+
+    Parameters
+    ----------
+    home : Path
+        Folder of the store; made when missing, unless `read_only`.
+    read_only : bool
+        Change nothing, not even for an upgrade.
+    busy_timeout : float
+        Seconds to wait for other writers.
+    network : callable
+        Tells whether a folder lies on a network file system.
+
+    Raises
+    ------
+    StoreError
+        When the file cannot be opened, is no store, is damaged, or is newer than this version.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        read_only: bool = False,
+        busy_timeout: float = BUSY_TIMEOUT,
+        network: Callable[[Path], bool] = is_network,
+    ) -> None:
+        self.home = home
+        self.path = home / FILE_NAME
+        self.read_only = read_only
+        self.busy_timeout = busy_timeout
+        self._network = network
+        self._immutable = False
+        self._start_afresh()
+        self._open()
+        _living.add(self)
+
+    # Transactions
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection on one unchanging view of the store."""
+        self._follow_fork()
+        with self._told(), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection inside BEGIN IMMEDIATE; committed at the end, rolled back by any exception."""
+        self._follow_fork()
+        if self.read_only:
+            raise StoreError(f"The store at {self.home} is open for reading only; nothing was changed.")
+        # Waiting here is fair and immediate; SQLite's own waiting for another writer polls.
+        with self._one_writer, self._told():
+            self._follow_replacement()
+            with self._engine.connect().execution_options(write=True) as connection, connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections; the next use opens them again."""
+        self._engine.dispose()
+
+    # Opening
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._one_writer = threading.RLock()
+        # Pool without limit: a thread never waits for another thread's reading.
+        self._engine: Engine = sqlalchemy.create_engine(
+            "sqlite://",
+            creator=self._connect,
+            poolclass=sqlalchemy.QueuePool,
+            pool_size=5,
+            max_overflow=-1,
+            # No ping: a local file does not go away, and a replaced one is noticed in _follow_replacement.
+            pool_pre_ping=False,
+        )
+        event.listen(self._engine, "begin", _begin)
+
+    def _connect(self) -> sqlite3.Connection:
+        mode = "mode=ro" if self.read_only else "mode=rwc"
+        extra = "&immutable=1" if self._immutable else ""
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?{mode}{extra}",
+            uri=True,
+            timeout=self.busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _open(self) -> None:
+        if self.read_only:
+            self._open_read_only()
+            return
+        try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            words = "a file stands in its place" if isinstance(error, FileExistsError) else reason(error)
+            raise StoreError(
+                f"The store's folder {self.home} cannot be made: {words}. Set NOTEBOOK_IMG_HOME to a folder you can write to.",
+            ) from error
+        with self._told():
+            version = self._version()
+            if version == schema.VERSION:
+                self._leave_wal_on_network()
+            elif version > schema.VERSION:
+                raise self._newer(version)
+            else:
+                if version == 0:
+                    self._choose_journal()
+                with self.write() as connection:
+                    self._upgrade(connection)
+        with contextlib.suppress(OSError):
+            self._identity = _identity(self.path)
+
+    def _open_read_only(self) -> None:
+        if not self.path.is_file():
+            raise StoreError(f"There is no store at {self.home} ({FILE_NAME} is missing).")
+        try:
+            with self._told():
+                version = self._version()
+        except StoreError:
+            # A store in WAL mode on a medium nobody can write to: read it as the unchanging file it is.
+            self._immutable = True
+            self._start_afresh()
+            with self._told():
+                version = self._version()
+        if version > schema.VERSION:
+            raise self._newer(version)
+        if version < schema.VERSION:
+            raise StoreError(f"The store at {self.home} is from an older notebook_img; open it once for writing to bring it up to date.")
+        self._identity = _identity(self.path)
+
+    def _version(self) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    def _upgrade(self, connection: Connection) -> None:
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())  # another process may have been faster
+        if version > schema.VERSION:
+            raise self._newer(version)
+        if version == 0:
+            if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one():
+                raise StoreError(
+                    f"{self.path} is another program's database. Set NOTEBOOK_IMG_HOME to another folder; nothing was changed."
+                )
+            schema.metadata.create_all(connection, checkfirst=False)
+            version = schema.VERSION
+        while version < schema.VERSION:
+            schema.UPGRADES[version](connection)
+            version += 1
+        connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION:d}")
+
+    def _choose_journal(self) -> None:
+        """Set WAL in a new file where the file system allows it; the choice is kept in the file.
+
+        Only the maker of a store chooses: whoever exports the folder over the network sees a local disk and must not turn WAL on.
+        """
+        if self._network(self.home):
+            return
+        deadline = time.monotonic() + self.busy_timeout
+        while True:
+            try:
+                with contextlib.closing(self._connect()) as connection:
+                    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                return
+            except sqlite3.OperationalError as error:
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                if code not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                    return  # no shared memory here: the rollback journal stays, or the next step says what is wrong
+                if time.monotonic() > deadline:
+                    raise
+                # Another process makes the same store; SQLite does not wait by itself for this change.
+                time.sleep(0.005)
+
+    def _leave_wal_on_network(self) -> None:
+        """Go back to the rollback journal in a store that somebody moved to a network file system."""
+        with self._engine.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+        if mode != "wal" or not self._network(self.home):
+            return
+        self._engine.dispose()  # the change needs the file for itself
+        # When another process has it open this fails, and is tried again at the next opening.
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(self._connect()) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+
+    # Staying right
+
+    def _follow_fork(self) -> None:
+        if self._pid != os.getpid():
+            # The parent's connections are not ours to use, nor to close.
+            _left_by_parent.append(self._engine)
+            self._start_afresh()
+
+    def _follow_replacement(self) -> None:
+        """Open the file again if somebody deleted or replaced it: writing on would go to a file without a name."""
+        try:
+            same = _identity(self.path) == self._identity
+        except (FileNotFoundError, AttributeError):
+            same = False
+        except OSError:
+            same = True  # the transaction will say what is wrong
+        if not same and hasattr(self, "_identity"):
+            del self._identity
+            self._engine.dispose()
+            self._open()
+
+    def _newer(self, version: int) -> StoreError:
+        return StoreError(
+            f"The store at {self.home} comes from a newer notebook_img (its version {version}, this one reads {schema.VERSION}). "
+            "Run pip install -U notebook-img, or set NOTEBOOK_IMG_HOME to another folder.",
+        )
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite, SQLAlchemy and the file writer raise into sentences."""
+        try:
+            yield
+        except sqlalchemy.exc.DBAPIError as error:
+            raise StoreError(self._sentence(error.orig)) from error
+        except sqlite3.Error as error:
+            raise StoreError(self._sentence(error)) from error
+        except OutputError as error:
+            raise StoreError(f"The store could not be written, and is as it was: {error}") from error
+
+    def _sentence(self, error: Any) -> str:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return (
+                f"The store at {self.home} is locked: another program has been writing for more than {self.busy_timeout:g} s. "
+                "Nothing was changed; try again, or close the other program."
+            )
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return (
+                f"{self.path} is damaged or no database ({error}), and was left as it is. "
+                "Put a copy of it back, or move it away to start anew; the pictures lie in the folder beside it."
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return f"The disk with the store at {self.home} is full. Nothing was changed; make room and try again."
+        if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+            return (
+                f"The store at {self.home} cannot be opened or written ({error}). "
+                "Give yourself the right to write there, or set NOTEBOOK_IMG_HOME to another folder."
+            )
+        if code == sqlite3.SQLITE_IOERR:
+            return f"The disk with the store at {self.home} failed ({error}); nothing was changed. Check the disk and its free space."
+        return f"The store at {self.home} refused ({error}); nothing was changed."
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    told = path.stat()
+    return told.st_dev, told.st_ino
+
+
+_living: weakref.WeakSet[Database] = weakref.WeakSet()
+_left_by_parent: list[Engine] = []
+
+
+def _before_fork() -> None:
+    # No write may be half done in memory when it is copied: a child that ends would roll it back in the file.
+    for database in list(_living):
+        database._one_writer.acquire(timeout=5)  # noqa: SLF001
+
+
+def _after_in_parent() -> None:
+    for database in list(_living):
+        with contextlib.suppress(RuntimeError):
+            database._one_writer.release()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    # The child makes new locks at its first use (_follow_fork).
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent)

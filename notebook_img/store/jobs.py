@@ -1,0 +1,108 @@
+"""Jobs: requests that outlive the one who waited for them. Outputs: what we last wrote under somebody's file name."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.records import JobRecord
+from notebook_img.store import schema
+from notebook_img.store.owner import this_process
+from notebook_img.store.rows import job_record, job_values
+
+if TYPE_CHECKING:
+    from notebook_img.store.database import Database
+
+_FIELDS = frozenset(field.name for field in dataclasses.fields(JobRecord)) - {"id", "created", "updated"}
+
+
+class Jobs:
+    """The jobs of a store, readable by every process."""
+
+    _database: Database
+
+    def add_job(self, record: JobRecord) -> None:
+        """Store a job.
+
+        Raises
+        ------
+        UsageError
+            When there is one with its id.
+        """
+        fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+        with self._database.write() as connection:
+            if connection.execute(select(schema.jobs.c.id).where(schema.jobs.c.id == record.id)).first():
+                raise UsageError(f"There is a job {record.id!r} already.")
+            connection.execute(schema.jobs.insert().values(job_values(fields)))
+
+    def update_job(self, job_id: str, **fields: Any) -> JobRecord:
+        """Change fields of a job.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such job.
+        """
+        unknown = set(fields) - _FIELDS
+        if unknown:
+            raise TypeError(f"a job has no field {min(unknown)!r} that can be changed")
+        with self._database.write() as connection:
+            change = update(schema.jobs).where(schema.jobs.c.id == job_id).values(**job_values(fields), updated=time.time())
+            if connection.execute(change).rowcount == 0:
+                raise NotFoundError(f"There is no job {job_id!r} in the store.")
+            return job_record(connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one())
+
+    def claim_job(self, job: JobRecord) -> bool:
+        """Make this process the one that waits for a job; False when another one took it since the row was read as `job`."""
+        table, me = schema.jobs.c, this_process()
+        unchanged = (table.state == job.state) & (table.owner == job.owner) & (table.updated == job.updated)
+        with self._database.write() as connection:
+            change = update(schema.jobs).where((table.id == job.id) & (unchanged | ((table.state == "running") & (table.owner == me))))
+            change = change.values(state="running", owner=me, updated=time.time())
+            return connection.execute(change).rowcount == 1
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return the job with this id."""
+        with self._database.read() as connection:
+            row = connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one_or_none()
+        return job_record(row) if row else None
+
+    def jobs(self, state: str | None = None, session: str | None = None, limit: int | None = 50) -> list[JobRecord]:
+        """Return jobs, newest first; only those in a state, or of a session."""
+        table = schema.jobs.c
+        query = select(schema.jobs).order_by(table.created.desc(), table.id).limit(limit)
+        if state is not None:
+            query = query.where(table.state == state)
+        if session is not None:
+            query = query.where(table.session == session)
+        with self._database.read() as connection:
+            return [job_record(row) for row in connection.execute(query)]
+
+
+class Outputs:
+    """What was written where: a file may be written over only while it still holds what we wrote."""
+
+    _database: Database
+
+    def last_written(self, path: str | Path) -> str | None:
+        """Return the sha256 of what we last wrote to this path."""
+        with self._database.read() as connection:
+            query = select(schema.outputs.c.sha256).where(schema.outputs.c.path == _key(path))
+            return connection.execute(query).scalar_one_or_none()
+
+    def note_written(self, path: str | Path, sha256: str) -> None:
+        """Remember what was written to a path."""
+        with self._database.write() as connection:
+            connection.execute(
+                schema.outputs.insert().prefix_with("OR REPLACE").values(path=_key(path), sha256=sha256, at=time.time()),
+            )
+
+
+def _key(path: str | Path) -> str:
+    return os.path.normcase(Path(path).resolve())

@@ -1,0 +1,168 @@
+"""What replay and places ask of the store: the last question, a turn's line, a cell's latest run and where its runs started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, literal, select
+
+from notebook_img.store import schema
+from notebook_img.store.owner import is_alive, this_process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from notebook_img.records import TurnRecord
+    from notebook_img.store.database import Database
+    from notebook_img.store.rows import AnyRow
+
+
+@dataclass(frozen=True)
+class HeldReply:
+    """A reply an earlier run of a cell got, joined with its turn."""
+
+    session_id: str
+    number: int
+    request_key: str
+    model: str
+    """``provider:model`` that answered."""
+    started: float
+    wanted: str = ""
+    """The model it was asked of, where another name answered."""
+
+
+@dataclass(frozen=True)
+class CellMove:
+    """A head move by an earlier run of a cell, with where that run started."""
+
+    run: int
+    to_head: int | None
+    run_start: int | None
+
+
+class Lookups:
+    """Queries of replay and places."""
+
+    home: Path
+    _database: Database
+
+    @property
+    def owner(self) -> str:
+        """``host:pid:start`` of this process."""
+        return this_process()
+
+    def alive(self, owner: str) -> bool:
+        """Return whether the process may still run; one on another host is taken to."""
+        return is_alive(owner) is not False
+
+    def owns(self, path: Path) -> bool:
+        """Return whether a file lies in this store."""
+        return path.is_relative_to(self.home)
+
+    def last_question(self, session_id: str) -> TurnRecord | None:
+        """Return the latest question of a session."""
+        # Written out and named: SQLite takes the index of questions only where it sees the word, not a parameter, and
+        # without statistics it may prefer to go through all turns.
+        query = (
+            "SELECT number FROM turns INDEXED BY questions_by_number "
+            "WHERE session_id = :session AND kind = 'ask' ORDER BY number DESC LIMIT 1"
+        )
+        with self._database.read() as connection:
+            number = connection.exec_driver_sql(query, {"session": session_id}).scalar_one_or_none()
+        return self.turn(session_id, int(number)) if number is not None else None  # type: ignore[attr-defined]
+
+    def has_turn(self, session_id: str, number: int) -> bool:
+        """Return whether there is such a turn: the quick part of `turn`."""
+        query = "SELECT 1 FROM turns WHERE session_id = :session AND number = :number"
+        with self._database.read() as connection:
+            return connection.exec_driver_sql(query, {"session": session_id, "number": number}).first() is not None
+
+    def ancestors(self, session_id: str, number: int) -> list[int]:
+        """Return the numbers of the turns a turn descends from, nearest first."""
+        turns = schema.turns
+        base = select(turns.c.number, turns.c.parent, literal(0).label("depth")).where(
+            turns.c.session_id == session_id, turns.c.number == number
+        )
+        line = base.cte("line", recursive=True)
+        line = line.union_all(
+            select(turns.c.number, turns.c.parent, line.c.depth + 1).where(
+                and_(turns.c.session_id == session_id, turns.c.number == line.c.parent)
+            )
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(select(line.c.number).order_by(line.c.depth)).scalars().all()
+        return [int(row) for row in rows[1:]]
+
+    def cell_moves(self, session_id: str, cell: str, *, before_run: int | None = None) -> list[CellMove]:
+        """Return the head moves of a cell's earlier runs in a session, latest first."""
+        runs, moves = schema.runs.c, schema.moves.c
+        query = (
+            select(moves.run, moves.from_head, moves.to_head)
+            .select_from(schema.moves.join(schema.runs, runs.id == moves.run))
+            .where(runs.cell == cell, moves.session_id == session_id)
+            .order_by(moves.id)
+        )
+        if before_run is not None:
+            query = query.where(runs.id < before_run)
+        starts: dict[int, int | None] = {}
+        found: list[CellMove] = []
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                starts.setdefault(row.run, row.from_head)
+                found.append(CellMove(row.run, row.to_head, starts[row.run]))
+        return found[::-1]
+
+    def latest_replies(self, cell: str, *, source_hash: str, ordinal: int, not_run: int | None = None) -> list[HeldReply]:
+        """Return what the latest run of a cell got, in order; deleted turns are left out.
+
+        A cell that has never run under this key is looked for by its source: the notebook may have been run before by
+        something that tells cell ids, or that tells none. Among equal cells the `ordinal`-th one is meant.
+        """
+        with self._database.read() as connection:
+            runs, replies = schema.runs.c, schema.replies.c
+            having = select(replies.run).distinct().subquery()
+            query = select(runs.id, runs.cell).where(runs.id.in_(select(having.c.run))).order_by(runs.id.desc())
+            if not_run is not None:
+                query = query.where(runs.id != not_run)
+            run = connection.execute(query.where(runs.cell == cell).limit(1)).scalar()
+            if run is None:
+                run = self._by_source(list(connection.execute(query.where(runs.source_hash == source_hash))), ordinal)
+            if run is None:
+                return []
+            turns = schema.turns.c
+            held = (
+                select(replies.session_id, replies.turn, replies.request_key, turns.model, turns.started, turns.asked)
+                .select_from(schema.replies.join(schema.turns, and_(turns.session_id == replies.session_id, turns.number == replies.turn)))
+                .where(replies.run == run)
+                .order_by(replies.position)
+            )
+            return [
+                HeldReply(row.session_id, row.turn, row.request_key, row.model, row.started, str(json.loads(row.asked).get("model") or ""))
+                for row in connection.execute(held)
+            ]
+
+    def sessions_of_notebook(self, notebook: str, current: str) -> list[str]:
+        """Return the ids of the sessions whose turns the cells of a notebook got, the current one first."""
+        runs, replies = schema.runs.c, schema.replies.c
+        query = (
+            select(replies.session_id)
+            .distinct()
+            .select_from(schema.replies.join(schema.runs, runs.id == replies.run))
+            .join(schema.sessions, schema.sessions.c.id == replies.session_id)
+            .where(runs.notebook == notebook)
+        )
+        with self._database.read() as connection:
+            found = [] if not notebook else [str(row) for row in connection.execute(query).scalars()]
+        return [current, *(other for other in found if other != current)]
+
+    @staticmethod
+    def _by_source(rows: list[AnyRow], ordinal: int) -> int | None:
+        """Return the latest run of the `ordinal`-th cell of that source, in the order the cells first ran."""
+        latest: dict[str, int] = {}
+        for row in rows:
+            latest.setdefault(row.cell, int(row.id))
+        first_run = {row.cell: int(row.id) for row in rows}
+        cells = sorted(latest, key=lambda cell: first_run[cell])
+        return latest[cells[ordinal - 1]] if 1 <= ordinal <= len(cells) else None

@@ -1,0 +1,153 @@
+"""What a crash, a full disk or a careless hand can leave behind: finding it, and mending what can be mended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from notebook_img.store import schema
+from notebook_img.store.cells import fail_ended_runs
+from notebook_img.store.owner import is_alive
+from notebook_img.store.spend import ended_reservations, expire_reservations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sized
+    from pathlib import Path
+
+    from notebook_img.store import Store
+
+OLD_ENOUGH = 3600.0
+"""Seconds after which an unfinished file, or one no turn uses, is taken to be left over and not in the making."""
+
+
+def check(store: Store) -> list[str]:
+    """Return what is wrong with a store, one sentence each; nothing is changed."""
+    database = store._database  # noqa: SLF001 - the same package
+    found = []
+    with database.read() as connection:
+        told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+        if told != ["ok"]:
+            found.append(f"The index is damaged ({'; '.join(told)[:200]}). Put a copy of {database.path} back.")
+        if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            found.append("The index has rows that belong to nothing.")
+        lost = _lost_pictures(store, connection)
+        lost_states = _lost_states(store, connection)
+        unused = _unused_files(store, connection)
+        stale = len(ended_reservations(connection))
+        running = select(schema.runs.c.owner).where(schema.runs.c.state == "running")
+        runs = sum(is_alive(owner) is False for owner in connection.execute(running).scalars())
+    if lost:
+        users = ", ".join(sorted({turn for turns in lost.values() for turn in turns})[:5])
+        found.append(
+            f"{len(lost)} picture file{_s(lost)} missing, used by {users}. Put them back from a copy, or import an export that has them.",
+        )
+    if lost_states:
+        found.append(f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures.")
+    if parts := list(_parts(store)):
+        found.append(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.")
+    if unused:
+        size = sum(path.stat().st_size for path in unused)
+        found.append(f"{len(unused)} file{_s(unused)} that no turn uses ({size / 1e6:.1f} MB).")
+    if stale:
+        found.append(f"{stale} reserved call{'s' if stale != 1 else ''} of a process that has ended.")
+    if runs:
+        found.append(f"{runs} cell run{'s' if runs != 1 else ''} of a kernel that has ended.")
+    return found
+
+
+def repair(store: Store) -> list[str]:
+    """Mend what can be mended without losing anything a turn uses; return what was done, one sentence each."""
+    done = []
+    parts = list(_parts(store))
+    for path in parts:
+        path.unlink(missing_ok=True)
+    if parts:
+        done.append(f"Removed {len(parts)} unfinished file{_s(parts)}.")
+    with store._database.write() as connection:  # noqa: SLF001
+        stale = expire_reservations(connection)
+        runs = fail_ended_runs(connection)
+        states = _lost_states(store, connection)
+        for name in states:
+            connection.execute(schema.turns.update().where(schema.turns.c.raw == name).values(raw=""))
+        # Under the write lock, so that no turn can come to name a file that goes (see Sessions._drop_unused).
+        unused = _unused_files(store, connection)
+        size = sum(path.stat().st_size for path in unused)
+        for path in unused:
+            path.unlink(missing_ok=True)
+    if unused:
+        done.append(f"Removed {len(unused)} file{_s(unused)} that no turn used ({size / 1e6:.1f} MB).")
+    if stale:
+        done.append(f"Settled {stale} reserved call{'s' if stale != 1 else ''} of an ended process as unknown.")
+    if runs:
+        done.append(f"Marked {runs} run{'s' if runs != 1 else ''} of an ended kernel as failed.")
+    if states:
+        done.append(f"Cleared {len(states)} missing raw state{_s(states)}; those turns go on from their pictures.")
+    return done
+
+
+def _lost_pictures(store: Store, connection: Connection) -> dict[str, list[str]]:
+    """Return missing pictures with the turns that use them."""
+    uses, turns, sessions, pictures = schema.uses, schema.turns, schema.sessions, schema.pictures
+    gone = {
+        row.sha256
+        for row in connection.execute(select(pictures.c.sha256, pictures.c.mime_type))
+        if store._files._find_file(row.sha256, row.mime_type) is None  # noqa: SLF001
+    }
+    found: dict[str, list[str]] = {}
+    for sha256 in sorted(gone):
+        query = (
+            select(sessions.c.name, turns.c.number)
+            .join(turns, turns.c.session_id == sessions.c.id)
+            .join(uses, uses.c.turn_id == turns.c.id)
+            .where(uses.c.sha256 == sha256)
+        )
+        names = [f"{row.name}/t{row.number}" for row in connection.execute(query)]
+        if names:
+            found[sha256] = names
+    return found
+
+
+def _lost_states(store: Store, connection: Connection) -> list[str]:
+    names = connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "").distinct()).scalars()
+    return [name for name in names if not store._raw.has_raw(name)]  # noqa: SLF001
+
+
+def _unused_files(store: Store, connection: Connection) -> list[Path]:
+    """Return old files named by nothing: pictures without a use or a waiting job, raw states and blobs without a turn."""
+    pictures = set(connection.execute(select(schema.uses.c.sha256).distinct()).scalars())
+    waiting = " ".join(connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars())
+    states = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "")).scalars())
+    blobs: set[str] = set()
+    for name in states:
+        if store._raw.has_raw(name):  # noqa: SLF001
+            blobs |= store._raw.raw_references(name)  # noqa: SLF001
+
+    def used_picture(path: Path) -> bool:
+        return path.stem in pictures or path.stem in blobs or path.stem in waiting
+
+    def used_raw(path: Path) -> bool:
+        return path.stem in (states if path.suffix == ".json" else blobs)
+
+    places: list[tuple[str, Callable[[Path], bool]]] = [("pictures", used_picture), ("raw", used_raw)]
+    now = time.time()
+    return [
+        path
+        for folder, used in places
+        for path in (store.home / folder).glob("??/*")
+        if path.suffix != ".part" and len(path.stem) == 64 and not used(path) and now - path.stat().st_mtime > OLD_ENOUGH
+    ]
+
+
+def _parts(store: Store) -> Iterator[Path]:
+    """Give files whose writing was never finished."""
+    now = time.time()
+    for folder in ("pictures", "raw"):
+        for path in (store.home / folder).glob("??/.*.part"):
+            if now - path.stat().st_mtime > OLD_ENOUGH:
+                yield path
+
+
+def _s(things: Sized) -> str:
+    return "s" if len(things) != 1 else ""

@@ -1,0 +1,77 @@
+"""Which process a row belongs to, written ``host:pid:start``, and whether that process still lives."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+_IMPORTED = f"{time.time():.0f}"
+
+
+def this_process() -> str:
+    """Return the mark of the running process; a forked child has its own."""
+    return _mark(os.getpid())
+
+
+@functools.lru_cache(maxsize=4)
+def _mark(pid: int) -> str:
+    return f"{socket.gethostname()}:{pid}:{_start_of(pid) or _IMPORTED}"
+
+
+def is_alive(owner: str) -> bool | None:
+    """Return whether the process with this mark lives; None when that cannot be told (another host)."""
+    if owner == this_process():
+        return True
+    host, _, rest = owner.partition(":")
+    pid_text, _, start = rest.partition(":")
+    if host != socket.gethostname() or not pid_text.isdecimal():
+        return None
+    pid = int(pid_text)
+    if pid == os.getpid():
+        return owner == this_process()
+    if sys.platform == "win32":  # there os.kill(pid, 0) would end the process
+        return _lives_on_windows(pid)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, under another user
+    except OverflowError:
+        return False
+    now_there = _start_of(pid)
+    return not (now_there and start and now_there != start)
+
+
+def _lives_on_windows(pid: int) -> bool | None:
+    """Ask Windows for the process (OpenProcess, WaitForSingleObject: learn.microsoft.com/windows/win32/procthread)."""
+    import ctypes
+
+    synchronize, invalid_parameter, timed_out = 0x00100000, 87, 0x102
+    kernel32 = getattr(ctypes, "WinDLL")("kernel32", use_last_error=True)  # noqa: B009 - a name only Windows has
+    kernel32.OpenProcess.restype = ctypes.c_void_p
+    kernel32.WaitForSingleObject.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+    kernel32.CloseHandle.argtypes = (ctypes.c_void_p,)
+    handle = kernel32.OpenProcess(synchronize, False, pid)
+    if not handle:
+        # No such process; anything else (access denied) means that there is one which cannot be looked at.
+        return False if getattr(ctypes, "get_last_error")() == invalid_parameter else None  # noqa: B009
+    try:
+        return int(kernel32.WaitForSingleObject(handle, 0)) == timed_out
+    finally:
+        kernel32.CloseHandle(handle)
+
+
+def _start_of(pid: int) -> str:
+    """Return when the process started, in the kernel's clock ticks, where /proc tells (a number may be used again)."""
+    if not sys.platform.startswith("linux"):
+        return ""
+    with contextlib.suppress(OSError, IndexError):
+        # proc(5): the name, second field, may hold spaces and brackets; the start time is field 22.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""

@@ -1,0 +1,136 @@
+"""Picture files: ``pictures/ab/abcdef….png``, named by the sha256 of their bytes, written whole before a row names them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from notebook_img.errors import OutputError, StoreError
+from notebook_img.files import reason, sync_folder, write_atomically
+from notebook_img.pictures.formats import SUFFIXES, sniff
+from notebook_img.store import schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from notebook_img.store.database import Database
+
+
+class PictureFiles:
+    """Files by content: written once, never changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pictures = database.home / "pictures"
+
+    def picture_path(self, sha256: str, mime_type: str = "") -> Path:
+        """Return where the picture lies, or would lie if it is not stored yet.
+
+        Parameters
+        ----------
+        sha256 : str
+            Hash of its bytes.
+        mime_type : str
+            Its type; looked up when not given.
+        """
+        if not mime_type:
+            found = self._find(sha256)
+            if found:
+                return found
+        return self._folder(sha256) / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"
+
+    def has_picture(self, sha256: str) -> bool:
+        """Return whether the picture's file is there."""
+        return self._find(sha256) is not None
+
+    def put_picture(self, data: bytes, *, mime_type: str = "", sha256: str = "") -> str:
+        """Keep the bytes of a picture and return their sha256; what is there already is not written again.
+
+        Parameters
+        ----------
+        data : bytes
+            The picture as it came.
+        mime_type, sha256 : str
+            Given by those who know them already.
+
+        Raises
+        ------
+        StoreError
+            When the disk is full or the folder cannot be written.
+        """
+        if self._database.read_only:
+            raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        if not mime_type:
+            mime_type = sniff(data) or ""
+        write_once(self.picture_path(sha256, mime_type or "unknown"), data)
+        return sha256
+
+    def read_picture(self, sha256: str) -> bytes:
+        """Return a picture's bytes, checked against their hash.
+
+        Raises
+        ------
+        StoreError
+            When the file is missing or damaged.
+        """
+        path = self._find(sha256)
+        if path is None:
+            raise StoreError(
+                f"The file of picture {sha256[:12]}… is missing from {self._pictures}. notebook-img doctor lists what else is missing.",
+            )
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {reason(error)}.") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name. Put a copy of it back to use it again.")
+        return data
+
+    def _folder(self, sha256: str) -> Path:
+        return self._pictures / sha256[:2]
+
+    def _find(self, sha256: str) -> Path | None:
+        with self._database.read() as connection:
+            mime_type = connection.execute(
+                select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == sha256),
+            ).scalar_one_or_none()
+        return self._find_file(sha256, mime_type or "")
+
+    def _find_file(self, sha256: str, mime_type: str) -> Path | None:
+        folder = self._folder(sha256)
+        first = folder / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"
+        if first.is_file():
+            return first
+        with contextlib.suppress(OSError):
+            for path in folder.glob(f"{sha256}.*"):
+                return path
+        return None
+
+
+def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file named by its content, unless it is there; without `durable` a power cut may lose it.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be written.
+    """
+    try:
+        if path.stat().st_size == len(data):
+            return
+    except OSError:
+        pass  # not there, or the writing below says why not
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if durable:
+                sync_folder(path.parent.parent)
+        write_atomically(path, data, durable=durable)
+    except OutputError as error:
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
+    except OSError as error:
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {path.parent}: {reason(error)}.") from error

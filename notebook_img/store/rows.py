@@ -1,0 +1,258 @@
+"""Records (records.py) to rows of the tables and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import Connection, select
+
+from notebook_img.records import JobRecord, Origin, PictureUse, SessionRecord, SpendRecord, TurnRecord
+from notebook_img.store import schema
+from notebook_img.store.written import insert_into
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+AnyRow: TypeAlias = Any
+"""A row of a result; its type parameters differ between SQLAlchemy 2.0 and 2.1."""
+PART = 500
+"""Most values in one IN (...): SQLite takes 999 in old versions."""
+
+
+def dumps(value: Any) -> str:
+    """Return compact JSON text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def sound(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with text that UTF-8 can hold: a lone surrogate in a prompt must not cost a paid turn."""
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) and not value.isascii() else value
+        for name, value in values.items()
+    }
+
+
+def session_values(record: SessionRecord) -> dict[str, Any]:
+    """Return the columns of a session, but for its counters."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "created": record.created,
+        "updated": record.updated,
+        "model": record.model,
+        "head": record.head,
+        "redo": dumps(list(record.redo)),
+        "notebook": record.notebook,
+        "settings": dumps(dict(record.settings)),
+    }
+
+
+def session_record(row: AnyRow) -> SessionRecord:
+    """Read one row of ``sessions``."""
+    return SessionRecord(
+        id=row.id,
+        name=row.name,
+        created=row.created,
+        updated=row.updated,
+        model=row.model,
+        head=row.head,
+        redo=tuple(json.loads(row.redo)),
+        notebook=row.notebook,
+        settings=json.loads(row.settings),
+        turns=row.turns,
+    )
+
+
+def turn_values(record: TurnRecord) -> dict[str, Any]:
+    """Return the columns of a turn."""
+    return {
+        "session_id": record.session_id,
+        "number": record.number,
+        "kind": record.kind,
+        "prompt": record.prompt,
+        "model": record.model,
+        "parent": record.parent,
+        "picked": record.picked,
+        "head_before": record.head_before,
+        "text": record.text,
+        "asked": dumps(dict(record.asked)),
+        "sent": dumps(record.sent),
+        "got": dumps(record.got),
+        "seed": None if record.seed is None else str(record.seed),
+        "usage": dumps(dict(record.usage)),
+        "cost": record.cost,
+        "warnings": dumps(list(record.warnings)),
+        "note": record.note,
+        "answer": dumps(record.answer),
+        "started": record.started,
+        "seconds": record.seconds,
+        "surface": record.origin.surface,
+        "origin_name": record.origin.name,
+        "kernel": record.origin.kernel,
+        "cell": record.origin.cell,
+        "run": record.origin.run,
+        "notebook": record.origin.notebook,
+        "request_key": record.request_key,
+        "content_key": record.content_key,
+        "key_mark": record.key_mark,
+        "raw": record.raw,
+    }
+
+
+def turn_record(row: AnyRow, pictures: tuple[PictureUse, ...] = ()) -> TurnRecord:
+    """Read one row of ``turns``."""
+    return TurnRecord(
+        session_id=row.session_id,
+        number=row.number,
+        kind=row.kind,
+        prompt=row.prompt,
+        model=row.model,
+        parent=row.parent,
+        picked=row.picked,
+        head_before=row.head_before,
+        pictures=pictures,
+        text=row.text,
+        asked=json.loads(row.asked),
+        sent=json.loads(row.sent),
+        got=json.loads(row.got),
+        seed=None if row.seed is None else int(row.seed),
+        usage=json.loads(row.usage),
+        cost=row.cost,
+        warnings=tuple(json.loads(row.warnings)),
+        note=row.note,
+        answer=json.loads(row.answer),
+        started=row.started,
+        seconds=row.seconds,
+        origin=Origin(surface=row.surface, name=row.origin_name, kernel=row.kernel, cell=row.cell, run=row.run, notebook=row.notebook),
+        request_key=row.request_key,
+        content_key=row.content_key,
+        key_mark=row.key_mark,
+        raw=row.raw,
+    )
+
+
+def picture_use(row: AnyRow) -> PictureUse:
+    """Read one row of ``uses`` joined with ``pictures``."""
+    return PictureUse(
+        sha256=row.sha256,
+        role=row.role,
+        mime_type=row.mime_type,
+        width=row.width,
+        height=row.height,
+        bytes=row.bytes,
+        name=row.name,
+        pixels_key=row.pixels_key,
+    )
+
+
+USE_COLUMNS = (
+    schema.uses.c.id,
+    schema.uses.c.turn_id,
+    schema.uses.c.role,
+    schema.uses.c.sha256,
+    schema.uses.c.name,
+    schema.uses.c.pixels_key,
+    schema.pictures.c.mime_type,
+    schema.pictures.c.width,
+    schema.pictures.c.height,
+    schema.pictures.c.bytes,
+)
+
+
+def turn_records(connection: Connection, rows: Iterable[AnyRow]) -> list[TurnRecord]:
+    """Read rows of ``turns`` with their pictures, in few queries however many they are."""
+    found = list(rows)
+    uses: dict[int, list[PictureUse]] = {}
+    ids = [row.id for row in found]
+    for start in range(0, len(ids), PART):
+        query = (
+            select(*USE_COLUMNS)
+            .join(schema.pictures, schema.pictures.c.sha256 == schema.uses.c.sha256)
+            .where(schema.uses.c.turn_id.in_(ids[start : start + PART]))
+            .order_by(schema.uses.c.turn_id, schema.uses.c.position)
+        )
+        for row in connection.execute(query):
+            uses.setdefault(row.turn_id, []).append(picture_use(row))
+    return [turn_record(row, tuple(uses.get(row.id, ()))) for row in found]
+
+
+_INSERT_TURN = insert_into(schema.turns)
+_INSERT_PICTURE = insert_into(schema.pictures, unless_there=True)
+_INSERT_USE = insert_into(schema.uses)
+
+
+def insert_turn(connection: Connection, record: TurnRecord) -> int:
+    """Insert a numbered turn with its uses; return its row id."""
+    result = connection.exec_driver_sql(_INSERT_TURN, sound(turn_values(record)))
+    turn_id = int(result.lastrowid)
+    if record.pictures:
+        facts = {
+            use.sha256: {
+                "sha256": use.sha256,
+                "mime_type": use.mime_type,
+                "width": use.width,
+                "height": use.height,
+                "bytes": use.bytes,
+            }
+            for use in record.pictures
+        }
+        connection.exec_driver_sql(_INSERT_PICTURE, list(facts.values()))
+        connection.exec_driver_sql(
+            _INSERT_USE,
+            [
+                {
+                    "turn_id": turn_id,
+                    "position": position,
+                    "role": use.role,
+                    "sha256": use.sha256,
+                    "name": use.name.encode("utf-8", "replace").decode(),
+                    "pixels_key": use.pixels_key,
+                }
+                for position, use in enumerate(record.pictures)
+            ],
+        )
+    return turn_id
+
+
+def spend_record(row: AnyRow) -> SpendRecord:
+    """Read one row of ``spend``."""
+    return SpendRecord(
+        id=row.id,
+        at=row.at,
+        day=row.day,
+        model=row.model,
+        state=row.state,
+        estimate=row.estimate,
+        cost=row.cost,
+        session=row.session,
+        turn=row.turn,
+        origin=row.origin,
+        usage=json.loads(row.usage),
+    )
+
+
+_JOB_JSON = ("service_state", "request")
+
+
+def job_values(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns for fields of a JobRecord."""
+    values = {name: dumps(dict(value)) if name in _JOB_JSON else value for name, value in fields.items()}
+    if "cancel_wanted" in values:
+        values["cancel_wanted"] = int(values["cancel_wanted"])
+    return values
+
+
+def job_record(row: AnyRow) -> JobRecord:
+    """Read one row of ``jobs``."""
+    fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    for name in _JOB_JSON:
+        fields[name] = json.loads(fields[name])
+    fields["cancel_wanted"] = bool(fields["cancel_wanted"])
+    return JobRecord(**fields)
+
+
+def contains(text: str) -> str:
+    """Return the LIKE pattern (escape character backslash) for rows that contain `text`."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

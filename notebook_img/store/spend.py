@@ -1,0 +1,195 @@
+"""What calls cost: reservations while they run, then what was billed. Rows outlive their turns and sessions."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from notebook_img.errors import BudgetError
+from notebook_img.store import schema
+from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.rows import dumps, sound, spend_record
+from notebook_img.store.written import insert_into
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_img.records import SpendRecord
+    from notebook_img.store.database import Database
+    from notebook_img.store.rows import AnyRow
+
+RESERVATION_LASTS = 3600.0
+"""Seconds after which a reservation no longer counts, where nobody can tell whether its process lives."""
+
+_CENT = 1e-9
+"""Sums of floating-point dollars may be off by this much."""
+
+
+_INSERT = insert_into(schema.spend)
+
+
+class Spend:
+    """The spend rows of a store.
+
+    Today's spending is the known costs of the day plus the estimates of the calls in flight. A call of which nobody knows whether it was
+    billed counts if it was settled with a cost, so settle a time-out as ``unknown`` with its estimate as the cost.
+    """
+
+    _database: Database
+
+    def reserve(self, model: str, estimate: float | None, day: str, origin: str, session: str, budget: float | None) -> int:
+        """Reserve money for a call that is about to be sent, if the day's budget has it.
+
+        The check and the reservation are one write transaction, so two processes cannot both take the last dollar.
+
+        Parameters
+        ----------
+        model : str
+            ``provider:model``.
+        estimate : float, optional
+            US dollars; None when unknown: then the call is only refused if the budget is used up already.
+        day : str
+            Local day, ``YYYY-MM-DD``.
+        origin, session : str
+            Who asks, and in which session (its name).
+        budget : float, optional
+            US dollars for the day; None for no limit.
+
+        Returns
+        -------
+        int
+            Id of the row, to be settled.
+
+        Raises
+        ------
+        BudgetError
+            When the call would go over the budget. Nothing is reserved.
+        """
+        refused = ""
+        with self._database.write() as connection:
+            in_flight = _expire(connection)
+            if budget is not None and estimate != 0:
+                known = _known(connection, day)
+                reserved = sum(row.estimate for row in in_flight if row.day == day and row.estimate is not None)
+                taken = known + reserved
+                over = taken + estimate > budget + _CENT if estimate is not None else taken >= budget
+                if over:
+                    refused = _over_budget(model, estimate, known, reserved, budget)
+            if not refused:
+                values = {
+                    "at": time.time(),
+                    "day": day,
+                    "model": model,
+                    "state": "reserved",
+                    "estimate": estimate,
+                    "cost": None,
+                    "session": session,
+                    "turn": "",
+                    "origin": origin,
+                    "usage": "{}",
+                    "owner": this_process(),
+                }
+                return int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
+        # Raised here, so that what was found out of ended processes stays written.
+        raise BudgetError(refused)
+
+    def settle(self, spend: int, state: str, cost: float | None = None, usage: Mapping[str, Any] | None = None, turn: str = "") -> None:
+        """Say how a reserved call ended.
+
+        Parameters
+        ----------
+        spend : int
+            The row `reserve` gave.
+        state : str
+            ``billed``, ``failed`` (not billed), ``refused``, ``free`` or ``unknown``.
+        cost : float, optional
+            US dollars, where known.
+        usage : mapping, optional
+            What the service counted.
+        turn : str
+            ``name/t7``, where there is one.
+        """
+        values: dict[str, Any] = {"state": state, "cost": cost, "usage": dumps(dict(usage or {}))}
+        if turn:
+            values["turn"] = turn
+        with self._database.write() as connection:
+            connection.execute(update(schema.spend).where(schema.spend.c.id == spend).values(values))
+
+    def spent(self, day: str) -> tuple[float, float, int]:
+        """Return known costs and live reservations of a day in US dollars, and how many calls have an unknown cost."""
+        with self._database.read() as connection:
+            return _spent(connection, day)
+
+    def spent_known(self, day: str) -> float:
+        """Return the known costs of a day in US dollars: the quick part of `spent`."""
+        with self._database.read() as connection:
+            return _known(connection, day)
+
+    def spend_rows(self, session: str | None = None, day: str | None = None, limit: int | None = None) -> list[SpendRecord]:
+        """Return spend rows, newest first; only those of a session (by its name then) or a day."""
+        table = schema.spend.c
+        query = select(schema.spend).order_by(table.id.desc()).limit(limit)
+        if session is not None:
+            query = query.where(table.session == session)
+        if day is not None:
+            query = query.where(table.day == day)
+        with self._database.read() as connection:
+            return [spend_record(row) for row in connection.execute(query)]
+
+
+def ended_reservations(connection: Connection) -> list[int]:
+    """Return the reservations of ended processes."""
+    return [row.id for row in _reservations(connection) if not _is_live(row.owner, row.at)]
+
+
+def expire_reservations(connection: Connection) -> int:
+    """Turn reservations of ended processes into ``unknown``; return how many."""
+    before = len(_reservations(connection))
+    return before - len(_expire(connection))
+
+
+def _reservations(connection: Connection) -> list[AnyRow]:
+    return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate FROM spend WHERE state = 'reserved'"))
+
+
+def _expire(connection: Connection) -> list[AnyRow]:
+    """Turn reservations of ended processes into ``unknown``, their estimate counted as spent; return those in flight."""
+    rows = _reservations(connection)
+    live = [row for row in rows if _is_live(row.owner, row.at)]
+    if len(live) < len(rows):
+        ended = [row.id for row in rows if row not in live]
+        connection.execute(update(schema.spend).where(schema.spend.c.id.in_(ended)).values(state="unknown", cost=schema.spend.c.estimate))
+    return live
+
+
+def _is_live(owner: str, at: float) -> bool:
+    alive = is_alive(owner)
+    return time.time() - at < RESERVATION_LASTS if alive is None else alive
+
+
+def _known(connection: Connection, day: str) -> float:
+    return float(connection.exec_driver_sql("SELECT coalesce(sum(cost), 0.0) FROM spend WHERE day = :day", {"day": day}).scalar_one())
+
+
+def _spent(connection: Connection, day: str) -> tuple[float, float, int]:
+    table = schema.spend.c
+    known = _known(connection, day)
+    unknown = connection.execute(
+        select(func.count()).where(table.day == day, table.cost.is_(None), or_(table.state == "billed", table.state == "unknown")),
+    ).scalar_one()
+    reserved = connection.execute(
+        select(table.owner, table.at, table.estimate).where(table.state == "reserved", table.day == day, table.estimate.is_not(None)),
+    )
+    return known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown)
+
+
+def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float) -> str:
+    asked = "unknown" if estimate is None else f"about ${estimate:.2f}" if estimate >= 0.01 else f"about ${estimate:.4f}"
+    in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
+    return (
+        f"Nothing was sent: the cost of this call to {model} is {asked}, and of today's budget of ${budget:.2f} "
+        f"${known:.2f} is spent{in_flight}. "
+        "Raise it with %config NotebookImg.budget or NOTEBOOK_IMG_BUDGET (US dollars a day), or go on tomorrow."
+    )

@@ -1,0 +1,91 @@
+"""Store: everything of one home behind one object. What it does is in the modules it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from notebook_img.store.cells import Cells
+from notebook_img.store.database import BUSY_TIMEOUT, Database
+from notebook_img.store.filesystem import is_network
+from notebook_img.store.gallery import Gallery
+from notebook_img.store.jobs import Jobs, Outputs
+from notebook_img.store.lookups import Lookups
+from notebook_img.store.picture_files import PictureFiles
+from notebook_img.store.raw import RawStates
+from notebook_img.store.sessions import Sessions
+from notebook_img.store.spend import Spend
+from notebook_img.store.turns import Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
+    """All sessions and pictures of one home.
+
+    Every method is safe to call from any thread and any process; none holds a transaction longer than its own few rows.
+    A forked child may go on using it. Get one with `Store.open`.
+
+    Attributes
+    ----------
+    home : Path
+        The folder.
+    read_only : bool
+        Whether it refuses to write.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._files = PictureFiles(database)
+        self._raw = RawStates(database, self._files)
+        self.home = database.home
+        self.read_only = database.read_only
+        self.put_picture = self._files.put_picture
+        self.read_picture = self._files.read_picture
+        self.picture_path = self._files.picture_path
+        self.has_picture = self._files.has_picture
+        self.put_raw = self._raw.put_raw
+        self.load_raw = self._raw.load_raw
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        *,
+        read_only: bool = False,
+        busy_timeout: float = BUSY_TIMEOUT,
+        network: Callable[[Path], bool] = is_network,
+    ) -> Store:
+        """Open the store of a home, making or upgrading it where needed.
+
+        Parameters
+        ----------
+        home : Path
+            Its folder.
+        read_only : bool
+            Change nothing; the store must exist and be up to date.
+        busy_timeout : float
+            Seconds to wait for other processes that write.
+        network : callable
+            Tells whether a folder lies on a network file system, where SQLite's WAL cannot be used.
+
+        Raises
+        ------
+        StoreError
+            One or two sentences: not writable, damaged, newer, locked.
+        """
+        return cls(Database(Path(home), read_only=read_only, busy_timeout=busy_timeout, network=network))
+
+    def close(self) -> None:
+        """Close its connections; a later call opens them again."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.home)!r}{', read only' if self.read_only else ''})"
