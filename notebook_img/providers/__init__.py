@@ -1,0 +1,7 @@
+"""The services behind one small async interface (interface.py), found by entry points (registry.py)."""
+
+from __future__ import annotations
+
+from notebook_img.providers.registry import forget, get, names, resolve
+
+__all__ = ["forget", "get", "names", "resolve"]

@@ -1,0 +1,217 @@
+"""Reading what Ark answers: whole answers, its event stream, and its errors as errors of ours."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import (
+    AuthenticationError,
+    BadReplyError,
+    ModelNotFoundError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    RequestRefusedError,
+)
+from notebook_img.providers.ark.models import current_names
+
+if TYPE_CHECKING:
+    import httpx
+
+    from notebook_img.providers.transport import Answer
+
+MOST_EVENT_BYTES = 100_000_000
+STAGES: Mapping[str, str] = {"InputText": "prompt", "InputImage": "input", "OutputImage": "output", "OutputText": "output"}
+"""How moderation codes begin (``InputTextSensitiveContentDetected``, ``OutputImageRiskDetection`` ...), and what they are about."""
+STAGE_WORDS: Mapping[str, str] = {"prompt": "the prompt", "input": "an input picture", "output": "the picture it made"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom was asked for what, for messages."""
+
+    model: str
+    base_url: str
+    key: str = field(default="", repr=False)
+    """Taken out of everything the service says."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of an answer: a URL, its bytes, or why it is missing."""
+
+    url: str = ""
+    data: bytes = b""
+    size: str = ""
+    error: ProviderError | None = None
+
+
+@dataclass
+class Batch:
+    """What one request brought."""
+
+    pictures: list[bytes] = field(default_factory=list)
+    failures: list[ProviderError] = field(default_factory=list)
+    sizes: list[str] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    broke: bool = False
+    """The stream broke off, so nobody knows what else was made."""
+
+    def count_usage(self, usage: Any) -> None:
+        """Add what the service counted."""
+        if isinstance(usage, Mapping):
+            for name, value in usage.items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    self.usage[name] = self.usage.get(name, 0) + value
+                elif value:
+                    self.usage[name] = value
+
+
+def items_of(answer: Answer, asked: Asked) -> tuple[list[Item], Mapping[str, Any]]:
+    """Return the items and the rest of a whole answer; raise what its status says."""
+    content = answer.json()
+    if answer.status != 200:
+        raise failure(answer.status, content, asked, retry_after=answer.retry_after, text=answer.text)
+    if not isinstance(content, dict):
+        raise BadReplyError(
+            "Ark answered with something that is no JSON object. Try again.", provider="ark", model=asked.model, text=answer.text[:2000]
+        )
+    if isinstance(content.get("error"), dict) and not content.get("data"):
+        raise failure(None, content, asked)
+    found = content.get("data")
+    if not isinstance(found, list):
+        raise BadReplyError(
+            "Ark answered without a list of pictures. Try again.", provider="ark", model=asked.model, text=answer.text[:2000]
+        )
+    return [item_of(entry, asked) for entry in found], content
+
+
+def item_of(entry: Any, asked: Asked) -> Item:
+    """Read one item, of an answer or of an event."""
+    if not isinstance(entry, dict):
+        return Item(error=BadReplyError("Ark listed a picture in a form that is not known.", provider="ark", model=asked.model))
+    if isinstance(entry.get("error"), dict):
+        return Item(error=failure(None, entry, asked))
+    size = str(entry.get("size") or "")
+    if isinstance(entry.get("url"), str):
+        return Item(url=entry["url"], size=size)
+    try:
+        return Item(data=base64.b64decode(entry["b64_json"], validate=True), size=size)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return Item(error=BadReplyError("Ark listed a picture without a URL or usable bytes.", provider="ark", model=asked.model))
+
+
+def failure(status: int | None, content: Any, asked: Asked, *, retry_after: float | None = None, text: str = "") -> ProviderError:
+    """Return the error for an error answer ``{"error": {"code", "message", "param", "type"}}``.
+
+    `status` is None for an error inside an answer that came with status 200.
+    """
+    told = content.get("error") if isinstance(content, dict) else None
+    told = told if isinstance(told, dict) else {}
+    code = str(told.get("code") or "")
+    is_page = text.lstrip().startswith("<")
+    words = _shortened(str(told.get("message") or "") or ("" if is_page else text), asked.key)
+    model = asked.model
+    facts: dict[str, Any] = {"provider": "ark", "model": model, "status": status}
+    said = f"{code}: {words}" if code and words else code or words or f"HTTP {status}"
+    for start, stage in STAGES.items():
+        if code.startswith(start):
+            return RefusedError(
+                f"Ark's moderation refused {STAGE_WORDS[stage]} ({said}). "
+                f"Change the {'picture' if stage == 'input' else 'prompt'} and ask again.",
+                stage=stage,
+                reason=code,
+                **facts,
+            )
+    if status == 404 and is_page:
+        return RequestRefusedError("There is no Ark API at the base URL that is set (HTTP 404). Correct ARK_BASE_URL.", **facts)
+    if status == 404 or code.startswith(("ModelNotOpen", "ModelNotFound", "NotFound", "InvalidEndpointOrModel", "InvalidEndpoint")):
+        if code.startswith("ModelNotOpen"):
+            return ModelNotFoundError(
+                f"The model {model} is not switched on for this account ({said}). Switch it on in Ark's console.", **facts
+            )
+        return ModelNotFoundError(
+            f"Ark does not know the model {model} ({said}). Was it retired, or does it belong to the other of Volcengine and BytePlus? "
+            f"Current: {', '.join(current_names(asked.base_url))}.",
+            **facts,
+        )
+    if status == 429 or code.startswith(("RateLimit", "RequestBurst", "QuotaExceeded", "SetLimitExceeded", "InflightBatchsizeExceeded")):
+        used_up = code.startswith(("QuotaExceeded", "SetLimitExceeded"))
+        return RateLimitError(
+            f"Ark is being asked too much ({said}). {'The quota is used up; see its console.' if used_up else 'Wait a little.'}",
+            daily=used_up,
+            retry_after=retry_after,
+            **facts,
+        )
+    if code.startswith("AccountOverdue"):
+        return RequestRefusedError(f"Ark's account has an unpaid bill ({said}). Pay it in the console, then ask again.", **facts)
+    if status in {401, 403} or code.startswith(("Authentication", "AccessDenied", "Unauthorized", "InvalidApiKey")):
+        # What the service says here can hold a piece of the key, so none of its words are repeated.
+        shown = f" ({code})" if re.fullmatch(r"[A-Za-z.]{1,60}", code) else ""
+        return AuthenticationError(
+            f"Ark refused the key{shown}. Set another one with %img key ark or ARK_API_KEY; those of Volcengine and BytePlus "
+            "are not interchangeable (ARK_BASE_URL).",
+            **facts,
+        )
+    if status in {500, 502, 503, 504} or code.startswith(
+        ("InternalServiceError", "ServerOverloaded", "ServiceOverloaded", "ServiceUnavailable")
+    ):
+        return OverloadedError(f"Ark is overloaded or broken for the moment ({said}). Try again later.", retry_after=retry_after, **facts)
+    if status is not None and 300 <= status < 400:
+        return BadReplyError("Ark's base URL redirects elsewhere, where the key is not sent. Correct ARK_BASE_URL.", **facts)
+    return RequestRefusedError(f"Ark refused the request ({said}).", **facts)
+
+
+async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """Read a server-sent event stream until ``[DONE]``; yield each event's JSON.
+
+    Lines end with CR, LF or both and with nothing else: JSON may hold U+2028, which a general line splitter takes for an end.
+    """
+    pending = bytearray()
+    data: list[bytes] = []
+    async for chunk in response.aiter_bytes():
+        pending += chunk
+        if len(pending) + sum(map(len, data)) > MOST_EVENT_BYTES:
+            raise BadReplyError("Ark sent an event larger than 100 MB; it was not read on.", provider="ark")
+        for line in _lines(pending):
+            if line.startswith(b"data:"):
+                data.append(line[5:].removeprefix(b" "))
+            elif not line and data:
+                joined = b"\n".join(data)
+                data = []
+                if joined.strip() == b"[DONE]":
+                    return
+                yield _event(joined)
+    if data and b"".join(data).strip() != b"[DONE]":
+        yield _event(b"\n".join(data))
+
+
+def _event(data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise BadReplyError("Ark sent an event that is no JSON object.", provider="ark", text=data[:2000].decode("utf-8", "replace"))
+    return content
+
+
+def _lines(pending: bytearray) -> Iterator[bytes]:
+    """Take the whole lines out of `pending`. A CR at its very end waits: an LF may follow."""
+    while (match := re.search(rb"\r\n|\n|\r(?!\Z)", pending)) is not None:
+        line = bytes(pending[: match.start()])
+        del pending[: match.end()]
+        yield line
+
+
+def _shortened(text: str, secret: str, most: int = 250) -> str:
+    text = " ".join((text.replace(secret, "[key]") if secret else text).split())
+    return text if len(text) <= most else text[: most - 1] + "…"

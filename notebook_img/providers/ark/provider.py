@@ -1,0 +1,380 @@
+"""The adapter to Ark: builds the request a model takes, sends it, fetches the pictures at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys
+from notebook_img.errors import (
+    KeyMissingError,
+    NoPictureError,
+    ProviderError,
+    ReplyTimeoutError,
+    UnsupportedError,
+)
+from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
+from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, TABLE, current_names, row_of, wire_name
+from notebook_img.providers.ark.sizes import size_for
+from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
+from notebook_img.providers.regions import mask_in_words
+from notebook_img.providers.retry import retrying
+from notebook_img.providers.transport import Answer, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import httpx
+
+    from notebook_img.pictures import Picture
+    from notebook_img.pictures.convert import Prepared
+    from notebook_img.providers.ark.models import Seedream
+    from notebook_img.settings import Settings
+
+AT_ONCE = 4
+"""Single requests in flight for one call of several pictures."""
+
+
+class ArkProvider:
+    """Seedream on Volcengine Ark (China) or BytePlus (elsewhere)."""
+
+    name = "ark"
+    title = "Ark (Seedream)"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.transport = Transport(settings, provider=self.name, title="Ark")
+
+    def missing(self) -> str | None:
+        """Return what is missing, or None."""
+        if keys.find(self.name, self.settings):
+            return None
+        return "No key for Ark (Seedream) is set: %img key ark, or the environment variable ARK_API_KEY."
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the model table, the default first."""
+        return [row.info for row in TABLE]
+
+    def default_model(self, kind: Kind) -> str | None:
+        """Return the default model: Seedream 5.0 takes the most references and makes groups."""
+        return None if kind == "ask" else TABLE[0].info.name
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return the row of a model, an alias or an endpoint id."""
+        return row_of(model).info
+
+    def estimate(self, request: Request) -> float | None:
+        """Return the list price of the pictures asked for."""
+        return _price(row_of(request.model), request.count, len(request.inputs) + len(request.references))
+
+    async def run(self, request: Request, emit: Emit) -> Reply:
+        """Generate, edit or blend; see `Provider.run`."""
+        key = keys.find(self.name, self.settings)
+        if not key:
+            raise KeyMissingError(self.missing() or "", provider=self.name, model=request.model)
+        if request.kind == "ask":
+            raise UnsupportedError("Seedream makes pictures and answers no questions. Ask another provider, for example gemini.")
+        row = row_of(request.model)
+        asked = Asked(wire_name(request.model, self.settings.ark_base_url), self.settings.ark_base_url, key)
+        images, notes = await asyncio.to_thread(_prepared, row, request)
+        body = await asyncio.to_thread(_body, row, request, asked.model, images)
+        group = _group_size(row, request, len(images))
+        batch = Batch()
+        sent = _as_sent(body, images, group)
+        if group:
+            emit(ProgressEvent(f"Asking for a group of {group} pictures"))
+            await self._group(row, body, group, asked, batch, emit, show=request.wants_partials)
+        missing = request.count - len(batch.pictures) - len(batch.failures)
+        if missing > 0 and not batch.broke:
+            await self._singles(body, missing, asked, batch, emit)
+        return self._reply(row, request, batch, sent, notes, len(images))
+
+    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
+        """Ark hands out no jobs."""
+        del state, emit
+        raise UnsupportedError("Ark answers at once and keeps no jobs, so there is nothing to resume. Ask again.")
+
+    async def probe(self) -> Sequence[str]:
+        """List the models and say which of ours are among them."""
+        key = keys.find(self.name, self.settings)
+        if not key:
+            return [self.missing() or ""]
+        base = self.settings.ark_base_url
+        answer = await self.transport.send("GET", f"{base.rstrip('/')}/models", headers=_headers(key), timeout=30)
+        content = answer.json()
+        if answer.status != 200:
+            raise failure(answer.status, content, Asked("", base, key), text=answer.text)
+        listed = content.get("data") if isinstance(content, dict) else None
+        offered = {str(entry.get("id")) for entry in listed or () if isinstance(entry, dict)}
+        ours = [name for name in current_names(base) if name in offered]
+        return [
+            f"Ark answers and lists {len(offered)} models; of ours: {', '.join(ours) or 'none (are the ids those of the other region?)'}."
+        ]
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self.transport.aclose()
+
+    async def _group(
+        self, row: Seedream, body: Mapping[str, Any], most: int, asked: Asked, batch: Batch, emit: Emit, *, show: bool
+    ) -> None:
+        """Ask for one group, as a stream where the model has one: what came before a cut is kept then."""
+        wish = {**body, "sequential_image_generation": "auto", "sequential_image_generation_options": {"max_images": most}}
+        if "stream" not in row.fields:
+            await self._whole(wish, asked, batch, emit)
+            return
+        content = json.dumps({**wish, "stream": True}, ensure_ascii=False).encode()
+
+        async def once() -> None:
+            try:
+                async with self.transport.stream(
+                    "POST", _url(asked), headers=_headers(asked.key), content=content, timeout=self.settings.timeout * most
+                ) as response:
+                    await self._read_stream(response, asked, batch, emit, show=show)
+            except ProviderError as error:
+                if not batch.pictures:
+                    raise
+                # Pictures that came are kept. What else was made nobody knows, so nothing is asked for again.
+                batch.broke = True
+                batch.failures.append(error)
+
+        await retrying(once, settings=self.settings, emit=emit)
+
+    async def _read_stream(self, response: httpx.Response, asked: Asked, batch: Batch, emit: Emit, *, show: bool) -> None:
+        if response.status_code != 200 or "event-stream" not in response.headers.get("content-type", ""):
+            answer = Answer(response.status_code, response.headers, await response.aread())
+            await self._take(*items_of(answer, asked), asked, batch, emit)
+            return
+        whole = False
+        async for event in events(response):
+            kind = event.get("type")
+            if kind == "image_generation.partial_succeeded":
+                index = event.get("image_index")
+                await self._keep(item_of(event, asked), asked, batch, emit, show_as=index if show and isinstance(index, int) else None)
+            elif kind == "image_generation.partial_failed":
+                batch.failures.append(item_of(event, asked).error or NoPictureError("Ark names no reason.", provider=self.name))
+            elif kind == "image_generation.completed":
+                whole = True
+                batch.count_usage(event.get("usage"))
+            elif isinstance(event.get("error"), dict):
+                raise failure(None, event, asked)
+            batch.model = str(event.get("model") or batch.model)
+        if not whole:
+            raise ReplyTimeoutError(
+                "Ark's stream ended before it was complete. What was made may have been billed, so it is not repeated on its own.",
+                provider=self.name,
+                model=asked.model,
+            )
+
+    async def _singles(self, body: Mapping[str, Any], count: int, asked: Asked, batch: Batch, emit: Emit) -> None:
+        """Send `count` single requests, a few at a time; the good ones stand when others fail."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        parts = [Batch() for _ in range(count)]
+
+        async def one(part: Batch) -> None:
+            async with gate:
+                try:
+                    await self._whole(body, asked, part, emit)
+                except ProviderError as error:
+                    part.failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for part in parts:
+                group.create_task(one(part))
+        for part in parts:
+            batch.pictures += part.pictures
+            batch.failures += part.failures
+            batch.sizes += part.sizes
+            batch.count_usage(part.usage)
+            batch.model = part.model or batch.model
+
+    async def _whole(self, body: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
+        content = json.dumps(body, ensure_ascii=False).encode()
+
+        async def once() -> tuple[list[Item], Mapping[str, Any]]:
+            answer = await self.transport.send("POST", _url(asked), headers=_headers(asked.key), content=content)
+            return items_of(answer, asked)
+
+        await self._take(*await retrying(once, settings=self.settings, emit=emit), asked, batch, emit)
+
+    async def _take(self, items: Sequence[Item], told: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
+        batch.count_usage(told.get("usage"))
+        batch.model = str(told.get("model") or batch.model)
+        for item in items:
+            await self._keep(item, asked, batch, emit)
+
+    async def _keep(self, item: Item, asked: Asked, batch: Batch, emit: Emit, *, show_as: int | None = None) -> None:
+        """Fetch a picture while its URL lives. Fetching is free, so it is tried again where the paid call is not."""
+        try:
+            if item.error is not None:
+                raise item.error
+            if item.url:
+                data = await self.transport.again(lambda: self.transport.download(item.url, own=(asked.base_url,)), emit)
+            else:
+                data = item.data
+                await self.transport.check_image(data)
+        except ProviderError as error:
+            batch.failures.append(error)
+            return
+        batch.pictures.append(data)
+        batch.sizes.append(item.size)
+        if show_as is not None:
+            emit(PartialEvent(data, show_as))
+
+    def _reply(self, row: Seedream, request: Request, batch: Batch, sent: Mapping[str, Any], notes: list[str], references: int) -> Reply:
+        counted = batch.usage.get("generated_images")
+        made = int(counted) if isinstance(counted, (int, float)) else len(batch.pictures)
+        # What a search costs stands nowhere in the answer.
+        cost = None if batch.usage.get("tool_usage") else _price(row, made, references)
+        if not batch.pictures:
+            error = batch.failures[0] if batch.failures else NoPictureError("Ark answered without a picture.", provider=self.name)
+            error.usage, error.cost, error.model = dict(batch.usage), cost, request.model
+            raise error
+        warnings = [*notes]
+        short = request.count - len(batch.pictures)
+        if short > 0:
+            reasons = "; ".join(dict.fromkeys(str(error) for error in batch.failures)) or "the service made no more"
+            warnings.append(f"{short} of {request.count} pictures {'is' if short == 1 else 'are'} missing: {reasons}")
+        watermark = bool(sent.get("watermark"))
+        return Reply(
+            pictures=tuple(batch.pictures),
+            usage=Usage(
+                output_tokens=_whole_number(batch.usage.get("output_tokens")),
+                total_tokens=_whole_number(batch.usage.get("total_tokens")),
+                pictures=made,
+            ),
+            cost=cost,
+            seed=request.seed if "seed" in sent else None,
+            sent=sent,
+            got={
+                "model": batch.model,
+                "sizes": batch.sizes,
+                "usage": batch.usage,
+                "watermark": watermark,
+                "failures": [str(error) for error in batch.failures],
+            },
+            warnings=tuple(warnings),
+            note="visible watermark" if watermark else "no visible watermark",
+            model=batch.model if batch.model and batch.model != request.model else "",
+        )
+
+
+def _url(asked: Asked) -> str:
+    return f"{asked.base_url.rstrip('/')}/images/generations"
+
+
+def _headers(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+
+
+def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str]]:
+    """Return the copies that are sent and what was done to them; blocks, so it runs in a thread."""
+    from notebook_img.pictures import convert
+
+    limits = row.info.capabilities
+    pictures: list[Picture] = [*request.inputs, *request.references]
+    if len(pictures) > limits.max_inputs:
+        raise UnsupportedError(
+            f"{row.info.name} takes {limits.max_inputs or 'no'} input pictures and references together, not {len(pictures)}."
+        )
+    if limits.needs_first_input and not pictures:
+        raise UnsupportedError(f"{row.info.name} only edits: give it a picture, or choose another model to make one from words.")
+    found, notes = [], []
+    for number, picture in enumerate(pictures, 1):
+        copy = convert.prepare(
+            picture,
+            mime_types=limits.input_mime_types,
+            max_bytes=limits.max_input_bytes,
+            max_side=limits.max_input_side,
+            max_pixels=limits.max_input_pixels,
+        )
+        long, short = max(copy.width, copy.height), min(copy.width, copy.height)
+        if short < LEAST_SIDE or long > MOST_RATIO * short:
+            raise UnsupportedError(
+                f"Image {number} is {copy.width}x{copy.height}; Seedream takes pictures with sides of {LEAST_SIDE} pixels and more, "
+                "no longer than 16:1. Crop or enlarge it first."
+            )
+        found.append(copy)
+        notes += [f"image {number}: {note}" for note in copy.notes]
+    return found, notes
+
+
+def _body(row: Seedream, request: Request, model: str, images: Sequence[Prepared]) -> dict[str, Any]:
+    """Return the request. What is not asked for, or not taken by the model, does not stand in it at all."""
+    import base64
+
+    prompt = request.prompt
+    if request.mask is not None and (words := mask_in_words(request.mask)):
+        prompt = f"{prompt}\n\n{words}"
+    first = (images[0].width, images[0].height) if images and request.kind == "edit" else None
+    body: dict[str, Any] = {"model": model, "prompt": prompt, "response_format": "url", "watermark": _on(request.options.get("watermark"))}
+    if images:
+        urls = [f"data:{copy.mime_type.lower()};base64,{base64.b64encode(copy.data).decode('ascii')}" for copy in images]
+        body["image"] = urls[0] if len(urls) == 1 else urls
+    if size := size_for(row, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first):
+        body["size"] = size
+    if request.seed is not None and "seed" in row.fields:
+        if not -1 <= request.seed <= 2_147_483_647:
+            raise UnsupportedError(f"Seed {request.seed} is outside what Seedream takes, -1 to 2147483647.")
+        body["seed"] = request.seed
+    for option, (field, form) in _WIRE.items():
+        value = request.options.get(option)
+        if value is not None and field in row.fields and (formed := form(value)) is not None:
+            body[_WIRE_NAMES.get(field, field)] = formed
+    return body
+
+
+def _on(value: Any) -> bool:
+    return value is True or (isinstance(value, str) and value.casefold() in {"on", "true", "yes", "1"})
+
+
+def _guidance(value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if not 1 <= number <= 10:
+        raise UnsupportedError(f"Guidance {value!r} is outside what Seedream takes, a number from 1 to 10.")
+    return number
+
+
+_WIRE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "guidance": ("guidance_scale", _guidance),
+    "format": ("output_format", lambda value: "jpeg" if str(value).lower() == "jpg" else str(value).lower()),
+    "optimize": ("optimize", lambda value: {"mode": str(value)}),
+    "background": ("background", str),
+    "web_search": ("web_search", lambda value: [{"type": "web_search"}] if _on(value) else None),
+}
+"""Our option: the field it needs, and how its value is written."""
+_WIRE_NAMES: Mapping[str, str] = {"optimize": "optimize_prompt_options", "web_search": "tools"}
+
+
+def _group_size(row: Seedream, request: Request, references: int) -> int:
+    """Return how many pictures one sequential request is asked for; 0 when single requests do it."""
+    if "sequential" not in row.fields or str(request.options.get("group", "auto")).casefold() == "off":
+        return 0
+    most = min(request.count, MOST_IN_A_GROUP - references)
+    return most if most > 1 else 0
+
+
+def _as_sent(body: Mapping[str, Any], images: Sequence[Prepared], group: int) -> dict[str, Any]:
+    import hashlib
+
+    sent = dict(body)
+    if images:
+        sent["image"] = [f"sha256:{hashlib.sha256(copy.data).hexdigest()}" for copy in images]
+    if group:
+        sent |= {"sequential_image_generation": "auto", "sequential_image_generation_options": {"max_images": group}}
+    return sent
+
+
+def _price(row: Seedream, pictures: int, references: int) -> float | None:
+    price = row.info.price
+    if price is None or "*" not in price.per_picture:
+        return None
+    return round(pictures * (price.per_picture["*"] + (price.per_reference or 0.0) * references), 6)
+
+
+def _whole_number(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) else None

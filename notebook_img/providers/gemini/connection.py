@@ -1,0 +1,106 @@
+"""The SDK's client as this provider uses it: no retries, no redirects, no old connections, and with the model's words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from google import genai
+
+    from notebook_img.settings import Settings
+
+KEEP_ALIVE_SECONDS = 2.0
+"""An idle connection older than this is not used again: a paid request must not meet a server that is just closing it."""
+VERSIONS = {"beta": "v1beta", "stable": "v1"}
+"""What GOOGLE_GENAI_API_VERSION may say besides plain version names (``beta`` read in google-genai 3.4.0)."""
+
+_heard: ContextVar[list[str] | None] = ContextVar("finish_messages", default=None)
+
+
+class Connection:
+    """One client, made anew when key, address or time limit change."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._client: tuple[tuple[object, ...], genai.Client] | None = None
+
+    def open(self, key: str) -> genai.Client:
+        """Return the client for this key; the SDK keeps one pool of connections per event loop in it. Imports the SDK."""
+        settings = self.settings
+        version = settings.gemini_api_version
+        wanted = (key, settings.gemini_base_url, version, settings.timeout, os.getpid())
+        if self._client is None or self._client[0] != wanted:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from google import genai
+                from google.genai import types
+            # An enum value the SDK does not know yet is handled by us; its warning would only puzzle the reader of a notebook.
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai")
+            options = types.HttpOptions(
+                base_url=settings.gemini_base_url or None,
+                api_version=VERSIONS.get(version, version) or None,
+                timeout=int(settings.timeout * 1000),
+                retry_options=types.HttpRetryOptions(attempts=1),
+                async_client_args=_client_arguments(),
+            )
+            # It warns about two keys in the environment although it is handed the one to use.
+            logging.getLogger("google_genai._api_client").addFilter(_needless)
+            self._client = (wanted, genai.Client(api_key=key, vertexai=False, http_options=options))
+        return self._client[1]
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        opened, self._client = self._client, None
+        if opened is not None:
+            await opened[1].aio.aclose()
+
+
+@contextlib.contextmanager
+def hearing() -> Iterator[list[str]]:
+    """Collect the finish messages of answers that come within: google-genai 3.4.0 drops them for the Developer API."""
+    heard: list[str] = []
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
+
+
+def _client_arguments() -> dict[str, Any]:
+    """Return arguments for the HTTP client the SDK makes; nothing where that is a library we do not know."""
+    try:
+        import httpx2
+    except ImportError:
+        return {}
+    return {
+        "limits": httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS),
+        # A redirect would take the header with the key to wherever it points.
+        "follow_redirects": False,
+        "event_hooks": {"response": [_listen]},
+    }
+
+
+def _needless(record: logging.LogRecord) -> bool:
+    """Return whether a line of the SDK's log is kept."""
+    return not str(record.msg).startswith("Both GOOGLE_API_KEY")
+
+
+async def _listen(response: Any) -> None:
+    heard = _heard.get()
+    if heard is None or "json" not in response.headers.get("content-type", ""):
+        return
+    await response.aread()
+    # Plain search first: the answer is megabytes of a picture.
+    if b'"finishMessage"' not in response.content:
+        return
+    if found := re.search(rb'"finishMessage"\s*:\s*("(?:[^"\\]|\\.)*")', response.content):
+        with contextlib.suppress(ValueError):
+            heard.append(json.loads(found[1]))

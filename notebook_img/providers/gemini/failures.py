@@ -1,0 +1,231 @@
+"""What the SDK and the network raise -> the errors of this package.
+
+google-genai raises three families: its own `APIError` (``code``), another for interactions (``status_code``, in a private
+module) and the bare exceptions of whichever HTTP library is installed (httpx2, httpx, aiohttp). So they are told
+apart by their attributes and class names (seen with google-genai 3.4.0).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from notebook_img.errors import (
+    AuthenticationError,
+    BadReplyError,
+    ModelNotFoundError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    ReplyTimeoutError,
+    RequestRefusedError,
+    UnreachableError,
+)
+from notebook_img.providers.gemini.models import current
+from notebook_img.providers.transport import retry_after
+
+PROVIDER = "gemini"
+LONGEST = 300
+"""Characters of a service's own words in a message."""
+LEAST = 6
+"""Characters of a key that are recognised as a part of it."""
+
+_NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError", "ProxyError"}
+_NOT_ANSWERED = {"ReadTimeout", "WriteTimeout", "APITimeoutError", "ServerTimeoutError", "SocketTimeoutError", "TimeoutError"}
+_CUT = {"ReadError", "WriteError", "RemoteProtocolError", "CloseError", "ServerDisconnectedError", "ClientPayloadError", "ClientOSError"}
+_UNREADABLE = {
+    "JSONDecodeError",
+    "ValidationError",
+    "ResponseValidationError",
+    "DecodingError",
+    "UnicodeDecodeError",
+    "UnknownApiResponseError",
+}
+
+
+class SignatureError(RequestRefusedError):
+    """The service wants a thought signature it does not get, or does not take the one it gets."""
+
+
+class InteractionGoneError(RequestRefusedError):
+    """The service does not keep the interaction (any more) that a request continues."""
+
+
+def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, continues: bool = False) -> ProviderError:
+    """Return the error of ours for one of the SDK's.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+    model : str
+        The bare model name.
+    key : str
+        The key in use; no part of it gets into a message.
+    timeout : float
+        Seconds that were waited, for the message.
+    continues : bool
+        Whether the request named an earlier interaction.
+    """
+    facts: dict[str, Any] = {"provider": PROVIDER, "model": model}
+    status = _status(error)
+    if status is not None and status >= 300:  # a 200 that could not be read has one too
+        return _by_status(error, status, key=key, continues=continues, facts=facts)
+    names = {kind.__name__ for link in _links(error) for kind in type(link).__mro__}
+    if names & _NOT_SENT:
+        return UnreachableError("Gemini could not be reached; nothing was sent. Check the network and GOOGLE_GEMINI_BASE_URL.", **facts)
+    if names & _NOT_ANSWERED:
+        return ReplyTimeoutError(
+            f"Gemini did not answer within {timeout:.0f} seconds. The call may have been billed, so it is not repeated on its own; "
+            "raise the setting timeout, or run it again.",
+            **facts,
+        )
+    if names & _CUT:
+        return BadReplyError(
+            "The connection to Gemini broke before the answer was complete. "
+            "The call may have been billed, so it is not repeated on its own.",
+            **facts,
+        )
+    if names & _UNREADABLE:
+        return BadReplyError("Gemini answered with something that cannot be read as its JSON. Run it again.", **facts)
+    # A fault of the SDK or of ours, before or after the answer: taken for the worse case, so that nothing is paid for twice.
+    return BadReplyError(
+        f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}. %tb shows more.", **facts
+    )
+
+
+def words(text: str, key: str, longest: int = LONGEST) -> str:
+    """Return a service's words fit for a message: one line, no mark-up, no part of the key, clipped, without a final full stop."""
+    if "<html" in text.casefold() or "<!doctype" in text.casefold():
+        title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        text = f"an HTML page ({title[1].strip()})" if title else "an HTML page"
+    text = without(" ".join(text.split()), key)
+    return (text if len(text) <= longest else f"{text[:longest].rstrip()}...").rstrip(".") if text else ""
+
+
+def without(text: str, key: str) -> str:
+    """Return `text` with every piece of the key taken out, also the beginnings and ends services like to quote."""
+    if len(key) < LEAST:
+        return text
+    pieces = {key[at : at + LEAST] for at in range(len(key) - LEAST + 1)}
+    marks = [False] * len(text)
+    for at in range(len(text) - LEAST + 1):
+        if text[at : at + LEAST] in pieces:
+            marks[at : at + LEAST] = [True] * LEAST
+    out: list[str] = []
+    for character, marked in zip(text, marks, strict=True):
+        if not marked:
+            out.append(character)
+        elif not out or out[-1] != "[key]":
+            out.append("[key]")
+    return "".join(out)
+
+
+def _by_status(error: Exception, status: int, *, key: str, continues: bool, facts: dict[str, Any]) -> ProviderError:
+    facts = {**facts, "status": status}
+    said = words(_message(error), key)
+    details = _details(error)
+    wait = _wait(error, details)
+    if status in {401, 403} or any(detail.get("reason") == "API_KEY_INVALID" for detail in details) or "API key not valid" in said:
+        # The service's words are left out: they like to quote the key.
+        return AuthenticationError(
+            f"Gemini refuses the key (HTTP {status}). Set another one with %img key gemini, or check what this one may use.", **facts
+        )
+    if continues and (status in {404, 410} or (status in {400, 403} and "interaction" in said.casefold())):
+        return InteractionGoneError(f"Gemini no longer has the earlier interaction ({said or status}).", **facts)
+    if status == 404:
+        return ModelNotFoundError(
+            f"Gemini does not know the model {facts['model']!r} (HTTP 404); it may be retired. Current models: {current()}.", **facts
+        )
+    if status == 429:
+        return _limited(said, details, wait, facts)
+    if status in {500, 502, 503, 504}:
+        return OverloadedError(
+            f"Gemini is overloaded or broken for the moment (HTTP {status}{f': {said}' if said else ''}).", retry_after=wait, **facts
+        )
+    if status == 400 and re.search(r"thought[_ ]signature", said, re.IGNORECASE):
+        return SignatureError(f"Gemini does not accept the earlier turn it gave ({said}).", **facts)
+    if status == 413 or "payload size exceeds" in said:
+        return RequestRefusedError(f"The request is too large for Gemini ({said or status}). Send fewer or smaller pictures.", **facts)
+    if 400 <= status < 500:
+        return RequestRefusedError(f"Gemini calls the request invalid (HTTP {status}): {said or 'it does not say why'}.", **facts)
+    return BadReplyError(
+        f"Gemini answered with HTTP {status}{f': {said}' if said else ''}. Check GOOGLE_GEMINI_BASE_URL.", text=said, **facts
+    )
+
+
+def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, facts: dict[str, Any]) -> RateLimitError:
+    violations = [violation for detail in details for violation in detail.get("violations", ()) if isinstance(violation, Mapping)]
+    if any(str(violation.get("quotaValue")) == "0" for violation in violations) or re.search(r"limit: 0\b", said):
+        # No waiting helps: there is no free tier for picture output.
+        message = (
+            f"The plan of this Gemini key has no quota for {facts['model']!r}. Pictures need a paid plan; choose another model or key."
+        )
+        return RateLimitError(message, daily=True, **facts)
+    if any("PerDay" in str(violation.get("quotaId", "")) for violation in violations):
+        message = f"The day's Gemini quota for {facts['model']!r} is used up until midnight Pacific time. Choose another model with -m."
+        return RateLimitError(message, daily=True, retry_after=wait, **facts)
+    return RateLimitError(
+        f"Gemini gets too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
+    )
+
+
+def _status(error: Exception) -> int | None:
+    for name in ("code", "status_code"):
+        value = getattr(error, name, None)
+        if isinstance(value, int) and 100 <= value < 600:
+            return value
+    return None
+
+
+def _links(error: BaseException) -> Iterator[BaseException]:
+    """Return the error and what it was raised from: the SDK wraps the transport's errors in some places."""
+    link: BaseException | None = error
+    for _ in range(5):
+        if link is None:
+            return
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _message(error: Exception) -> str:
+    body = _body(error)
+    inner = body.get("error")
+    for value in ((inner.get("message") if isinstance(inner, Mapping) else inner), body.get("message"), getattr(error, "message", None)):
+        if isinstance(value, str) and value.strip():
+            return value
+    return str(error)
+
+
+def _body(error: Exception) -> Mapping[str, Any]:
+    """Return the JSON of the answer: `details` in one family, `body` in the other."""
+    for name in ("details", "body"):
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                continue
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, Mapping):
+            return value
+    return {}
+
+
+def _details(error: Exception) -> list[Mapping[str, Any]]:
+    body = _body(error)
+    inner = body.get("error", body)
+    details = inner.get("details") if isinstance(inner, Mapping) else None
+    return [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+
+
+def _wait(error: Exception, details: list[Mapping[str, Any]]) -> float | None:
+    """Seconds to wait: the longer one of Retry-After and google.rpc.RetryInfo (``"34.5s"``)."""
+    headers = getattr(getattr(error, "response", None), "headers", None)
+    found = [retry_after({str(name).lower(): str(value) for name, value in headers.items()})] if headers else []
+    matches = (re.fullmatch(r"(\d+(?:\.\d+)?)s", str(detail.get("retryDelay", ""))) for detail in details)
+    found.extend(float(match[1]) for match in matches if match)
+    return max((seconds for seconds in found if seconds is not None), default=None)

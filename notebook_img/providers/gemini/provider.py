@@ -1,0 +1,347 @@
+"""GeminiProvider: one request in, one reply out, over google-genai's async client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from notebook_img import keys
+from notebook_img.errors import BadReplyError, KeyMissingError, ProviderError, UsageError
+from notebook_img.providers.gemini import models, questions, raw, replies
+from notebook_img.providers.gemini.connection import Connection, hearing
+from notebook_img.providers.gemini.contents import Composer, Draft
+from notebook_img.providers.gemini.failures import PROVIDER, InteractionGoneError, SignatureError, translate, without
+from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
+from notebook_img.providers.retry import retrying
+
+if TYPE_CHECKING:
+    from google.genai.types import GenerateContentConfig
+
+    from notebook_img.settings import Settings
+
+T = TypeVar("T")
+
+
+class GeminiProvider:
+    """Google's Gemini API."""
+
+    name = PROVIDER
+    title = "Google Gemini"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.connection = Connection(settings)
+
+    # what it offers
+
+    def missing(self) -> str | None:
+        """Return a sentence when no key is set up."""
+        if keys.find(PROVIDER, self.settings):
+            return None
+        return "No key for Google Gemini is set up: use %img key gemini, or set GEMINI_API_KEY (https://aistudio.google.com/apikey)."
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the model table, the default model first."""
+        return models.MODELS
+
+    def default_model(self, kind: Kind) -> str | None:
+        """Return the bare default model for `kind`."""
+        return models.QUESTIONS if kind == "ask" else models.PICTURES
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return the row for `model`; an unknown name gets permissive capabilities."""
+        return models.info(model)
+
+    def estimate(self, request: Request) -> float | None:
+        """Return the expected cost in US dollars, None when unknown."""
+        row = models.info(request.model)
+        pictures = 0 if request.kind == "ask" else request.count
+        sent = len(request.inputs) + len(request.references)
+        tokens = {"input_text": len(request.prompt) // 4 + 1, "input_image": sent * models.PICTURE_TOKENS}
+        if request.kind == "ask":
+            tokens["output_text"] = 500
+        usage = Usage(by_modality={name: count * max(1, pictures) for name, count in tokens.items()})
+        return replies.cost(usage, row, request.size, pictures, asked=request.kind == "ask")
+
+    # asking
+
+    async def run(self, request: Request, emit: Emit) -> Reply:
+        """Send the request and return the reply; see `Provider.run`."""
+        history = request.history
+        route, draft = await asyncio.to_thread(_Route.begin, self, request)
+        if history == "server" and not self.settings.gemini_store:
+            history = "window"
+            route.composer.warnings.append(
+                "Google may not keep interactions here (setting gemini_store), so the window was sent instead of server history."
+            )
+        if history == "server":
+            return await self._on_server(route, emit)
+        if draft is None:
+            draft = await asyncio.to_thread(route.composer.draft, history)
+        try:
+            return await self._generate(route, draft, emit)
+        except SignatureError as error:
+            if not draft.continues:
+                raise
+            why = f"{str(error).rstrip('.')}, so only the last picture and the prompt were sent."
+        return await self._generate(route, await asyncio.to_thread(route.composer.bare, why), emit)
+
+    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's names
+        """Raise UsageError: this provider answers at once and has no jobs."""
+        raise UsageError("Gemini answers at once, so there is no job of it to resume.")
+
+    async def probe(self) -> Sequence[str]:
+        """Ask the service for its models; return sentences."""
+        key = self._key("")
+        client = await asyncio.to_thread(self.connection.open, key)
+
+        async def listed() -> set[str]:
+            return {(model.name or "").removeprefix("models/") async for model in await client.aio.models.list()}
+
+        found = await self._guarded(listed, model=models.PICTURES, key=key)
+        lines = [f"Google Gemini takes the key and lists {len(found)} models."]
+        wanted = (models.PICTURES, models.QUESTIONS)
+        return lines + [f"The default model {name} is not among them." for name in wanted if name not in found]
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self.connection.aclose()
+
+    # the two APIs
+
+    async def _generate(self, route: _Route, draft: Draft, emit: Emit) -> Reply:
+        config = route.config(draft)
+        typed, contents, shown = await asyncio.to_thread(lambda: (route.typed(config), draft.contents(), draft.shown()))
+        client = route.client
+        streams = route.request.kind == "ask" and route.request.boxes is None and route.request.schema is None
+
+        async def whole() -> replies.Answer:
+            with hearing() as heard:
+                response = await client.aio.models.generate_content(model=route.row.name, contents=contents, config=typed)
+            return replies.from_response(response, heard)
+
+        async def streamed() -> replies.Answer:
+            return await _collected(
+                await client.aio.models.generate_content_stream(model=route.row.name, contents=contents, config=typed), emit
+            )
+
+        sent = {"method": "generateContent", "model": route.row.name, "contents": shown, "config": raw.described(_shown(config))}
+        return await self._several(route, draft, streamed if streams else whole, sent, emit)
+
+    async def _on_server(self, route: _Route, emit: Emit) -> Reply:
+        draft = await asyncio.to_thread(route.composer.draft, "server")
+        try:
+            return await self._interact(route, draft, emit)
+        except InteractionGoneError as error:
+            why = f"{str(error).rstrip('.')}, so the window was sent instead."
+            draft = await asyncio.to_thread(route.composer.rebuilt, why)
+        except SignatureError as error:
+            if not draft.continues:
+                raise
+            why = f"{str(error).rstrip('.')}, so only the last picture and the prompt were sent."
+            draft = await asyncio.to_thread(route.composer.bare, why)
+        return await self._interact(route, draft, emit)
+
+    async def _interact(self, route: _Route, draft: Draft, emit: Emit) -> Reply:
+        # Its first use loads a second's worth of modules (measured with google-genai 3.4.0).
+        interactions = await asyncio.to_thread(lambda: route.client.aio.interactions)
+        body = route.interaction(draft)
+
+        async def whole() -> replies.Answer:
+            made = await interactions.create(**body, input=draft.steps(), timeout=self.settings.timeout)
+            return replies.from_interaction(made, stored=True)
+
+        sent = {"method": "interactions", **body, "input": draft.shown()}
+        return await self._several(route, draft, whole, sent, emit, continues=draft.previous_interaction is not None)
+
+    async def _several(
+        self,
+        route: _Route,
+        draft: Draft,
+        once: Callable[[], Awaitable[replies.Answer]],
+        sent: Mapping[str, Any],
+        emit: Emit,
+        *,
+        continues: bool = False,
+    ) -> Reply:
+        """Ask `count` times at once; keep what comes, and say what is missing."""
+        request = route.request
+
+        async def attempt() -> replies.Answer:
+            answer = await self._guarded(once, model=route.row.name, key=route.key, continues=continues)
+            return replies.checked(answer, request, route.row, route.key)
+
+        count = 1 if request.kind == "ask" else max(1, request.count)
+        outcomes = await asyncio.gather(*(retrying(attempt, self.settings, emit) for _ in range(count)), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
+                raise outcome
+        answers = [outcome for outcome in outcomes if isinstance(outcome, replies.Answer)]
+        problems = [outcome for outcome in outcomes if isinstance(outcome, ProviderError)]
+        if not answers:
+            _add_up(problems)
+            raise problems[0]
+        return route.reply(draft, answers, problems, {**sent, "requests": count} if count > 1 else sent)
+
+    async def _guarded(self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False) -> T:
+        """Await one exchange within the time allowed; whatever goes wrong becomes an error of ours."""
+        timeout = self.settings.timeout
+        try:
+            async with asyncio.timeout(timeout):
+                return await call()
+        except ProviderError:
+            raise
+        except Exception as error:
+            problem = translate(error, model=model, key=key, timeout=timeout, continues=continues)
+            shown = f"{error!r}{getattr(error, 'details', '')}"
+            cause: Exception | None = error if without(shown, key) == shown else None
+        # Outside the handler, so that an error which quotes the key does not hang on as its context.
+        raise problem from cause
+
+    # keys and connections
+
+    def _key(self, model: str) -> str:
+        key = keys.find(PROVIDER, self.settings)
+        if not key:
+            raise KeyMissingError(self.missing() or "", provider=PROVIDER, model=model)
+        return key
+
+
+class _Route:
+    """One request on its way: model, key, connection and what is built for it. Made in a thread."""
+
+    def __init__(self, provider: GeminiProvider, request: Request) -> None:
+        self.settings = provider.settings
+        self.row = models.info(request.model)
+        self.request = replace(request, model=self.row.name)
+        self.key = provider._key(self.row.name)  # noqa: SLF001 - the other half of one class
+        self.client = provider.connection.open(self.key)
+        mark = self.settings.key_mark(self.key)
+        self.composer = Composer(self.request, self.row.capabilities, self.row.name, mark, self.settings.window_turns)
+        self.started = time.monotonic()
+
+    @classmethod
+    def begin(cls, provider: GeminiProvider, request: Request) -> tuple[_Route, Draft | None]:
+        """Make the route, and the draft with it where the kind of history is settled."""
+        route = cls(provider, request)
+        return route, None if request.history == "server" else route.composer.draft(request.history)
+
+    def config(self, draft: Draft) -> dict[str, Any]:
+        """Return the configuration for generateContent."""
+        request = self.request
+        config: dict[str, Any] = {"automatic_function_calling": {"disable": True}}
+        paints = self.row.capabilities.sizes != ()
+        if request.kind != "ask":
+            config["response_modalities"] = ["TEXT", "IMAGE"]
+            image = {"aspect_ratio": draft.ratio, "image_size": request.size}
+            if given := {name: value for name, value in image.items() if value}:
+                config["image_config"] = given
+        elif paints and self.row.status != "unknown":
+            config["response_modalities"] = ["TEXT"]
+        if level := request.options.get("thinking"):
+            config["thinking_config"] = {"thinking_level": str(level).upper()}
+        if (schema := questions.schema(request, self.row.capabilities)) is not None:
+            config |= {"response_mime_type": "application/json", "response_json_schema": dict(schema)}
+        return config
+
+    def typed(self, config: Mapping[str, Any]) -> GenerateContentConfig:
+        """Return the configuration as the SDK's own type."""
+        from google.genai import types
+
+        return types.GenerateContentConfig.model_validate(config)
+
+    def interaction(self, draft: Draft) -> dict[str, Any]:
+        """Return everything of an interaction but its input."""
+        request = self.request
+        body: dict[str, Any] = {"model": self.row.name, "store": True}
+        if draft.previous_interaction:
+            body["previous_interaction_id"] = draft.previous_interaction
+        if request.kind != "ask":
+            body["response_modalities"] = ["text", "image"]
+            image = {"aspect_ratio": draft.ratio, "image_size": request.size}
+            if given := {name: value for name, value in image.items() if value}:
+                body["response_format"] = [{"type": "image", **given}]
+        elif (schema := questions.schema(request, self.row.capabilities)) is not None:
+            body["response_format"] = [{"type": "text", "mime_type": "application/json", "schema": dict(schema)}]
+        if level := request.options.get("thinking"):
+            body["generation_config"] = {"thinking_level": str(level)}
+        return body
+
+    def reply(self, draft: Draft, answers: Sequence[replies.Answer], problems: Sequence[ProviderError], sent: Mapping[str, Any]) -> Reply:
+        """Put the answers of one request together."""
+        request, row = self.request, self.row
+        pictures = tuple(picture for answer in answers for picture in answer.pictures) if request.kind != "ask" else ()
+        text = "\n\n".join(dict.fromkeys(answer.text.strip() for answer in answers if answer.text.strip()))
+        notes = [*draft.warnings, *(warning for answer in answers for warning in answer.warnings)]
+        if problems:
+            notes.append(f"{len(problems)} of {len(answers) + len(problems)} pictures are missing: {problems[0]}")
+        usage = replies.total([answer.usage for answer in answers], len(pictures))
+        reply = Reply(
+            pictures=pictures,
+            text=text,
+            usage=usage,
+            cost=_with(problems, replies.cost(usage, row, request.size, len(pictures), asked=request.kind == "ask")),
+            sent=sent,
+            got=answers[0].got if len(answers) == 1 else {"replies": [answer.got for answer in answers]},
+            warnings=tuple(dict.fromkeys(notes)),
+            raw=raw.make([answer.kept for answer in answers], draft.said),
+        )
+        if request.kind != "ask" or (request.boxes is None and request.schema is None):
+            return reply
+        facts = {"provider": PROVIDER, "model": row.name, "cost": reply.cost}
+        value = questions.value(text, **facts)
+        if request.boxes is None:
+            return replace(reply, value=value, value_by="schema" if row.capabilities.schema else "text")
+        size = request.inputs[0].size if request.inputs else (questions.SCALE, questions.SCALE)
+        boxes, mended = questions.boxes(value, size, **facts)
+        return replace(reply, boxes=boxes, warnings=(*reply.warnings, *mended))
+
+
+async def _collected(chunks: Any, emit: Emit) -> replies.Answer:
+    """Tell a stream's text as it comes, and return the sum of its chunks."""
+    answer = replies.Answer()
+    parts: list[dict[str, Any]] = []
+    try:
+        async for chunk in chunks:
+            piece = replies.from_response(chunk)
+            if piece.text:
+                emit(TextEvent(piece.text))
+            answer.text += piece.text
+            answer.reason, answer.blocked = piece.reason or answer.reason, piece.blocked or answer.blocked
+            answer.message = piece.message or answer.message
+            answer.usage = piece.usage if piece.usage != Usage() else answer.usage
+            answer.got |= {name: value for name, value in piece.got.items() if value}
+            parts += piece.kept.get("content", {}).get("parts", [])
+    except Exception as error:
+        if not answer.text:
+            raise
+        # What has begun to arrive is billed: never asked again on its own, whatever the reason it broke off.
+        raise BadReplyError(
+            "The answer broke off while it came. It may have been billed, so it is not asked again on its own.",
+            text=answer.text,
+            provider=PROVIDER,
+        ) from error
+    finally:
+        if hasattr(chunks, "aclose"):
+            await chunks.aclose()
+    answer.kept = {"content": {"role": "model", "parts": parts}}
+    return answer
+
+
+def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name != "automatic_function_calling"}
+
+
+def _with(problems: Sequence[ProviderError], cost: float | None) -> float | None:
+    """Return what the pictures cost together with what the refused ones did."""
+    return None if cost is None else cost + sum(problem.cost or 0.0 for problem in problems)
+
+
+def _add_up(problems: Sequence[ProviderError]) -> None:
+    """Let the first error carry what all of them cost."""
+    costs = [problem.cost for problem in problems if problem.cost is not None]
+    if costs:
+        problems[0].cost = sum(costs)

@@ -1,0 +1,302 @@
+"""What a provider is: the request it gets, the events it tells, the reply it gives.
+
+A new provider is one module with one class that satisfies `Provider`, plus one entry point in the
+group ``notebook_img.providers``; nothing else changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+if TYPE_CHECKING:
+    from notebook_img.pictures import Box, Picture
+    from notebook_img.settings import Settings
+
+Kind: TypeAlias = Literal["generate", "edit", "ask"]
+HistoryKind: TypeAlias = Literal["window", "full", "server"]
+Json: TypeAlias = Any
+"""JSON-like data. In `Reply.raw` and `PastTurn.raw` byte strings may stand in it as `bytes`."""
+
+
+@dataclass(frozen=True)
+class OwnOption:
+    """An option only some services have (quality, background, guidance ...)."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+    type: type = str
+    kinds: frozenset[Kind] = frozenset({"generate", "edit"})
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What one model accepts, as data. The studio checks a request against it before anything is sent.
+
+    ``None`` for a tuple means "anything"; an empty tuple means "not at all".
+    """
+
+    kinds: frozenset[Kind] = frozenset({"generate", "edit", "ask"})
+    aspect_ratios: tuple[str, ...] | None = None
+    sizes: tuple[str, ...] | None = None
+    """Named sizes such as ``2K``."""
+    pixel_sizes: bool = False
+    """Whether ``WIDTHxHEIGHT`` is taken as a size."""
+    size_step: int = 1
+    """Width and height must be multiples of this many pixels."""
+    min_pixels: int = 0
+    max_pixels: int | None = None
+    """Bounds on width x height of an asked-for size."""
+    max_side: int | None = None
+    """Longest side, pixels, of an asked-for size."""
+    max_inputs: int = 14
+    """Input pictures and references together."""
+    max_count: int = 8
+    """Pictures per call (``-n``), whether by one request or several in parallel."""
+    mask: Literal["native", "words", "no"] = "words"
+    """``native``: a mask is sent; ``words``: the region is described in the prompt; ``no``: no edits inside a mask.
+
+    Confining the result to the mask is the studio's work in every case.
+    """
+    seed: bool = False
+    negative_prompt: bool = False
+    strength: bool = False
+    schema: bool = False
+    """Whether the model can be held to a JSON schema by the service itself."""
+    boxes: bool = False
+    detail: bool = False
+    partial_pictures: bool = False
+    streams_text: bool = False
+    history: tuple[HistoryKind, ...] = ("window",)
+    needs_first_input: bool = False
+    input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
+    max_input_bytes: int = 20_000_000
+    """Bytes of one input picture; larger ones are sent as a smaller copy, and that is said."""
+    max_input_side: int | None = None
+    max_input_pixels: int | None = None
+    prompt_limit: int | None = None
+    """Characters."""
+    options: tuple[OwnOption, ...] = ()
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars; ``None`` where unknown. `per_picture` maps a size name (``"1K"``) or ``"*"`` to a price."""
+
+    per_picture: Mapping[str, float] = field(default_factory=dict)
+    text_in: float | None = None
+    """Per million tokens."""
+    text_out: float | None = None
+    image_in: float | None = None
+    image_out: float | None = None
+    per_reference: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One row of a provider's model table."""
+
+    name: str
+    """The bare model name, without ``provider:``."""
+    capabilities: Capabilities
+    status: Literal["current", "legacy", "deprecated", "retired", "unknown"] = "current"
+    price: Price | None = None
+    aliases: tuple[str, ...] = ()
+    note: str = ""
+    source: str = ""
+    """Where the row comes from, and when."""
+
+
+@dataclass(frozen=True)
+class PastTurn:
+    """An earlier turn of the chain a request continues. Pictures and raw state are loaded only when touched."""
+
+    id: str
+    kind: Kind
+    prompt: str
+    model: str
+    """``provider:model``."""
+    text: str
+    inputs: Sequence[Picture]
+    references: Sequence[Picture]
+    pictures: Sequence[Picture]
+    key_mark: str
+    """Keyed hash of the key it was made with, ``""`` where none; see `Settings.key_mark`."""
+    load_raw: Callable[[], Json | None]
+    """The provider's own state of that turn, byte strings restored; None if there is none or it cannot be read."""
+    raw_error: str = ""
+    """Set by `load_raw` never; the studio fills it when it knows beforehand that raw state is unreadable."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, complete: everything a provider needs, nothing about sessions or cells."""
+
+    kind: Kind
+    prompt: str
+    """After interpolation. Pictures named in it are called "image 1", "image 2" ... in the order of `inputs` + `references`."""
+    model: str
+    """The bare model name."""
+    inputs: tuple[Picture, ...] = ()
+    """What is edited or asked about. For an edit that continues a turn: that turn's picture."""
+    references: tuple[Picture, ...] = ()
+    mask: Picture | None = None
+    """White (L mode, 255) may change. The size of the first input, oriented."""
+    aspect_ratio: str | None = None
+    size: str | None = None
+    count: int = 1
+    seed: int | None = None
+    """Given by the user or generated; recorded either way."""
+    negative_prompt: str | None = None
+    strength: float | None = None
+    detail: str | None = None
+    schema: Mapping[str, Any] | None = None
+    """JSON schema an answer has to fit."""
+    boxes: str | None = None
+    """What to find boxes of; ``""`` means everything notable; None means no boxes are wanted."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The provider's own options."""
+    history: HistoryKind = "window"
+    past: tuple[PastTurn, ...] = ()
+    """The chain the request continues, oldest first, its last item being the parent; empty for a new line."""
+    wants_partials: bool = False
+    """Whether somebody sees partial pictures while they come."""
+
+
+@dataclass(frozen=True)
+class TextEvent:
+    """A piece of streamed text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class PartialEvent:
+    """A partial or early picture, for showing only."""
+
+    data: bytes
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """Something to tell while it lasts; `fraction` is 0..1 where known."""
+
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class WaitEvent:
+    """The retry policy waits before it asks again."""
+
+    seconds: float
+    reason: str
+    attempt: int
+    most: int
+
+
+@dataclass(frozen=True)
+class SubmittedEvent:
+    """The service took a job; `state` is JSON that `Provider.resume` can pick up in any process."""
+
+    submit_id: str
+    state: Mapping[str, Any]
+
+
+Event: TypeAlias = TextEvent | PartialEvent | ProgressEvent | WaitEvent | SubmittedEvent
+Emit: TypeAlias = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the service counted. Tokens by modality where it says so."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    by_modality: Mapping[str, int] = field(default_factory=dict)
+    """For example ``{"input_image": 1120, "output_image": 1680, "output_text": 12, "thought": 90}``."""
+    pictures: int | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    pictures: tuple[bytes, ...] = ()
+    """The bytes as delivered, all of them, thought pictures excluded."""
+    text: str = ""
+    boxes: tuple[Box, ...] | None = None
+    """Boxes in pixels of the first input, oriented; None if none were asked for."""
+    value: Json | None = None
+    """The answer as JSON where a schema was asked for."""
+    value_by: str = ""
+    """Which rung of the ladder gave `value`: ``"schema"``, ``"json"``, ``"text"``, ``"repair"``."""
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = None
+    """US dollars; None when the price is unknown, 0.0 when it is known to be free."""
+    seed: int | None = None
+    sent: Json | None = None
+    """The request as sent, image hashes (``sha256:...``) in place of bytes, no secrets."""
+    got: Json | None = None
+    """What came back besides bytes: finish reason, service's model version, revised prompt ..."""
+    warnings: tuple[str, ...] = ()
+    raw: Json | None = None
+    """State to continue from, verbatim; `bytes` may stand in it anywhere."""
+    free: bool = False
+    """True where it is known that nothing is billed (built-in engine, local endpoints)."""
+    note: str = ""
+    """A few words for the caption, for example ``"built-in, not AI"``."""
+    model: str = ""
+    """The bare model that answered, where it differs from the one asked."""
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """The adapter to one service.
+
+    Constructed with the settings only; it reads its key and base URL from them at each call, imports its SDK
+    on first use, and keeps no state a user would miss. `run` is called on the core's own loop; it must be
+    cancellable at any await and must not block the loop (pixel work goes to threads).
+    """
+
+    name: str
+    title: str
+
+    def __init__(self, settings: Settings) -> None: ...
+
+    def missing(self) -> str | None:
+        """Return a sentence on what is missing before this provider can be used, or None."""
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the model table, the default model first."""
+
+    def default_model(self, kind: Kind) -> str | None:
+        """Return the bare default model for `kind`, or None where the service cannot do it."""
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return the row for `model`; an unknown name gets permissive capabilities and status ``"unknown"``."""
+
+    def estimate(self, request: Request) -> float | None:
+        """Return the expected cost in US dollars, 0.0 when free, None when unknown."""
+
+    async def run(self, request: Request, emit: Emit) -> Reply:
+        """Send the request and return the reply, telling events on the way.
+
+        Raises
+        ------
+        ProviderError
+            With one or two sentences; retries (see providers/retry.py) have been made by then.
+        """
+
+    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
+        """Fetch the result of a job told by `SubmittedEvent`."""
+
+    async def probe(self) -> Sequence[str]:
+        """Ask the service what it offers (``doctor --online``); return sentences."""
+
+    async def aclose(self) -> None:
+        """Close connections."""

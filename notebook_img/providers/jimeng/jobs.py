@@ -1,0 +1,180 @@
+"""Watching a job until its pictures are final. A job that was taken is paid: short of a final no, it stays resumable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import JobPendingError, NoPictureError, ProviderError, RefusedError
+from notebook_img.providers.interface import Emit, ProgressEvent
+from notebook_img.providers.jimeng import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as any process can look at it again; holds no token."""
+
+    submit_id: str
+    history_id: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished job: the URLs of its pictures, and how many items had none."""
+
+    urls: tuple[str, ...]
+    without: int = 0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long and how often to look."""
+
+    first: float
+    """Seconds between the first two looks; later pauses grow to five times that."""
+    deadline: float
+    """Seconds altogether."""
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+def query_of(job: Job) -> dict[str, Any]:
+    """Return the body of a look."""
+    return {"submit_ids": [job.submit_id]}
+
+
+def record_of(envelope: Mapping[str, Any], job: Job) -> Mapping[str, Any] | None:
+    """Return the job's record, or None while it is hidden."""
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        return None
+    for key in (job.submit_id, job.history_id):
+        if key and isinstance(data.get(key), dict):
+            return data[key]  # type: ignore[no-any-return]
+    return None
+
+
+async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace: Pace, emit: Emit, *, fresh: bool) -> Finished:
+    """Look at a job until it is final.
+
+    Parameters
+    ----------
+    look : callable
+        Makes one look, with retries, and returns the envelope.
+    fresh : bool
+        It was just submitted, so that the service may hide it for a few looks.
+
+    Raises
+    ------
+    JobPendingError
+        Not final yet when the deadline came, or the service could not be asked any longer.
+    RefusedError, NoPictureError
+        The job ended without a picture.
+    """
+    started, pause, told = pace.clock(), pace.first, ""
+    unseen = empty = 0
+    while True:
+        try:
+            record = record_of(await look(), job)
+        except ProviderError as error:
+            raise JobPendingError(
+                f"Jimeng has job {job.submit_id}, but could not be asked how it goes: {error} "
+                "%imgsession resume fetches its pictures later.",
+                job=job.submit_id,
+            ) from error
+        if record is None:
+            unseen += 1
+            if unseen >= protocol.UNSEEN_LOOKS:
+                raise _unseen(job, fresh=fresh)
+        else:
+            status = _status(record)
+            if status == protocol.FAILED:
+                raise _failed(record, job)
+            if status in protocol.DONE:
+                finished = _finished(record)
+                empty += not finished.urls
+                if finished.urls or empty >= protocol.EMPTY_LOOKS:
+                    if not finished.urls:
+                        raise NoPictureError(
+                            f"Jimeng finished job {job.submit_id} without a picture.", reason=str(status), provider="jimeng"
+                        )
+                    return finished
+            # What it lists before that is a part, and its pictures may still change.
+            words = protocol.WORKING.get(status, f"state {status}") if status not in protocol.DONE else "fetching the list"
+            if words != told:
+                emit(ProgressEvent(f"Jimeng: {words}"))
+                told = words
+        left = pace.deadline - (pace.clock() - started)
+        if left <= 0:
+            raise JobPendingError(
+                f"Jimeng is still working on job {job.submit_id} after {pace.deadline:g} s. Nothing is lost: %imgsession resume fetches "
+                "its pictures later, and JIMENG_DEADLINE sets how long to wait.",
+                job=job.submit_id,
+            )
+        await pace.sleep(min(pause, left))
+        pause = min(pause * 1.25, pace.first * 5)
+
+
+def _status(record: Mapping[str, Any]) -> int:
+    try:
+        return int(record.get("status", 0))
+    except (TypeError, ValueError):
+        return 0
+
+
+def _finished(record: Mapping[str, Any]) -> Finished:
+    items = record.get("item_list")
+    urls = [url_of(item) for item in items] if isinstance(items, list) else []
+    facts = {name: record[name] for name in ("history_record_id", "status", "total_image_count") if name in record}
+    return Finished(tuple(url for url in urls if url), sum(not url for url in urls), facts)
+
+
+def url_of(item: Any) -> str:
+    """Return the URL of an item's full picture, else of its cover, else ``""``."""
+    if not isinstance(item, dict):
+        return ""
+    image = item.get("image")
+    large = image.get("large_images") if isinstance(image, dict) else None
+    if (
+        isinstance(large, list)
+        and large
+        and isinstance(large[0], dict)
+        and isinstance(large[0].get("image_url"), str)
+        and large[0]["image_url"]
+    ):
+        return str(large[0]["image_url"])
+    common = item.get("common_attr")
+    cover = common.get("cover_url") if isinstance(common, dict) else None
+    return cover if isinstance(cover, str) else ""
+
+
+def _failed(record: Mapping[str, Any], job: Job) -> ProviderError:
+    code = str(record.get("fail_code") or "")
+    words = " ".join(str(record.get("fail_msg") or "").split())[:200]
+    if code == protocol.FILTERED:
+        return RefusedError(
+            f"Jimeng's filter stopped the job (fail code {code}); it does not say whether over the prompt or over "
+            "a picture. Change them and ask again.",
+            stage="prompt",
+            reason=code,
+            text=words,
+            provider="jimeng",
+        )
+    said = ": ".join(part for part in (code and f"fail code {code}", words) if part) or "no reason given"
+    return NoPictureError(f"Jimeng's job {job.submit_id} failed ({said}). Ask again.", reason=code, text=words, provider="jimeng")
+
+
+def _unseen(job: Job, *, fresh: bool) -> JobPendingError | NoPictureError:
+    if fresh:
+        return JobPendingError(
+            f"Jimeng took job {job.submit_id}, but does not list it yet. %imgsession resume looks again later.", job=job.submit_id
+        )
+    return NoPictureError(
+        f"Jimeng does not know job {job.submit_id} under any login that is set now. It may be too old, or belong to another account.",
+        reason="unknown job",
+        provider="jimeng",
+    )

@@ -1,0 +1,8 @@
+"""The built-in engine: ordinary image operations in plain words, small scenes, facts about pictures. No AI, no key, no network."""
+
+from __future__ import annotations
+
+from notebook_img.providers.local.operations import HelpRow, help_table, operation_names, operation_words
+from notebook_img.providers.local.provider import LocalProvider
+
+__all__ = ["HelpRow", "LocalProvider", "help_table", "operation_names", "operation_words"]

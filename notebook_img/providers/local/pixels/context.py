@@ -1,0 +1,50 @@
+"""What an operation may know besides the picture, and the two ways to leave transparency alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from PIL import Image
+
+Values: TypeAlias = Mapping[str, Any]
+
+
+@dataclass
+class Context:
+    """Surroundings of one run."""
+
+    images: Sequence[Image.Image] = ()
+    """All pictures of the request, the edited one first."""
+    seed: int = 0
+    region: tuple[int, int, int, int] | None = None
+    """Bounds of the mask: left, top, right, bottom in pixels."""
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self, sentence: str) -> None:
+        """Keep a sentence for the reply, once."""
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)
+
+
+Function: TypeAlias = Callable[[Image.Image, Values, Context], Image.Image]
+
+
+def on_colour(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Apply `change` to red, green and blue; the transparency stays as it is."""
+    if image.mode != "RGBA":
+        return change(image)
+    result = change(image.convert("RGB"))
+    result.putalpha(image.getchannel("A"))
+    return result
+
+
+def premultiplied(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Apply `change` with colours weighed by their opacity, so that hidden colours do not bleed into visible ones."""
+    return change(image.convert("RGBa")).convert("RGBA") if image.mode == "RGBA" else change(image)
+
+
+def blended(before: Image.Image, after: Image.Image, percent: float) -> Image.Image:
+    """Return the mix of both with `percent` of `after`."""
+    return after if percent >= 100 else Image.blend(before, after, max(percent, 0) / 100)

@@ -1,0 +1,337 @@
+"""Servers that speak OpenAI's protocol, as data: where they are, whose key they take, what they do differently.
+
+A server of one's own is a table in the TOML file that the setting ``endpoints`` names::
+
+    [garage]
+    base_url = "http://garage.local:8000/v1"
+    key_variable = "GARAGE_KEY"          # left out: no key is sent
+    ask_model = "qwen2.5-vl-7b"
+    image_model = "flux"
+    images = "images"                    # "images", "chat" or "no"
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from notebook_img.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_img.settings import Settings
+
+OPENAI_URL = "https://api.openai.com/v1"
+THE_SERVERS_OWN = "default"
+"""Model name that means "whichever the server has"; it is looked up with ``/models`` when asked."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One server and its ways. Everything a subclass would otherwise have to decide is a field."""
+
+    name: str
+    title: str
+    base_url: str
+    key_variable: str = ""
+    """Environment variable of its key; empty where none is taken."""
+    url_variable: str = ""
+    """Environment variable that moves it elsewhere."""
+    asks: bool = True
+    ask_model: str = ""
+    image_model: str = ""
+    edit_model: str = ""
+    """Model for edits where it differs from `image_model`."""
+    images: Literal["images", "chat", "no"] = "no"
+    """``images``: the route ``/images/generations``; ``chat``: pictures come in a chat answer (``message.images``)."""
+    edits: bool = False
+    """Whether ``/images/edits`` (or the chat route) takes pictures to edit."""
+    single_image: bool = False
+    """The edit route knows one form field ``image`` only, never ``image[]``."""
+    mask: bool = False
+    max_inputs: int = 16
+    max_count: int = 1
+    """Pictures per request; more are asked for in parallel."""
+    response_format: Literal["", "b64_json", "url"] = ""
+    """Sent to ``/images`` only where set; results are understood in either form."""
+    detail: bool = True
+    """Whether ``detail`` of a picture is understood; it is sent only when the user names one."""
+    bare_base64: bool = False
+    """Pictures are sent as base64 without the ``data:`` prefix."""
+    streams: bool = True
+    stream_usage: bool = True
+    """Whether ``stream_options`` is understood."""
+    json_schema: bool = True
+    json_object: bool = True
+    responses: bool = False
+    """Whether conversations are kept by the server (``/responses`` with the image tool)."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
+    billed: bool = False
+    """A company's paid service, wherever a proxy or a test puts it."""
+    local: bool = False
+    """Runs on the user's own machine by nature: free of charge wherever it is reached."""
+    note: str = ""
+    source: str = ""
+
+    @property
+    def host(self) -> str:
+        """The host name of the base URL, lower case."""
+        return (urlsplit(self.base_url).hostname or "").lower()
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether this is OpenAI itself, wherever a test or a proxy puts it."""
+        return self.responses
+
+    @property
+    def free(self) -> bool:
+        """Whether it is known that nothing is billed."""
+        return not self.billed and (self.local or on_own_network(self.host))
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    endpoint.name: endpoint
+    for endpoint in (
+        Endpoint(
+            name="openai",
+            title="OpenAI",
+            base_url=OPENAI_URL,
+            key_variable="OPENAI_API_KEY",
+            url_variable="OPENAI_BASE_URL",
+            # The SDK's own list of chat models (openai 3.52.0, types/shared/chat_model.py), newest general one first.
+            ask_model="gpt-6.1-terra",
+            image_model="gpt-image-2.6-sunburst",
+            images="images",
+            edits=True,
+            mask=True,
+            max_count=10,
+            responses=True,
+            billed=True,
+            max_tokens_field="max_completion_tokens",
+            input_mime_types=("image/png", "image/jpeg", "image/webp"),
+            source="openai 3.52.0, read 2026-11-20",
+        ),
+        Endpoint(
+            name="ollama",
+            title="Ollama",
+            base_url="http://localhost:11434/v1",
+            url_variable="OLLAMA_BASE_URL",
+            ask_model="qwen3-vl",
+            images="images",
+            response_format="b64_json",
+            image_model="x/z-image-turbo",
+            detail=False,
+            input_mime_types=("image/png", "image/jpeg"),
+            local=True,
+            note="image generation there is experimental",
+            source="ollama docs, OpenAI compatibility, read 2026-11",
+        ),
+        Endpoint(
+            name="lmstudio",
+            title="LM Studio",
+            base_url="http://localhost:1234/v1",
+            url_variable="LMSTUDIO_BASE_URL",
+            ask_model=THE_SERVERS_OWN,
+            detail=False,
+            json_object=False,
+            local=True,
+            source="LM Studio docs, read 2026-11; it knows json_schema, not json_object",
+        ),
+        Endpoint(
+            name="vllm",
+            title="vLLM",
+            base_url="http://localhost:8000/v1",
+            key_variable="VLLM_API_KEY",
+            url_variable="VLLM_BASE_URL",
+            ask_model=THE_SERVERS_OWN,
+            images="images",
+            image_model=THE_SERVERS_OWN,
+            edits=True,
+            single_image=True,
+            response_format="b64_json",
+            local=True,
+            note="pictures are made by vLLM-Omni only",
+            source="vllm and vllm-omni docs, read 2026-11",
+        ),
+        Endpoint(
+            name="openrouter",
+            title="OpenRouter",
+            base_url="https://openrouter.ai/api/v1",
+            key_variable="OPENROUTER_API_KEY",
+            url_variable="OPENROUTER_BASE_URL",
+            ask_model="openrouter/auto",
+            image_model="google/gemini-3-pro-image",
+            images="chat",
+            edits=True,
+            max_inputs=14,
+            billed=True,
+            source="openrouter.ai/docs, multimodal/image-generation, read 2026-11",
+        ),
+        Endpoint(
+            name="zhipu",
+            title="Zhipu",
+            base_url="https://open.bigmodel.cn/api/paas/v4",
+            key_variable="ZHIPU_API_KEY",
+            url_variable="ZHIPU_BASE_URL",
+            ask_model="glm-4.6v",
+            image_model="glm-image",
+            images="images",
+            detail=False,
+            stream_usage=False,
+            json_schema=False,
+            billed=True,
+            source="docs.bigmodel.cn, read 2026-11; results come as URLs only",
+        ),
+        Endpoint(
+            name="vision",
+            title="VISION endpoint",
+            base_url=OPENAI_URL,
+            key_variable="VISION_API_KEY",
+            url_variable="VISION_BASE_URL",
+            source="VISION_* variables",
+        ),
+    )
+}
+
+
+def find_endpoint(name: str, settings: Settings) -> Endpoint:
+    """Return the endpoint called `name` as `settings` place it.
+
+    Raises
+    ------
+    UsageError
+        No such endpoint, or a base URL that is none.
+    """
+    own = own_endpoints(settings)
+    endpoint = own.get(name) or ENDPOINTS.get(name)
+    if endpoint is None:
+        msg = f"There is no endpoint {name!r}.{did_you_mean(name, [*ENDPOINTS, *own])}"
+        raise UsageError(msg)
+    return placed(endpoint, settings)
+
+
+def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:
+    """Return `endpoint` with the base URL and models the settings give it."""
+    changes: dict[str, Any] = {}
+    url = settings.environ.get(endpoint.url_variable, "").strip() if endpoint.url_variable else ""
+    if endpoint.name == "openai":
+        url = settings.openai_base_url
+        if settings.openai_chat_model:
+            changes["ask_model"] = settings.openai_chat_model
+    elif endpoint.name == "vision":
+        url = settings.vision_base_url
+        at_openai = not url or urlsplit(url).hostname == urlsplit(OPENAI_URL).hostname
+        changes["ask_model"] = settings.vision_model or (ENDPOINTS["openai"].ask_model if at_openai else THE_SERVERS_OWN)
+        if at_openai:
+            changes["max_tokens_field"] = "max_completion_tokens"
+    if url or endpoint.base_url:
+        changes["base_url"] = checked_url(url or endpoint.base_url, endpoint.url_variable or endpoint.name)
+    return replace(endpoint, **changes)
+
+
+def checked_url(url: str, where: str) -> str:
+    """Return a base URL without its trailing slash, or say what one looks like."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        msg = f"{where} = {url!r} is no base URL; it looks like http://localhost:8000/v1."
+        raise UsageError(msg)
+    if parts.username or parts.password:
+        msg = f"The base URL in {where} holds a user name or password; keys are given with `%img key`, not in URLs."
+        raise UsageError(msg)
+    return url.strip().rstrip("/")
+
+
+def on_own_network(host: str) -> bool:
+    """Tell whether `host` is this machine or one of the user's own network."""
+    if host in {"localhost", "host.docker.internal"} or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_private or address.is_link_local
+
+
+_FIELDS = {field.name: field for field in fields(Endpoint)}
+_NOT_OWN = {"name", "responses", "source"}
+
+
+def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
+    """Return the endpoints of the user's TOML file by name; empty where none is set.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, or a table in it is not an endpoint; the message names the line or the word.
+    """
+    if not settings.endpoints:
+        return {}
+    path = Path(settings.endpoints).expanduser()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"The endpoints file {path} cannot be read: {error.strerror or error}."
+        raise UsageError(msg) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"The endpoints file {path} is no valid TOML: {error}."
+        raise UsageError(msg) from error
+    tables = tables.get("endpoints", tables)
+    return {name: _own(name, table, path) for name, table in tables.items()}
+
+
+def _own(name: str, table: object, path: Path) -> Endpoint:
+    if not isinstance(table, dict):
+        msg = f"{name!r} in {path} is no table; write [{name}] and under it base_url = ..."
+        raise UsageError(msg)
+    if name in ENDPOINTS:
+        msg = f"{path} names an endpoint {name!r}, which exists already; choose another name or set {ENDPOINTS[name].url_variable}."
+        raise UsageError(msg)
+    known = set(_FIELDS) - _NOT_OWN
+    values: dict[str, Any] = {}
+    for word, value in table.items():
+        if word not in known:
+            msg = f"[{name}] in {path} has an unknown word {word!r}.{did_you_mean(word, known)} It may have {', '.join(sorted(known))}."
+            raise UsageError(msg)
+        if word == "key" or (word == "key_variable" and not str(value).replace("_", "").isalnum()):
+            msg = f"[{name}] in {path}: key_variable is the name of an environment variable, never a key."
+            raise UsageError(msg)
+        wanted = type(_FIELDS[word].default) if word not in {"title", "base_url"} else str
+        value = tuple(value) if wanted is tuple and isinstance(value, list) else value  # noqa: PLW2901 - TOML has lists only
+        if type(value) is not wanted:
+            msg = f"[{name}] in {path}: {word} = {value!r} should be {_kind_name(wanted)}."
+            raise UsageError(msg)
+        values[word] = value
+    if "base_url" not in values:
+        msg = f'[{name}] in {path} needs a base_url, for example base_url = "http://localhost:8000/v1".'
+        raise UsageError(msg)
+    _check_choice(name, path, values)
+    values["base_url"] = checked_url(values["base_url"], f"[{name}] base_url in {path}")
+    values.setdefault("title", name)
+    values.setdefault("ask_model", THE_SERVERS_OWN if values.get("asks", True) else "")
+    if values.get("images", "no") != "no":
+        values.setdefault("image_model", THE_SERVERS_OWN)
+    return Endpoint(name=name, source=str(path), **values)
+
+
+_CHOICES = {
+    "images": ("images", "chat", "no"),
+    "response_format": ("", "b64_json", "url"),
+    "max_tokens_field": ("max_tokens", "max_completion_tokens"),
+}
+
+
+def _check_choice(name: str, path: Path, values: Mapping[str, Any]) -> None:
+    for word, choices in _CHOICES.items():
+        if word in values and values[word] not in choices:
+            msg = f"[{name}] in {path}: {word} = {values[word]!r} is not one of {', '.join(map(repr, choices))}."
+            raise UsageError(msg)
+
+
+def _kind_name(kind: type) -> str:
+    return {bool: "true or false", str: "text in quotes", int: "a whole number", tuple: "a list"}[kind]

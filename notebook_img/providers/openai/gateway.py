@@ -1,0 +1,69 @@
+"""Pictures out of a chat answer: gateways that send them as ``message.images`` (OpenRouter and its like)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import NoPictureError
+from notebook_img.providers.interface import Reply, Usage
+from notebook_img.providers.openai.completions import Completion, complete
+from notebook_img.providers.openai.exchange import unless_none
+from notebook_img.providers.openai.images import picture_bytes, prompt_of
+from notebook_img.providers.openai.models import cost_of
+from notebook_img.providers.openai.questions import added
+
+if TYPE_CHECKING:
+    from notebook_img.providers.openai.exchange import Exchange
+
+
+async def paint_by_chat(exchange: Exchange) -> Reply:
+    """Ask for a picture in a chat and return what came with the answer; several are asked for side by side."""
+    request = exchange.request
+    params = await _params(exchange)
+    completions = await unless_none([complete(exchange, params, stream=False) for _ in range(request.count)], exchange)
+    urls = [url for completion in completions for url in completion.pictures]
+    text = "\n\n".join(completion.text for completion in completions if completion.text)
+    if not urls:
+        raise NoPictureError(
+            f"{request.model} answered without a picture{f': {text[:300]}' if text else '.'}",
+            text=text,
+            reason=completions[0].finish,
+            **exchange.facts(),
+        )
+    pictures = await unless_none([picture_bytes(exchange, url) for url in urls], exchange)
+    usage = added([completion.usage for completion in completions])
+    return Reply(
+        pictures=tuple(pictures),
+        text=text,
+        usage=Usage(usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.by_modality, pictures=len(pictures)),
+        cost=_cost(exchange, completions, usage),
+        free=exchange.endpoint.free,
+        sent={"requests": list(exchange.sent)},
+        got={"finish": completions[0].finish, "model": completions[0].model, "id": completions[0].id},
+        warnings=tuple(exchange.warnings),
+        model=request.model,
+    )
+
+
+def _cost(exchange: Exchange, completions: list[Completion], usage: Usage) -> float | None:
+    if exchange.endpoint.free:
+        return 0.0
+    told = [completion.told_cost for completion in completions]
+    return sum(cost for cost in told if cost is not None) if all(cost is not None for cost in told) else cost_of(usage, exchange.info)
+
+
+async def _params(exchange: Exchange) -> dict[str, Any]:
+    request = exchange.request
+    content: list[dict[str, Any]] = []
+    pictures = (*request.inputs, *request.references)
+    for number, picture in enumerate(pictures, start=1):
+        if len(pictures) > 1:
+            content.append({"type": "text", "text": f"Image {number}:"})
+        copy = await exchange.prepared(picture)
+        content.append({"type": "image_url", "image_url": {"url": await exchange.data_url(copy)}})
+    content.append({"type": "text", "text": await prompt_of(exchange)})
+    extra: dict[str, Any] = {"modalities": ["image", "text"]}
+    image_config = {"aspect_ratio": request.aspect_ratio, "image_size": request.size}
+    if chosen := {name: value for name, value in image_config.items() if value}:
+        extra["image_config"] = chosen
+    return {"model": request.model, "messages": [{"role": "user", "content": content}], "extra_body": extra}

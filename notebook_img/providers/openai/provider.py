@@ -1,0 +1,338 @@
+"""The provider for OpenAI and every server that speaks its protocol; what differs between them is in endpoints.py."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from notebook_img import keys
+from notebook_img.errors import (
+    JobPendingError,
+    KeyMissingError,
+    ModelNotFoundError,
+    ProviderError,
+    RequestRefusedError,
+    UnsupportedError,
+    UsageError,
+    did_you_mean,
+    near,
+)
+from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
+from notebook_img.providers.openai.exchange import Clients, Exchange
+from notebook_img.providers.openai.failures import NO_EYES, translate, where_to_set
+from notebook_img.providers.openai.models import estimate_pictures, find_model, model_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request
+    from notebook_img.providers.openai.endpoints import Endpoint
+    from notebook_img.settings import Settings
+
+LOOK_SECONDS = 8.0
+"""Seconds a look at ``/models`` may take that only improves a message."""
+
+
+class CompatibleProvider:
+    """One OpenAI-compatible endpoint.
+
+    Parameters
+    ----------
+    settings : Settings
+        Read at each call: a key or base URL set later holds from then on.
+    endpoint : Endpoint, optional
+        An endpoint of one's own; subclasses are known by `endpoint_name`.
+    """
+
+    endpoint_name: ClassVar[str] = ""
+
+    def __init__(self, settings: Settings, endpoint: Endpoint | None = None) -> None:
+        self.settings = settings
+        self._given = endpoint
+        self._clients = Clients()
+        found = endpoint or find_endpoint(self.endpoint_name, settings)
+        self.name = found.name
+        self.title = found.title
+
+    def endpoint(self) -> Endpoint:
+        """Return the endpoint as the settings place it now."""
+        return placed(self._given, self.settings) if self._given else find_endpoint(self.endpoint_name, self.settings)
+
+    def _key(self, endpoint: Endpoint) -> str:
+        variables = (endpoint.key_variable,) if endpoint.key_variable else ()
+        key = keys.find(endpoint.name, self.settings, variables) or ""
+        if not key and endpoint.name == "vision" and endpoint.base_url == OPENAI_URL:
+            key = keys.find("openai", self.settings) or ""  # the same service, hence no leak
+        return key
+
+    def missing(self) -> str | None:
+        """Return what is missing before this endpoint can be used."""
+        try:
+            endpoint = self.endpoint()
+        except UsageError as error:
+            return str(error)
+        if self.endpoint_name == "vision" and not (self.settings.vision_base_url or self.settings.vision_model or self._key(endpoint)):
+            return "No endpoint is set for questions; set VISION_BASE_URL and VISION_MODEL."
+        if not endpoint.key_variable or self._key(endpoint) or not _wants_key(endpoint):
+            return None
+        return f"{endpoint.title} has no key. {where_to_set(endpoint)}"
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the models known without asking, the default first."""
+        return model_table(self.endpoint())
+
+    def default_model(self, kind: Kind) -> str | None:
+        """Return the default model for `kind`; ``default`` is whichever the server has loaded."""
+        endpoint = self.endpoint()
+        if kind == "ask":
+            return endpoint.ask_model or None if endpoint.asks else None
+        if endpoint.images == "no" or (kind == "edit" and not endpoint.edits):
+            return None
+        return (endpoint.edit_model if kind == "edit" else "") or endpoint.image_model or None
+
+    def model_info(self, model: str) -> ModelInfo:
+        """Return the row of `model`, a permissive one where the name is not known."""
+        return find_model(self.endpoint(), model)
+
+    def estimate(self, request: Request) -> float | None:
+        """Return the expected cost in US dollars; prices of chat models are not known here."""
+        endpoint = self.endpoint()
+        if endpoint.free:
+            return 0.0
+        return (
+            None
+            if request.kind == "ask" or request.history == "server"
+            else estimate_pictures(request, find_model(endpoint, request.model))
+        )
+
+    async def run(self, request: Request, emit: Emit) -> Reply:
+        """Send the request and return the reply."""
+        exchange = await self._exchange(request, emit)
+        if exchange.request.model in {"", THE_SERVERS_OWN}:
+            exchange = exchange.with_request(model=await self._own_model(exchange))
+            exchange.info = find_model(exchange.endpoint, exchange.request.model)
+        try:
+            return await self._answer(exchange)
+        except (ModelNotFoundError, RequestRefusedError) as error:
+            raise await self._explained(error, exchange) from None
+
+    async def _exchange(self, request: Request, emit: Emit) -> Exchange:
+        endpoint = self.endpoint()
+        key = await asyncio.to_thread(self._key, endpoint)  # a keyring may take its time
+        if not key and (lacking := await asyncio.to_thread(self.missing)):
+            raise KeyMissingError(lacking, provider=endpoint.name, model=request.model)
+        if "openai" not in _loaded():
+            await asyncio.to_thread(__import__, "openai")  # a second of import must not stop the loop
+        return Exchange(
+            endpoint=endpoint,
+            client=self._clients.get(endpoint, key),
+            key=key,
+            settings=self.settings,
+            emit=emit,
+            request=request,
+            info=find_model(endpoint, request.model),
+            seconds=self.settings.vision_timeout if endpoint.name == "vision" else self.settings.timeout,
+        )
+
+    async def _answer(self, exchange: Exchange) -> Reply:
+        request, endpoint = exchange.request, exchange.endpoint
+        if request.kind == "ask":
+            from notebook_img.providers.openai.questions import answer_question
+
+            return await answer_question(exchange)
+        if endpoint.images == "no" or (request.kind == "edit" and not endpoint.edits):
+            msg = f"{endpoint.title} cannot {'edit' if request.kind == 'edit' else 'make'} pictures; choose another model with -m."
+            raise UnsupportedError(msg)
+        if endpoint.images == "chat":
+            from notebook_img.providers.openai.gateway import paint_by_chat
+
+            return await paint_by_chat(exchange)
+        if request.history == "server" and endpoint.responses:
+            from notebook_img.providers.openai.conversation import paint_in_conversation
+
+            return await paint_in_conversation(exchange)
+        from notebook_img.providers.openai.images import paint
+
+        return await paint(exchange)
+
+    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's form
+        """Nothing here is a job: every answer comes on the connection that asked."""
+        msg = f"{self.title} keeps no jobs that could be resumed; ask again."
+        raise JobPendingError(msg)
+
+    async def probe(self) -> Sequence[str]:
+        """Ask ``/models`` and say what the endpoint offers."""
+        try:
+            endpoint = self.endpoint()
+            exchange = await self._exchange(_nothing(), lambda _event: None)
+            listed = await self._listed(exchange)
+        except (ProviderError, UsageError) as error:
+            return [str(error)]
+        names = [_name(model) for model in listed]
+        sentences = [f"{endpoint.title} answers at {endpoint.base_url} and has {len(names)} model{'' if len(names) == 1 else 's'}."]
+        if names:
+            sentences[0] = sentences[0][:-1] + f": {_some(names)}."
+        if seeing := [_name(model) for model in listed if _sees(model)]:
+            sentences.append(f"It says these can see: {_some(seeing)}.")
+        can = []
+        for kind, doing in _DOING.items():
+            model = self.default_model(kind)
+            if model:
+                can.append(doing)
+            if model and model != THE_SERVERS_OWN and names and model not in names and f"{model}:latest" not in names:
+                sentences.append(f"The default model to {doing}, {model}, is not among them.{did_you_mean(model, names)}")
+        sentences.append(f"It is used to {', '.join(can) or 'do nothing'}{'; nothing there is billed' if endpoint.free else ''}.")
+        return sentences
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        await self._clients.aclose()
+
+    async def _listed(self, exchange: Exchange) -> list[dict[str, Any]]:
+        async with asyncio.timeout(LOOK_SECONDS):
+            try:
+                # Raw, since what stands there besides the names differs from server to server, and the SDK insists on its own form.
+                raw = await exchange.client.models.with_raw_response.list(timeout=LOOK_SECONDS)
+                return exchange.listed(raw.http_response.text)
+            except ProviderError:
+                raise
+            except Exception as error:
+                raise translate(error, exchange.endpoint, None, key=exchange.key) from None
+
+    async def _own_model(self, exchange: Exchange) -> str:
+        """Return the model the server has: for questions one that looks as if it could see."""
+        listed = [model for model in await self._listed(exchange) if not _NO_CHAT.search(_name(model))]
+        if not listed:
+            raise ModelNotFoundError(
+                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded; load one there, or name one with -m.",
+                provider=exchange.endpoint.name,
+            )
+        seeing = [model for model in listed if _sees(model)] or [model for model in listed if _VISION_NAME.search(_name(model))]
+        return _name((seeing if exchange.request.kind == "ask" and seeing else listed)[0])
+
+    async def _explained(self, error: ProviderError, exchange: Exchange) -> ProviderError:
+        """Add to an error what ``/models`` knows: near names of a missing model, models that can see."""
+        blind = NO_EYES.search(str(error)) is not None and exchange.request.kind == "ask"
+        if not blind and not isinstance(error, ModelNotFoundError):
+            return error
+        try:
+            listed = await self._listed(exchange)
+        except (ProviderError, TimeoutError):
+            listed = []
+        names = [_name(model) for model in listed]
+        facts: dict[str, Any] = {"provider": error.provider, "model": error.model, "status": error.status}
+        if blind:
+            seeing = [_name(model) for model in listed if _sees(model)]
+            which = f" There, {_some(seeing)} can." if seeing else " Name one that can see with -m."
+            said = str(error) if "cannot see" in str(error) else f"{exchange.request.model} cannot see pictures. {error}"
+            return RequestRefusedError(f"{said}{which}", **facts)
+        row = exchange.info
+        note = f" It was {row.note}." if row.status == "retired" and row.note else ""
+        close = near(exchange.request.model, names) or names[:5]
+        return ModelNotFoundError(f"{error}{note}{f' It has {_some(close)}.' if close else ' `%img` lists what is known.'}", **facts)
+
+
+class OpenAIProvider(CompatibleProvider):
+    """OpenAI itself."""
+
+    endpoint_name = "openai"
+
+
+class OllamaProvider(CompatibleProvider):
+    """Ollama on this machine."""
+
+    endpoint_name = "ollama"
+
+
+class LMStudioProvider(CompatibleProvider):
+    """LM Studio on this machine."""
+
+    endpoint_name = "lmstudio"
+
+
+class VLLMProvider(CompatibleProvider):
+    """vLLM, with vLLM-Omni for pictures."""
+
+    endpoint_name = "vllm"
+
+
+class OpenRouterProvider(CompatibleProvider):
+    """OpenRouter, a gateway to many services."""
+
+    endpoint_name = "openrouter"
+
+
+class ZhipuProvider(CompatibleProvider):
+    """Zhipu (GLM, CogView)."""
+
+    endpoint_name = "zhipu"
+
+
+class VisionProvider(CompatibleProvider):
+    """The endpoint for questions that the ``VISION_*`` variables name."""
+
+    endpoint_name = "vision"
+
+
+def own_names(settings: Settings) -> list[str]:
+    """Return the names of the endpoints in the user's own file."""
+    return list(own_endpoints(settings))
+
+
+def own_provider(name: str, settings: Settings) -> CompatibleProvider | None:
+    """Return the provider for an endpoint of the user's own file, or None where there is none of that name."""
+    endpoint = own_endpoints(settings).get(name)
+    return CompatibleProvider(settings, endpoint) if endpoint else None
+
+
+_DOING: Mapping[Kind, str] = {"ask": "answer questions", "generate": "make pictures", "edit": "edit pictures"}
+_VISION_NAME = re.compile(
+    r"vl|vision|visual|llava|pixtral|gemma-?[3-9]|minicpm-?v|moondream|omni|4v|4\.\dv|gpt-|gemini|claude", re.IGNORECASE
+)
+_NO_CHAT = re.compile(r"embed|whisper|tts|rerank|bge-|moderation", re.IGNORECASE)
+
+
+def _wants_key(endpoint: Endpoint) -> bool:
+    """Tell whether `endpoint` is of no use without a key: services are, servers of one's own need not be."""
+    return not endpoint.local and ((endpoint.is_openai and endpoint.base_url == OPENAI_URL) or not _is_own(endpoint))
+
+
+def _is_own(endpoint: Endpoint) -> bool:
+    from notebook_img.providers.openai.endpoints import on_own_network
+
+    return on_own_network(endpoint.host)
+
+
+def _loaded() -> Mapping[str, Any]:
+    import sys
+
+    return sys.modules
+
+
+def _nothing() -> Request:
+    from notebook_img.providers.interface import Request
+
+    return Request(kind="ask", prompt="", model="")
+
+
+def _name(model: Mapping[str, Any]) -> str:
+    return str(model["id"])
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _sees(told: Mapping[str, Any]) -> bool:
+    """Tell whether ``/models`` says that a model takes pictures.
+
+    OpenRouter has ``architecture.input_modalities``, LM Studio ``type: vlm``, llama.cpp and others ``capabilities``.
+    """
+    architecture = told.get("architecture")
+    modalities = architecture.get("input_modalities") if isinstance(architecture, dict) else told.get("input_modalities")
+    capabilities = told.get("capabilities")
+    words = [*(modalities or ()), *(capabilities if isinstance(capabilities, list) else ())]
+    if isinstance(capabilities, dict):
+        words += [name for name, value in capabilities.items() if value]
+    return told.get("type") == "vlm" or bool({"image", "vision", "multimodal"} & {str(word).lower() for word in words})

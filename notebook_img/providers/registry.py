@@ -1,0 +1,144 @@
+"""Which providers there are: entry points of the group ``notebook_img.providers``, loaded one by one when first used.
+
+Ours are registered the same way as anybody else's, and listing their names imports no SDK and no provider module.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, cast
+
+from notebook_img.errors import NotFoundError, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from notebook_img.providers.interface import Provider
+    from notebook_img.settings import Settings
+
+GROUP = "notebook_img.providers"
+OURS = "notebook-img"
+
+_lock = threading.RLock()
+_made: weakref.WeakKeyDictionary[Settings, dict[str, Provider]] = weakref.WeakKeyDictionary()
+
+
+@functools.cache
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (not _is_ours(point), point.name)):
+        # Ours come first and the first one stays: another package cannot take the name of a service pictures are sent to.
+        found.setdefault(point.name.casefold(), point)
+    return dict(sorted(found.items()))
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name.replace("_", "-").casefold() == OURS
+
+
+def names(settings: Settings | None = None) -> list[str]:
+    """Return the names of all registered providers and of the user's own endpoints, sorted; nothing is imported where there are none."""
+    return sorted({*_entry_points(), *_own_endpoints(settings)})
+
+
+def _own_endpoints(settings: Settings | None) -> list[str]:
+    """Return the names in the file of the setting ``endpoints``: OpenAI-compatible servers without an entry point."""
+    if settings is None or not settings.endpoints:
+        return []
+    from notebook_img.providers.openai import own_names
+
+    return own_names(settings)
+
+
+def _find(name: str) -> EntryPoint | None:
+    folded = name.casefold()
+    if folded not in _entry_points():
+        _entry_points.cache_clear()  # a provider may have been installed since the kernel started
+    return _entry_points().get(folded)
+
+
+def get(name: str, settings: Settings) -> Provider:
+    """Return the provider called `name`, made once per settings object.
+
+    Parameters
+    ----------
+    name : str
+        Name of an entry point, in any case.
+    settings : Settings
+        What the provider is constructed with.
+
+    Raises
+    ------
+    NotFoundError
+        No such provider (near names are given), or its package cannot be imported.
+    """
+    point = _find(name)
+    if point is None:
+        if name in _own_endpoints(settings):
+            from notebook_img.providers.openai import own_provider
+
+            with _lock:
+                made = _made.setdefault(settings, {})
+                if name not in made and (own := own_provider(name, settings)) is not None:
+                    made[name] = own
+                return made[name]
+        known = names(settings)
+        raise NotFoundError(f"No provider is called {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")
+    with _lock:
+        made = _made.setdefault(settings, {})
+        if point.name not in made:
+            try:
+                made[point.name] = cast("type[Provider]", point.load())(settings)
+            except (ImportError, AttributeError) as error:
+                package = point.dist.name if point.dist is not None else point.value
+                raise NotFoundError(
+                    f"The provider {point.name!r} of package {package} cannot be loaded: {error}. Reinstall that package."
+                ) from error
+        return made[point.name]
+
+
+def forget(settings: Settings) -> None:
+    """Let go of the providers made for `settings`; their studio is closed."""
+    with _lock:
+        _made.pop(settings, None)
+
+
+def resolve(text: str, settings: Settings | None = None) -> tuple[str, str]:
+    """Split ``provider:model`` or ``provider`` into both names; the model is ``""`` for the provider's default.
+
+    The text is split at the first colon only if what stands left of it is a provider, so that
+    ``ollama:llava:13b`` keeps its tag. With `settings`, endpoints of the user's own are known too.
+
+    Raises
+    ------
+    NotFoundError
+        What should be the provider is none; near names are given.
+    """
+    text = text.strip()
+    left, _, right = text.partition(":")
+    point = _find(left.strip())
+    if point is not None:
+        return point.name, right.strip()
+    if left.strip() in _own_endpoints(settings):
+        return left.strip(), right.strip()
+    known = names(settings)
+    raise NotFoundError(
+        f"No provider is called {left!r}.{did_you_mean(left, known)}"
+        f" Write a model as provider:model, or only the provider: {', '.join(known)}."
+    )
+
+
+def _start_afresh() -> None:
+    # A client of the parent process has open connections and a loop that does not run in a forked child.
+    global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread the child does not have
+    _lock = threading.RLock()
+    _made.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,99 @@
+"""The one retry policy for all providers. Which errors may be repeated is the errors' own knowledge (`retryable`).
+
+What may have been billed is never sent again: a reply that did not come in time, or one that came and could not be read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from notebook_img.errors import ProviderError
+from notebook_img.providers.interface import Emit, WaitEvent
+
+if TYPE_CHECKING:
+    from notebook_img.settings import Settings
+
+T = TypeVar("T")
+
+FIRST_WAIT = 1.0
+"""Seconds before the second try; it doubles from try to try."""
+LONGEST_WAIT = 60.0
+"""Seconds; bounds our own back-off, not what a service asks for."""
+SPREAD = 0.1
+"""Share added at random to what a service asks for, so that parallel calls do not come back in the same instant."""
+
+
+async def retrying(
+    call: Callable[[], Awaitable[T]],
+    settings: Settings,
+    emit: Emit,
+    *,
+    rng: Callable[[], float] = random.random,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> T:
+    """Await ``call()`` until it succeeds, fails for good, or tries or time are used up.
+
+    Parameters
+    ----------
+    call : callable
+        Makes one attempt; raises `ProviderError` when it fails.
+    settings : Settings
+        `retries` bounds the attempts after the first, `retry_seconds` the time from the first failure on.
+    emit : callable
+        Is told a `WaitEvent` before each wait.
+    rng, sleep, clock
+        Randomness in 0..1 and time in seconds.
+
+    Raises
+    ------
+    ProviderError
+        The last one, with a sentence on what was tried. Cancelling ends a wait at once.
+    """
+    failed_first: float | None = None
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await call()
+        except ProviderError as error:
+            if not error.retryable:
+                raise
+            now = clock()
+            failed_first = now if failed_first is None else failed_first
+            left = failed_first + settings.retry_seconds - now
+            if attempt > settings.retries or left <= 0:
+                _add(error, "" if attempt == 1 else f"Tried {attempt} times.")
+                raise
+            wait = _wait(error, attempt, rng)
+            if error.retry_after is not None and error.retry_after > left:
+                asked = _duration(error.retry_after)
+                _add(
+                    error, f"The service asks to wait {asked}, longer than the {_duration(left)} left for retries (setting retry_seconds)."
+                )
+                raise
+            reason = str(error)
+        wait = min(wait, left)
+        emit(WaitEvent(seconds=wait, reason=reason, attempt=attempt, most=settings.retries))
+        await sleep(wait)
+
+
+def _wait(error: ProviderError, attempt: int, rng: Callable[[], float]) -> float:
+    if error.retry_after is not None:
+        return error.retry_after * (1 + SPREAD * rng())
+    # Half of the step is fixed, half is random ("equal jitter"): never at once, never all together.
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * rng())
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 600 else f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
+def _add(error: ProviderError, sentence: str) -> None:
+    """Add a sentence to an error on its way out."""
+    if sentence and sentence not in str(error):
+        error.args = (f"{error} {sentence}", *error.args[1:])
