@@ -1,0 +1,203 @@
+"""A small copy of a picture for a notebook: bounded in pixels and bytes, turned upright, cheap to make.
+
+JPEG, or PNG where there is real transparency; never WebP, which nbconvert 7.17 leaves out of saved HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL import Image
+
+    from notebook_img.pictures import Picture
+
+SIDE = 768
+"""Longest side, pixels, unless the setting `preview` says otherwise."""
+MOST_BYTES = 100_000
+"""Bytes of all previews in one output: base64 makes 133,336 of them, and a picture may add 150,000 to a notebook."""
+CACHE_BYTES = 4_000_000
+TINY = 64
+"""Longest side, pixels, of icons that are shown enlarged with hard edges."""
+
+_QUALITIES = (86, 78, 68, 56)
+_LEAST_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An encoded preview.
+
+    Attributes
+    ----------
+    data : bytes
+        A JPEG or PNG file without metadata.
+    mime_type : str
+        ``image/jpeg`` or ``image/png``.
+    width, height : int
+        Pixels.
+    """
+
+    data: bytes
+    mime_type: str
+    width: int
+    height: int
+
+    @cached_property
+    def base64(self) -> str:
+        """The bytes as base64 text."""
+        return base64.b64encode(self.data).decode("ascii")
+
+    @property
+    def url(self) -> str:
+        """The preview as a ``data:`` URL."""
+        return f"data:{self.mime_type};base64,{self.base64}"
+
+
+class _Cache:
+    """The latest previews, encoded, a few megabytes altogether; full pictures are never kept."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.bytes = 0
+        self._kept: OrderedDict[tuple[object, ...], Preview] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[object, ...], make: Callable[[], Preview]) -> Preview:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = made
+                self.bytes += len(made.data)
+            while self.bytes > self.most and self._kept:
+                self.bytes -= len(self._kept.popitem(last=False)[1].data)
+        return made
+
+
+_cache = _Cache(CACHE_BYTES)
+
+
+def preview(picture: Picture, max_side: int = SIDE, max_bytes: int = MOST_BYTES) -> Preview:
+    """Make a preview of `picture`.
+
+    Parameters
+    ----------
+    picture : Picture
+        Its bytes are read; nothing decoded is kept.
+    max_side : int
+        Longest side, pixels. Small pictures are not enlarged.
+    max_bytes : int
+        Upper bound of the encoded size; quality, then size, is given up until it fits.
+
+    Returns
+    -------
+    Preview
+        Turned upright, in sRGB, without metadata (a photograph's place does not get into the notebook).
+    """
+    max_side = max(int(max_side), _LEAST_SIDE)
+    return _cache.get((picture.sha256, max_side, max_bytes), lambda: encode_within(small_image(picture, max_side), max_bytes))
+
+
+def small_image(picture: Picture, max_side: int) -> Image.Image:
+    """Return the oriented picture as ``RGB`` or ``RGBA``, no side longer than `max_side` pixels."""
+    # A JPEG is decoded at a half, a quarter or an eighth of its size, which the format gives for a fraction of the cost.
+    image = picture.pil(at_least=max_side)
+    profile = image.info.get("icc_profile")
+    image = scale_down(image, max_side)
+    image = image.convert("RGBA" if "A" in image.getbands() else "RGB") if image.mode not in {"RGB", "RGBA"} else image
+    return _in_srgb(image, profile)
+
+
+def scale_down(image: Image.Image, max_side: int) -> Image.Image:
+    """Return `image` with no side longer than `max_side` pixels; smaller ones as they are."""
+    from PIL import Image
+
+    factor = max_side / max(image.size)
+    if factor >= 1:
+        return image
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    # Averaging whole blocks first costs a fraction of the exact filter over all pixels, and cannot be told from it.
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=1.5)
+
+
+def encode_within(image: Image.Image, max_bytes: int) -> Preview:
+    """Encode `image` as JPEG, or PNG where something shows through, in at most `max_bytes` bytes."""
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
+        encode = _png_within
+    else:
+        image = image.convert("RGB")
+        encode = _jpeg_within
+    while True:
+        data = encode(image, max_bytes)
+        if len(data) <= max_bytes or max(image.size) <= _LEAST_SIDE:
+            kind = "image/png" if encode is _png_within else "image/jpeg"
+            return Preview(data, kind, image.width, image.height)
+        # Bytes go with the area; a little less, so that one step is mostly enough.
+        factor = min(0.9, 0.95 * math.sqrt(max_bytes / len(data)))
+        image = scale_down(image, max(_LEAST_SIDE, int(max(image.size) * factor)))
+
+
+def _jpeg_within(image: Image.Image, max_bytes: int) -> bytes:
+    data = b""
+    if max(image.size) <= TINY:
+        # An icon is shown enlarged, where every blemish of JPEG would be seen.
+        data = _saved(image, "JPEG", quality=97, subsampling=0)
+        if len(data) <= max_bytes:
+            return data
+    for quality in _QUALITIES:
+        # Not optimised: Pillow 13 fails with "broken data stream" on noisy pictures when it is.
+        data = _saved(image, "JPEG", quality=quality)
+        if len(data) <= max_bytes:
+            break
+    return data
+
+
+def _png_within(image: Image.Image, max_bytes: int) -> bytes:
+    from PIL import Image
+
+    data = _saved(image, "PNG", optimize=image.width * image.height < 200_000)
+    if len(data) <= max_bytes:
+        return data
+    # 256 colours with transparency each: soft edges stay soft.
+    return _saved(image.quantize(256, method=Image.Quantize.FASTOCTREE), "PNG", optimize=True)
+
+
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    image.info = {}
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return `image` in sRGB colours, so that dropping its profile does not make a phone's photograph pale."""
+    if not profile:
+        return image
+    from PIL import ImageCms
+
+    try:
+        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if theirs.profile.xcolor_space.strip() != "RGB" or "srgb" in ImageCms.getProfileDescription(theirs).casefold():
+            return image
+        alpha = image.getchannel("A") if image.mode == "RGBA" else None
+        turned = ImageCms.profileToProfile(image.convert("RGB"), theirs, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image  # a broken profile: the colours as the numbers say
+    if turned is None:
+        return image
+    if alpha is not None:
+        turned.putalpha(alpha)
+    return turned

@@ -1,0 +1,302 @@
+"""A session's history as pictures: lines, branches and questions, as nested lists and as a drawing for terminals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Literal
+
+from notebook_img.display import previews
+from notebook_img.display.bundles import Bundle
+from notebook_img.display.captions import NO_MATH, shorten
+from notebook_img.display.figures import image_html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from notebook_img.pictures import Picture
+
+MOST = 60
+"""Turns drawn; of a longer history the middle is folded."""
+_THUMBNAIL = 112
+"""Width on the page, CSS pixels; drawn from twice as many where there are few."""
+_THUMBNAILS_BYTES = 380_000
+_THUMBNAIL_BYTES = 12_000
+
+_LIST = "list-style:none;margin:0;padding:0"
+_CARD = f"width:{_THUMBNAIL + 8}px;font-size:.85em;line-height:1.35;overflow-wrap:anywhere;margin:0"
+_BRANCHES = f"{_LIST};margin:8px 0 0 14px"
+_BRANCH = "border-left:2px solid #8888;padding:0 0 10px 14px;margin:0"
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """One turn of a history.
+
+    Attributes
+    ----------
+    id : str
+        ``t7``.
+    parent : str, optional
+        Id of the turn it follows; None for the first of a line.
+    kind : str
+        ``generate``, ``edit`` or ``ask``.
+    prompt : str
+        What was asked.
+    picture : Picture, optional
+        Its first picture; None for a question, or where the file is missing.
+    is_head : bool
+        Whether the next edit goes on from here.
+    note : str
+        A word more: ``4 pictures``, ``gemini``.
+    """
+
+    id: str
+    parent: str | None
+    kind: Literal["generate", "edit", "ask"]
+    prompt: str
+    picture: Picture | None = None
+    is_head: bool = False
+    note: str = ""
+
+
+@dataclass
+class _Twig:
+    """A node in the drawn tree, with what is folded before and after it."""
+
+    node: TreeNode
+    edits: list[_Twig] = field(default_factory=list)
+    questions: list[_Twig] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+def tree(nodes: Sequence[TreeNode], *, name: str = "", most: int = MOST) -> Bundle:
+    """Draw a session's history.
+
+    Parameters
+    ----------
+    nodes : sequence of TreeNode
+        Oldest first. A parent that is not among them makes its child the first of a line.
+    name : str
+        The session's name.
+    most : int
+        Turns drawn; beyond that the middle is folded, and that is said.
+
+    Returns
+    -------
+    Bundle
+        ``text/html`` (nested lists, below 600 kB) and ``text/plain``.
+    """
+    roots, lost = _grown(nodes, most)
+    shown = sum(1 for root in roots for _ in _walk(root))
+    questions = sum(node.kind == "ask" for node in nodes)
+    counts = [_count(len(nodes) - questions, "turn"), *([_count(questions, "question")] if questions else [])]
+    title = (f"Session {shorten(name, 80)}: " if name else "") + " and ".join(counts)
+    if shown < len(nodes):
+        title += f", {shown} of them drawn"
+    with_picture = max(1, sum(1 for root in roots for twig in _walk(root) if twig.node.picture is not None))
+    painter = _Painter(
+        side=2 * _THUMBNAIL if with_picture <= 24 else round(1.4 * _THUMBNAIL),
+        most_bytes=min(_THUMBNAIL_BYTES, _THUMBNAILS_BYTES // with_picture),
+    )
+    lines = [title, *_text(roots)]
+    body = [f'<div style="margin:0 0 18px">{painter.line(root)}</div>' for root in roots]
+    if lost:
+        words = f"{_count(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}"
+        lines.append(f"… {words}")
+        body.append(f'<div style="opacity:.8;font-size:.85em">… {escape(words)}</div>')
+    html = [f'<div class="{NO_MATH}" style="max-width:100%">', f'<div style="margin:0 0 8px"><b>{escape(title)}</b></div>', *body, "</div>"]
+    return Bundle({"text/html": "\n".join(html), "text/plain": "\n".join(lines)})
+
+
+class _Painter:
+    """Turns twigs into HTML; knows how many bytes a thumbnail may have."""
+
+    def __init__(self, *, side: int, most_bytes: int) -> None:
+        self.side = side
+        self.most_bytes = most_bytes
+
+    def line(self, first: _Twig) -> str:
+        """Return a line as a row of cards, with the branches at its end under it."""
+        cards, last = [], first
+        for twig in _straight(first):
+            if twig.before:
+                cards.append(_fold(twig.before))
+            cards.append(self.card(twig))
+            last = twig
+        if last.after:
+            cards.append(_fold(last.after))
+        flow = "display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start"
+        out = [f'<ul style="{_LIST};{flow}">', *cards, "</ul>"]
+        if len(last.edits) > 1:
+            out.append(f'<ul style="{_BRANCHES}">')
+            for child in last.edits:
+                head = f'<div style="opacity:.8;font-size:.85em;padding:4px 0">from {escape(last.node.id)}:</div>'
+                out.append(f'<li style="{_BRANCH}">{head}\n{self.line(child)}</li>')
+            out.append("</ul>")
+        return "\n".join(out)
+
+    def card(self, twig: _Twig) -> str:
+        """Return one turn: thumbnail, id, prompt, and the questions about it."""
+        node = twig.node
+        prompt = escape(shorten(node.prompt, 90))
+        head = " <b>← head</b>" if node.is_head else ""
+        note = f'<div style="opacity:.8">{escape(shorten(node.note, 60))}</div>' if node.note else ""
+        image = ""
+        if node.picture is not None:
+            seen = previews.preview(node.picture, self.side, self.most_bytes)
+            alt = f"{node.id}: {shorten(node.prompt, 100)}"
+            width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > previews.TINY else 2))
+            image = image_html(seen, alt, width=max(width, 8), style="margin:0 0 4px")
+        elif node.kind != "ask":
+            image = '<div style="opacity:.8;border:1px dashed #8888;border-radius:3px;padding:.8em .4em;margin:0 0 4px">no picture</div>'
+        asked = "".join(
+            f'<li style="margin:4px 0 0;padding-left:6px;border-left:2px solid #8888">{self._question(one)}</li>'
+            for question in twig.questions
+            for one in _walk(question)
+        )
+        asked = f'<ul style="{_LIST}">{asked}</ul>' if asked else ""
+        ring = ";outline:2px solid currentColor;outline-offset:3px;border-radius:2px" if node.is_head else ""
+        body = self._question(twig) if node.kind == "ask" else f"{image}<div><b>{escape(node.id)}</b>{head}</div><div>{prompt}</div>{note}"
+        return f'<li style="{_CARD}{ring}">{body}{asked}</li>'
+
+    @staticmethod
+    def _question(twig: _Twig) -> str:
+        note = f" ({escape(shorten(twig.node.note, 60))})" if twig.node.note else ""
+        folded = f"<div>… {_count(len(twig.before), 'question')} not drawn</div>" if twig.before else ""
+        rest = f"<div>… {_count(len(twig.after), 'question')} not drawn</div>" if twig.after else ""
+        return f"{folded}<b>? {escape(twig.node.id)}</b> {escape(shorten(twig.node.prompt, 90))}{note}{rest}"
+
+
+def _text(roots: Sequence[_Twig]) -> list[str]:
+    lines: list[str] = []
+    for number, root in enumerate(roots):
+        if number:
+            lines.append("")
+        _draw(root, "", "", lines)
+    return lines
+
+
+def _draw(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
+    """Draw a line straight down; only what branches off is indented, so that a hundred edits stay readable."""
+    for twig in _straight(first):
+        if twig.before:
+            lines.append(f"{lead}… {_count(len(twig.before), 'turn')} not drawn: {_span(twig.before)}")
+            lead = prefix
+        lines.append(lead + _label(twig.node))
+        lead = prefix
+        goes_on = bool(twig.edits or twig.after)
+        for number, question in enumerate(twig.questions):
+            last = number == len(twig.questions) - 1 and not goes_on
+            _draw_questions(question, prefix + ("└─ " if last else "├─ "), prefix + ("   " if last else "│  "), lines)
+        if twig.after:
+            lines.append(f"{prefix}… {_count(len(twig.after), 'turn')} not drawn: {_span(twig.after)}")
+        if len(twig.edits) > 1:
+            for number, child in enumerate(twig.edits):
+                last = number == len(twig.edits) - 1
+                _draw(child, prefix + ("└─ " if last else "├─ "), prefix + ("   " if last else "│  "), lines)
+
+
+def _draw_questions(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
+    for twig in _walk(first):
+        if twig.before:
+            lines.append(f"{lead}… {_count(len(twig.before), 'question')} not drawn: {_span(twig.before)}")
+            lead = prefix
+        lines.append(lead + _label(twig.node))
+        lead = prefix
+        if twig.after:
+            lines.append(f"{prefix}… {_count(len(twig.after), 'question')} not drawn: {_span(twig.after)}")
+
+
+def _label(node: TreeNode) -> str:
+    sign = "? " if node.kind == "ask" else ""
+    note = f" ({shorten(node.note, 60)})" if node.note else ""
+    return f"{sign}{node.id}  {shorten(node.prompt, 80)}{note}".rstrip() + ("  ← head" if node.is_head else "")
+
+
+def _fold(ids: Sequence[str]) -> str:
+    return f'<li style="{_CARD};align-self:center;opacity:.8">… {_count(len(ids), "turn")} not drawn: {escape(_span(ids))}</li>'
+
+
+def _straight(first: _Twig) -> Iterator[_Twig]:
+    """Yield a line until it ends or branches."""
+    twig = first
+    yield twig
+    while len(twig.edits) == 1:
+        twig = twig.edits[0]
+        yield twig
+
+
+def _walk(first: _Twig) -> Iterator[_Twig]:
+    """Yield a twig and all above it, without recursion: a line may have ten thousand turns."""
+    waiting = [first]
+    while waiting:
+        twig = waiting.pop()
+        yield twig
+        waiting += reversed([*twig.questions, *twig.edits])
+
+
+def _grown(nodes: Sequence[TreeNode], most: int) -> tuple[list[_Twig], list[str]]:
+    """Return the twigs that are drawn, by their roots, and the ids that hang on none of them."""
+    known = {node.id: node for node in nodes}
+    kept = _kept(nodes, known, most)
+    twigs = {node.id: _Twig(node) for node in nodes if node.id in kept}
+    roots: list[_Twig] = []
+    hidden = [node.id for node in nodes if node.id not in kept]
+    placed: set[str] = set()
+    for node in nodes:
+        if node.id not in kept:
+            continue
+        between, above = [], node.parent
+        while above in known and above not in kept:
+            between.append(above)
+            above = known[above].parent
+        between = [name for name in reversed(between) if name not in placed]
+        placed.update(between)
+        twigs[node.id].before = between
+        if above is None or above not in known:
+            roots.append(twigs[node.id])
+        else:
+            (twigs[above].questions if node.kind == "ask" else twigs[above].edits).append(twigs[node.id])
+    lost = []
+    for name in hidden:
+        if name in placed:
+            continue
+        above = known[name].parent
+        while above in known and above not in kept:
+            above = known[above].parent
+        if above in twigs:
+            twigs[above].after.append(name)
+        else:
+            lost.append(name)
+    return roots, lost
+
+
+def _kept(nodes: Sequence[TreeNode], known: dict[str, TreeNode], most: int) -> set[str]:
+    """Choose what is drawn: the head with its latest past, where lines begin and branch, then the newest and the oldest."""
+    if len(nodes) <= most:
+        return set(known)
+    children: dict[str | None, int] = {}
+    for node in nodes:
+        if node.kind != "ask":
+            children[node.parent] = children.get(node.parent, 0) + 1
+    past: list[str] = []
+    at = next((node.id for node in nodes if node.is_head), None)
+    while at in known and len(past) < most // 4:
+        past.append(at)
+        at = known[at].parent
+    starts = [node.id for node in nodes if node.parent not in known]
+    forks = [node.id for node in nodes if children.get(node.id, 0) > 1]
+    names = [node.id for node in nodes]
+    newest, oldest = names[::-1], names
+    wishes = [*past, *starts[:1], *starts[-most // 6 :], *forks[-most // 6 :], *oldest[: most // 6], *newest]
+    return set(list(dict.fromkeys(wishes))[:most])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _span(ids: Sequence[str]) -> str:
+    return ids[0] if len(ids) == 1 else f"{ids[0]} to {ids[-1]}" if len(ids) > 2 else f"{ids[0]}, {ids[1]}"

@@ -1,0 +1,125 @@
+"""What is there: models and what they cost, services and whether they are ready, what was spent. Asks no service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys
+
+if TYPE_CHECKING:
+    from notebook_img.display import Bundle
+    from notebook_img.providers.interface import ModelInfo, OwnOption
+    from notebook_img.settings import Settings
+    from notebook_img.store import Store
+
+
+def model_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return one row per known model.
+
+    Returns
+    -------
+    list of dict
+        ``name`` (``provider:model``), ``ready``, ``does``, ``sizes``, ``references`` (most input pictures),
+        ``price`` (US dollars of one picture, or words), ``status``, ``default`` and ``source`` (where the row comes from).
+    """
+    from notebook_img import providers
+
+    rows = []
+    for name in providers.names(settings):
+        provider = providers.get(name, settings)
+        ready = provider.missing() is None
+        for info in provider.models():
+            defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
+            rows.append(
+                {
+                    "name": f"{name}:{info.name}",
+                    "ready": ready,
+                    "does": ", ".join(kind for kind in ("generate", "edit", "ask") if kind in info.capabilities.kinds),
+                    "sizes": ", ".join(info.capabilities.sizes or ()) or ("any" if info.capabilities.pixel_sizes else ""),
+                    "references": info.capabilities.max_inputs,
+                    "price": price_words(info),
+                    "status": info.status,
+                    "default": info.name in defaults,
+                    "source": info.source,
+                }
+            )
+    return rows
+
+
+def price_words(info: ModelInfo) -> str:
+    """Return what one picture costs, in words; "unknown" where nobody has told."""
+    from notebook_img.display import money
+
+    price = info.price
+    if price is None:
+        return "unknown"
+    prices = sorted(set(price.per_picture.values()))
+    if prices == [0.0]:
+        return "free"
+    if prices:
+        return money(prices[0]) if len(prices) == 1 else f"{money(prices[0])} to {money(prices[-1])}"
+    if price.image_out:
+        return f"${price.image_out:g} per million image tokens"
+    if price.text_out:
+        return f"${price.text_in or 0:g} in, ${price.text_out:g} out per million tokens"
+    return "unknown"
+
+
+def service_rows(settings: Settings) -> list[dict[str, str]]:
+    """Return one row per provider: ``name``, ``title``, ``state`` ("ready", or what is missing), ``key`` (where it comes from)."""
+    from notebook_img import providers
+
+    rows = []
+    for name in providers.names(settings):
+        provider = providers.get(name, settings)
+        missing = provider.missing()
+        rows.append(
+            {
+                "name": name,
+                "title": provider.title,
+                "state": missing or "ready",
+                "key": keys.where(name, settings) if name in keys.SERVICES else "",
+            }
+        )
+    return rows
+
+
+def cost_table(store: Store, *, session: str | None = None) -> Bundle:
+    """Return what was spent by day and model, as a table."""
+    from notebook_img import display
+
+    sums: dict[tuple[str, str], list[float]] = {}
+    named = store.session_named(session) if session else None
+    since = named.created if named else 0.0  # what is older belongs to a deleted session of that name
+    for row in store.spend_rows(session=session):
+        if row.at < since:
+            continue
+        entry = sums.setdefault((row.day, row.model), [0, 0.0, 0])
+        if row.state in ("failed", "reserved"):
+            continue
+        entry[0] += 1
+        if row.cost is None:
+            entry[2] += 1
+        else:
+            entry[1] += row.cost
+    rows = [
+        [day, model, str(int(calls)), display.money(cost), str(int(unknown)) if unknown else ""]
+        for (day, model), (calls, cost, unknown) in sorted(sums.items(), reverse=True)
+        if calls
+    ]
+    total = sum(entry[1] for entry in sums.values())
+    rows.append(["all", "", str(int(sum(entry[0] for entry in sums.values()))), display.money(total), ""])
+    title = f"What session {session} has cost" if session else "What was spent"
+    return display.table(["day", "model", "billed calls", "US dollars", "of unknown price"], rows, caption=title)
+
+
+def own_options(settings: Settings) -> list[OwnOption]:
+    """Return the options only some services have, of all model tables, each as often as a table has it: known without any SDK."""
+    from notebook_img import providers
+
+    return [
+        option
+        for name in providers.names(settings)
+        for info in providers.get(name, settings).models()
+        for option in info.capabilities.options
+    ]

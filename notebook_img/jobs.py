@@ -1,0 +1,141 @@
+"""Jobs a service has taken: kept before anybody waits for them, left when the wait ends, resumed by any process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys
+from notebook_img.errors import (
+    FrameError,
+    JobPendingError,
+    NotebookImgError,
+    OverloadedError,
+    StoreError,
+    UnreachableError,
+    UsageError,
+)
+from notebook_img.keeping import keep
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.preparing import Ready, Region
+from notebook_img.providers.interface import Reply, SubmittedEvent
+from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
+from notebook_img.results import Made
+
+if TYPE_CHECKING:
+    from notebook_img.loop import Tell
+    from notebook_img.studio import Studio
+
+
+def keep_job(studio: Studio, ready: Ready, event: SubmittedEvent, spend: int | None, mark: str) -> str:
+    """Store a job the service took, before anybody waits for it, so that a crash loses nothing paid for."""
+    name = f"j{secrets.token_hex(4)}"
+    for picture in ready.sources.values():
+        studio.store.put_picture(picture.data)
+    pending = dataclasses.asdict(dataclasses.replace(ready.pending, key_mark=mark))
+    now = time.time()
+    studio.store.add_job(
+        JobRecord(
+            id=name,
+            session=ready.asked.session.name,
+            state="running",
+            owner=studio.store.owner,
+            created=now,
+            updated=now,
+            model=ready.model,
+            prompt=ready.request.prompt,
+            submit_id=event.submit_id,
+            service_state=dict(event.state),
+            request={"pending": pending, "spend": spend, "output": str(ready.asked.call.output or "")},
+        )
+    )
+    return name
+
+
+def leave_job(studio: Studio, job: str, error: BaseException) -> None:
+    """Write down how the wait for a job ended: given up (it can be resumed), or failed for good."""
+    # A reply in another frame, or one the disk had no room for, is there all the same and can be fetched again.
+    lasting = isinstance(error, NotebookImgError) and not isinstance(
+        error, (JobPendingError, UnreachableError, OverloadedError, FrameError, StoreError)
+    )
+    studio.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
+
+
+async def resume(studio: Studio, job: JobRecord, tell: Tell) -> Made:
+    """Fetch the pictures of a job that a service finished meanwhile, and store its turn.
+
+    Raises
+    ------
+    JobPendingError
+        It is not finished yet; it can be resumed again.
+    UsageError
+        Another process waits for it.
+    """
+    from notebook_img import providers
+
+    provider = providers.get(providers.resolve(job.model, studio.settings)[0], studio.settings)
+    pending = await in_thread(_placed_again, studio, job)
+    if not await in_thread(studio.store.claim_job, job):
+        raise UsageError(
+            f"Job {job.id} is being fetched by another process at this moment. %imgsession tree shows its turn when it is done."
+        )
+    try:
+        reply = await provider.resume(job.service_state, tell)
+    except asyncio.CancelledError:
+        await to_the_end(in_thread(lambda: studio.store.update_job(job.id, state="submitted")))
+        raise
+    except NotebookImgError as error:
+        failure = error
+        if isinstance(error, JobPendingError):
+            error.job = job.id
+        await to_the_end(in_thread(lambda: leave_job(studio, job.id, failure)))
+        keys.cleaned(error, studio.settings)
+        raise
+    record = await to_the_end(in_thread(_keep_resumed, studio, job, pending, reply))
+    if record.kind != "ask":
+        studio.move_head(record.session_id, record.number, "resume")
+    return Made(record)
+
+
+def _placed_again(studio: Studio, job: JobRecord) -> TurnRecord:
+    """Return the turn a job will become, where its session and its parent still are, else in a session of the old name."""
+    pending = record_from(job.request["pending"])
+    session = studio.store.session(pending.session_id)
+    if session is None:
+        session = studio.store.session_named(job.session) or studio.store.create_session(job.session)
+        return dataclasses.replace(pending, session_id=session.id, parent=None, picked=None, head_before=session.head)
+    if pending.parent is not None and studio.store.turn(session.id, pending.parent) is None:
+        return dataclasses.replace(pending, parent=None, picked=None)
+    return pending
+
+
+def _keep_resumed(studio: Studio, job: JobRecord, pending: TurnRecord, reply: Reply) -> TurnRecord:
+    """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as it came, and that is said."""
+    spend = job.request.get("spend")
+    try:
+        record = keep(studio, pending, None, reply, spend, _region_again(studio, pending))
+    except FrameError as error:
+        reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error}"))
+        record = keep(studio, pending, None, reply, spend)
+    studio.store.update_job(job.id, state="done", turn=f"{studio.session_name(record.session_id)}/{record.id}")
+    return record
+
+
+def _region_again(studio: Studio, pending: TurnRecord) -> Region | None:
+    """Return what the reply of a job is pasted into: its input, or the larger canvas made of it."""
+    from notebook_img import pictures
+
+    inputs, masks = studio.pictures_of(pending, "input"), studio.pictures_of(pending, "mask")
+    if not inputs or not masks or pending.asked.get("confine") is False:
+        return None
+    ratio = pending.asked.get("outpaint")
+    return pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
+
+
+def record_from(values: dict[str, Any]) -> TurnRecord:
+    """Rebuild a turn that was written into a job row."""
+    uses = tuple(PictureUse(**use) for use in values["pictures"])
+    return TurnRecord(**{**values, "pictures": uses, "origin": Origin(**values["origin"]), "warnings": tuple(values["warnings"])})

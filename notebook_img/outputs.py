@@ -1,0 +1,183 @@
+"""Writing pictures where the user asked for them, without ever eating a file that is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import NotebookImgError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from notebook_img.pictures import Picture
+    from notebook_img.store import Store
+
+
+def names_for(output: str | Path, pictures: Sequence[Picture] | int) -> list[Path]:
+    """Return the file names for so many pictures: ``fox.png``, or ``fox-1.png``, ``fox-2.png`` ... for several.
+
+    Without a suffix the name gets the one of the picture's bytes.
+    """
+    base = Path(output).expanduser()
+    own = [""] * pictures if isinstance(pictures, int) else [picture.suffix for picture in pictures]
+    return _numbered(base.with_suffix("") if base.suffix else base, [base.suffix or suffix for suffix in own])
+
+
+def _numbered(stem: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Return a file name per suffix; the stem is taken as it is, dots and all."""
+    if len(suffixes) == 1:
+        return [stem.with_name(stem.name + suffixes[0])]
+    return [stem.with_name(f"{stem.name}-{number}{suffix}") for number, suffix in enumerate(suffixes, 1)]
+
+
+def check_before(output: str | Path, count: int, store: Store, *, force: bool) -> None:
+    """Refuse an output that could not be written, before anything is paid for.
+
+    Raises
+    ------
+    OutputError
+        When its folder does not exist, it is a folder, or a file lies there that is not ours (without a suffix: any picture of that name).
+    UsageError
+        When its suffix is no image format.
+    """
+    from notebook_img.pictures import SUFFIXES
+    from notebook_img.pictures.picture import mime_type_for
+
+    base = Path(output).expanduser()
+    if base.is_dir() or str(output).endswith(("/", "\\")):
+        raise OutputError(f"{output} is a folder. Name a file in it: {base / 'night.png'}.")
+    if base.suffix:
+        mime_type_for(base)
+    if not base.parent.is_dir():
+        raise OutputError(f"{base} cannot be written: the folder {base.parent} does not exist. Create it first.")
+    # Without a suffix the picture decides on it, so every name it could get has to be free (or ours).
+    for suffix in [base.suffix] if base.suffix else sorted(set(SUFFIXES.values())):
+        for path in names_for(base.with_name(base.name + ("" if base.suffix else suffix)), count):
+            refuse_foreign(path, store, force=force)
+
+
+def write(
+    output: str | Path, pictures: Sequence[Picture], store: Store, *, force: bool, facts: Callable[[int], dict[str, Any]]
+) -> tuple[list[Path], list[str]]:
+    """Write pictures and remember what was written.
+
+    Parameters
+    ----------
+    output : path
+        As given with ``-o``.
+    pictures : sequence of Picture
+        One file each.
+    store : Store
+        Knows what this package last wrote to a path.
+    force : bool
+        Overwrite whatever lies there.
+    facts : callable
+        Provenance of the picture with that index, written into the file where it harms no content credentials.
+
+    Returns
+    -------
+    list of Path, list of str
+        The files, and what must be said about them.
+    """
+    from notebook_img.pictures.convert import conversion_notes
+
+    paths = names_for(output, pictures)
+    said: list[str] = []
+    for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
+        refuse_foreign(path, store, force=force)
+        _write_one(path, picture, store, facts(index))
+        said += conversion_notes(picture, path)
+    return paths, list(dict.fromkeys(said))
+
+
+def _write_one(path: Path, picture: Picture, store: Store, facts: dict[str, Any]) -> None:
+    from notebook_img.files import write_atomically
+    from notebook_img.pictures import provenance
+    from notebook_img.pictures.picture import mime_type_for
+
+    mime_type = mime_type_for(path)
+    data = provenance.write(picture.as_type(mime_type), mime_type, facts)
+    # A link stays a link: what it leads to is written.
+    target = path.resolve()
+    write_atomically(target, data)
+    store.note_written(target, hashlib.sha256(data).hexdigest())
+
+
+def keep_copies(
+    folder: Path, stem: str, pictures: Sequence[Picture], store: Store, *, facts: Callable[[int], dict[str, Any]]
+) -> tuple[list[Path], list[str]]:
+    """Write copies into a folder of the user's (setting `save_to`); what goes wrong is said, as the pictures are kept anyhow.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    stem : str
+        Their name without a suffix; signs that file systems do not take are replaced.
+
+    Returns
+    -------
+    list of Path, list of str
+        The files, and what must be said about them.
+    """
+    files: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, (index, picture) in zip(
+            _numbered(folder / portable(stem), [item.suffix for item in pictures]), enumerate(pictures), strict=True
+        ):
+            free = next(name for name in _names_like(path) if _is_ours(name, store))
+            _write_one(free, picture, store, facts(index))
+            files.append(free)
+    except (OSError, NotebookImgError, StopIteration) as error:
+        from notebook_img.files import reason
+
+        why = reason(error) if isinstance(error, OSError) else str(error).rstrip(".") or "no name is free"
+        return files, [f"No copy was written to {folder} (setting save_to): {why}."]
+    return files, []
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows (https://learn.microsoft.com/windows/win32/fileio/naming-a-file)."""
+
+
+def portable(stem: str) -> str:
+    """Return a file name every system takes, as near to `stem` as can be."""
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "-", stem).strip(" .") or "picture"
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+def _names_like(path: Path) -> list[Path]:
+    return [path, *(path.with_name(f"{path.stem}-copy{number}{path.suffix}") for number in range(2, 100))]
+
+
+def _is_ours(path: Path, store: Store) -> bool:
+    try:
+        refuse_foreign(path, store, force=False)
+    except OutputError:
+        return False
+    return True
+
+
+def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
+    """Refuse to overwrite a file unless its present bytes are what we last wrote there."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder. Name a file: {path / 'night.png'}.")
+    if force or not os.path.lexists(path):
+        return
+    if not path.exists():
+        raise OutputError(f"{path} is a link that leads nowhere, and was left alone. Choose another name, or add --force.")
+    written = store.last_written(path.resolve())
+    try:
+        present = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise OutputError(f"{path} exists and cannot be read to see whose it is. Choose another name.") from error
+    if written != present:
+        raise OutputError(
+            f"{path} already exists and was not written by notebook_img (or was changed since). "
+            "Choose another name, or add --force to overwrite it."
+        )

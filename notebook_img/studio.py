@@ -1,0 +1,634 @@
+"""Studio: the object every surface talks to. Settings, store and providers, with its own head per session."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import asking, jobs, keys, loop, performing, replay
+from notebook_img.calls import Call, make_call
+from notebook_img.cells import Kernel
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError, did_you_mean
+from notebook_img.heads import Heads
+from notebook_img.records import Origin, SessionRecord, TurnRecord
+from notebook_img.results import Notice, Plan
+from notebook_img.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from notebook_img.asking import Asked
+    from notebook_img.cells import Run
+    from notebook_img.packs import Packs
+    from notebook_img.pictures import Picture
+    from notebook_img.providers.interface import Provider
+    from notebook_img.records import JobRecord, Role
+    from notebook_img.results import Made
+    from notebook_img.store import Store
+    from notebook_img.tree import Session, Turn
+
+log = logging.getLogger("notebook_img")
+
+
+class Shared:
+    """What all studios of one process and home share: the store, the kernel's cells, listeners."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.kernel: Kernel | None = None
+        self.listeners: list[Callable[[str, str, int | None], None]] = []
+        self.noticed: set[str] = set()
+        self.packs: tuple[tuple[Any, ...], Packs] | None = None
+        self._store: Store | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def store(self) -> Store:
+        """The store, opened on first use."""
+        with self._lock:
+            if self._store is None or self._store.home != self.settings.home:
+                from notebook_img.store import Store
+
+                self._store = Store.open(self.settings.home)
+            return self._store
+
+    def close(self) -> None:
+        """Close the store."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+
+    def changed(self, what: str, session_id: str, number: int | None = None) -> None:
+        """Tell listeners (panel, live outputs) what happened; called outside any lock, in the thread that did it."""
+        for listener in tuple(self.listeners):
+            try:
+                listener(what, session_id, number)
+            except Exception:  # a listener's trouble is not the caller's
+                log.exception("a listener failed")
+
+
+class Studio:
+    """Make, edit and question images in sessions.
+
+    Parameters
+    ----------
+    home : path, optional
+        Folder of the store; ``NOTEBOOK_IMG_HOME`` or the user's data folder otherwise.
+    model : str, optional
+        Default model, ``provider:model`` or ``provider``.
+    settings : Settings, optional
+        All settings; `home` and `model` are set on it.
+    """
+
+    def __init__(self, home: str | Path | None = None, model: str | None = None, *, settings: Settings | None = None, **more: Any) -> None:
+        self.settings = settings or Settings()
+        for name, value in {"home": Path(home).expanduser() if home else None, "model": model, **more}.items():
+            if value is not None:
+                self.settings.set(name, value)
+        self.shared = Shared(self.settings)
+        self.origin = Origin()
+        self.notebook: Path | None = None
+        self.say: Callable[[str], None] = log.info
+        self.heads = Heads()
+        self._current: str | None = None
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<Studio {self.settings.home}>"
+
+    def beside(self, origin: Origin, *, same_heads: bool = False, keeps_stored_head: bool = False) -> Studio:
+        """Return a studio over the same store and settings.
+
+        Parameters
+        ----------
+        origin : Origin
+            Who works with it.
+        same_heads : bool
+            Share this studio's heads (a panel, the same person); its own ones otherwise.
+        keeps_stored_head : bool
+            Leave the stored heads of sessions a person started alone (an agent). See `Heads`.
+        """
+        other = Studio(settings=self.settings)
+        other.shared = self.shared
+        other.origin = origin
+        other.notebook = self.notebook
+        other.heads = self.heads if same_heads else Heads(keeps_stored=keeps_stored_head)
+        return other
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.shared.store
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """The running kernel's cells, or None outside a kernel."""
+        return self.shared.kernel if self.origin.surface in ("cell", "python") else None
+
+    @property
+    def working_folder(self) -> Path:
+        """The notebook's folder where it is known, else the working directory."""
+        return self.notebook.parent if self.notebook else working_directory()
+
+    @property
+    def aio(self) -> AsyncStudio:
+        """The async twins of `generate`, `edit` and `ask`."""
+        return AsyncStudio(self)
+
+    def close(self) -> None:
+        """Close the store; the studio can be used again and opens it anew."""
+        self.shared.close()
+
+    # ------------------------------------------------------------------------------------------ sessions
+
+    def session(self, name: str | None = None, *, model: str | None = None, create: bool = True) -> Session:
+        """Open or create a session and make it the current one; say which of the two.
+
+        Parameters
+        ----------
+        name : str, optional
+            The current session when left out.
+        model : str, optional
+            Model for its turns from now on.
+        create : bool
+            Whether an unknown name is created rather than an error.
+
+        Raises
+        ------
+        NotFoundError
+            With near names, when `create` is false.
+        """
+        from notebook_img.tree import Session
+
+        if name is None:
+            record = self._current_record()
+        else:
+            found = self.store.session_named(name)
+            if found is None and not create:
+                raise self.unknown_session(name)
+            record = found or self.store.create_session(name, model=model or "")
+            self._current = record.id
+            turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
+            self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
+        if model:
+            from notebook_img import providers
+
+            provider, bare = providers.resolve(model, self.settings)
+            record = self.store.update_session(record.id, model=f"{provider}:{bare}" if bare else provider)
+        return Session(self, record.id)
+
+    def session_for(self, name: str | None, *, creates: bool) -> Session:
+        """Return the session a command names with ``-s``, without making it the current one."""
+        from notebook_img.tree import Session
+
+        if not name:
+            return self.session()
+        found = self.store.session_named(name)
+        if found is None:
+            if not creates:
+                raise self.unknown_session(name)
+            found = self.store.create_session(name)
+            self.say(f"Session {name!r}: created.")
+        return Session(self, found.id)
+
+    def unknown_session(self, name: str) -> NotFoundError:
+        """Return the error for an unknown session: near names, or the latest ones."""
+        from notebook_img.store.names import check_session_name
+
+        check_session_name(name)
+        names = self.store.session_names()
+        near = did_you_mean(name, names)
+        known = f" Sessions: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}." if names and not near else ""
+        return NotFoundError(f"There is no session {name!r}.{near}{known} %imgsession {name} creates it.")
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, the one used last first."""
+        from notebook_img.tree import Session
+
+        return [Session(self, record.id) for record in self.store.sessions()]
+
+    def session_record(self, name: str) -> SessionRecord:
+        """Return the row of a session by name."""
+        found = self.store.session_named(name)
+        if found is None:
+            raise self.unknown_session(name)
+        return found
+
+    def session_name(self, session_id: str) -> str:
+        """Return a session's present name."""
+        record = self.store.session(session_id)
+        return record.name if record else "deleted"
+
+    def _current_record(self) -> SessionRecord:
+        with self._lock:
+            if self._current and (record := self.store.session(self._current)):
+                return record
+            if self._current:
+                self.say("The session was deleted elsewhere; a new one begins.")
+            record = self._named_after_place()
+            self._current = record.id
+            return record
+
+    def current(self) -> SessionRecord | None:
+        """Return the current session's row where there is one; none is made, and nothing is said."""
+        with self._lock:
+            if self._current:
+                return self.store.session(self._current)
+        notebook = str(self.notebook.resolve()) if self.notebook else ""
+        own = next((record for record in self.store.sessions() if record.notebook == notebook), None) if notebook else None
+        return own or self.store.session_named(session_name_from(self.notebook.stem if self.notebook else working_directory().name))
+
+    def _named_after_place(self) -> SessionRecord:
+        """Open or create the session named after the notebook, else after the working directory."""
+        notebook = str(self.notebook.resolve()) if self.notebook else ""
+        if notebook:
+            for record in self.store.sessions():
+                if record.notebook == notebook:
+                    return record
+        stem = session_name_from(self.notebook.stem if self.notebook else working_directory().name)
+        name, number = stem, 1
+        while (found := self.store.session_named(name)) is not None:
+            if not notebook or not found.notebook:
+                return self._own(found, notebook)
+            if not Path(found.notebook).exists():
+                self.say(f"The notebook was moved here; its session {name!r} goes on.")
+                return self._own(found, notebook)
+            number += 1
+            name = f"{stem}-{number}"
+        if number > 1:
+            self.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
+        return self.store.create_session(name, notebook=notebook)
+
+    def _own(self, record: SessionRecord, notebook: str) -> SessionRecord:
+        return self.store.update_session(record.id, notebook=notebook) if notebook else record
+
+    def keep_model(self, session_id: str, model: str) -> None:
+        """Give a session the model of its first turn."""
+        record = self.store.session(session_id)
+        if record is not None and not record.model:
+            self.store.update_session(session_id, model=model)
+
+    # ------------------------------------------------------------------------------------------ heads
+
+    @property
+    def cell_run(self) -> Run | None:
+        """The run of a cell that is going on in this kernel, or None."""
+        return self.kernel.current if self.kernel else None
+
+    def head(self, session_id: str) -> int | None:
+        """Return this studio's head: the stored one at its first look, its own from then on."""
+        return self.heads.head(self.store, session_id)
+
+    def reread_head(self, session_id: str) -> int | None:
+        """Take the stored head again (``%imgsession use``)."""
+        self.heads.reread(session_id)
+        return self.head(session_id)
+
+    def move_head(
+        self,
+        session_id: str,
+        to: int | None,
+        kind: str,
+        *,
+        start: int | None = None,
+        redo: Sequence[int | None] | None = None,
+        run: Run | None = None,
+        stored: bool = False,
+    ) -> None:
+        """Move this studio's head and the stored one, and note it with the cell that did it. See `Heads.move`.
+
+        `stored` tells that the turn which is the new head has moved the stored one already.
+        """
+        kernel, run = self.kernel, run or self.cell_run
+        before = self.heads.move(self.store, session_id, to, kind, run=run, start=start, redo=redo, stored=stored)
+        if kernel is not None and run is not None:
+            row = kernel.row(self.store, run)
+            self.store.note_move(session_id, run=row, kind=kind, from_head=before, to_head=to)  # type: ignore[arg-type]
+            run.moved.add(session_id)
+        self.shared.changed("head", session_id, to)
+
+    def cell_start(self, session_id: str, head: int | None) -> int | None:
+        """Return where the running cell starts. See `Heads.start_of`."""
+        return self.heads.start_of(self.store, session_id, head, self.cell_run)
+
+    def last_question(self, session_id: str, head: int | None) -> TurnRecord | None:
+        """Return the question a follow-up goes on from. See `Heads.last_question`."""
+        return self.heads.last_question(self.store, session_id, head, self.cell_run)
+
+    # ------------------------------------------------------------------------------------------ turns
+
+    def turn_record(self, session_id: str, number: int) -> TurnRecord:
+        """Return a turn's row; NotFoundError with the last ids otherwise."""
+        record = self.store.turn(session_id, number)
+        if record is None:
+            last = self.store.turns(session_id, limit=3, newest_first=True)
+            known = f" The latest are {', '.join(turn.id for turn in last)}." if last else " It has none yet."
+            raise NotFoundError(f"There is no turn t{number} in session {self.session_name(session_id)!r}.{known}")
+        return record
+
+    def pictures_of(self, record: TurnRecord, *roles: Role) -> list[Picture]:
+        """Return a turn's pictures in these roles, read from their files only when touched."""
+        from notebook_img.tree import stored_picture
+
+        uses = record.uses(*roles)
+        name = self.session_name(record.session_id)
+        many = len(uses) > 1
+        return [
+            stored_picture(
+                self.store, use, name=(f"{name}/{record.id}" + (f".{index}" if many else "")) if use.role == "output" else use.name
+            )
+            for index, use in enumerate(uses, 1)
+        ]
+
+    def turn(self, made: Made) -> Turn:
+        """Return the Turn of something made or given back."""
+        from notebook_img.tree import Session
+
+        turn = Session(self, made.record.session_id).turn_from(made.record)
+        turn.replayed = made.replayed
+        turn.files = made.files
+        turn.notices = made.notices
+        turn.today = made.today
+        turn.shape = made.shape
+        return turn
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def prepare(self, session: Session, call: Call) -> Asked:
+        """Fix a call's place and load its pictures, in the caller's thread."""
+        record = self.store.session(session.id)
+        if record is None:
+            raise NotFoundError("This session was deleted. Name another one with -s, or start one with %imgsession NAME.")
+        words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
+        if keys.redact_environment(words, self.settings) != words:
+            raise UsageError("The prompt contains a key. Nothing was sent or stored; take it out of the prompt.")
+        try:
+            asked = asking.place(self, record, call, call.origin or self.cell_origin())
+        except NotebookImgError as error:
+            keys.cleaned(error, self.settings)
+            raise
+        run = self.cell_run if call.origin is None else None
+        return dataclasses.replace(asked, slot=run.slot()) if run is not None else asked
+
+    def cell_origin(self) -> Origin:
+        """Return the origin with the cell that runs now."""
+        run = self.kernel.current if self.kernel else None
+        if run is None or self.kernel is None:
+            return self.origin
+        return dataclasses.replace(self.origin, kernel=self.kernel.id, cell=run.cell, notebook=run.notebook)
+
+    def run(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
+        """Do a call and wait for it; events are handed over in the caller's thread."""
+        asked = self.prepare(session, call)
+        try:
+            return self._result(loop.run(lambda tell: performing.perform(self, asked, tell), on_event or self._say_notice))
+        finally:
+            asked.leave()
+
+    def start(self, session: Session, call: Call, on_event: loop.Tell) -> Future[Turn | Plan]:
+        """Start a call and return at once; events are told on the core's thread, and cancelling the future cancels the call."""
+
+        async def work(tell: loop.Tell) -> Turn | Plan:
+            asked = await loop.in_thread(self.prepare, session, call)
+            return self._result(await performing.perform(self, asked, tell))
+
+        return loop.spawn(work, on_event)
+
+    async def run_async(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
+        """Do a call and await it."""
+        asked = self.prepare(session, call)
+        try:
+            return self._result(await loop.wait(lambda tell: performing.perform(self, asked, tell), on_event or self._say_notice))
+        finally:
+            asked.leave()
+
+    def _say_notice(self, event: Any) -> None:
+        """Say what must be told also where nobody watches a call: where pictures go, and what it costs."""
+        if isinstance(event, Notice):
+            self.say(event.text)
+
+    def _result(self, done: Made | Plan) -> Turn | Plan:
+        if isinstance(done, Plan):
+            return done
+        self.shared.changed("turn", done.record.session_id, done.record.number)
+        return self.turn(done)
+
+    def generate(self, prompt: str, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Make an image. See `Session.generate` for the options."""
+        return self.run(self.session_given(session), make_call("generate", prompt, None, options))  # type: ignore[return-value]
+
+    def edit(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Edit an image, or go on from the head. See `Session.edit` for the options."""
+        return self.run(self.session_given(session), make_call("edit", prompt, image, options))  # type: ignore[return-value]
+
+    def ask(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Ask about an image, or about the head's picture. See `Session.ask` for the options."""
+        return self.run(self.session_given(session), make_call("ask", prompt, image, options))  # type: ignore[return-value]
+
+    def session_given(self, session: Session | str | None) -> Session:
+        """Return the session a call is for: one that is given, one by name, or the current one."""
+        if session is None:
+            return self.session()
+        if isinstance(session, str):
+            return self.session_for(session, creates=False)
+        return session
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return one row per known model: name, provider, whether it is ready, what it can do, what one picture costs."""
+        from notebook_img.inventory import model_rows
+
+        return model_rows(self.settings)
+
+    # ------------------------------------------------------------------------------------------ jobs
+
+    def jobs(self, *, state: str | None = None) -> list[JobRecord]:
+        """Return jobs, newest first."""
+        return self.store.jobs(state=state)
+
+    def resume(self, job: str | None = None, on_event: loop.Tell | None = None) -> list[Turn]:
+        """Fetch the pictures of jobs that were left with a service instead of paying again.
+
+        Parameters
+        ----------
+        job : str, optional
+            One job's id, ours or the service's own; all that can be resumed otherwise.
+
+        Raises
+        ------
+        NotebookImgError
+            When no job could be fetched; of several, those that came are returned and the rest is said.
+        """
+        waiting = [self._waiting_job(job)] if job is not None else self.waiting_jobs()
+        turns: list[Turn] = []
+        failed: list[NotebookImgError] = []
+        for row in waiting:
+            try:
+                made = loop.run(lambda tell, row=row: jobs.resume(self, row, tell), on_event)  # type: ignore[misc]
+            except NotebookImgError as error:
+                failed.append(error)
+            else:
+                turns.append(self._result(made))  # type: ignore[arg-type]
+        if failed and not turns:
+            raise failed[0]
+        for left in failed:
+            self.say(f"Warning: {left}")
+        return turns
+
+    def waiting_jobs(self) -> list[JobRecord]:
+        """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+        return [
+            row
+            for row in self.store.jobs(limit=200)
+            if "pending" in row.request and (row.state == "submitted" or (row.state == "running" and not self.store.alive(row.owner)))
+        ]
+
+    def _waiting_job(self, name: str) -> JobRecord:
+        """Return the job with an id, ours or the service's, that can be resumed."""
+        rows = self.store.jobs(limit=200)
+        found = self.store.job(name) or next((row for row in rows if row.submit_id == name), None)
+        if found is None:
+            raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows])}")
+        if found.state == "done":
+            raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
+        if found.state in ("failed", "cancelled"):
+            raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
+        if found.state == "running" and self.store.alive(found.owner):
+            raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
+        if "pending" not in found.request:
+            raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
+        return found
+
+    # ------------------------------------------------------------------------------------------ replay
+
+    def stored_id(self, stored: replay.Stored) -> str:
+        """Return ``fox/t7`` for a stored reply."""
+        return f"{self.session_name(stored.session_id)}/t{stored.number}" if stored.source < 2 else f"a pack's t{stored.number}"
+
+    # ------------------------------------------------------------------------------------------ sharing
+
+    def packs(self) -> Packs:
+        """Return the packs replies may come from; looked for again when a file comes or goes."""
+        from notebook_img.packs import Packs, find_packs
+
+        paths = find_packs([self.working_folder, working_directory()], self.settings.replay_from)
+        marks = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+        if self.shared.packs is None or self.shared.packs[0] != marks:
+            self.shared.packs = (marks, Packs(paths, self.say))
+        return self.shared.packs[1]
+
+    def pack(self, output: str | None = None) -> tuple[Path, int, int]:
+        """Write the pictures this notebook's cells have got into one zip beside it.
+
+        Parameters
+        ----------
+        output : str, optional
+            File name; ``NOTEBOOK.pictures.zip`` otherwise, or one named after the session where the notebook is unknown.
+
+        Returns
+        -------
+        Path, int, int
+            The file, the number of turns in it, its size in bytes.
+        """
+        from notebook_img.packs import SUFFIX
+        from notebook_img.store.bundle import export_sessions
+
+        session = self.session()
+        stem = self.notebook.stem if self.notebook else session.name
+        path = Path(output).expanduser() if output else self.working_folder / f"{stem}{SUFFIX}"
+        if not path.name.endswith(SUFFIX):
+            path = path.with_name(f"{path.name.removesuffix('.zip')}{SUFFIX}")
+        ids = self.store.sessions_of_notebook(str(self.notebook or ""), session.id)
+        export_sessions(self.store, ids, path, raw=False)
+        records = [record for name in ids if (record := self.store.session(name))]
+        return path, sum(record.turns for record in records), path.stat().st_size
+
+    def export(self, session: Session, path: Path) -> Path:
+        """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
+        from notebook_img.exporting import export_script
+
+        return export_script(self, session, path)
+
+    def import_sessions(self, path: str | Path) -> list[Session]:
+        """Import the sessions of an exported zip, and say what became of each."""
+        from notebook_img.store.bundle import import_sessions
+        from notebook_img.tree import Session
+
+        imported = import_sessions(self.store, Path(path).expanduser())
+        for item in imported:
+            self.say(item.said)
+        return [Session(self, item.session.id) for item in imported]
+
+    # ------------------------------------------------------------------------------------------ money
+
+    def paid_notice(self, provider: Provider, estimate: float | None) -> tuple[str, ...]:
+        """Return, once per provider and process, where pictures go and what one call costs."""
+        if provider.name in self.shared.noticed:
+            return ()
+        self.shared.noticed.add(provider.name)
+        from notebook_img.display import money
+
+        price = "the price of one call is not known" if estimate is None else f"this call costs about {money(estimate)}"
+        return (f"Prompts and pictures of this call go to {provider.title}; {price}. Daily budget: {money(self.settings.budget)}.",)
+
+
+class AsyncStudio:
+    """Async twins of a studio's calls."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    async def generate(self, prompt: str, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.generate`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("generate", prompt, None, options))  # type: ignore[return-value]
+
+    async def edit(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.edit`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("edit", prompt, image, options))  # type: ignore[return-value]
+
+    async def ask(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.ask`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("ask", prompt, image, options))  # type: ignore[return-value]
+
+
+def working_directory() -> Path:
+    """Return the working directory; UsageError when somebody has deleted it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("The working directory does not exist any more. Change to one that does (%cd ~), or name a session.") from error
+
+
+def session_name_from(text: str) -> str:
+    """Return a legal session name made of a file or folder name."""
+    name = re.sub(r"[^\w .+-]+", "-", text).strip(" .-")[:60]
+    return f"{name}-session" if not name or re.fullmatch(r"t\d+", name) else name
+
+
+_default: Studio | None = None
+_default_lock = threading.Lock()
+
+
+def default_studio() -> Studio:
+    """Return the process's own studio: the kernel's in a notebook."""
+    global _default  # noqa: PLW0603 - one per process
+    with _default_lock:
+        if _default is None:
+            _default = Studio()
+        return _default
+
+
+def _forget() -> None:
+    global _default_lock  # noqa: PLW0603
+    _default_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+__all__ = ["AsyncStudio", "NotebookImgError", "Studio", "default_studio"]
