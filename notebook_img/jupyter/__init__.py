@@ -1,0 +1,1 @@
+"""The magics and what stands around them: parsing, interpolation, completion, progress."""

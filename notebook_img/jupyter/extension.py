@@ -1,0 +1,124 @@
+"""Loading and unloading the extension: magics, event hooks, the question-mark transformer and the completer.
+
+Sessions live in the process's studio, not in the magics, so that ``%reload_ext`` keeps them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.cells import Kernel
+from notebook_img.jupyter.empty_body import fill_empty_body
+from notebook_img.jupyter.question_mark import protect_question
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+_kernel: Kernel | None = None
+_loaded: dict[int, Hooks] = {}
+TRANSFORMERS = (protect_question, fill_empty_body)
+"""What reads a cell before IPython does."""
+
+
+class Hooks:
+    """What is registered with one shell."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        from notebook_img.jupyter.completion import Completion
+        from notebook_img.jupyter.magics import NotebookImg
+
+        self.shell = shell
+        self.magics = NotebookImg(shell=shell)
+        self.completion = Completion(self.magics)
+
+    def register(self) -> None:
+        """Register everything with the shell."""
+        shell = self.shell
+        shell.register_magics(self.magics)
+        shell.events.register("pre_run_cell", self.before)
+        shell.events.register("post_run_cell", self.after)
+        shell.input_transformers_cleanup.extend(TRANSFORMERS)
+        if shell.Completer is not None:
+            shell.Completer.custom_matchers.append(self.completion)
+        # The cell that loads the extension runs already; its place counts too.
+        history = getattr(shell.history_manager, "input_hist_raw", None) or [""]
+        kernel().begin(str(history[-1]), cell_id=cell_id(shell), notebook=str(notebook_path(shell) or ""))
+
+    def unregister(self) -> None:
+        """Take everything out again; IPython itself leaves magics in place (measured with 9.18)."""
+        shell = self.shell
+        for event, hook in (("pre_run_cell", self.before), ("post_run_cell", self.after)):
+            if hook in shell.events.callbacks.get(event, []):
+                shell.events.unregister(event, hook)
+        for transformer in TRANSFORMERS:
+            if transformer in shell.input_transformers_cleanup:
+                shell.input_transformers_cleanup.remove(transformer)
+        if shell.Completer is not None and self.completion in shell.Completer.custom_matchers:
+            shell.Completer.custom_matchers.remove(self.completion)
+        manager = shell.magics_manager
+        for kind in ("line", "cell"):
+            for name, function in list(manager.magics[kind].items()):
+                if getattr(function, "__self__", None) is self.magics:
+                    del manager.magics[kind][name]
+        manager.registry.pop(type(self.magics).__name__, None)
+        configurables: list[Any] = shell.configurables
+        configurables[:] = [each for each in configurables if each is not self.magics]
+
+    def before(self, info: ExecutionInfo) -> None:
+        """Note the cell that starts to run."""
+        self.magics.cell = info.raw_cell or ""
+        kernel().begin(
+            info.raw_cell or "",
+            cell_id=str(getattr(info, "cell_id", None) or cell_id(self.shell)),
+            notebook=str(notebook_path(self.shell) or ""),
+        )
+
+    def after(self, result: ExecutionResult) -> None:
+        """Note how it ended."""
+        kernel().end(lambda: self.magics.studio.store, failed=not result.success)
+
+
+def kernel() -> Kernel:
+    """Return the cells of this process."""
+    global _kernel  # noqa: PLW0603 - one per process, kept over reloads
+    if _kernel is None:
+        _kernel = Kernel()
+    return _kernel
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register with a shell, once."""
+    if id(shell) in _loaded:
+        unload(shell)
+    hooks = Hooks(shell)
+    hooks.register()
+    _loaded[id(shell)] = hooks
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take everything out of a shell again."""
+    hooks = _loaded.pop(id(shell), None)
+    if hooks is not None:
+        hooks.unregister()
+
+
+def cell_id(shell: Any) -> str:
+    """Return the front end's id of the running cell, or an empty string (nbclient and terminals tell none)."""
+    running = getattr(shell, "kernel", None)
+    if running is None:
+        return ""
+    try:
+        return str(running.get_parent().get("metadata", {}).get("cellId") or "")
+    except (AttributeError, TypeError, LookupError):
+        return ""
+
+
+def notebook_path(shell: Any) -> Path | None:
+    """Return the notebook's path where the front end tells it.
+
+    JupyterLab and Notebook 7 set ``JPY_SESSION_NAME`` (measured with JupyterLab 4.6), VS Code a variable in the namespace.
+    """
+    text = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or ""
+    return Path(text) if str(text).endswith(".ipynb") else None

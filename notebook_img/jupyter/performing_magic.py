@@ -1,0 +1,252 @@
+"""%imggen, %imgedit and %askimage: from the parsed line to calls, and from turns to the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import asking, loop, performing
+from notebook_img.calls import Call
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.ids import parse_id
+from notebook_img.inventory import own_options
+from notebook_img.jupyter import interpolation, parsing
+from notebook_img.jupyter.showing import Screen, siblings
+from notebook_img.results import Plan
+
+if TYPE_CHECKING:
+    from notebook_img.jupyter.magics import Namespace, NotebookImg
+    from notebook_img.options import Command, Parsed
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Session, Turn
+
+SAME_NAME: tuple[str, ...] = (
+    "confine",
+    "outpaint",
+    "pick",
+    "output",
+    "force",
+    "n",
+    "aspect_ratio",
+    "size",
+    "seed",
+    "negative_prompt",
+    "strength",
+    "history",
+    "table",
+    "boxes",
+    "detail",
+    "fresh",
+    "again",
+    "dry_run",
+)
+"""Options whose values go into the call as they are."""
+
+VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
+
+
+def perform(magics: NotebookImg, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
+    """Do what a line says; returns the Turn, a list of them for several models, or a dry run's plan."""
+    studio = magics.studio
+    own = own_options(studio.settings)
+    parsed = parsing.parse(
+        line,
+        cell,
+        command,
+        own=own,
+        is_id=lambda word: asking.is_id(studio, word),
+        exists=os.path.exists,
+        holds_image=lambda word: _holds_image(word, names),
+        fill=lambda text: interpolation.fill(text, names, is_image=_stays),
+    )
+    if parsed.help:
+        _help(studio, command, own, asked=(parsed.values.get("model") or [""])[0])
+        return None
+    values = dict(parsed.values)
+    quiet = values.pop("quiet", False)
+    name = values.pop("assign", None)
+    models = values.pop("model", None) or [""]
+    # Partial pictures cost tokens: they are asked for only where somebody sees them come, in a kernel's output.
+    seen = not quiet and getattr(magics.shell, "kernel", None) is not None
+    call = _call(studio, command, parsed, values, names, see=seen)
+    session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
+    title = f"{VERBS[command]} with {models[0] or _model_words(studio, command, session)}"
+    screen = Screen(magics.shell, title, quiet=quiet, answers=command == "ask")
+    try:
+        outputs = _outputs_for(call, models)
+        results = _run(studio, session, [call.but(model=model, output=file) for model, file in zip(models, outputs, strict=True)], screen)
+    except BaseException:
+        screen.clear()
+        raise
+    if isinstance(results[0], Plan):
+        print("\n".join(repr(plan) for plan in results))  # noqa: T201 - text is what a dry run is for
+        return None
+    turns: list[Turn] = results
+    screen.finish(turns[0].figure(max_side=studio.settings.preview) if len(turns) == 1 else siblings(turns))
+    for note in parsed.notes:
+        studio.say(note)
+    value: Any = turns[0] if len(models) == 1 else turns
+    if name:
+        magics.assign(name, turns[0].frame() if _is_table(turns[0]) else value)
+    if not quiet or _is_last_value(magics):
+        for turn in turns:
+            magics.shown(turn)
+    return value
+
+
+def _is_table(turn: Turn) -> bool:
+    """Return whether an answer is rows: of ``--table``, or of a schema that is a list of objects."""
+    shaped = turn.asked.get("table") or turn.shape is not None
+    return bool(shaped) and isinstance(turn.value, list) and all(isinstance(row, dict) or hasattr(row, "__dict__") for row in turn.value)
+
+
+def _is_last_value(magics: NotebookImg) -> bool:
+    """Return whether the running cell ends in a magic, whose value IPython would draw although it was asked to be quiet."""
+    source = magics.cell.rstrip()
+    return source.startswith("%%") or source.rsplit("\n", 1)[-1].lstrip().startswith("%")
+
+
+def _call(studio: Studio, command: Command, parsed: Parsed, values: dict[str, Any], names: Namespace, *, see: bool) -> Call:
+    raw = bool(values.get("no_vars"))
+    images = [_image(text, names) for text in (*values.get("images", ()), *parsed.images)]
+    references = tuple(_image(text, names) for text in values.get("references", ()))
+    text = parsed.text
+    if not raw:
+        # Numbers in the prompt follow the order pictures are sent in: inputs first, then references.
+        interpolated = interpolation.interpolate(text, names, already=images)
+        text = interpolated.text
+        images += [attached.value for attached in interpolated.images if not any(attached.value is item for item in images)]
+        for said in interpolated.notes:
+            studio.say(said)
+    mask = values.get("mask")
+    schema = values.get("schema")
+    fields = {name: values[name] for name in SAME_NAME if name in values}
+    return Call(
+        kind=command,
+        prompt=text,
+        images=tuple(images),
+        references=references,
+        mask=_mask(mask, names) if mask is not None else None,
+        start=values.get("from_turn"),
+        schema=_named_value(schema, names, "--schema") if schema else None,
+        own=values.get("options", {}),
+        partials=see,
+        **fields,
+    )
+
+
+def _image(text: str, names: Namespace) -> Any:
+    """Return what ``-i X`` means: an existing file, a URL or sample, an id, then a Python expression."""
+    from notebook_img import pictures
+
+    if re.match(r"(https?|data|file|sample):", text) or Path(text).exists() or parse_id(text):
+        return text
+    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    if re.match(r"[^\W\d]", expression):
+        try:
+            value = eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+        except (SyntaxError, NameError, AttributeError, LookupError, TypeError):
+            return text
+        if pictures.is_picture_like(value) or isinstance(value, (str, bytes, os.PathLike)):
+            return value
+        raise UsageError(
+            f"{expression} holds no image but {type(value).__name__}. An image can be a path, array, figure, PIL image, Picture or Turn."
+        )
+    return text
+
+
+def _stays(value: object) -> bool:
+    """Return whether a value in braces is meant itself and not its text: an image, a box, boxes."""
+    from notebook_img import pictures
+
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return pictures.is_picture_like(value) or (bool(several) and all(isinstance(item, pictures.Box) for item in several))
+
+
+def _mask(text: str, names: Namespace) -> Any:
+    if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or Path(text).exists():
+        return text
+    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    try:
+        return eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+    except (SyntaxError, NameError, AttributeError, LookupError, TypeError):
+        return text
+
+
+def _named_value(text: str, names: Namespace, option: str) -> Any:
+    try:
+        return eval(text, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+    except (SyntaxError, NameError, AttributeError, LookupError, TypeError) as error:
+        raise NotFoundError(
+            f"{option} {text}: there is no such name in the notebook. Define the model, dataclass or JSON schema in a cell first."
+        ) from error
+
+
+def _holds_image(word: str, names: Namespace) -> bool:
+    from notebook_img import pictures
+
+    return word.isidentifier() and word in names and pictures.is_picture_like(names[word])
+
+
+def _outputs_for(call: Call, models: list[str]) -> list[Any]:
+    """Give each sibling a file of its own: ``fox-gemini.png``; ``fox-gemini-1.png``, ``fox-gemini-2.png`` where names are equal."""
+    if call.output is None or len(models) < 2:
+        return [call.output] * len(models)
+    path = Path(call.output)
+    names = [re.sub(r"[^A-Za-z0-9.]+", "-", model) for model in models]
+    # File systems may take letters of both cases for the same.
+    keys = [name.casefold() for name in names]
+    seen: dict[str, int] = {}
+    outputs = []
+    for name, key in zip(names, keys, strict=True):
+        seen[key] = seen.get(key, 0) + 1
+        number = f"-{seen[key]}" if keys.count(key) > 1 else ""
+        outputs.append(path.with_name(f"{path.stem}-{name}{number}{path.suffix}"))
+    return outputs
+
+
+def _model_words(studio: Studio, command: Command, session: Session) -> str:
+    from notebook_img import choice
+
+    provider, model = choice.choose(command, studio.settings, session=session.model)
+    return f"{provider.name}:{model}" if model else provider.name
+
+
+def _run(studio: Studio, session: Session, calls: list[Call], screen: Screen) -> Any:
+    """Do the calls, several at once when there are several models."""
+    if len(calls) == 1:
+        return [studio.run(session, calls[0], screen.on_event)]
+    asked = [studio.prepare(session, call) for call in calls]
+
+    async def together(tell: loop.Tell) -> list[Any]:
+        return await asyncio.gather(*(performing.perform(studio, one, tell) for one in asked), return_exceptions=True)
+
+    try:
+        done = loop.run(together, screen.on_event)
+    finally:
+        for one in asked:
+            one.leave()
+    failed = [item for item in done if isinstance(item, BaseException)]
+    made = [item for item in done if not isinstance(item, BaseException)]
+    if not made:
+        raise failed[0]
+    if failed:
+        for error in failed:
+            studio.say(f"Warning: {error}")
+    if isinstance(made[0], Plan):
+        return made
+    # The first model's turn is the head; --from or checkout goes on from another one.
+    studio.move_head(made[0].record.session_id, made[0].record.number, "turn") if made[0].record.kind != "ask" else None
+    return [studio.turn(item) for item in made]
+
+
+def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> None:
+    from notebook_img import choice
+
+    session = studio.current()
+    provider, model = choice.choose(command, studio.settings, asked=asked, session=session.model if session else "")
+    capabilities = provider.model_info(model).capabilities
+    print(parsing.help_text(command, own, capabilities, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text

@@ -1,0 +1,252 @@
+"""The two ways to the server by words: ``%imgmcp`` in a notebook and ``notebook-img mcp`` in a shell."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.mcp.serving import ServerHandle
+    from notebook_img.studio import Studio
+
+FAMILIES = ("all", "gemini", "vision", "seedream")
+DRAIN = 330.0
+"""Seconds a stdio server goes on for requests on their way when its client has gone: the longest wait for a reply, and some."""
+
+
+# ---------------------------------------------------------------------------------------------- in a notebook
+
+
+def command(studio: Studio, name: str, rest: Sequence[str]) -> Any:
+    """Do one ``%imgmcp`` command.
+
+    Parameters
+    ----------
+    studio : Studio
+        The kernel's.
+    name : str
+        ``start``, ``stop``, ``status``, ``config`` or ``log``.
+    rest : sequence of str
+        The words after it.
+
+    Raises
+    ------
+    UsageError
+        When a word is not understood.
+    """
+    actions = {"start": _start, "stop": _stop, "status": _status, "config": _config, "log": _log}
+    if name not in actions:
+        raise UsageError(f"%imgmcp has no command {name!r}.{did_you_mean(name, actions)} It has {', '.join(actions)}.")
+    return actions[name](studio, list(rest))
+
+
+def _start(studio: Studio, rest: list[str]) -> None:
+    from notebook_img.mcp.serving import handle_of, serve
+
+    parser = _Parser(prog="%imgmcp start", add_help=False)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--tools", choices=FAMILIES, default="all")
+    parser.add_argument("--allow", type=Path, action="append")
+    given = parser.parse_args(rest)
+    running = handle_of(studio)
+    if running is not None:
+        _say(f"The MCP server runs already on {running.url}. %imgmcp stop ends it.")
+        return
+    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=tuple(given.allow) if given.allow else None)
+    _say(
+        f"Serving MCP clients on {handle.url}. %imgmcp config claude-desktop prints what to paste into a client; %imgmcp stop ends it."
+        + ("" if handle.announcement else " No bridge can find it.")
+    )
+
+
+def _stop(studio: Studio, rest: list[str]) -> None:
+    from notebook_img.mcp.serving import handle_of
+
+    _Parser(prog="%imgmcp stop", add_help=False).parse_args(rest)
+    running = handle_of(studio)
+    if running is None:
+        _say("No MCP server runs in this kernel.")
+        return
+    running.stop()
+    _say(f"Stopped the MCP server on {running.url}.")
+
+
+def _status(studio: Studio, rest: list[str]) -> None:
+    from notebook_img.mcp.serving import handle_of
+
+    _Parser(prog="%imgmcp status", add_help=False).parse_args(rest)
+    running = handle_of(studio)
+    if running is None:
+        _say("No MCP server runs in this kernel. %imgmcp start starts one.")
+        return
+    since = time.strftime("%H:%M", time.localtime(running.started))
+    work = running.work
+    last = f", last by {work.last_client}" if work.last_client else ""
+    _say(f"The MCP server runs on {running.url} since {since}: {work.calls} calls{last}, {work.under_way} under way.")
+    if running.announcement:
+        _say(f"Bridges find it by {running.announcement}, which holds its token (mode 0600).")
+
+
+def _config(studio: Studio, rest: list[str]) -> None:
+    from notebook_img.mcp.clients import CLIENTS, configuration
+
+    if len(rest) != 1 or rest[0] not in CLIENTS:
+        wrong = f" {rest[0]!r} is none of them.{did_you_mean(rest[0], CLIENTS)}" if rest else ""
+        raise UsageError(f"%imgmcp config wants one client: {', '.join(CLIENTS)}.{wrong}")
+    _say(configuration(rest[0], studio.settings, notebook=str(studio.notebook or "")))
+
+
+def _log(studio: Studio, rest: list[str]) -> None:  # noqa: ARG001 - all commands are called alike
+    from notebook_img.mcp import server_log
+
+    _Parser(prog="%imgmcp log", add_help=False).parse_args(rest)
+    _say("\n".join(server_log.lines()) or "The MCP server has logged nothing.")
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 - what a magic says
+
+
+# ---------------------------------------------------------------------------------------------- in a shell
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises our error instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}.")
+
+
+def main(args: Sequence[str]) -> int:
+    """Run ``notebook-img mcp``; return the exit code.
+
+    Parameters
+    ----------
+    args : sequence of str
+        The words after ``mcp``.
+    """
+    from notebook_img.mcp.clients import CLIENTS
+
+    parser = _Parser(prog="notebook-img mcp", description="Serve MCP clients over stdio, or over HTTP on 127.0.0.1.")
+    parser.add_argument("--http", nargs="?", type=int, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on with --http (loopback)")
+    parser.add_argument("--notebook", default="", metavar="NAME", help="join the kernel of this notebook, not the newest")
+    parser.add_argument("--alone", action="store_true", help="join no kernel")
+    parser.add_argument("--tools", choices=FAMILIES, default="all", help="serve one family of tools only")
+    parser.add_argument("--allow", action="append", type=Path, metavar="DIR", help="folder that may be read and written (repeatable)")
+    parser.add_argument("--config", choices=CLIENTS, metavar="CLIENT", help=f"print what to paste into a client: {', '.join(CLIENTS)}")
+    if "-h" in args or "--help" in args:
+        print(parser.format_help(), file=sys.stderr)  # noqa: T201 - stdout carries JSON-RPC only
+        return 0
+    given = parser.parse_args(list(args))
+    studio = _studio(given.allow)
+    if given.config:
+        from notebook_img.mcp.clients import configuration
+
+        print(configuration(given.config, studio.settings, notebook=given.notebook))  # noqa: T201 - what was asked for
+        return 0
+    _log_to_stderr(studio)
+    if given.http is not None:
+        return _serve_http(studio, given)
+    return _serve_stdio(studio, given)
+
+
+def _studio(allow: Sequence[Path] | None) -> Studio:
+    from notebook_img.records import Origin
+    from notebook_img.studio import Studio
+
+    studio = Studio()
+    studio.origin = Origin(surface="agent")
+    if allow:
+        studio.settings.set("allowed_dirs", tuple(folder.expanduser() for folder in allow))
+    return studio
+
+
+def _log_to_stderr(studio: Studio) -> None:
+    wanted = studio.settings.vision_log_level.upper()
+    level = wanted if wanted in logging.getLevelNamesMapping() else "WARNING"
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpx2", "google_genai", "openai"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
+    from notebook_img.mcp.serving import serve
+
+    handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False)
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGTERM, lambda *_: handle.stop())
+    print(f"Serving MCP on {handle.url}. The token is in {handle.announcement} (mode 0600).", file=sys.stderr, flush=True)  # noqa: T201
+    try:
+        handle.wait()
+    except KeyboardInterrupt:
+        handle.stop()
+    handle.work.drain(5)
+    return 0
+
+
+def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
+    import anyio
+
+    from notebook_img.mcp.builder import build
+    from notebook_img.mcp.joining import JoiningServer
+    from notebook_img.mcp.work import Work
+
+    work = Work(studio)
+
+    async def serve() -> None:
+        here = asyncio.get_running_loop()
+
+        def terminated(*_: object) -> None:
+            # Once is enough: a second one must not break off the waiting for what is on its way. The loop ends between two
+            # steps, so that no request is hit before it is written down as a job.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                here.call_soon_threadsafe(_exit)
+
+        with contextlib.suppress(ValueError, AttributeError):
+            signal.signal(signal.SIGTERM, terminated)
+        server = build(work, given.tools, lambda work, tools: JoiningServer(work, tools, notebook=given.notebook, alone=given.alone))
+        assert isinstance(server, JoiningServer)
+        try:
+            await server.run_stdio_async()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.close_link()
+
+    # A host closes stdin, waits a moment and then terminates: what is on its way by then is still waited for.
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGTERM, _exit)
+    code = 0
+    try:
+        anyio.run(serve)
+    except (KeyboardInterrupt, SystemExit):
+        code = 0
+    except NotebookImgError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        code = 1
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN if work.under_way else signal.SIG_DFL)
+    work.drain(DRAIN)
+    work.close()
+    studio.close()
+    sys.stderr.flush()
+    # A thread may still wait for stdin, which nothing can end; Python would wait for it.
+    os._exit(code)
+
+
+def _exit(*_: object) -> NoReturn:
+    raise SystemExit(0)

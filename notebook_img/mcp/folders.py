@@ -1,0 +1,224 @@
+"""Which files a client may have read and written: allowed folders, checked after resolving links and again when opening.
+
+Everything a tool gets as an image goes through `Folders.picture`, everything it writes through `Folders.output`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.files import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Picture
+    from notebook_img.settings import Settings
+
+MOST_BASE64 = 28_000_000
+"""Characters of a picture given as base64 text, about 20 MB of image; larger ones are named by path."""
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+_CLOEXEC = getattr(os, "O_CLOEXEC", 0)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of one client.
+
+    Attributes
+    ----------
+    base : Path
+        Where relative paths start.
+    allowed : tuple of Path
+        Folders that may be read and written, links resolved.
+    urls : bool
+        Whether https addresses of public hosts are fetched.
+    """
+
+    base: Path
+    allowed: tuple[Path, ...]
+    urls: bool = False
+    settings: Settings | None = field(default=None, compare=False, repr=False)
+
+    def picture(self, source: str) -> Picture:
+        """Return the image a client named: a path inside the folders, a data URL, base64, ``sample:NAME``.
+
+        Raises
+        ------
+        UsageError
+            When the path is outside the folders, or addresses are not fetched here.
+        PictureError
+            When it is no image, or too large.
+        NotFoundError
+            When there is no such file or sample.
+        """
+        from notebook_img import pictures
+        from notebook_img.pictures.intake import local_path
+
+        text = source.strip()
+        if not text:
+            raise UsageError("An image is needed, and the text is empty. Give a path, an id such as fox/t3, or sample:chelsea.")
+        if "\0" in text:
+            raise UsageError("A path cannot hold a null character.")
+        if re.match(r"https?://", text, re.IGNORECASE):
+            if not self.urls:
+                raise UsageError(
+                    "Image addresses are not fetched here. Give a file, or base64; NOTEBOOK_IMG_MCP_URLS=1 allows https addresses."
+                )
+            return pictures.load(text, settings=self.settings, public_only=True)
+        if len(text) > MOST_BASE64:
+            raise PictureError(
+                f"The image given as text has {len(text):,} characters, more than {MOST_BASE64:,}. Save it to a file and give its path."
+            )
+        path = local_path(text, base=self.base)
+        if path is None:
+            return pictures.load(text, settings=self.settings, urls=False)
+        if len(text) > 4096:  # no path is that long, so it is base64 of a type whose beginning is not known
+            return pictures.load(_from_base64(text), settings=self.settings, name="base64")
+        return pictures.load(self.read(path), settings=self.settings, name=path.name)
+
+    def read(self, path: Path) -> bytes:
+        """Return the bytes of a file inside the folders, opened without following links."""
+        from notebook_img.pictures.intake import missing  # the one message for a missing file, with near names
+        from notebook_img.settings import Settings
+
+        real = self.inside(path)
+        most = (self.settings or Settings()).max_bytes
+        try:
+            descriptor = _open(real)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise missing(real) from error
+        except OSError as error:
+            raise PictureError(f"{path} cannot be read: {reason(error)}.") from error
+        # Looked at before it is made a file object: Python refuses folders there with an error of its own.
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(os.close, descriptor)
+            facts = os.fstat(descriptor)
+            if stat.S_ISDIR(facts.st_mode):
+                raise PictureError(f"{path} is a folder; name an image in it.")
+            # A pipe or device would block, or never end.
+            if not stat.S_ISREG(facts.st_mode):
+                raise PictureError(f"{path} is no ordinary file.")
+            if facts.st_size == 0:
+                raise PictureError(f"{path} is empty.")
+            if facts.st_size > most:
+                raise PictureError(f"{path} has {facts.st_size:,} bytes, more than {most:,} (the setting NOTEBOOK_IMG_MAX_BYTES).")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most + 1)
+
+    def output(self, text: str) -> Path:
+        """Return the path a client wants a picture written to, its folder created when it is inside.
+
+        Raises
+        ------
+        UsageError
+            When it is outside the folders, or its suffix is no image format.
+        OutputError
+            When its folder cannot be created.
+        """
+        plain = text.strip()
+        if not plain or "\0" in plain:
+            raise UsageError("outputPath is empty or holds a null character. Name a file, for example night.png.")
+        path = Path(plain)
+        with contextlib.suppress(RuntimeError):  # a user who does not exist: the name stays as it is
+            path = path.expanduser()
+        real = self.inside(self.base / path)
+        if real.suffix:
+            from notebook_img.pictures.picture import mime_type_for
+
+            mime_type_for(real)
+        try:
+            real.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"The folder {real.parent} cannot be created: {reason(error)}.") from error
+        return self.inside(real)
+
+    def inside(self, path: Path) -> Path:
+        """Return a path with its links resolved, after checking that it lies in an allowed folder.
+
+        The message is the same whether there is such a file or not.
+        """
+        try:
+            real = Path(os.path.realpath(path if path.is_absolute() else self.base / path))
+        except (OSError, ValueError) as error:  # a loop of links, a null character
+            raise UsageError(f"{str(path)[:200]} is no usable path.") from error
+        if not any(real == folder or folder in real.parents for folder in self.allowed):
+            names = ", ".join(str(folder) for folder in self.allowed) or "none"
+            raise UsageError(
+                f"{str(path)[:200]} lies outside the folders this server may use: {names[:300]}. NOTEBOOK_IMG_ALLOWED_DIRS sets others."
+            )
+        return real
+
+
+def folders_of(settings: Settings, *, base: Path | None = None, allowed: Sequence[Path] | None = None) -> Folders:
+    """Return the folders of a client that works in `base`.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its `allowed_dirs` replace the default folders.
+    base : Path, optional
+        The client's working directory; this process's otherwise.
+    allowed : sequence of Path, optional
+        Folders instead of those of the settings.
+    """
+    outputs = settings.home / "outputs"
+    working = Path(os.path.realpath(base if base is not None else Path.cwd()))
+    named = tuple(allowed if allowed is not None else settings.allowed_dirs)
+    if named:
+        folders = tuple(Path(os.path.realpath(working / folder)) for folder in named)
+        start = working if any(working == folder or folder in working.parents for folder in folders) else folders[0]
+    else:
+        # A host may start us in the root or the home folder: allowing those would allow everything.
+        home_folder = Path(os.path.realpath(Path.home()))
+        everything = working in {working.parent, home_folder, *home_folder.parents}
+        with contextlib.suppress(OSError):  # a read-only home: then nothing can be written there, which the write says
+            outputs.mkdir(parents=True, exist_ok=True)
+        store = Path(os.path.realpath(outputs))
+        folders = (store,) if everything else (working, store)
+        start = store if everything else working
+    return Folders(base=start, allowed=folders, urls=settings.mcp_urls, settings=settings)
+
+
+def _from_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise PictureError("The image given as text is neither a path nor valid base64. Copy it again, whole, or give a path.") from error
+
+
+def _open(path: Path) -> int:
+    """Open a resolved path for reading, no part of it being a link.
+
+    Where the system can (not on Windows) every folder on the way is opened from the one before, so that a folder that was
+    exchanged for a link since the check is refused and not followed.
+    """
+    flags = os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY
+    if os.open not in os.supports_dir_fd or not _NOFOLLOW:
+        descriptor = os.open(path, flags)
+        if Path(os.path.realpath(path)) != path or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            os.close(descriptor)
+            raise PermissionError(1, "it became a link while it was opened")
+        return descriptor
+    folder = os.open(path.anchor or "/", os.O_RDONLY | _DIRECTORY | _CLOEXEC)
+    try:
+        for part in path.parts[1:-1]:
+            # O_PATH-like access is enough on the way, but only Linux has it; a folder we cannot list is rare.
+            deeper = os.open(part, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC, dir_fd=folder)
+            os.close(folder)
+            folder = deeper
+        return os.open(path.name or ".", flags, dir_fd=folder)
+    finally:
+        os.close(folder)

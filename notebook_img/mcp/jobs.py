@@ -1,0 +1,241 @@
+"""Jobs: requests that outlive who asked for them, rows in the store that any process can read, stop and take up."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebook_img import jobs, loop
+from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean
+from notebook_img.loop import in_thread
+from notebook_img.mcp.running import Caller, Running
+from notebook_img.records import JobRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from notebook_img.mcp.folders import Folders
+    from notebook_img.mcp.running import Result
+    from notebook_img.results import Made
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Turn
+
+LOOK = 0.3
+"""Seconds between two looks at a job that runs in another process."""
+
+
+class Jobs:
+    """The jobs of `Work`, which does the requests themselves."""
+
+    studio: Studio
+    _running: set[int]
+    _jobs: dict[str, Running]
+    _lock: threading.RLock
+
+    def caller(self, name: str, folders: Folders | None = None) -> Caller:
+        """Return a client with its own studio."""
+        raise NotImplementedError
+
+    async def _do(self, running: Running, tell: loop.Tell) -> Result:
+        raise NotImplementedError
+
+    def _leave(self, running: Running) -> JobRecord | None:
+        """Make a job of a request nobody waits for; None when it has just ended."""
+        with running.lock:
+            if running.done:
+                return None
+            if running.job:
+                return self.studio.store.job(running.job)
+            now = time.time()
+            row = JobRecord(
+                id=f"j{secrets.token_hex(4)}",
+                session=running.session,
+                state="running",
+                owner=self.studio.store.owner,
+                created=now,
+                updated=now,
+                model=running.model,
+                prompt=running.prompt[:2000],
+                request={
+                    "tool": running.tool,
+                    "client": running.caller.name,
+                    "output": str(running.output or ""),
+                    "submit": running.submit_id,
+                },
+            )
+            self.studio.store.add_job(row)
+            running.job = row.id
+        with self._lock:
+            self._jobs[row.id] = running
+        loop.spawn(lambda _tell: self._watch(running))
+        return row
+
+    def _submitted(self, running: Running, submit_id: str) -> None:
+        """Note the service's own id, also in a row that is there already: whoever takes the job up finds it by that."""
+        with running.lock:
+            running.submit_id = submit_id
+            job = running.job
+        if job:
+            self.studio.store.update_job(job, submit_id=submit_id)
+
+    def _ended(self, running: Running, error: BaseException | None, turn: Turn | None = None) -> None:
+        with running.lock:
+            running.done = True
+            job = running.job
+        with self._lock:
+            self._jobs.pop(job, None)
+        try:
+            if job:
+                self._note_end(running, job, error, turn)
+        finally:
+            # Last, since a process that ends waits for this only.
+            with self._lock:
+                self._running.discard(id(running))
+
+    def _note_end(self, running: Running, job: str, error: BaseException | None, turn: Turn | None) -> None:
+        if error is None and turn is not None:
+            self.studio.store.update_job(job, state="done", turn=turn.full_id, submit_id=running.submit_id)
+        elif isinstance(error, asyncio.CancelledError):
+            self.studio.store.update_job(job, state="cancelled")
+        else:
+            # The service has it and could not be asked now: it can be fetched later.
+            later = bool(running.submit_id) and isinstance(error, (JobPendingError, UnreachableError, OverloadedError))
+            self.studio.store.update_job(job, state="submitted" if later else "failed", error=str(error)[:500], submit_id=running.submit_id)
+
+    async def _watch(self, running: Running) -> None:
+        """Look whether somebody, in whatever process, wants the job stopped."""
+        while not running.done:
+            await asyncio.sleep(LOOK)
+            row = await in_thread(self.studio.store.job, running.job)
+            if (row is None or row.cancel_wanted) and running.future is not None and not running.done:
+                running.future.cancel()
+                return
+
+    def job(self, job_id: str) -> JobRecord:
+        """Return a job's row, of whatever process.
+
+        Raises
+        ------
+        NotFoundError
+            With the latest jobs.
+        """
+        row = self.studio.store.job(job_id.strip())
+        if row is None:
+            known = [job.id for job in self.studio.store.jobs(limit=5)]
+            latest = f" The latest are {', '.join(known)}." if known else " There are none."
+            raise NotFoundError(f"There is no job {job_id[:40]!r}.{did_you_mean(job_id, known)}{latest}")
+        return row
+
+    async def follow(
+        self, job_id: str, seconds: float, progress: Callable[[float, str], Awaitable[None]], caller: Caller | None = None
+    ) -> JobRecord:
+        """Wait a while for a job, wherever it runs; one that was left with a service is fetched from there.
+
+        Parameters
+        ----------
+        job_id : str
+            Ours.
+        seconds : float
+            The longest wait.
+        progress : callable
+            Told the seconds so far and what is going on.
+        caller : Caller, optional
+            Who asks: a file the job has still to write must be in this client's folders.
+        """
+        began = time.monotonic()
+        told, taken_up = 0.0, False
+        while True:
+            row = await in_thread(self.job, job_id)
+            here = row.id in self._jobs
+            left = row.state == "submitted" or (row.state == "running" and not here and self.studio.store.alive(row.owner) is False)
+            if left and taken_up:
+                return row
+            if left:
+                row, taken_up = await self._take_up(row, caller)
+            elapsed = time.monotonic() - began
+            if row.state not in ("running", "submitted") or elapsed >= seconds:
+                return row
+            if elapsed - told >= 1:
+                told = elapsed
+                await progress(elapsed, "still working")
+            await asyncio.sleep(min(LOOK, max(0.02, seconds - elapsed)))
+
+    async def _take_up(self, row: JobRecord, caller: Caller | None) -> tuple[JobRecord, bool]:
+        """Go on with a job nobody waits for, and tell whether that was tried.
+
+        A service's job is fetched from there; what was done by the core is taken over; anything else is lost with its process.
+        """
+        store = self.studio.store
+        kept = await in_thread(self._resumable, row)
+        if kept is None or kept.state in ("failed", "cancelled"):
+            why = (kept.error if kept else row.error) or "The process that ran it has ended before the service answered. Ask again."
+            return await in_thread(lambda: store.update_job(row.id, state="failed", error=why)), True
+        if kept.state == "done":
+            return await in_thread(lambda: store.update_job(row.id, state="done", turn=kept.turn)), True
+        if kept.id != row.id and kept.state == "running" and store.alive(kept.owner):
+            return row, False  # somebody fetches it at this moment; it is looked at again
+
+        own = self.caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))
+        output = str(row.request.get("output") or "") if row.request.get("tool") else ""
+
+        async def perform(tell: loop.Tell) -> Made:
+            return await jobs.resume(own.studio, kept, tell)
+
+        running = Running(
+            Caller(own.name, own.studio, (caller or own).folders),
+            row.session,
+            row.prompt,
+            "get_job",
+            perform,
+            Path(output) if output else None,
+            row.model,
+            sent=True,
+            job=row.id,
+            submit_id=kept.submit_id,
+        )
+        with self._lock:
+            if row.id in self._jobs:
+                return row, True
+            self._jobs[row.id] = running
+            self._running.add(id(running))
+        if not await in_thread(store.claim_job, row):  # another process was quicker; it tells in the row
+            with self._lock:
+                self._jobs.pop(row.id, None)
+                self._running.discard(id(running))
+            return await in_thread(self.job, row.id), True
+        running.future = loop.spawn(lambda tell: self._do(running, tell))
+        loop.spawn(lambda _tell: self._watch(running))
+        return await in_thread(self.job, row.id), True
+
+    def _resumable(self, row: JobRecord) -> JobRecord | None:
+        """Return the row a service's job was stored under: this one, or the core's own for the same request."""
+        if row.service_state and row.request.get("pending"):
+            return row
+        submitted = row.submit_id or row.request.get("submit")
+        rows = self.studio.store.jobs(limit=200) if submitted else []
+        return next(
+            (other for other in rows if other.submit_id == submitted and other.service_state and other.request.get("pending")), None
+        )
+
+    async def cancel(self, job_id: str, *, seconds: float = 5.0) -> JobRecord:
+        """Stop a job, in whatever process it runs; wait a moment for it to end."""
+        row = await in_thread(self.job, job_id)
+        if row.state not in ("running", "submitted"):
+            return row
+        store = self.studio.store
+        await in_thread(lambda: store.update_job(row.id, cancel_wanted=True))
+        running = self._jobs.get(row.id)
+        if running is not None and running.future is not None:
+            running.future.cancel()
+        elif row.state == "submitted" or store.alive(row.owner) is False:
+            return await in_thread(lambda: store.update_job(row.id, state="cancelled"))
+        end = time.monotonic() + seconds
+        while True:
+            row = await in_thread(self.job, row.id)
+            if row.state != "running" or time.monotonic() >= end:
+                return row
+            await asyncio.sleep(0.05)

@@ -1,0 +1,180 @@
+"""What all tools share: who calls, errors as sentences for the model, requests that become jobs."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hmac
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import BaseModel
+
+from notebook_img.calls import Call
+from notebook_img.errors import NotebookImgError, NotFoundError
+from notebook_img.ids import parse_id
+from notebook_img.loop import in_thread
+from notebook_img.mcp import results
+from notebook_img.mcp.folders import Folders
+from notebook_img.mcp.work import Caller, Note, Result, Work
+from notebook_img.records import JobRecord
+from notebook_img.tree import Session, Turn
+
+BRIDGE_HEADER = "x-notebook-img-bridge"
+FOLDERS_HEADER = "x-notebook-img-folders"
+PICTURE_URI = re.compile(r"(?:nbimg://pictures/)?(?P<sha256>[0-9a-f]{64})")
+
+MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+"""Sends to a service, may cost money, adds a turn and a file, changes none."""
+READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+MOVES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
+FETCHES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+STOPS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+@dataclass(frozen=True)
+class ToolFacts:
+    """How a tool is presented."""
+
+    name: str
+    title: str
+    description: str
+    annotations: ToolAnnotations
+
+
+@dataclass
+class Calling:
+    """One tool call under way."""
+
+    caller: Caller
+    tool: str
+    context: Context
+    turn: Turn | None = None
+    state: str = "done"
+
+    async def progress(self, seconds: float, message: str) -> None:
+        """Report progress; a client that is gone is no reason to stop."""
+        with contextlib.suppress(Exception):
+            await self.context.report_progress(round(seconds, 1), None, message)
+
+
+class Tools:
+    """A family of tools over the same work."""
+
+    facts: Sequence[ToolFacts] = ()
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def register(self, server: MCPServer[Any], only: Callable[[str], bool] = lambda _name: True) -> None:
+        """Add the tools to a server."""
+        for facts in self.facts:
+            if only(facts.name):
+                server.add_tool(
+                    getattr(self, facts.name),
+                    name=facts.name,
+                    title=facts.title,
+                    description=facts.description,
+                    annotations=facts.annotations,
+                )
+
+    def caller(self, ctx: Context) -> Caller:
+        """Return who calls: the name the client gave itself, and the folders it may use."""
+        info = ctx.session.client_params
+        name = (info.client_info.title or info.client_info.name) if info else ""
+        return self.work.caller(name, self._folders(ctx.headers or {}))
+
+    def _folders(self, headers: Any) -> Folders | None:
+        """Return the folders of a bridge of ours, which has proved that it can read our discovery file.
+
+        An HTTP client has the bearer token but not this secret, so it cannot widen what it may use.
+        """
+        given, wanted = headers.get(BRIDGE_HEADER, ""), self.work.bridge_secret
+        if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+            return None
+        try:
+            facts = json.loads(base64.urlsafe_b64decode(headers.get(FOLDERS_HEADER, "")))
+            settings = self.work.studio.settings
+            return Folders(Path(facts["base"]), tuple(Path(folder) for folder in facts["allowed"]), bool(facts["urls"]), settings)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    @contextlib.asynccontextmanager
+    async def calling(self, ctx: Context, tool: str, text: str = "") -> AsyncIterator[Calling]:
+        """Note the call, and turn our errors into what the model reads."""
+        call = Calling(self.caller(ctx), tool, ctx)
+        key = secrets.token_hex(4)
+
+        def note(state: str, words: str = text) -> None:
+            self.work.note(Note(call.caller.name, tool, state, time.time(), call.turn, words[:300], key))
+
+        note("working")
+        try:
+            yield call
+        except NotebookImgError as error:
+            note("failed", str(error))
+            raise ToolError(str(error)) from error
+        except BaseException:
+            note("job" if call.turn is None else "done", "the client is gone")
+            raise
+        note(call.state)
+
+    def image(self, caller: Caller, text: str) -> Any:
+        """Return what a client named as an image: an id stays text, everything else becomes a Picture."""
+        plain = text.strip()
+        if (turn := self.turn(caller, plain)) is not None:
+            return turn
+        if parse_id(plain):
+            return plain  # t7: of the session the request is about
+        if match := PICTURE_URI.fullmatch(plain):
+            return self.stored(match["sha256"])
+        return caller.folders.picture(plain)
+
+    def turn(self, caller: Caller, text: str) -> Turn | None:
+        """Return the turn that ``fox/t7`` or ``fox/t7.2`` names; None for anything else, such as a path."""
+        found = parse_id(text)
+        if found is None or not found.session:
+            return None
+        named = f"t{found.number}" + (f".{found.picture}" if found.picture else "")
+        return self.work.session(caller, found.session).turn(named)
+
+    def stored(self, sha256: str) -> Any:
+        """Return a picture of the store by its hash."""
+        from notebook_img.pictures import Picture
+
+        store = self.work.studio.store
+        if not store.has_picture(sha256):
+            raise NotFoundError(f"No picture with the hash {sha256[:12]}… is stored here.")
+        return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
+
+    async def perform(
+        self, call: Calling, session: Callable[[], Session], make: Callable[[], Call], *, output: str | None = None
+    ) -> Result | JobRecord:
+        """Prepare a request in a thread, start it, wait a while."""
+        running = await in_thread(lambda: self.work.prepare(call.caller, session(), make(), tool=call.tool, output=output))
+        done = await self.work.wait(running, call.progress)
+        if isinstance(done, Result):
+            call.turn = done.turn
+        else:
+            call.state = "job"
+        return done
+
+    async def picture_result(self, done: Result | JobRecord, kind: type[results.ImageResult] = results.ImageResult) -> CallToolResult:
+        """Return the answer of a tool that makes pictures."""
+        if isinstance(done, JobRecord):
+            return results.of_job(done, kind=kind)
+        return await in_thread(lambda: results.of_turn(done.turn, done.files, done.notices, kind=kind))
+
+
+def structured(model: BaseModel, text: str) -> CallToolResult:
+    """Return a text line with structured content."""
+    return CallToolResult(content=[results.one_line(text)], structured_content=model.model_dump())

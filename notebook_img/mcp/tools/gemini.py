@@ -1,0 +1,223 @@
+"""The tools of the multi-turn image editing server: generate, edit, sessions. Names and parameters are fixed by its clients."""
+
+# ruff: noqa: N803 - parameter names that clients already send
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import BaseModel, Field
+
+from notebook_img.calls import Call
+from notebook_img.loop import in_thread
+from notebook_img.mcp import models
+from notebook_img.mcp.results import ImageResult
+from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools, structured
+from notebook_img.tree import Session
+
+Prompt = Annotated[str, Field(min_length=1, max_length=20_000, description="What to make or change, in plain words")]
+OutputPath = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        description="File to write, relative to the working folder or absolute, inside the allowed folders. The suffix names the format.",
+    ),
+]
+ImagePath = Annotated[
+    str,
+    Field(max_length=30_000_000, description="Image: a path inside the allowed folders, an id such as fox/t3, or sample:chelsea"),
+]
+AspectRatio = Annotated[
+    str,
+    Field(max_length=20, description="Such as 1:1, 16:9, 3:4; get_image_config_info lists what the model takes. Empty: the model's own"),
+]
+ImageSize = Annotated[str, Field(max_length=20, description="Such as 1K, 2K, 4K. Empty: the model's own")]
+Model = Annotated[str, Field(max_length=200, description="provider:model or a bare model name. Empty: the default model")]
+SessionId = Annotated[
+    str, Field(min_length=1, max_length=200, description="The sessionId that start_image_session returned, or a session's name")
+]
+
+
+class ModelRow(BaseModel):
+    """One model."""
+
+    name: str
+    ready: bool
+    does: str
+    sizes: str
+    price: str
+
+
+class ConfigInfo(BaseModel):
+    """What images can be asked for."""
+
+    model: str = Field(description="The default model")
+    aspectRatios: list[str]  # noqa: N815 - the name existing clients read
+    imageSizes: list[str]  # noqa: N815
+    models: list[ModelRow]
+    allowed_folders: list[str]
+
+
+class GeminiTools(Tools):
+    """Generate, edit, and sessions."""
+
+    facts = (
+        ToolFacts(
+            "generate_image",
+            "Generate an image",
+            "Make one new image from a text prompt and write it to outputPath. Use edit_image to change an existing image, and "
+            "start_image_session when the user will want several rounds of changes.",
+            MAKES,
+        ),
+        ToolFacts(
+            "edit_image",
+            "Edit an image",
+            "Change one existing image as the prompt says and write the result to outputPath; the original is never changed. "
+            "For further rounds on the result use start_image_session and continue_image_session instead.",
+            MAKES,
+        ),
+        ToolFacts(
+            "start_image_session",
+            "Start an image session",
+            "Begin a session of several rounds: make an image from the prompt, or edit imagePath, and write it to outputPath. "
+            "Returns sessionId for continue_image_session.",
+            MAKES,
+        ),
+        ToolFacts(
+            "continue_image_session",
+            "Continue an image session",
+            "Edit the latest image of a session as the prompt says and write the result to outputPath. imagePath is one more "
+            "reference image, such as a style or an object to add. undo_turn takes a step back.",
+            MAKES,
+        ),
+        ToolFacts(
+            "get_image_config_info",
+            "What images can be asked for",
+            "List aspect ratios, sizes and models that can be used, and the folders files may be read from and written to. Costs nothing.",
+            READS,
+        ),
+    )
+
+    async def generate_image(
+        self,
+        prompt: Prompt,
+        outputPath: OutputPath,
+        ctx: Context,
+        aspectRatio: AspectRatio = "",
+        imageSize: ImageSize = "",
+        model: Model = "",
+    ) -> Annotated[CallToolResult, ImageResult]:
+        """Make one image."""
+        async with self.calling(ctx, "generate_image", prompt) as call:
+            done = await self.perform(
+                call,
+                lambda: self.work.own_session(call.caller),
+                lambda: Call("generate", prompt, **self._options(aspectRatio, imageSize, model)),
+                output=outputPath,
+            )
+            return await self.picture_result(done)
+
+    async def edit_image(
+        self,
+        imagePath: ImagePath,
+        prompt: Prompt,
+        outputPath: OutputPath,
+        ctx: Context,
+        aspectRatio: AspectRatio = "",
+        imageSize: ImageSize = "",
+        model: Model = "",
+    ) -> Annotated[CallToolResult, ImageResult]:
+        """Edit one image."""
+        async with self.calling(ctx, "edit_image", prompt) as call:
+            done = await self.perform(
+                call,
+                lambda: self.work.own_session(call.caller),
+                lambda: Call("edit", prompt, (self.image(call.caller, imagePath),), **self._options(aspectRatio, imageSize, model)),
+                output=outputPath,
+            )
+            return await self.picture_result(done)
+
+    async def start_image_session(
+        self,
+        prompt: Prompt,
+        outputPath: OutputPath,
+        ctx: Context,
+        imagePath: ImagePath = "",
+        aspectRatio: AspectRatio = "",
+        imageSize: ImageSize = "",
+        model: Model = "",
+    ) -> Annotated[CallToolResult, ImageResult]:
+        """Begin a session."""
+        async with self.calling(ctx, "start_image_session", prompt) as call:
+            made: list[Session] = []
+
+            def session() -> Session:
+                made.append(self.work.new_session(call.caller, " ".join(prompt.split()[:4])))
+                return made[0]
+
+            def make() -> Call:
+                options = self._options(aspectRatio, imageSize, model)
+                if not imagePath:
+                    return Call("generate", prompt, **options)
+                return Call("edit", prompt, (self.image(call.caller, imagePath),), **options)
+
+            try:
+                # The image and the output are checked before the session is made, so that a mistake leaves none behind.
+                ready = await in_thread(make)
+                await in_thread(call.caller.folders.output, outputPath)
+                done = await self.perform(call, session, lambda: ready, output=outputPath)
+            except Exception:
+                if made and not await in_thread(lambda: len(made[0].turns)):
+                    await in_thread(made[0].delete)
+                raise
+            return await self.picture_result(done)
+
+    async def continue_image_session(
+        self, sessionId: SessionId, prompt: Prompt, outputPath: OutputPath, ctx: Context, imagePath: ImagePath = ""
+    ) -> Annotated[CallToolResult, ImageResult]:
+        """Go on in a session."""
+        async with self.calling(ctx, "continue_image_session", prompt) as call:
+            done = await self.perform(
+                call,
+                lambda: self.work.session(call.caller, sessionId),
+                lambda: Call("edit", prompt, references=(self.image(call.caller, imagePath),) if imagePath else ()),
+                output=outputPath,
+            )
+            return await self.picture_result(done)
+
+    async def get_image_config_info(self, ctx: Context) -> Annotated[CallToolResult, ConfigInfo]:
+        """List what can be asked for."""
+        async with self.calling(ctx, "get_image_config_info") as call:
+
+            def look() -> ConfigInfo:
+                settings = self.work.studio.settings
+                name, takes = models.capabilities("generate", settings)
+                rows = [
+                    ModelRow(**{key: row[key] for key in ("name", "ready", "does", "sizes", "price")}) for row in self.work.studio.models()
+                ]
+                return ConfigInfo(
+                    model=name,
+                    aspectRatios=list(takes.aspect_ratios if takes.aspect_ratios is not None else ANY_RATIOS),
+                    imageSizes=list(takes.sizes if takes.sizes is not None else ("1K", "2K", "4K")),
+                    models=[row for row in rows if row.ready] + [row for row in rows if not row.ready],
+                    allowed_folders=[str(folder) for folder in call.caller.folders.allowed],
+                )
+
+            info = await in_thread(look)
+            ready = ", ".join(row.name for row in info.models if row.ready)
+            return structured(
+                info,
+                f"Default model {info.model}. Aspect ratios: {', '.join(info.aspectRatios)}. "
+                f"Sizes: {', '.join(info.imageSizes) or 'none'}. Ready models: {ready[:600]}. "
+                f"Files may lie in: {', '.join(info.allowed_folders)}.",
+            )
+
+    def _options(self, ratio: str, size: str, model: str) -> dict[str, Any]:
+        return {"aspect_ratio": ratio or None, "size": size or None, "model": models.named(model, self.work.studio.settings)}
+
+
+ANY_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9")
+"""Named where a model takes any."""

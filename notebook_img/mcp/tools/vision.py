@@ -1,0 +1,263 @@
+"""The tools of the vision chat server: analyze, chat, status. Names, parameters and answer fields are fixed by its clients."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Annotated, Any, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel, Field
+
+from notebook_img import choice, performing
+from notebook_img.calls import Call
+from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
+from notebook_img.loop import in_thread
+from notebook_img.mcp import history, results
+from notebook_img.mcp.results import AnswerResult
+from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools, structured
+from notebook_img.records import JobRecord
+from notebook_img.tree import Session
+
+Image = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=30_000_000,
+        description="Image: a path inside the allowed folders, base64, a data URL, or an id such as fox/t3",
+    ),
+]
+DEFAULT_QUESTION = "Describe this image in detail."
+
+
+class ImageInfo(BaseModel):
+    """The picture a conversation is about."""
+
+    width: int
+    height: int
+    mime_type: str
+    bytes: int
+    name: str = ""
+
+
+class ChatResult(BaseModel):
+    """What chat_vision answers."""
+
+    status: Literal["success", "completed", "error", "running"]
+    answer: str = ""
+    session_id: str = ""
+    conversation_turn: int = 0
+    remaining_turns: int = 0
+    can_continue: bool = False
+    image_info: ImageInfo | None = None
+    error_type: Literal["", "file_not_found", "invalid_input", "chat_failed"] = ""
+    error: str = ""
+    message: str = ""
+    model: str = ""
+    job_id: str = ""
+
+
+class Status(BaseModel):
+    """What get_status answers."""
+
+    status: str = "running"
+    server: str = "notebook-img"
+    version: str
+    provider: str
+    model: str = Field(description="Model for questions")
+    image_model: str = Field(description="Model for images")
+    spent_today_usd: float
+    budget_usd: float
+    max_image_bytes: int
+    max_turns: int
+    persistence: bool
+    sessions: int
+    recent_sessions: list[str]
+    jobs_running: list[str]
+    allowed_folders: list[str]
+    client: str
+
+
+class VisionTools(Tools):
+    """Questions about images."""
+
+    facts = (
+        ToolFacts(
+            "analyze_image",
+            "Analyse an image",
+            "Answer one question about an image, or describe it. For follow-up questions use chat_vision.",
+            MAKES,
+        ),
+        ToolFacts(
+            "chat_vision",
+            "Chat about an image",
+            "Ask about an image and then ask on, in a conversation of a few turns. Leave session_id out for the first question; give "
+            "the returned session_id to ask on, while can_continue is true.",
+            MAKES,
+        ),
+        ToolFacts(
+            "get_status",
+            "Server status",
+            "Say which models answer, what was spent today, limits, sessions and running jobs. Costs nothing.",
+            READS,
+        ),
+    )
+
+    async def analyze_image(
+        self,
+        image: Image,
+        ctx: Context,
+        prompt: Annotated[str, Field(max_length=20_000, description="What to find out. Empty: a description")] = "",
+    ) -> Annotated[CallToolResult, AnswerResult]:
+        """Answer one question."""
+        async with self.calling(ctx, "analyze_image", prompt or DEFAULT_QUESTION) as call:
+            done = await self.perform(
+                call,
+                lambda: self.work.own_session(call.caller),
+                lambda: Call("ask", prompt or DEFAULT_QUESTION, (self._small_enough(call, image),)),
+            )
+            if isinstance(done, JobRecord):
+                return results.of_job(done, kind=AnswerResult)
+            return results.of_question(done.turn)
+
+    async def chat_vision(
+        self,
+        image: Image,
+        question: Annotated[str, Field(max_length=20_000, description="The question")],
+        ctx: Context,
+        session_id: Annotated[str, Field(max_length=200, description="Conversation to ask on in; empty for a new one")] = "",
+        is_new_conversation: Annotated[bool, Field(description="Begin anew even though session_id is given")] = False,
+    ) -> Annotated[CallToolResult, ChatResult]:
+        """Ask, and ask on."""
+        try:
+            async with self.calling(ctx, "chat_vision", question) as noted:
+                result = await self._chat(noted, image, question, session_id.strip(), anew=is_new_conversation)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error.__cause__, NotebookImgError) else error
+            if not isinstance(cause, NotebookImgError):
+                raise
+            kind = "file_not_found" if isinstance(cause, NotFoundError) and not session_id else "chat_failed"
+            if isinstance(cause, (UsageError, PictureError)) or (isinstance(cause, NotFoundError) and session_id):
+                kind = "invalid_input"
+            if isinstance(cause, NotFoundError) and "file" in str(cause):
+                kind = "file_not_found"
+            result = ChatResult(status="error", error_type=kind, error=str(cause), message=str(cause), session_id=session_id)  # type: ignore[arg-type]
+        text = result.model_dump_json(exclude_defaults=False)
+        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
+
+    async def _chat(self, call: Calling, image: str, question: str, session_id: str, *, anew: bool) -> ChatResult:
+        if not question.strip():
+            raise UsageError("The question is empty. Ask something about the image.")
+        await in_thread(history.import_once, self.work.studio)
+        most = self.work.studio.settings.mcp_chat_turns
+        conversation: Session | None = None
+        asked = 0
+        if session_id and not anew:
+            found = conversation = await in_thread(self._conversation, call, session_id)
+            asked = await in_thread(lambda: len(found.turns))
+            if asked >= most:
+                return ChatResult(
+                    status="completed",
+                    session_id=session_id,
+                    conversation_turn=asked,
+                    image_info=await in_thread(_image_info, conversation),
+                    message=f"This conversation has had its {most} turns. Ask without session_id, or with is_new_conversation.",
+                )
+        # The picture is looked at first, so that a wrong path leaves no empty conversation behind.
+        picture = None if asked else await in_thread(self._small_enough, call, image)
+        made = conversation is None
+        if conversation is None:
+            free = session_id if session_id and not await in_thread(self.work.studio.store.session_named, session_id) else ""
+            conversation = await in_thread(
+                lambda: self.work.new_session(call.caller, free or f"vision-{secrets.token_hex(4)}", exactly=bool(free))
+            )
+            if not self.work.studio.settings.vision_enable_persistence:
+                self.work.passing.add(conversation.id)
+        session = conversation
+        try:
+            done = await self.perform(call, lambda: session, lambda: Call("ask", question, () if picture is None else (picture,)))
+        except NotebookImgError:
+            if made and not await in_thread(lambda: len(session.turns)):
+                await in_thread(session.delete)
+                self.work.passing.discard(session.id)
+            raise
+        name = await in_thread(lambda: session.name)
+        if isinstance(done, JobRecord):
+            return ChatResult(
+                status="running",
+                session_id=name,
+                conversation_turn=asked + 1,
+                remaining_turns=max(0, most - asked - 1),
+                can_continue=False,
+                job_id=done.id,
+                message=f"Still working. get_job with job_id={done.id!r} fetches the answer.",
+            )
+        turns = await in_thread(lambda: len(session.turns))
+        left = max(0, most - turns)
+        return ChatResult(
+            status="success",
+            answer=done.turn.text,
+            session_id=name,
+            conversation_turn=turns,
+            remaining_turns=left,
+            can_continue=left > 0,
+            image_info=await in_thread(_image_info, session),
+            model=done.turn.model,
+        )
+
+    def _conversation(self, call: Calling, session_id: str) -> Session:
+        return self.work.session(call.caller, session_id)
+
+    def _small_enough(self, call: Calling, image: str) -> Any:
+        picture = self.image(call.caller, image)
+        most = self.work.studio.settings.vision_max_image_size
+        data = getattr(picture, "data", b"")
+        if len(data) > most:
+            raise PictureError(f"The image has {len(data):,} bytes, more than {most:,} (the setting VISION_MAX_IMAGE_SIZE).")
+        return picture
+
+    async def get_status(self, ctx: Context) -> Annotated[CallToolResult, Status]:
+        """Say how things stand."""
+        async with self.calling(ctx, "get_status") as call:
+            info = await in_thread(self._status, call)
+            return structured(
+                info,
+                f"{info.server} {info.version} is running. Questions go to {info.model}, images to {info.image_model}. "
+                f"Spent today: ${info.spent_today_usd:.2f} of ${info.budget_usd:.2f}. {info.sessions} sessions"
+                + (f", recent: {', '.join(info.recent_sessions)}" if info.recent_sessions else "")
+                + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
+                + ".",
+            )
+
+    def _status(self, call: Calling) -> Status:
+        from notebook_img import __version__
+
+        studio = self.work.studio
+        settings, store = studio.settings, studio.store
+        provider, model = choice.choose("ask", settings)
+        painter, image_model = choice.choose("generate", settings)
+        day_ago = time.time() - 86_400
+        return Status(
+            version=__version__,
+            provider=provider.name,
+            model=f"{provider.name}:{model}",
+            image_model=f"{painter.name}:{image_model}",
+            spent_today_usd=store.spent(performing.today())[0],
+            budget_usd=settings.budget,
+            max_image_bytes=settings.vision_max_image_size,
+            max_turns=settings.mcp_chat_turns,
+            persistence=settings.vision_enable_persistence,
+            sessions=store.count_sessions(),
+            recent_sessions=store.session_names()[:5],
+            jobs_running=[job.id for job in store.jobs(state="running", limit=20) if job.updated > day_ago],
+            allowed_folders=[str(folder) for folder in call.caller.folders.allowed],
+            client=call.caller.name,
+        )
+
+
+def _image_info(session: Session) -> ImageInfo | None:
+    for turn in session.turns:
+        for use in turn.record.uses("input"):
+            return ImageInfo(width=use.width, height=use.height, mime_type=use.mime_type, bytes=use.bytes, name=use.name)
+    return None

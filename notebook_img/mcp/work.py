@@ -1,0 +1,297 @@
+"""The work behind the tools: a studio per client, and a bounded number of requests at once."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import re
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from notebook_img import loop, outputs, performing
+from notebook_img.errors import (
+    NotebookImgError,
+    NotFoundError,
+    StoreError,
+    UsageError,
+    did_you_mean,
+)
+from notebook_img.heads import BY_AGENT
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.mcp.folders import Folders, folders_of
+from notebook_img.mcp.jobs import Jobs
+from notebook_img.mcp.running import Caller, Note, Result, Running, facts_of
+from notebook_img.providers.interface import ProgressEvent, SubmittedEvent, WaitEvent
+from notebook_img.records import JobRecord, Origin
+from notebook_img.results import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from notebook_img.calls import Call
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Session
+
+__all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work", "facts_of"]
+
+AT_ONCE = 8
+"""Requests on their way to services at the same time; the others wait in the order they came."""
+CLIENTS = 64
+"""Clients whose heads are remembered."""
+
+_DONE = object()
+
+
+class Work(Jobs):
+    """Does what tools ask.
+
+    Parameters
+    ----------
+    studio : Studio
+        Whose store, settings and providers are used; its own heads are left alone.
+    at_once : int
+        Requests on their way to services at the same time.
+    """
+
+    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE) -> None:
+        self.studio = studio
+        self.at_once = at_once
+        self.bridge_secret = ""
+        """What a bridge of ours shows to name its client's folders; empty where there is no bridge."""
+        self.listeners: list[Callable[[Note], None]] = []
+        self.calls = 0
+        self.last_client = ""
+        self.passing: set[str] = set()
+        """Sessions that are not kept (VISION_ENABLE_PERSISTENCE=false)."""
+        self._studios: OrderedDict[str, Studio] = OrderedDict()
+        self._running: set[int] = set()
+        self._jobs: dict[str, Running] = {}
+        self._slots: asyncio.Semaphore | None = None
+        self._lock = threading.RLock()
+
+    # ------------------------------------------------------------------------------------------ who and where
+
+    def caller(self, name: str, folders: Folders | None = None) -> Caller:
+        """Return a client with its own studio, so with its own heads."""
+        name = " ".join(name.split())[:60] or "mcp client"
+        with self._lock:
+            studio = self._studios.pop(name, None) or self.studio.beside(Origin(surface="agent", name=name), keeps_stored_head=True)
+            self._studios[name] = studio
+            while len(self._studios) > CLIENTS:
+                self._studios.popitem(last=False)
+        return Caller(name, studio, folders or folders_of(self.studio.settings))
+
+    def session(self, caller: Caller, name: str) -> Session:
+        """Return a session by name or id.
+
+        Raises
+        ------
+        NotFoundError
+            With near or recent names.
+        """
+        from notebook_img.tree import Session
+
+        wanted = name.strip().partition("/")[0]
+        store = caller.studio.store
+        record = store.session_named(wanted) or store.session(wanted)
+        if record is None:
+            names = store.session_names()
+            near = did_you_mean(wanted, names)
+            recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
+            raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
+        return Session(caller.studio, record.id)
+
+    def own_session(self, caller: Caller, name: str = "mcp") -> Session:
+        """Return the session agents work in, made when it is not there."""
+        from notebook_img.tree import Session
+
+        store = caller.studio.store
+        record = store.session_named(name)
+        if record is None:
+            try:
+                record = store.create_session(name, settings=BY_AGENT)
+            except (UsageError, StoreError):  # somebody else was quicker
+                record = store.session_named(name)
+                if record is None:
+                    raise
+        return Session(caller.studio, record.id)
+
+    def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
+        """Return a new session named after `stem`."""
+        from notebook_img.studio import session_name_from
+        from notebook_img.tree import Session
+
+        store = caller.studio.store
+        # Ids such as fox/t3 have no spaces, so these names have none either.
+        base = session_name_from(re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or "images")
+        for _ in range(20):
+            try:
+                return Session(caller.studio, store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT).id)
+            except UsageError:  # taken between the two
+                if exactly:
+                    raise
+        raise StoreError("No free name for a session could be found. Name one yourself.")
+
+    # ------------------------------------------------------------------------------------------ requests
+
+    def prepare(self, caller: Caller, session: Session, call: Call, *, tool: str, output: str | None = None) -> Running:
+        """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread."""
+        path = caller.folders.output(output) if output else None
+        if path is not None:
+            outputs.check_before(path, call.n or 1, caller.studio.store, force=False)
+        asked = caller.studio.prepare(session, call)
+
+        async def perform(tell: loop.Tell) -> Made:
+            made = await performing.perform(caller.studio, asked, tell)
+            assert isinstance(made, Made)  # tools make no dry runs
+            return made
+
+        return Running(caller, asked.session.name, call.prompt, tool, perform, path, asked.session.model or call.model)
+
+    async def wait(
+        self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None
+    ) -> Result | JobRecord:
+        """Start a request and wait for it, but not for ever.
+
+        Parameters
+        ----------
+        running : Running
+            From `prepare`.
+        progress : callable
+            Told the seconds so far and what is going on.
+        seconds : float, optional
+            Longest wait; the setting ``mcp_wait`` otherwise.
+
+        Returns
+        -------
+        Result or JobRecord
+            The job when the wait was over first.
+
+        Raises
+        ------
+        NotebookImgError
+            What the request failed with.
+        """
+        here = asyncio.get_running_loop()
+        events: asyncio.Queue[Any] = asyncio.Queue()
+
+        def tell(event: Any) -> None:
+            if isinstance(event, SubmittedEvent):
+                self._submitted(running, event.submit_id)
+            with contextlib.suppress(RuntimeError):  # the client's loop is gone
+                here.call_soon_threadsafe(events.put_nowait, event)
+
+        began = time.monotonic()
+        deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
+        with self._lock:
+            self._running.add(id(running))
+        running.future = loop.spawn(lambda tell: self._do(running, tell), tell)
+        running.future.add_done_callback(lambda _: tell(_DONE))
+        message, told = "waiting for its turn", 0.0
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0 and (job := await in_thread(self._leave, running)) is not None:
+                    return job
+                event = None
+                with contextlib.suppress(TimeoutError):
+                    event = await asyncio.wait_for(events.get(), min(max(left, 0.05), 1.0))
+                if event is _DONE:
+                    return _outcome(running)
+                if isinstance(event, ProgressEvent):
+                    message = event.message
+                elif isinstance(event, WaitEvent):
+                    message = f"{event.reason}; waiting {event.seconds:.0f} s"
+                elapsed = time.monotonic() - began
+                if elapsed - told >= 0.5 or (event is not None and not told):
+                    told = elapsed
+                    await progress(elapsed, message)
+        except asyncio.CancelledError:
+            # The client cancelled, or is gone. What is on its way goes on; what waits for its turn is dropped.
+            with anyio.CancelScope(shield=True):
+                if running.sent:
+                    # On the core's loop: this one may be about to end, and cancels what it waits for once more.
+                    leaving = loop.spawn(lambda _tell: in_thread(self._leave, running))
+                    await asyncio.shield(asyncio.wrap_future(leaving))
+                else:
+                    running.future.cancel()
+            raise
+
+    async def _do(self, running: Running, tell: loop.Tell) -> Result:
+        """Do a request on the core's loop, when its turn has come, and write down how it ended."""
+        try:
+            if self._slots is None:
+                self._slots = asyncio.Semaphore(self.at_once)
+            async with self._slots:
+                running.sent = True
+                tell(ProgressEvent("asking"))
+                made = await running.perform(tell)
+            result = await to_the_end(in_thread(self._finished, running, made))
+        except BaseException as error:
+            failure = error
+            await to_the_end(in_thread(lambda: self._ended(running, failure)))
+            raise
+        await to_the_end(in_thread(self._ended, running, None, result.turn))
+        return result
+
+    def _finished(self, running: Running, made: Made) -> Result:
+        """Write the file that was asked for; the turn is kept whatever comes of that."""
+        studio = running.caller.studio
+        turn = studio.turn(made)
+        notices = list(made.notices)
+        files: tuple[Path, ...] = made.files
+        if running.output is not None and turn.pictures:
+            try:
+                # The folder is checked again: minutes may have passed.
+                path = running.caller.folders.inside(running.output)
+                written, said = outputs.write(path, turn.pictures, studio.store, force=False, facts=facts_of(turn))
+                files, notices = (*files, *written), [*notices, *said]
+            except NotebookImgError as error:
+                notices.append(f"The picture is kept, but the file was not written: {error}")
+        studio.shared.changed("turn", made.record.session_id, made.record.number)
+        return Result(turn, files, tuple(notices))
+
+    # ------------------------------------------------------------------------------------------ ends
+
+    def note(self, note: Note) -> None:
+        """Tell the live output what a client did."""
+        if note.state == "working":
+            self.calls += 1
+            self.last_client = note.client
+        for listener in tuple(self.listeners):
+            with contextlib.suppress(Exception):  # showing is never a reason for a call to fail
+                listener(note)
+
+    @property
+    def under_way(self) -> int:
+        """How many requests have not ended yet."""
+        return len(self._running)
+
+    def drain(self, seconds: float) -> None:
+        """Wait until what was sent has come and is stored; what waits for its turn goes on too."""
+        end = time.monotonic() + seconds
+        while self._running and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Drop the sessions that are not kept."""
+        from notebook_img.tree import Session
+
+        for session_id in tuple(self.passing):
+            with contextlib.suppress(NotebookImgError):
+                Session(self.studio, session_id).delete()
+        self.passing.clear()
+
+
+def _outcome(running: Running) -> Result:
+    assert running.future is not None
+    try:
+        return running.future.result()
+    except concurrent.futures.CancelledError:
+        raise UsageError("The request was cancelled (cancel_job); nothing was stored.") from None

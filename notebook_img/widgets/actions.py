@@ -1,0 +1,392 @@
+"""What the browser can ask the panel for: one method per message, `do_` and its name. They run in the panel's own thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.calls import Call
+from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.widgets import abilities, intake, scene
+from notebook_img.widgets.base import Base, of_turn
+from notebook_img.widgets.looking import Looking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Picture
+    from notebook_img.records import TurnRecord
+    from notebook_img.tree import Turn
+    from notebook_img.widgets.panel import Panel
+    from notebook_img.widgets.running import Run
+
+Message = dict[str, Any]
+MOST_REFERENCES = 16
+TITLES = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
+
+
+class Actions(Looking):
+    """The messages about sessions, pictures that come in, and calls; `Looking` has those that only show something.
+
+    Parameters
+    ----------
+    panel : Panel
+        Whose state they work on.
+    """
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel)
+        self.away = False
+        """Whether another picture than the head's is on the stage on purpose."""
+
+    def perform(self, message: Message, buffers: Sequence[bytes]) -> None:
+        """Do what a message asks for.
+
+        Raises
+        ------
+        UsageError
+            For a message nobody knows: a page that is older than the package.
+        """
+        method = getattr(self, f"do_{message.get('do', '')}", None)
+        if method is None:
+            raise UsageError("The page and the installed notebook_img are of different versions. Restart the kernel and reload the page.")
+        method(message, buffers)
+
+    # ------------------------------------------------------------------------------------------ state
+
+    def do_hello(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Tell a view that has just appeared everything."""
+        panel = self.panel
+        panel.tell({"kind": "models", "models": abilities.models(panel.studio.settings)})
+        self.send_state()
+        self.send_picture()
+
+    def send_state(self, *, newer: str = "") -> None:
+        """Tell every view the session's state."""
+        panel, store = self.panel, self.panel.studio.store
+        record = store.session(panel.session.id)
+        if record is None:
+            panel.tell({"kind": "gone", "sessions": scene.sessions(store, None)})
+            return
+        panel.session_name = record.name
+        rows, uses = scene.nodes(store, record.id)
+        panel.thumbnails.know(uses)
+        base = panel.base
+        looked = store.turn(record.id, base.turn) if base.turn is not None else None
+        questions = scene.conversation(store, record.id, base.picture.sha256 if base.picture else "")
+        from notebook_img.display import money
+        from notebook_img.performing import today
+
+        spent, _reserved, unknown = store.spent(today())
+        panel.tell(
+            {
+                "kind": "state",
+                "session": {"id": record.id, "name": record.name, "turns": record.turns, "model": record.model},
+                "sessions": scene.sessions(store, record),
+                "head": panel.studio.head(record.id),
+                "redo": bool(record.redo),
+                "nodes": rows,
+                "hidden": max(0, record.turns - len(rows)),
+                "base": base.described(),
+                "turn": scene.details(looked) if looked is not None else None,
+                "chat": [scene.question(question) for question in questions],
+                "references": [{"sha": item.sha256, "name": item.name} for item in panel.references],
+                "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + (f", {unknown} unknown" if unknown else ""),
+                "running": panel.runner.current.described() if panel.runner.current else None,
+                "newer": newer,
+            }
+        )
+
+    def send_all(self) -> None:
+        """Tell the state and the picture on the stage; renew what stays in the notebook."""
+        self.send_state()
+        self.send_picture()
+        self.panel.left.update()
+
+    def refresh(self, _what: str, _number: int | None) -> None:
+        """Take up what happened to the session, here, in a cell or in another process."""
+        panel = self.panel
+        if panel.studio.store.session(panel.session.id) is None:
+            panel.record()  # says so
+        head = panel.studio.head(panel.session.id)
+        if panel.base.turn is not None and panel.studio.store.turn(panel.session.id, panel.base.turn) is None:
+            self.away, panel.pinned = False, False
+        if panel.base.turn == head and head is not None:
+            self.send_state()
+        elif not self.away and not panel.pinned:
+            panel.show_head()
+            self.send_all()
+        else:
+            busy = panel.runner.current is not None
+            self.send_state(newer=f"t{head}" if head is not None and _what in ("head", "turn", "elsewhere") and not busy else "")
+
+    # ------------------------------------------------------------------------------------------ the session
+
+    def do_session(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Open or create a session by name."""
+        panel = self.panel
+        name = str(message.get("name", "")).strip()
+        if not name:
+            raise UsageError("Type a name for the session.")
+        panel.session = panel.studio.session(name)
+        self.away = False
+        panel.show_head()
+        self.send_all()
+
+    def do_rename(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Give the session another name."""
+        self.panel.record()
+        self.panel.session.rename(str(message.get("name", "")).strip())
+        self.send_state()
+
+    def do_undo(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Go back to the parent."""
+        self.panel.record()
+        self._moved(self.panel.session.undo(), "Undone")
+
+    def do_redo(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Take an undo back."""
+        self.panel.record()
+        self._moved(self.panel.session.redo(), "Redone")
+
+    def do_checkout(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Make a turn the head, so that the next edit goes on from there."""
+        self.panel.record()
+        self._moved(self.panel.session.checkout(f"t{int(message['turn'])}"), "Going on", pick=message.get("pick"))
+
+    def _moved(self, head: Turn | None, said: str, pick: int | None = None) -> None:
+        self.away = False
+        self.panel.show_head(pick)
+        self.send_all()
+        self.panel.notify(
+            f"{said} from {head.record.id}." if said == "Going on" and head else f"{said}: {head.record.id if head else 'no head'}."
+        )
+
+    def do_look(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Put a turn's picture on the stage."""
+        panel = self.panel
+        panel.record()
+        number = int(message["turn"])
+        record = panel.studio.turn_record(panel.session.id, number)
+        if record.kind == "ask":
+            record = self._asked_about(record)
+        panel.base = of_turn(record, panel.studio.pictures_of(record, "output"), message.get("pick"))
+        if panel.base.picture is None:
+            inputs = panel.studio.pictures_of(record, "input")
+            panel.base = Base(inputs[0], name=inputs[0].name or "picture") if inputs else Base()
+        self.away = panel.base.turn != panel.studio.head(panel.session.id)
+        panel.pinned = False
+        self.send_state()
+        self.send_picture()
+
+    def _asked_about(self, record: TurnRecord) -> TurnRecord:
+        while record.kind == "ask" and record.parent is not None:
+            record = self.panel.studio.turn_record(record.session_id, record.parent)
+        return record
+
+    def do_head(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Show the head again."""
+        self.away = False
+        self.panel.show_head()
+        self.send_all()
+
+    def do_pin(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Hold the picture on the stage while a mask is drawn on it."""
+        self.panel.pinned = bool(message.get("on"))
+
+    # ------------------------------------------------------------------------------------------ pictures from outside
+
+    def do_upload(self, message: Message, buffers: Sequence[bytes]) -> None:
+        """Take a piece of an upload; the last one brings the picture in."""
+        token, index = str(message["token"]), int(message["index"])
+        piece = buffers[0] if buffers else b""
+        picture = self.panel.uploads.take(token, index, int(message["count"]), str(message.get("name", "")), int(message["size"]), piece)
+        self.panel.tell({"kind": "taken", "token": token, "index": index, "done": picture is not None})
+        if picture is not None:
+            self._bring_in(picture, str(message.get("role", "base")))
+
+    def do_open(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Bring in what the field names: path, address, sample or variable."""
+        picture = intake.opened(str(message.get("text", "")), intake.names_in_notebook(), self.panel.studio.settings)
+        self._bring_in(picture, str(message.get("role", "base")))
+
+    def do_variables(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Tell which variables of the notebook hold images."""
+        self.panel.tell({"kind": "variables", "names": intake.image_variables(intake.names_in_notebook())})
+
+    def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Take a picture of the gallery to edit, ask about, compare with or refer to."""
+        panel = self.panel
+        record = panel.studio.turn_record(str(message["session"]), int(message["turn"]))
+        pictures = panel.studio.pictures_of(record, "output")
+        index = int(message.get("index") or 1)
+        picture = pictures[index - 1]
+        to = message.get("to")
+        if to == "compare":
+            if panel.base.picture is None:
+                raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
+            self.send_comparison(picture, picture.name, panel.base.picture, panel.base.name)
+        elif to == "reference":
+            self._bring_in(picture, "reference")
+        elif record.session_id == panel.session.id:
+            self.do_look({"turn": record.number, "pick": index}, ())
+        else:
+            self._bring_in(picture, "base")
+
+    def _bring_in(self, picture: Picture, role: str) -> None:
+        panel = self.panel
+        if role == "reference":
+            if len(panel.references) >= MOST_REFERENCES:
+                raise UsageError(f"{MOST_REFERENCES} references are the most. Take one away first.")
+            if picture.sha256 not in {item.sha256 for item in panel.references}:
+                panel.references.append(picture)
+            self.send_reference(picture)
+            self.send_state()
+            return
+        panel.base = Base(picture, name=picture.name or "picture")
+        self.away, panel.pinned = True, False
+        self.send_state()
+        self.send_picture()
+        size = f"{picture.width} × {picture.height}"
+        notes = "".join(f"; {note}" for note in picture.notes)
+        panel.notify(f"{picture.name or 'The picture'} is on the stage ({size}{notes}). The next edit starts a new line from it.")
+
+    def do_drop_reference(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Take a reference away."""
+        sha = message.get("sha")
+        self.panel.references = [item for item in self.panel.references if item.sha256 != sha]
+        self.send_state()
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def do_abilities(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Tell which options a model has use for."""
+        panel = self.panel
+        found = panel.studio.store.session(panel.session.id)
+        settings = panel.studio.settings
+        told = abilities.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
+        panel.tell({**told, "for": message["for"], "kind": "abilities"})
+
+    def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:
+        """Return the call that the controls of the Edit tab stand for."""
+        panel = self.panel
+        kind = "generate" if message.get("what") == "generate" else "edit"
+        if kind == "edit" and panel.base.picture is None:
+            raise UsageError("There is no picture to edit yet. Upload or open one, or choose “New picture”.")
+        options = abilities.options_of(message.get("options") or {})
+        mask = None
+        if kind == "edit" and message.get("mask") and buffers:
+            assert panel.base.picture is not None
+            if message["mask"].get("sha") != panel.base.picture.sha256:
+                raise UsageError("The picture was replaced while the mask was drawn, so nothing was sent. Draw it on the one shown now.")
+            mask = intake.painted_mask(buffers[0], panel.base.picture, panel.studio.settings)
+        return Call(
+            kind=kind,  # type: ignore[arg-type]
+            prompt=str(message.get("prompt", "")),
+            references=tuple(panel.references),
+            mask=mask,
+            model=str(message.get("model", "")),
+            partials=True,
+            **options,
+            **(panel.base.call_fields() if kind == "edit" else {}),
+        )
+
+    def do_run(self, message: Message, buffers: Sequence[bytes]) -> None:
+        """Make or edit a picture."""
+        self.panel.record()
+        call = self.painting_call(message, buffers)
+        if not call.prompt.strip():
+            example = "make it night" if call.kind == "edit" else "a red circle on white"
+            raise UsageError(f"The prompt is empty. Say what to do, for example: {example}.")
+        self._start(call)
+
+    def do_ask(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Ask about the picture on the stage; a further question follows the last one."""
+        panel = self.panel
+        panel.record()
+        if panel.base.picture is None:
+            raise UsageError("There is no picture to ask about yet. Upload or open one first.")
+        if not str(message.get("prompt", "")).strip() and message.get("boxes") is None:
+            raise UsageError("Type a question, for example: what colours are in it?")
+        fields = panel.base.call_fields()
+        before = scene.conversation(panel.studio.store, panel.session.id, panel.base.picture.sha256)
+        if before and not message.get("anew"):
+            fields = {"start": before[-1].id}
+        boxes = message.get("boxes")
+        self._start(
+            Call(
+                kind="ask",
+                prompt=str(message.get("prompt", "")) or f"Find {boxes}" if boxes is not None else str(message.get("prompt", "")),
+                model=str(message.get("model", "")),
+                boxes=None if boxes is None else str(boxes),
+                own=abilities.options_of(message.get("options") or {})["own"],
+                partials=True,
+                **fields,
+            )
+        )
+
+    def _start(self, call: Call) -> None:
+        panel = self.panel
+        panel.busy = True
+        try:
+            panel.runner.start(panel.session, call, f"{TITLES[call.kind]} with {call.model}" if call.model else TITLES[call.kind])
+        except UsageError:
+            panel.busy = panel.runner.current is not None
+            raise
+
+    def do_stop(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+        """Stop the running call."""
+        if not self.panel.runner.stop():
+            self.panel.notify("Nothing runs.")
+
+    def finished(self, run: Run, turn: Turn | None, error: BaseException | None) -> None:
+        """Show how a call ended."""
+        panel = self.panel
+        panel.busy = False
+        if error is not None or turn is None:
+            self._ended_in(run, error)
+            return
+        if run.call.kind == "ask":
+            self.send_state()
+        else:
+            self.away = False
+            panel.show_head()
+            self.send_all()
+        said = "Answered" if run.call.kind == "ask" else "Done"
+        warnings = "".join(f" {warning}" for warning in turn.warnings)
+        panel.status = f"{said}: {turn.record.id} in {turn.seconds:.1f} s.{warnings}"
+        panel.tell(
+            {"kind": "done", "what": run.call.kind, "turn": turn.record.id, "text": panel.status, "boxes": run.call.boxes is not None}
+        )
+
+    def _ended_in(self, run: Run, error: BaseException | None) -> None:
+        panel = self.panel
+        from notebook_img.errors import NotebookImgError
+
+        if isinstance(error, FrameError) and error.picture is not None:
+            self.send_delivered(error.picture)
+        text = str(error) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
+        self.send_state()
+        panel.status = text
+        panel.tell(
+            {"kind": "error", "text": text, "about": "ask" if run.call.kind == "ask" else "run", "token": "", "stopped": run.stopped}
+        )
+
+    def do_estimate(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Tell what the call would cost, or why it would be refused, before anything is sent."""
+        from notebook_img.display import money
+        from notebook_img.errors import NotebookImgError
+        from notebook_img.results import Plan
+
+        panel = self.panel
+        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": ""}
+        try:
+            call = self.painting_call({**message, "mask": None}, ())
+            plan = panel.studio.run(panel.session, call.but(dry_run=True, prompt=call.prompt.strip() or "…"))
+            assert isinstance(plan, Plan)
+            cost = "price unknown" if plan.estimate is None else "free" if plan.estimate == 0 else f"about {money(plan.estimate)}"
+            answer["text"] = f"{plan.model} · {cost}"
+        except NotFoundError:
+            return
+        except NotebookImgError as error:
+            answer["problem"] = str(error)
+        panel.tell(answer)

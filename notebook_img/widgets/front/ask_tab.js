@@ -1,0 +1,140 @@
+// The Ask tab's side: a conversation about the picture on the stage.
+
+import { button, differs, field, fill, h } from "./elements.js";
+import { ModelChoice } from "./options.js";
+
+export class AskTab {
+  constructor(link, stage, progress) {
+    this.link = link;
+    this.stage = stage;
+    this.progress = progress;
+    this.log = h("div", { class: "nbi-chat", role: "log", "aria-label": "Questions and answers", tabindex: "0" });
+    this.question = h("textarea", {
+      class: "nbi-text",
+      rows: "2",
+      placeholder: "What do you want to know?",
+      onkeydown: (event) => this.key(event),
+    });
+    this.model = new ModelChoice(link, "ask", () => this.askAbilities());
+    this.anew = h("input", { type: "checkbox", id: `${this.question.id || "nbi"}-anew-${Math.random().toString(36).slice(2)}` });
+    this.boxes = h("input", { type: "checkbox", id: `nbi-find-${Math.random().toString(36).slice(2)}` });
+    this.findRow = h("label", { class: "nbi-inline", for: this.boxes.id }, this.boxes, "Draw boxes");
+    this.askButton = button("Ask", "ask", { class: "nbi-button nbi-primary", title: "Ask (Ctrl+Enter)", onclick: () => this.ask() });
+    this.error = h("div", { class: "nbi-error", role: "alert" });
+    this.element = h(
+      "div",
+      { class: "nbi-side" },
+      this.log,
+      field("Question", this.question, { wide: true }),
+      h("div", { class: "nbi-bar" }, h("label", { class: "nbi-inline", for: this.anew.id }, this.anew, "New conversation"), this.findRow),
+      this.model.element,
+      h("div", { class: "nbi-bar" }, this.askButton, progress.stopButton),
+      progress.element,
+      this.error,
+    );
+    link.on("abilities", (content) => {
+      if (content.for !== "ask" || content.asked !== this.model.value) return;
+      this.model.take(content);
+      this.findRow.hidden = !content.boxes;
+      if (!content.boxes) this.boxes.checked = false;
+    });
+    link.on("progress", ({ run }) => {
+      if (run.what === "ask") this.stream(run);
+    });
+    link.on("done", ({ what, boxes }) => {
+      if (what !== "ask") return;
+      this.fail("");
+      this.anew.checked = false;
+      if (boxes) this.drawLatest();
+    });
+  }
+
+  askAbilities() {
+    this.link.send("abilities", { for: "ask", model: this.model.value });
+  }
+
+  update(state) {
+    const other = this.state?.session.id !== state.session.id || this.state?.session.model !== state.session.model;
+    this.state = state;
+    if (other) this.askAbilities();
+    this.draw();
+  }
+
+  draw() {
+    const { chat, base } = this.state;
+    const shown = [chat, base.name];
+    if (!differs(this, "chat", shown) && !this.streaming) return;
+    this.streaming = null;
+    const empty = base.sha ? `Ask anything about ${base.name}. Answers stay beside the line: they change no picture.` : "Bring in a picture first.";
+    fill(this.log, chat.length ? chat.map((each) => this.entry(each)) : h("p", { class: "nbi-quiet" }, empty));
+    this.log.scrollTop = this.log.scrollHeight;
+    this.anew.parentElement.hidden = !chat.length;
+  }
+
+  entry({ id, prompt, text, boxes, model, cost, warnings }) {
+    const show = boxes.length
+      ? button(`Show ${boxes.length} box${boxes.length > 1 ? "es" : ""}`, "boxes", { onclick: () => this.stage.boxes(boxes) })
+      : null;
+    const mask = boxes.length ? button("Use as mask", "brush", { onclick: () => this.toMask(boxes) }) : null;
+    return h(
+      "div",
+      { class: "nbi-entry" },
+      h("div", { class: "nbi-said" }, prompt),
+      h("div", { class: "nbi-answer" }, text || (boxes.length ? `${boxes.length} found.` : "(no words)")),
+      warnings.map((warning) => h("div", { class: "nbi-warning" }, warning)),
+      show ? h("div", { class: "nbi-bar" }, show, mask) : null,
+      h("div", { class: "nbi-quiet" }, [id, model, cost].filter(Boolean).join(" · ")),
+    );
+  }
+
+  stream(run) {
+    if (!this.streaming) {
+      this.streaming = h("div", { class: "nbi-answer" });
+      if (!this.state?.chat.length) fill(this.log);
+      this.log.append(h("div", { class: "nbi-entry" }, h("div", { class: "nbi-said" }, run.prompt), this.streaming));
+    }
+    this.streaming.textContent = run.text || "…";
+    this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  stopped() {
+    if (this.state) this.draw();
+  }
+
+  toMask(boxes) {
+    if (!this.stage.mask.on) this.stage.toggleMask();
+    this.stage.mask.boxes(boxes);
+  }
+
+  drawLatest() {
+    const latest = this.state?.chat.at(-1);
+    if (latest?.boxes.length) this.stage.boxes(latest.boxes);
+  }
+
+  ask() {
+    if (this.progress.running) {
+      this.fail("Still at work. Wait until it is done, or stop it.");
+      return;
+    }
+    this.fail("");
+    const prompt = this.question.value;
+    const boxes = this.boxes.checked ? prompt : null;
+    this.link.send("ask", { prompt, model: this.model.value, anew: this.anew.checked, boxes });
+    if (prompt.trim()) this.question.value = "";
+    this.asked = prompt;
+  }
+
+  key(event) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      this.ask();
+    }
+  }
+
+  // What was asked is given back, so that it need not be typed again.
+  fail(text) {
+    this.error.textContent = text;
+    if (text && this.asked && !this.question.value) this.question.value = this.asked;
+    if (text) this.stopped();
+  }
+}

@@ -1,0 +1,149 @@
+// The Edit tab's side: what to do, with which model and options, what it costs, and how it goes.
+
+import { button, choices, differs, field, fill, h, icon, soon } from "./elements.js";
+import { ModelChoice, Options } from "./options.js";
+
+export class EditTab {
+  constructor(link, stage, progress) {
+    this.link = link;
+    this.stage = stage;
+    this.kind = "edit";
+    this.prompt = h("textarea", {
+      class: "nbi-text",
+      rows: "3",
+      placeholder: "Say what to change",
+      onkeydown: (event) => this.key(event),
+      oninput: () => this.estimate(),
+    });
+    this.what = choices(
+      "What to do",
+      [
+        ["edit", "Edit this picture"],
+        ["generate", "New picture"],
+      ],
+      "edit",
+      (kind) => this.setKind(kind),
+    );
+    this.model = new ModelChoice(link, "edit", () => this.askAbilities());
+    this.options = new Options(() => this.estimate());
+    this.references = h("div", { class: "nbi-references", role: "group", "aria-label": "Reference pictures" });
+    this.maskNote = h("div", { class: "nbi-hint", hidden: true });
+    this.cost = h("div", { class: "nbi-cost", role: "status" });
+    this.runButton = button("Run", "play", { class: "nbi-button nbi-primary", title: "Run (Ctrl+Enter)", onclick: () => this.run() });
+    this.error = h("div", { class: "nbi-error", role: "alert" });
+    this.progress = progress;
+    this.estimate = soon(() => this.estimateNow(), 350);
+    this.element = h(
+      "div",
+      { class: "nbi-side" },
+      this.what.element,
+      field("Prompt", this.prompt, { wide: true }),
+      this.maskNote,
+      this.model.element,
+      this.options.element,
+      this.references,
+      h("div", { class: "nbi-bar" }, this.runButton, progress.stopButton, this.cost),
+      progress.element,
+      this.error,
+    );
+    stage.onmask = () => this.noteMask();
+    this.element.addEventListener("dragover", (event) => event.preventDefault());
+    this.element.addEventListener("drop", (event) => stage.dropped(event, "reference"));
+    link.on("abilities", (content) => {
+      if (content.for !== this.kind || content.asked !== this.model.value) return;
+      this.takes = content;
+      this.model.take(content);
+      this.options.draw(content);
+      this.drawReferences();
+      this.noteMask();
+      this.estimate();
+    });
+    link.on("estimate", ({ text, problem }) => {
+      this.cost.textContent = problem || text;
+      this.cost.classList.toggle("nbi-warning", Boolean(problem));
+    });
+    link.on("done", ({ what }) => {
+      if (what !== "ask") this.fail("");
+    });
+  }
+
+  setKind(kind) {
+    this.kind = kind;
+    this.chosen = true;
+    this.what.set(kind);
+    this.prompt.placeholder = kind === "edit" ? "Say what to change" : "Describe the picture";
+    this.model.setKind(kind);
+    this.askAbilities();
+    this.noteMask();
+  }
+
+  askAbilities() {
+    this.link.send("abilities", { for: this.kind, model: this.model.value });
+  }
+
+  update(state) {
+    const first = !this.state;
+    const other = this.state?.session.id !== state.session.id || this.state?.session.model !== state.session.model;
+    this.state = state;
+    this.what.enable("edit", Boolean(state.base.sha));
+    if (!state.base.sha && this.kind === "edit") this.setKind("generate");
+    else if (state.base.sha && this.kind === "generate" && (first || this.bare)) this.setKind("edit");
+    else if (other) this.askAbilities();
+    else this.estimate();
+    this.bare = !state.base.sha;
+    this.drawReferences();
+  }
+
+  drawReferences() {
+    const items = this.state?.references ?? [];
+    const most = this.takes?.references ?? 0;
+    this.references.hidden = !most && !items.length;
+    if (!differs(this, "references", items)) return;
+    const tiles = items.map(({ sha, name }) => {
+      const image = h("img", { alt: name });
+      this.link.thumbnail(sha, (url) => (image.src = url));
+      const remove = { type: "button", "aria-label": `Take away reference ${name}`, title: "Take away" };
+      return h("span", { class: "nbi-reference" }, image, h("button", { ...remove, onclick: () => this.link.send("drop_reference", { sha }) }, icon("close")));
+    });
+    const add = button("Reference", "plus", { title: "Add a picture the model should look at", onclick: () => this.stage.choose("reference") });
+    fill(this.references, tiles, add);
+  }
+
+  noteMask() {
+    const { mask } = this.stage;
+    const used = this.kind === "edit" && mask.on && !mask.empty;
+    this.maskNote.hidden = !used;
+    this.maskNote.textContent = used ? "Only what is painted will change." : "";
+  }
+
+  message() {
+    return { what: this.kind, prompt: this.prompt.value, model: this.model.value, options: this.options.value() };
+  }
+
+  estimateNow() {
+    if (this.state && !this.progress.running) this.link.send("estimate", this.message());
+  }
+
+  async run() {
+    if (this.progress.running) {
+      this.fail("Still at work. Wait until it is done, or stop it.");
+      return;
+    }
+    this.fail("");
+    const { mask, base } = this.stage;
+    const used = this.kind === "edit" && mask.on && !mask.empty;
+    const buffers = used ? [await mask.png()] : [];
+    this.link.send("run", { ...this.message(), mask: used ? { sha: base.sha } : null }, buffers);
+  }
+
+  key(event) {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      this.run();
+    }
+  }
+
+  fail(text) {
+    this.error.textContent = text;
+  }
+}

@@ -1,0 +1,135 @@
+// Which model, and only those options it has use for.
+
+import { field, fill, h } from "./elements.js";
+
+const BUILT_IN = {
+  generate: "Built-in engine, not AI: it draws shapes, gradients, patterns and text cards.",
+  edit: "Built-in engine, not AI: it can crop, rotate, warm, blur, caption and the like (%img local).",
+  ask: "Built-in engine, not AI: it tells size, format, colours, brightness and sharpness.",
+};
+
+// A choice of models for one or more kinds of work; models without a key stand apart and say what they need.
+export class ModelChoice {
+  constructor(link, kind, changed) {
+    this.link = link;
+    this.kind = kind;
+    this.select = h("select", { onchange: changed });
+    this.hint = h("div", { class: "nbi-hint" });
+    this.element = h("div", {}, field("Model", this.select, { wide: true }), this.hint);
+    link.on("models", ({ models }) => {
+      this.models = models;
+      this.draw();
+    });
+  }
+
+  setKind(kind) {
+    this.kind = kind;
+    this.draw();
+  }
+
+  draw() {
+    const chosen = this.select.value;
+    const fitting = (this.models ?? []).filter((model) => model.kinds.includes(this.kind));
+    const option = (model) => h("option", { value: model.name }, `${model.name}${model.price !== "unknown" ? `  (${model.price})` : ""}`);
+    const ready = fitting.filter((model) => model.ready);
+    const others = fitting.filter((model) => !model.ready);
+    fill(
+      this.select,
+      h("option", { value: "" }, this.usual ? `Default: ${this.usual}` : "Default"),
+      ready.length ? h("optgroup", { label: "Ready" }, ready.map(option)) : null,
+      others.length ? h("optgroup", { label: "Needs a key or a server" }, others.map(option)) : null,
+    );
+    this.select.value = fitting.some((model) => model.name === chosen) ? chosen : "";
+  }
+
+  get value() {
+    return this.select.value;
+  }
+
+  take(abilities) {
+    if (!abilities.asked && abilities.model) {
+      this.usual = abilities.model;
+      this.draw();
+    }
+    const words = [];
+    if (abilities.problem) words.push(h("span", { class: "nbi-warning" }, abilities.problem));
+    else if (abilities.local) words.push(BUILT_IN[this.kind]);
+    fill(this.hint, words);
+    this.hint.hidden = !words.length;
+  }
+}
+
+export class Options {
+  constructor(changed) {
+    this.changed = changed;
+    this.values = { own: {} };
+    this.grid = h("div", { class: "nbi-grid" });
+    this.summary = h("summary", {}, "Options");
+    this.element = h("details", { class: "nbi-options" }, this.summary, this.grid);
+  }
+
+  control(name, words, control, more) {
+    const own = name.startsWith("own.");
+    const store = own ? this.values.own : this.values;
+    const key = own ? name.slice(4) : name;
+    control.value = store[key] ?? "";
+    if (control.type === "checkbox") control.checked = Boolean(store[key]);
+    const keep = () => {
+      store[key] = control.type === "checkbox" ? control.checked : control.value;
+      this.count();
+      this.changed();
+    };
+    control.addEventListener(control.tagName === "SELECT" || control.type === "checkbox" ? "change" : "input", keep);
+    return field(words, control, more);
+  }
+
+  select(values) {
+    return h("select", {}, h("option", { value: "" }, "as it is"), values.map((value) => h("option", { value }, value)));
+  }
+
+  draw(takes) {
+    const text = (attributes = {}) => h("input", { type: "text", class: "nbi-text", spellcheck: "false", ...attributes });
+    const number = (attributes) => h("input", { type: "number", class: "nbi-text", ...attributes });
+    const rows = [];
+    if (takes.ratios?.length) rows.push(this.control("aspect_ratio", "Aspect ratio", this.select(takes.ratios)));
+    else if (takes.ratios === null) rows.push(this.control("aspect_ratio", "Aspect ratio", text({ placeholder: "16:9" })));
+    if (takes.sizes?.length && !takes.pixelSizes) rows.push(this.control("size", "Size", this.select(takes.sizes)));
+    else if (takes.sizes === null || takes.pixelSizes) rows.push(this.control("size", "Size", text({ placeholder: takes.sizes?.[1] ?? "1024x768" })));
+    if (takes.count > 1) rows.push(this.control("n", "Pictures", number({ min: "1", max: String(takes.count), placeholder: "1" })));
+    if (takes.seed) rows.push(this.control("seed", "Seed", number({ min: "0", placeholder: "random" })));
+    if (takes.strength) rows.push(this.control("strength", "Strength", number({ min: "0", max: "1", step: "0.05", placeholder: "0 to 1" })));
+    if (takes.negative) rows.push(this.control("negative_prompt", "Not in the picture", text(), { wide: true }));
+    for (const own of takes.own ?? []) {
+      const control = own.flag ? h("input", { type: "checkbox" }) : own.choices.length ? this.select(own.choices) : text();
+      control.title = own.help;
+      rows.push(this.control(`own.${own.name}`, own.name.replaceAll("_", " "), control));
+    }
+    this.names = new Set(rows.length ? [...(takes.own ?? []).map((own) => own.name)] : []);
+    this.takes = takes;
+    fill(this.grid, rows);
+    this.element.hidden = !rows.length;
+    this.count();
+  }
+
+  count() {
+    const set = Object.keys(this.value()).filter((name) => name !== "own").length + Object.keys(this.value().own).length;
+    this.summary.textContent = set ? `Options (${set} set)` : "Options";
+  }
+
+  // Only what the chosen model has a control for: what was typed for another one stays there for when it is chosen again.
+  value() {
+    const takes = this.takes ?? {};
+    const allowed = {
+      aspect_ratio: takes.ratios === null || takes.ratios?.length,
+      size: takes.sizes === null || takes.sizes?.length || takes.pixelSizes,
+      n: takes.count > 1,
+      seed: takes.seed,
+      strength: takes.strength,
+      negative_prompt: takes.negative,
+    };
+    const chosen = { own: {} };
+    for (const [name, value] of Object.entries(this.values)) if (name !== "own" && allowed[name] && value) chosen[name] = value;
+    for (const [name, value] of Object.entries(this.values.own)) if (this.names?.has(name) && value) chosen.own[name] = value;
+    return chosen;
+  }
+}

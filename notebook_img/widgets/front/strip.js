@@ -1,0 +1,193 @@
+// The history as a film strip: one row for each line of the tree, branches joined, questions as marks on the turn they are about.
+// Looking is one click or an arrow key; going on from there a double click or Enter.
+
+import { differs, fill, h, s, shorten, unique } from "./elements.js";
+
+const STEP_X = 108;
+const STEP_Y = 100;
+const SIDE = 76;
+
+// Columns by distance from a line's first turn; a first child stays in its parent's row, further ones get rows of their own.
+export function layOut(nodes) {
+  const placed = new Map();
+  const turns = nodes.filter((node) => node.kind !== "ask");
+  const known = new Set(turns.map((node) => node.number));
+  const children = new Map();
+  const roots = [];
+  for (const node of turns) {
+    if (node.parent !== null && known.has(node.parent)) {
+      if (!children.has(node.parent)) children.set(node.parent, []);
+      children.get(node.parent).push(node);
+    } else roots.push(node);
+  }
+  let rows = 0;
+  const stack = roots.map((node) => ({ node, column: 0, row: null })).reverse();
+  while (stack.length) {
+    const { node, column, row } = stack.pop();
+    const own = row ?? rows++;
+    placed.set(node.number, { node, column, row: own, questions: [] });
+    const [first, ...others] = children.get(node.number) ?? [];
+    for (const other of others.reverse()) stack.push({ node: other, column: column + 1, row: null });
+    if (first) stack.push({ node: first, column: column + 1, row: own });
+  }
+  const byNumber = new Map(nodes.map((node) => [node.number, node]));
+  for (const node of nodes) {
+    if (node.kind !== "ask") continue;
+    let at = node;
+    while (at && at.kind === "ask") at = byNumber.get(at.parent);
+    if (at && placed.has(at.number)) placed.get(at.number).questions.push(node);
+  }
+  return { placed, rows };
+}
+
+export class Strip {
+  constructor(link, askAbout) {
+    this.link = link;
+    this.askAbout = askAbout;
+    this.name = unique("turn");
+    this.placed = new Map();
+    this.lines = s("svg", { class: "nbi-branches", "aria-hidden": "true" });
+    this.list = h("div", {
+      class: "nbi-strip",
+      role: "listbox",
+      tabindex: "0",
+      "aria-label": "History of the session. Arrow keys look at a turn, Enter goes on from it.",
+      onkeydown: (event) => this.key(event),
+    });
+    this.seen = new IntersectionObserver((entries) => this.load(entries), { root: this.list, rootMargin: "200px" });
+    this.note = h("p", { class: "nbi-quiet" });
+    this.element = h("section", { class: "nbi-history", "aria-label": "History" }, this.note, this.list);
+  }
+
+  close() {
+    this.seen.disconnect();
+  }
+
+  update(state) {
+    this.state = state;
+    if (!differs(this, "tree", [state.nodes, state.head, state.base.turn, state.hidden])) return;
+    const { placed, rows } = layOut(state.nodes);
+    this.placed = placed;
+    this.seen.disconnect();
+    const columns = Math.max(0, ...[...placed.values()].map((each) => each.column + 1));
+    const inner = h("div", { class: "nbi-stripe", role: "presentation" });
+    inner.style.cssText = `width:${columns * STEP_X}px;height:${rows * STEP_Y}px`;
+    this.lines.setAttribute("width", columns * STEP_X);
+    this.lines.setAttribute("height", rows * STEP_Y);
+    this.lines.replaceChildren(...[...placed.values()].flatMap((each) => this.branch(each)));
+    inner.append(this.lines, ...[...placed.values()].map((each) => this.frame(each)));
+    const left = this.list.scrollLeft;
+    fill(this.list, inner);
+    this.list.scrollLeft = left;
+    this.list.hidden = !placed.size;
+    this.list.style.maxHeight = `${Math.min(rows, 3) * STEP_Y + 18}px`;
+    this.note.textContent = placed.size
+      ? state.hidden
+        ? `The latest ${state.nodes.length} turns; ${state.hidden} earlier ones are not shown.`
+        : ""
+      : "The history of the session appears here, with every branch.";
+    this.note.hidden = !this.note.textContent;
+    this.reveal(state.base.turn ?? state.head);
+    for (const element of this.list.querySelectorAll("[data-sha]")) this.seen.observe(element);
+  }
+
+  branch({ node, column, row }) {
+    const from = this.placed.get(node.parent);
+    if (!from) return [];
+    const x1 = from.column * STEP_X + SIDE + 4;
+    const y1 = from.row * STEP_Y + SIDE / 2 + 4;
+    const x2 = column * STEP_X + 4;
+    const y2 = row * STEP_Y + SIDE / 2 + 4;
+    const middle = (x1 + x2) / 2;
+    const d = y1 === y2 ? `M${x1} ${y1}H${x2}` : `M${x1} ${y1}C${middle} ${y1} ${middle} ${y1} ${middle} ${y1 + 12}V${y2 - 12}C${middle} ${y2} ${middle} ${y2} ${x2} ${y2}`;
+    return [s("path", { d })];
+  }
+
+  frame({ node, column, row, questions }) {
+    const isHead = node.number === this.state.head;
+    const chosen = node.number === this.state.base.turn;
+    const marks = [
+      node.shas.length > 1 ? `${node.shas.length} pictures` : "",
+      questions.length ? `${questions.length} question${questions.length > 1 ? "s" : ""}` : "",
+      node.who && !["cell", "panel", "python", "script"].includes(node.who) ? `by ${node.who}` : "",
+    ].filter(Boolean);
+    const image = h("img", { alt: "", draggable: "false" });
+    const element = h(
+      "div",
+      {
+        class: `nbi-frame${isHead ? " nbi-head" : ""}${chosen ? " nbi-chosen" : ""}`,
+        role: "option",
+        id: `${this.name}-${node.number}`,
+        "aria-selected": String(chosen),
+        title: `t${node.number} · ${shorten(node.prompt, 120)}\n${node.model}\nDouble click to go on from here`,
+        onclick: () => this.look(node.number),
+        ondblclick: () => this.goOn(node.number),
+      },
+      h("span", { class: "nbi-thumb", "data-sha": node.shas[0] ?? "" }, image),
+      h("span", { class: "nbi-name" }, `t${node.number}`, isHead ? h("b", {}, "head") : null),
+      h("span", { class: "nbi-hidden" }, `: ${node.prompt}${marks.length ? ` (${marks.join(", ")})` : ""}`),
+      node.shas.length > 1 ? h("span", { class: "nbi-count", "data-words": `×${node.shas.length}` }) : null,
+      questions.length ? h("span", { class: "nbi-asked", "data-words": `? ${questions.length}`, onclick: () => this.askAbout() }) : null,
+    );
+    element.style.cssText = `left:${column * STEP_X}px;top:${row * STEP_Y}px`;
+    return element;
+  }
+
+  load(entries) {
+    for (const entry of entries) {
+      const sha = entry.target.dataset.sha;
+      if (!entry.isIntersecting || !sha) continue;
+      this.seen.unobserve(entry.target);
+      this.link.thumbnail(sha, (url) => (entry.target.firstChild.src = url));
+    }
+  }
+
+  reveal(number) {
+    const element = this.list.querySelector(".nbi-chosen");
+    if (element) this.list.setAttribute("aria-activedescendant", element.id);
+    else this.list.removeAttribute("aria-activedescendant");
+    const place = this.placed.get(number);
+    if (!place || this.revealed === number) return;
+    this.revealed = number;
+    const x = place.column * STEP_X;
+    if (x < this.list.scrollLeft || x + STEP_X > this.list.scrollLeft + this.list.clientWidth) {
+      this.list.scrollLeft = Math.max(0, x - this.list.clientWidth / 2);
+    }
+    const y = place.row * STEP_Y;
+    if (y < this.list.scrollTop || y + STEP_Y > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = Math.max(0, y - STEP_Y);
+  }
+
+  look(number) {
+    if (number !== this.state.base.turn) this.link.send("look", { turn: number });
+  }
+
+  goOn(number) {
+    if (number !== this.state.head) this.link.send("checkout", { turn: number });
+  }
+
+  key(event) {
+    const current = this.placed.get(this.state?.base.turn) ?? this.placed.get(this.state?.head);
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && current) this.goOn(current.node.number);
+    else if (!event.key.startsWith("Arrow") && event.key !== "Home" && event.key !== "End") return;
+    else if (current) {
+      const all = [...this.placed.values()];
+      const next = {
+        ArrowLeft: () => this.placed.get(current.node.parent),
+        ArrowRight: () => all.find((each) => each.node.parent === current.node.number),
+        ArrowUp: () => this.nearest(all, current, -1),
+        ArrowDown: () => this.nearest(all, current, 1),
+        Home: () => all[0],
+        End: () => this.placed.get(this.state.head) ?? all.at(-1),
+      }[event.key]();
+      if (next) this.look(next.node.number);
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  nearest(all, current, direction) {
+    const others = all.filter((each) => (each.row - current.row) * direction > 0);
+    const far = (each) => Math.abs(each.row - current.row) * 1000 + Math.abs(each.column - current.column);
+    return others.sort((one, other) => far(one) - far(other))[0];
+  }
+}
