@@ -1,0 +1,21 @@
+"""Notebooks under nbmake: a store of their own, and no key of the person who runs them."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+PREFIXES = ("NOTEBOOK_IMG_", "GEMINI_", "GOOGLE_", "OPENAI_", "VISION_", "ARK_", "JIMENG_", "OPENROUTER_", "ZHIPU", "ZAI_")
+KEPT = ("NOTEBOOK_IMG_NO_SKIPS", "NOTEBOOK_IMG_SCREENSHOTS")
+
+
+def pytest_configure() -> None:
+    """Kernels inherit the environment of pytest, so it is cleaned here."""
+    for name in [name for name in os.environ if name.startswith(PREFIXES) and name not in KEPT]:
+        del os.environ[name]
+    home = tempfile.mkdtemp(prefix="notebook_img-notebooks-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    os.environ["NOTEBOOK_IMG_HOME"] = home
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
