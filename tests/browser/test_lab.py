@@ -1,0 +1,98 @@
+"""The panel in JupyterLab: beside cells, and in a notebook that was saved and opened again."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Server, wait_for
+from tests.browser.opening import open_in_lab, panel_cell, run_all, write_notebook
+from tests.browser.test_voila import SOON, expect, head, open_sample, prompt, run, turns
+
+TURNS = 20
+
+
+@pytest.mark.slow
+def test_panel_and_cells_see_each_other_and_the_saved_notebook_stays_small(lab: Server, page: Any) -> None:
+    name = write_notebook(
+        lab.folder,
+        "%load_ext notebook_img\n%imgsession lab",
+        panel_cell("lab"),
+        "t = %imgedit --quiet sample:coffee pencil drawing",
+        "print('CELLS', len(ni.session('lab').turns))",
+        name="beside-cells.ipynb",
+    )
+    open_in_lab(page, lab, name)
+    cells = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+    run_all(page)
+    expect(page.get_by_text("CELLS 1", exact=True)).to_be_visible(timeout=60_000)
+    panel = page.locator(".nbi")
+    head(panel, "t1")
+    open_sample(panel)
+    for number in range(2, TURNS):
+        run(panel, f"caption 'number {number}'", f"Done: t{number} ")
+    # Single keys belong to the panel, not to JupyterLab's command mode (dd would delete the cell).
+    strip = panel.locator(".nbi-strip")
+    strip.focus()
+    strip.press("d")
+    strip.press("d")
+    expect(panel).to_be_visible()
+    prompt(panel).fill("typed")
+    prompt(panel).press("Control+s")
+    # What a cell does is seen in the panel at once, and the other way round.
+    cells.nth(2).scroll_into_view_if_needed()
+    cells.nth(2).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    head(panel, f"t{TURNS}")
+    assert turns(lab, "lab")[-1].parent is None
+    panel.get_by_role("button", name="Undo", exact=True).click()
+    expect(panel.locator(".nbi-frame.nbi-head .nbi-name")).not_to_contain_text(f"t{TURNS}", timeout=SOON)
+    now = panel.locator(".nbi-frame.nbi-head .nbi-name").text_content().removesuffix("head")
+    page.keyboard.press("Escape")
+    cells.nth(3).scroll_into_view_if_needed()
+    cells.nth(3).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_text(f"CELLS {TURNS}", exact=True)).to_be_visible(timeout=SOON)
+    path = lab.folder / name
+
+    def saved() -> bool:
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(300)
+        return f"CELLS {TURNS}" in path.read_text(encoding="utf-8")
+
+    wait_for(saved, timeout=30)
+    text = path.read_text(encoding="utf-8")
+    assert len(text) < 1_000_000
+    outputs = json.loads(text)["cells"][1]["outputs"][-2:]  # before them stands which session was opened
+    assert [sorted(output["data"]) for output in outputs] == [
+        ["application/vnd.jupyter.widget-view+json", "text/plain"],
+        ["text/html", "text/plain"],
+    ]
+    left = "".join(outputs[1]["data"]["text/html"])
+    assert "data:image/jpeg;base64," in left
+    assert f"at {now} (" in "".join(outputs[1]["data"]["text/plain"]), "the picture left is the latest one"
+    assert page.locator(".notebook-img-left").is_hidden()
+    assert page.errors == []
+    assert page.foreign == []
+
+
+def test_a_saved_notebook_shows_picture_and_words_without_a_kernel(lab: Server, page: Any) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    name = write_notebook(
+        lab.folder,
+        "import os\nos.environ['NOTEBOOK_IMG_HOME'] = os.path.abspath('saved-home')\nimport notebook_img as ni\n"
+        "ni.session('saved').edit('make it night', 'sample:chelsea')\nni.panel('saved')",
+    )
+    notebook = nbformat.read(lab.folder / name, as_version=4)
+    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(lab.folder)}}).execute()
+    nbformat.write(notebook, lab.folder / name)
+    open_in_lab(page, lab, name)
+    left = page.locator(".notebook-img-left")
+    expect(left).to_be_visible(timeout=SOON)
+    expect(left).to_contain_text(re.compile(r"panel of session 'saved', at t1 \(451 × 300\)"))
+    assert left.locator("img").evaluate("image => image.naturalWidth") == 451

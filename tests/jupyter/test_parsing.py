@@ -1,0 +1,441 @@
+"""The lines of magics: the table below is the specification."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.jupyter.parsing import LONE_WORDS, help_text, parse, split_words
+from notebook_img.options import OPTIONS, Parsed
+from notebook_img.providers.interface import Capabilities, OwnOption
+
+FILES = {"cat.png", "my cat.png", "photos", "photos/cat", r"C:\pics\cat.png", "fig"}
+OWN = (
+    OwnOption("quality", "Rendering quality.", ("low", "medium", "high")),
+    OwnOption("guidance", "How closely the prompt is followed.", type=float),
+    OwnOption("web_search", "Look things up.", type=bool),
+)
+
+
+def read(line: str, body: str | None = None, command="edit", **more) -> Parsed:
+    more.setdefault("is_id", lambda word: word == "t7.2")
+    more.setdefault("exists", FILES.__contains__)
+    return parse(line, body, command, own=OWN, **more)
+
+
+def said(line, body=None, command="edit", **more):
+    found = read(line, body, command, **more)
+    return found.text, found.images, found.values
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "body", "text", "images", "values"),
+    [
+        # the examples of the design
+        (
+            "edit",
+            "sample:chelsea -o night.png",
+            "make it night, with a thin crescent moon\n",
+            "make it night, with a thin crescent moon",
+            ["sample:chelsea"],
+            {"output": "night.png"},
+        ),
+        ("edit", "add a red scarf", None, "add a red scarf", [], {}),
+        ("edit", "put {logo} on the mug in {photo}", None, "put {logo} on the mug in {photo}", [], {}),
+        ("generate", "-n 4 --aspect 16:9 a watercolour fox", None, "a watercolour fox", [], {"n": 4, "aspect_ratio": "16:9"}),
+        ("edit", "--pick 3 add a scarf", None, "add a scarf", [], {"pick": 3}),
+        ("edit", "-m gemini -m openai make it a pencil drawing", None, "make it a pencil drawing", [], {"model": ["gemini", "openai"]}),
+        ("edit", "--quiet darker still", None, "darker still", [], {"quiet": True}),
+        ("ask", "cat.png", "What breed is this?\n", "What breed is this?", ["cat.png"], {}),
+        (
+            "ask",
+            'chart.png --table "year int, sales float" --as sales  the values in this chart',
+            None,
+            "the values in this chart",
+            ["chart.png"],
+            {"table": "year int, sales float", "assign": "sales"},
+        ),
+        # every option
+        ("edit", "-i a.png --image {fig} -r style.jpg --reference b.png x", None, "x", [], {"images": ["a.png", "{fig}"], "references": ["style.jpg", "b.png"]}),
+        ("edit", "--mask 10,20,30,40 --no-confine warmer", None, "warmer", [], {"mask": "10,20,30,40", "confine": False}),
+        ("edit", "--outpaint 21:9", None, "", [], {"outpaint": "21:9"}),
+        ("edit", "--again", None, "", [], {"again": True}),
+        ("edit", "-s fox --from t3 x", None, "x", [], {"session": "fox", "from_turn": "t3"}),
+        ("edit", "--output a.png --force --dry-run --fresh x", None, "x", [], {"output": "a.png", "force": True, "dry_run": True, "fresh": True}),
+        ("edit", "--count 2 --size 2k --seed -1 --strength 0 x", None, "x", [], {"n": 2, "size": "2K", "seed": -1, "strength": 0.0}),
+        ("edit", "--size 1024x768 --negative 'hands, text' --history full --no-vars x", None, "x", [],
+         {"size": "1024x768", "negative_prompt": "hands, text", "history": "full", "no_vars": True}),
+        ("ask", "--schema Receipt --detail high read it", None, "read it", [], {"schema": "Receipt", "detail": "high"}),
+        # a provider's own
+        ("edit", "--quality HIGH --guidance 2.5 x", None, "x", [], {"options": {"quality": "high", "guidance": 2.5}}),
+        ("edit", "--web-search x", None, "x", [], {"options": {"web_search": True}}),
+        ("edit", "--web-search=no x", None, "x", [], {"options": {"web_search": False}}),
+        # options behind the text, on both sides, with =
+        ("edit", "make it night -o night.png --quiet", None, "make it night", [], {"output": "night.png", "quiet": True}),
+        ("edit", "--quiet make it night -o night.png", None, "make it night", [], {"output": "night.png", "quiet": True}),
+        ("edit", "cat.png -o n.png make it night --size=2K", None, "make it night", ["cat.png"], {"output": "n.png", "size": "2K"}),
+        ("edit", '--output="my file.png" x', None, "x", [], {"output": "my file.png"}),
+        ("edit", "x --output='my file.png'", None, "x", [], {"output": "my file.png"}),
+        ("edit", 'it\'s a cat -o "it\'s a.png"', None, "it's a cat", [], {"output": "it's a.png"}),
+        # paths of Windows
+        ("edit", r"-o C:\new\table.png x", None, "x", [], {"output": r"C:\new\table.png"}),
+        ("edit", r'-o "C:\my pics\n.png" x', None, "x", [], {"output": r"C:\my pics\n.png"}),
+        ("edit", r"C:\pics\cat.png x", None, "x", [r"C:\pics\cat.png"], {}),
+        # -- ends options
+        ("edit", "--quiet -- --force is the text --quiet", None, "--force is the text --quiet", [], {"quiet": True}),
+        ("edit", "write this -- --quiet", None, "write this --quiet", [], {}),
+        ("edit", "-- cat.png is the text", None, "cat.png is the text", [], {}),
+        ("edit", "night -- with a moon", None, "night -- with a moon", [], {}),
+        ("edit", "night -- with a moon --quiet", None, "night -- with a moon", [], {"quiet": True}),
+        # in the middle they are text
+        ("edit", "explain --quiet to me please", None, "explain --quiet to me please", [], {}),
+        ("edit", "a sign --open all night long", None, "a sign --open all night long", [], {}),
+        ("edit", 'write "use --force" on it', None, 'write "use --force" on it', [], {}),
+        ("edit", 'the sign says "use --size 2K"', None, 'the sign says "use --size 2K"', [], {}),
+        ("edit", "the sign says 'use --quiet'", None, "the sign says 'use --quiet'", [], {}),
+        ("edit", 'a 5" nail --quiet', None, 'a 5" nail', [], {"quiet": True}),
+        ("edit", "the dogs' bowl, isn't it -n 2", None, "the dogs' bowl, isn't it", [], {"n": 2}),
+        ("edit", "make it green-ish -ish", None, "make it green-ish -ish", [], {}),
+        ("edit", "-5 % brightness", None, "-5 % brightness", [], {}),
+        ("edit", "brightness - a bit --> more", None, "brightness - a bit --> more", [], {}),
+        # quotes
+        ("ask", '"What is this?"', None, "What is this?", [], {}),
+        ("ask", '"What is this?" --quiet', None, "What is this?", [], {"quiet": True}),
+        ("ask", "'What is this?'", None, "What is this?", [], {}),
+        ("ask", '"a" and "b"', None, '"a" and "b"', [], {}),
+        ("edit", '"Hello" in neon letters', None, '"Hello" in neon letters', [], {}),
+        ("edit", "it's a cat", None, "it's a cat", [], {}),
+        ("edit", "don't", None, "don't", [], {}),
+        ("edit", "'tis the season", None, "'tis the season", [], {}),
+        ("ask", '"What is in cat.png"', None, "What is in cat.png", [], {}),
+        # comments and the silencing semicolon
+        ("edit", "darker  # not too much", None, "darker", [], {}),
+        ("edit", "make it #ff0000", None, "make it #ff0000", [], {}),
+        ("edit", "make it  #ff0000", None, "make it  #ff0000", [], {}),
+        ("edit", "the # symbol", None, "the # symbol", [], {}),
+        ("edit", 'write "a  # b"  # a comment', None, 'write "a  # b"', [], {}),
+        ("edit", "darker -o a.png  # keep", None, "darker", [], {"output": "a.png"}),
+        ("edit", "it's dark  # isn't it", None, "it's dark", [], {}),
+        ("edit", "darker;", None, "darker", [], {}),
+        ("edit", "darker --quiet ;  # shh", None, "darker", [], {"quiet": True}),
+        ("edit", "darker  #", None, "darker", [], {}),
+        # leading images
+        ("edit", "https://x.org/a?b=c make it night", None, "make it night", ["https://x.org/a?b=c"], {}),
+        ("edit", "data:image/png;base64,AAAA= x", None, "x", ["data:image/png;base64,AAAA="], {}),
+        ("edit", "data: a chart of it", None, "data: a chart of it", [], {}),
+        ("edit", "t7 x", None, "x", ["t7"], {}),
+        ("edit", "t7.2 x", None, "x", ["t7.2"], {}),
+        ("edit", "fox/t7 x", None, "x", ["fox/t7"], {}),
+        ("edit", "T1 weighted scan", None, "T1 weighted scan", [], {}),
+        ("edit", "missing.png x", None, "x", ["missing.png"], {}),
+        ("edit", "a.png b.JPG x c.png", None, "x c.png", ["a.png", "b.JPG"], {}),
+        ("edit", "a.png, b.png blend them", None, "blend them", ["a.png", "b.png"], {}),
+        ("edit", '"my cat.png" x', None, "x", ["my cat.png"], {}),
+        ("edit", "'my lost cat.png' x", None, "x", ["my lost cat.png"], {}),
+        ("edit", '"my lost cat.png"', "x", "x", ["my lost cat.png"], {}),
+        ("edit", "./a x", None, "x", ["./a"], {}),
+        ("edit", "photos/cat x", None, "x", ["photos/cat"], {}),
+        ("edit", "/nowhere/a x", None, "x", ["/nowhere/a"], {}),
+        ("edit", "make cat.png night", None, "make cat.png night", [], {}),
+        ("edit", "1/2 of it", None, "1/2 of it", [], {}),
+        ("edit", r"\alpha \frac{a}{b}", None, r"\alpha \frac{a}{b}", [], {}),
+        ("edit", "</b> in bold", None, "</b> in bold", [], {}),
+        ("edit", "black and/or white", None, "black and/or white", [], {}),
+        ("edit", '{"a": [1, 2]} as a diagram', None, '{"a": [1, 2]} as a diagram', [], {}),
+        # bodies
+        ("edit", "", "--quiet\n-o x.png\n  # no comment  # none\nit's;\n", "--quiet\n-o x.png\n  # no comment  # none\nit's;", [], {}),
+        ("edit", "as a poster -n 2", "\n\n  FOX\n--force\n\n", "as a poster\n  FOX\n--force", [], {"n": 2}),
+        ("edit", "-n 2  # twice", "x", "x", [], {"n": 2}),
+        ("ask", "", "cat.png is its name?", "cat.png is its name?", [], {}),
+        ("ask", "", '"quoted"\n', '"quoted"', [], {}),
+        ("edit", "--", "x", "x", [], {}),
+        # $ is never touched
+        ("edit", "a $5 note for $USER", None, "a $5 note for $USER", [], {}),
+        # boxes: a word only where no text follows it
+        ("ask", "cat.png --boxes", None, "", ["cat.png"], {"boxes": ""}),
+        ("ask", "cat.png --boxes cats", None, "", ["cat.png"], {"boxes": "cats"}),
+        ("ask", "cat.png --boxes cats", "mark them", "mark them", ["cat.png"], {"boxes": "cats"}),
+        ("ask", "--boxes where are the cats", None, "where are the cats", [], {"boxes": ""}),
+        ("ask", "where are they --boxes cats", None, "where are they", [], {"boxes": "cats"}),
+        ("ask", "where are they --boxes --quiet", None, "where are they", [], {"boxes": "", "quiet": True}),
+        ("ask", '--boxes "red cats" where', None, "where", [], {"boxes": "red cats"}),
+        ("ask", "--boxes=cats where are they", None, "where are they", [], {"boxes": "cats"}),
+        ("ask", "--boxes cat.png where", None, "where", ["cat.png"], {"boxes": ""}),
+        # lone words in quotes, nouns for %imggen
+        ("edit", '"undo"', None, "undo", [], {}),
+        ("edit", "-- undo", None, "undo", [], {}),
+        ("edit", "undo the crop", None, "undo the crop", [], {}),
+        ("generate", "tree", None, "tree", [], {}),
+    ],
+)  # fmt: skip
+def test_a_line_says(command, line, body, text, images, values):
+    assert said(line, body, command) == (text, images, values)
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "body", "says"),
+    [
+        ("edit", "--asspect 16:9 x", None, "'--aspect'"),
+        ("edit", "x --asspect 16:9", None, "'--aspect'"),
+        ("edit", "x --asspect=16:9", None, "'--aspect'"),
+        ("edit", "x --queit", None, "'--quiet'"),
+        ("edit", "x --quiet --queit", None, "'--quiet'"),
+        ("edit", 'x --titel "a b"', None, "--titel"),
+        ("edit", "--asp 16:9 x", None, "'--aspect'"),
+        ("edit", "--out x.png y", None, "'--output'"),
+        ("edit", "--aspect_ratio 16:9 x", None, "'--aspect'"),
+        ("edit", "--negative-prompt a x", None, "'--negative'"),
+        ("edit", "-n4 x", None, "'-n 4'"),
+        ("edit", "-x y", None, "'-x'"),
+        ("edit", "-quiet x", None, "'--quiet'"),
+        ("edit", "x -quiet", None, "'--quiet'"),
+        ("edit", "—quiet x", None, "--quiet"),
+        ("edit", "x –quiet", None, "--quiet"),
+        ("edit", "--quailty high x", None, "'--quality'"),
+        ("edit", "--zzzzqqq x", None, "-- before the text"),
+        ("edit", "--boxes cats x", None, "%askimage"),
+        ("generate", "--pick 2 x", None, "%imgedit and %askimage"),
+        ("edit", "--queit", "x", "'--quiet'"),
+        # values
+        ("edit", "-n 0 x", None, "at least 1"),
+        ("edit", "-n two x", None, "whole number"),
+        ("edit", "--pick 0 x", None, "at least 1"),
+        ("edit", "--seed 1.5 x", None, "whole number"),
+        ("edit", "--strength 1.2 x", None, "0 to 1"),
+        ("edit", "--strength nan x", None, "0 to 1"),
+        ("edit", "--aspect 16/9 x", None, "16:9"),
+        ("edit", "--aspect 0:9 x", None, "width:height"),
+        ("edit", "--outpaint wide x", None, "width:height"),
+        ("edit", "--size huge x", None, "2K"),
+        ("edit", "--size 0x7 x", None, "2K"),
+        ("edit", "--history fulll x", None, "'full'"),
+        ("ask", "--detail hihg x", None, "'high'"),
+        ("edit", "--quality hgih x", None, "'high'"),
+        ("edit", "--guidance much x", None, "number"),
+        ("edit", "--web-search=perhaps x", None, "true or false"),
+        ("ask", '--table "year itn" x', None, "'int'"),
+        ("ask", '--table "year int, year int" x', None, "twice"),
+        ("ask", '--table "," x', None, "columns"),
+        ("edit", "--as my-cat x", None, "variable"),
+        ("edit", "--as class x", None, "variable"),
+        ("edit", "x --size", None, "--size needs a value"),
+        ("edit", "--size --quiet x", None, "--size needs a value"),
+        ("edit", "-o", "x", "--output needs a value"),
+        ("edit", "-o= x", None, "needs a value"),
+        ("edit", '-o "" x', None, "needs a value"),
+        ("edit", '-o "my file.png x', None, "not closed"),
+        ("edit", 'x -o "my file.png', None, "not closed"),
+        ("edit", "--quiet=yes x", None, "takes no value"),
+        ("edit", "--size 1K x --size 2K", None, "twice"),
+        ("edit", "x --negative blurry, low quality", None, "quotes"),
+        ("edit", "--negative blurry, low quality a cat", None, "quotes"),
+        ("ask", "where --boxes the red cats", None, "quotes"),
+        # prompts
+        ("edit", "", None, "%imgedit sample:chelsea make it night"),
+        ("generate", "  # nothing", None, "%imggen"),
+        ("ask", "cat.png", "  \n\n", "%askimage"),
+        ("edit", "--quiet", None, "no prompt"),
+        ("edit", "undo", None, "%imgsession undo"),
+        ("edit", "Undo;", None, "%imgsession undo"),
+        ("edit", "", "undo\n", "%imgsession undo"),
+        ("edit", "redo", None, "%imgsession redo"),
+        ("ask", "help", None, "%askimage --help"),
+        ("edit", "reset", None, "%imgsession undo"),
+        ("edit", "checkout", None, "%imgsession checkout"),
+        ("edit", "tree", None, "%imgsession tree"),
+        ("edit", "list", None, "%imgsession list"),
+        ("edit", "history", None, "%imgsession tree"),
+        ("generate", "undo", None, "%imgsession undo"),
+        ("edit", "fig as a drawing", None, "write {fig}"),
+        ("edit", "--quiet fig", None, "write {fig}"),
+        ("edit", "fig", "as a drawing", "write {fig}"),
+    ],
+)
+def test_a_line_is_refused_with_a_sentence(command, line, body, says):
+    with pytest.raises(UsageError) as error:
+        read(line, body, command, holds_image=lambda word: word == "fig")
+    assert says in str(error.value)
+    assert len(str(error.value)) < 600
+    assert str(error.value)[-1] in ".?" or "for example: %" in str(error.value)
+
+
+@pytest.mark.parametrize("word", ["b/w", "black/white", "and/or", r"photos\dog"])
+def test_a_first_word_with_a_slash_that_is_no_file_is_refused_before_anything_is_paid(word):
+    with pytest.raises(NotFoundError, match="put -- before the text"):
+        read(f"{word} photo of a cat")
+    assert read(f"-- {word} photo of a cat").text == f"{word} photo of a cat"
+    assert read(f'"{word} photo of a cat"').text == f"{word} photo of a cat"
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "--quiet -h", "make it night --help", "cat.png -h", "--help --asspect", "?", "-h undo"])
+def test_help_is_found_in_the_place_of_options(line):
+    assert read(line).help
+
+
+def test_help_in_the_text_is_text():
+    assert read("a button that says --help in red ink").text == "a button that says --help in red ink"
+
+
+def test_an_option_in_the_middle_is_said():
+    assert read("explain --quiet to me please").notes == (
+        "--quiet stands in the middle of the text and is part of it; options go before or after the text.",
+    )
+    assert read('write "use --force" on it').notes == ()
+
+
+def test_a_variable_that_holds_an_image_may_stand_elsewhere_or_in_quotes():
+    def holds(word):
+        return word == "fig"
+
+    assert read("{fig} as a drawing", holds_image=holds).text == "{fig} as a drawing"
+    assert read("a fig tree", holds_image=holds).text == "a fig tree"
+    assert read('"fig tree"', holds_image=holds).text == "fig tree"
+    assert read("-- fig tree", holds_image=holds).text == "fig tree"
+    assert read("", "fig tree", holds_image=holds).text == "fig tree"
+
+
+def test_variables_fill_option_values_and_leading_words_but_not_the_text():
+    def fill(text):
+        return text.replace("{i}", "3").replace("{file}", "cat.png").replace("{words}", "b/w photo, see cat.png")
+
+    found = read("{file} --seed {i} -o out_{i}.png take {i} of {file}", fill=fill)
+    assert (found.text, found.images) == ("take {i} of {file}", ["cat.png"])
+    assert found.values == {"seed": 3, "output": "out_3.png"}
+    assert found.asked == {"seed": "3"}
+    assert read("{words}", fill=fill).text == "{words}"
+    assert read("--no-vars -o {i}.png x", fill=fill).values["output"] == "{i}.png"
+
+
+def test_what_was_typed_is_kept_and_what_is_asked_is_told_apart():
+    found = read("-o a.png --size 2k -r a.png -r b.png --quiet --quality high --fresh x")
+    assert found.typed == {
+        "output": "a.png", "size": "2k", "references": ["a.png", "b.png"], "quiet": "", "quality": "high", "fresh": "",
+    }  # fmt: skip
+    assert found.asked == {"size": "2k", "references": ["a.png", "b.png"], "quality": "high"}
+
+
+def test_a_semicolon_at_the_end_is_told():
+    assert read("darker;").semicolon
+    assert not read('write ";"').semicolon
+    assert read("", "darker;").text == "darker;"
+
+
+def test_words_of_other_magics_keep_their_quotes_together():
+    assert split_words(r'export "my work.zip" C:\new\x.py  # later') == ["export", "my work.zip", r"C:\new\x.py"]
+    assert split_words("rename it's") == ["rename", "it's"]
+    with pytest.raises(UsageError):
+        split_words('export "my work')
+
+
+def test_help_marks_what_the_model_does_not_take():
+    text = help_text("edit", OWN, Capabilities(seed=True, options=OWN[:1], aspect_ratios=("1:1", "16:9")), model="local:built-in")
+    lines = {line[2:].split()[0].rstrip(","): line for line in text.splitlines() if line[2:3] == "-" and line[1] == " "}
+    assert lines["--seed"].startswith(" ")
+    assert lines["--negative"].startswith("-")
+    assert lines["--quality"].startswith(" ")
+    assert lines["--guidance"].startswith("-")
+    assert "1:1, 16:9" in text
+    assert "local:built-in" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", ["generate", "edit", "ask"])
+def test_help_names_every_option(command):
+    text = help_text(command, OWN)
+    for option in OPTIONS:
+        assert (f"{option.long} " in text or f"{option.long}\n" in text) == (command in option.commands)
+
+
+# Any text -----------------------------------------------------------------------------------------------------------------
+
+WORDS = st.lists(st.from_regex(r"[a-z]{1,3}[a-z',.!?$%()]{0,3}[a-z.!?]", fullmatch=True), min_size=2, max_size=8).map(" ".join)
+GIVEN = {
+    "--aspect 16:9": ("aspect_ratio", "16:9"),
+    "--size=2K": ("size", "2K"),
+    "-n 3": ("n", 3),
+    '-o "my file.png"': ("output", "my file.png"),
+    "--negative 'it's blurry'": ("negative_prompt", "it's blurry"),
+    "--quiet": ("quiet", True),
+    "-m gemini": ("model", ["gemini"]),
+    "--seed -7": ("seed", -7),
+}
+
+
+def plain(text: str) -> bool:
+    return not text.endswith((".png", ".gif")) and not any(word.endswith((".ico", ".bmp")) for word in text.split())
+
+
+@given(WORDS.filter(plain))
+def test_text_without_options_is_unchanged(text):
+    assert said(text, exists=lambda _: False) == (text, [], {})
+
+
+@given(WORDS.filter(plain), st.lists(st.sampled_from(sorted(GIVEN)), unique=True), st.data())
+def test_options_before_and_after_say_the_same(text, options, data):
+    split = data.draw(st.integers(0, len(options)))
+    found = [
+        read(" ".join([*options, text]), exists=lambda _: False),
+        read(" ".join([text, *options]), exists=lambda _: False),
+        read(" ".join([*options[:split], text, *options[split:]]), exists=lambda _: False),
+    ]
+    assert found[0] == found[1] == found[2]
+    assert found[0].text == text
+    assert found[0].values == dict(GIVEN[option] for option in options)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip() and text.casefold().strip() not in LONE_WORDS))
+def test_a_body_is_never_read(body):
+    found = read("--quiet", body)
+    assert found.values == {"quiet": True}
+    assert found.text.strip() == body.strip()
+
+
+PIECES = st.sampled_from(
+    [
+        *(flag for option in OPTIONS for flag in option.flags),
+        *"\"'#;=-{}/\\?",
+        "--",
+        "--zz",
+        "-5",
+        "cat.png",
+        "t7",
+        "it's",
+        "a b",
+        "b/w",
+        "16:9",
+        " ",
+        "  # ",
+        "\t",
+        "—",
+        "{x}",
+    ]
+)
+
+
+@given(
+    st.lists(st.one_of(PIECES, st.text(max_size=5))).map(" ".join),
+    st.sampled_from(["generate", "edit", "ask"]),
+    st.none() | st.text(max_size=9),
+)
+def test_no_line_raises_anything_but_a_sentence(line, command, body):
+    try:
+        found = read(line, body, command)
+    except (UsageError, NotFoundError) as error:
+        assert 0 < len(str(error)) < 600  # noqa: PT017 - an error is one of two good ends
+    else:
+        assert isinstance(found, Parsed)
+
+
+@given(st.text(st.sampled_from("-\"'= #;abo\\/.")), st.sampled_from(["generate", "edit", "ask"]))
+def test_no_odd_line_raises_anything_but_a_sentence(line, command):
+    with contextlib.suppress(UsageError, NotFoundError):
+        read(line, None, command)
+
+
+def test_a_long_line_takes_no_longer_than_its_length():
+    text = "it's a 'word --zz \"b " * 5_000 + "and more"
+    assert read(text).text == text

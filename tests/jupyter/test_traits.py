@@ -1,0 +1,173 @@
+"""``%config NotebookImg``: what can be set, with help; what is refused; where it arrives; and that no secret can be in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+import notebook_img.jupyter.extension
+import notebook_img.studio
+from notebook_img.settings import Settings
+
+SECRET = "sk-" + "trait" * 8
+NAMES = ("model", "preview", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
+
+
+def start(config: Config | None = None) -> InteractiveShell:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config or Config())
+    shell.history_manager.enabled = False
+    shell.run_line_magic("load_ext", "notebook_img")
+    return shell
+
+
+@pytest.fixture
+def clean(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(notebook_img.studio, "_default", None)
+    monkeypatch.setattr(notebook_img.jupyter.extension, "_kernel", None)
+    monkeypatch.setattr("notebook_img.errors.NotebookImgError.verbose", False)
+    yield
+    if InteractiveShell.initialized():
+        notebook_img.jupyter.extension.unload(InteractiveShell.instance())
+    notebook_img.studio.default_studio().close()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def shell(clean: None) -> InteractiveShell:
+    return start()
+
+
+def settings() -> Settings:
+    return notebook_img.studio.default_studio().settings
+
+
+def test_config_lists_every_setting_with_its_help(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.run_line_magic("config", "NotebookImg")
+    listed = capsys.readouterr().out
+    for name in NAMES:
+        assert f"NotebookImg.{name}=" in listed
+    traits = type(notebook_img_magics(shell)).class_own_traits(config=True)
+    assert set(traits) == set(NAMES)
+    assert all(len(trait.help) > 15 and trait.help.endswith((".", ").")) for trait in traits.values())
+
+
+def notebook_img_magics(shell: InteractiveShell) -> object:
+    return shell.magics_manager.registry["NotebookImg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model", "gemini"),
+        ("preview", 512),
+        ("budget", 12.5),
+        ("replay", "always"),
+        ("save_to", "pictures"),
+        ("history", "full"),
+        ("fallback", "local"),
+        ("question_turns", 2),
+        ("verbose_errors", True),
+    ],
+)
+def test_what_is_set_reaches_the_studio_and_can_be_taken_back(shell: InteractiveShell, name: str, value: object) -> None:
+    before = getattr(settings(), name)
+    shell.run_line_magic("config", f"NotebookImg.{name} = {value!r}")
+    now = getattr(settings(), name)
+    assert (str(now) if isinstance(now, Path) else now) == value
+    default = type(notebook_img_magics(shell)).class_traits()[name].default_value
+    shell.run_line_magic("config", f"NotebookImg.{name} = {default!r}")
+    assert getattr(settings(), name) == before or getattr(settings(), name) == default
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("replay = 'alway'", "Did you mean 'always'"),
+        ("replay = 'sometimes'", "restart, always, only, off"),
+        ("history = 'windw'", "Did you mean 'window'"),
+        ("model = 'gemni'", "Did you mean 'gemini'"),
+        ("fallback = 'lcal'", "Did you mean 'local'"),
+        ("budget = -1", "at least 0"),
+        ("budget = float('nan')", "budget"),
+        ("preview = 10", "64"),
+        ("preview = 100000", "4096"),
+        ("question_turns = -3", "question_turns"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_the_near_name_and_changes_nothing(
+    shell: InteractiveShell, caplog: pytest.LogCaptureFixture, line: str, says: str
+) -> None:
+    name = line.split(maxsplit=1)[0]
+    before = getattr(settings(), name), getattr(notebook_img_magics(shell), name)
+    shell.run_cell(f"%config NotebookImg.{line}")
+    assert says in caplog.text, "IPython says what %config could not do, and goes on"
+    assert "?." not in caplog.text
+    assert (getattr(settings(), name), getattr(notebook_img_magics(shell), name)) == before
+    with pytest.warns(UserWarning, match="stays as it is"):
+        shell.run_line_magic("reload_ext", "notebook_img")  # a refused value does not come back to haunt
+    assert getattr(settings(), name) == before[0]
+
+
+def test_a_name_that_is_none_of_ours_is_said(shell: InteractiveShell) -> None:
+    with pytest.warns(UserWarning, match="Did you mean `model`"):
+        shell.run_cell("%config NotebookImg.modle = 'local'")
+    assert settings().model != "local"
+
+
+def test_a_configuration_file_sets_them_too(clean: None) -> None:
+    config = Config()
+    config.NotebookImg.budget = 2.5
+    config.NotebookImg.model = "local"
+    start(config)
+    assert (settings().budget, settings().model) == (2.5, "local")
+
+
+def test_the_environment_is_the_default_and_config_wins(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "7")
+    monkeypatch.setattr(notebook_img.studio, "_default", None)
+    shell = start()
+    assert notebook_img_magics(shell).budget == settings().budget == 7
+    shell.run_line_magic("config", "NotebookImg.budget = 3")
+    assert settings().budget == 3
+
+
+def test_no_trait_holds_a_secret(clean: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("GEMINI_API_KEY", "OPENAI_API_KEY", "ARK_API_KEY", "JIMENG_API_TOKEN", "VISION_API_KEY"):
+        monkeypatch.setenv(name, SECRET)
+    monkeypatch.setattr(notebook_img.studio, "_default", None)
+    shell = start()
+    shell.run_cell("%config NotebookImg")
+    shell.run_cell("%config")
+    magics = notebook_img_magics(shell)
+    values = {
+        name: getattr(magics, name) for name in magics.trait_names() if name not in ("parent", "shell", "options_table", "config", "log")
+    }
+    assert SECRET not in "".join(capsys.readouterr()) + repr(values) + repr(magics) + repr(shell.config)
+    assert not [name for name in magics.trait_names() if "key" in name or "token" in name]
+
+
+@pytest.mark.parametrize(
+    ("line", "takes", "marks"),
+    [
+        ("%imggen -h", "--aspect", "--negative"),
+        ("%imgedit -m gemini -h", "--history", "--strength"),
+        ("%askimage --help", "--table", "--boxes"),
+    ],
+)
+def test_help_shows_what_the_model_takes_and_marks_the_rest(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str, takes: str, marks: str
+) -> None:
+    shell.run_cell(line)
+    lines = capsys.readouterr().out.splitlines()
+    rows = {word.strip(","): row for row in lines for word in row.split()[:3] if word.startswith("--")}
+    assert max(map(len, lines)) <= 110
+    assert rows[takes].startswith(" "), rows[takes]
+    assert any(row.startswith("-") for row in rows.values()), "something is marked"
+    assert rows[marks].startswith("-"), rows[marks]
+    assert lines[-1].startswith(f"Not taken by {'gemini' if 'gemini' in line else 'local'}:")
+    assert notebook_img.studio.default_studio().store.session_names() == [], "help makes no session"

@@ -1,0 +1,101 @@
+"""History kept by the service: the Responses API with its image tool."""
+
+from __future__ import annotations
+
+import pytest
+
+from notebook_img.errors import NoPictureError, RefusedError
+from notebook_img.pictures import Picture, load
+from notebook_img.providers.interface import PartialEvent
+from tests.providers.openai.conftest import Asked, mask, past, picture
+
+
+async def first_turn(openai: Asked, **values) -> tuple[Picture, object]:
+    reply = await openai("edit", "night", inputs=(picture((1024, 1024)),), history="server", **values)
+    return load(reply.pictures[0]), reply.raw
+
+
+async def test_the_second_turn_sends_only_what_is_new(openai, service):
+    shown, raw = await first_turn(openai)
+    reply = await openai("edit", "add a moon", inputs=(shown,), history="server", past=(past("edit", "night", pictures=(shown,), raw=raw),))
+    first, second = service.requests("responses")
+    assert second["body"]["previous_response_id"] == raw["responses"][0]["id"]
+    assert [part["type"] for part in second["body"]["input"][0]["content"]] == ["input_text"]
+    assert second["size"] < 700 < first["size"]
+    assert reply.got["revised_prompt"] == "with 2 before"
+    assert not any("afresh" in warning or "expired" in warning for warning in reply.warnings)
+    assert reply.cost is None  # the chat model's tokens have no known price
+    assert reply.got["image_cost"] > 0
+
+
+async def test_raw_state_is_json_without_any_key(openai):
+    import json
+
+    _, raw = await first_turn(openai)
+    assert "test-key" not in json.dumps(raw)
+    assert raw["state"] == "openai.responses"
+
+
+async def test_an_expired_conversation_is_rebuilt_from_the_last_picture_and_that_is_said(openai, service):
+    shown, raw = await first_turn(openai)
+    raw["responses"][0]["id"] = "resp_gone"
+    reply = await openai("edit", "add a moon", inputs=(shown,), history="server", past=(past("edit", "night", pictures=(shown,), raw=raw),))
+    assert any("expired" in warning for warning in reply.warnings)
+    last = service.requests("responses")[-1]["body"]
+    assert "previous_response_id" not in last
+    assert [part["type"] for part in last["input"][0]["content"]] == ["input_image", "input_text"]
+
+
+@pytest.mark.parametrize("change", ["key", "picture", "provider", "none"])
+async def test_state_that_belongs_to_something_else_is_not_used_and_that_is_said(openai, endpoint, service, change):
+    shown, raw = await first_turn(openai)
+    asked, model = openai, "openai:x"
+    if change == "key":
+        service.control(key="")
+        asked = endpoint(key="another-key-9876543210")
+    elif change == "picture":
+        shown = picture((1024, 1024), "#00ff00")
+    elif change == "provider":
+        model = "gemini:x"
+    else:
+        raw = None
+    reply = await asked("edit", "moon", inputs=(shown,), history="server", past=(past("edit", "night", raw=raw, model=model),))
+    assert "previous_response_id" not in service.requests("responses")[-1]["body"]
+    assert any("afresh" in warning for warning in reply.warnings)
+
+
+async def test_of_several_variants_the_one_gone_on_from_decides(openai, service):
+    reply = await openai("generate", "a fox", count=2, history="server")
+    second = load(reply.pictures[1])
+    await openai("edit", "closer", inputs=(second,), history="server", past=(past("generate", "a fox", pictures=(second,), raw=reply.raw),))
+    wanted = next(state["id"] for state in reply.raw["responses"] if second.sha256 in state["pictures"])
+    assert service.requests("responses")[-1]["body"]["previous_response_id"] == wanted
+
+
+async def test_a_masked_edit_names_its_picture_and_its_mask(openai, service):
+    shown, raw = await first_turn(openai)
+    region = mask(shown.size, (0, 0, 50, 50))
+    await openai("edit", "hole", inputs=(shown,), mask=region, history="server", past=(past("edit", "n", pictures=(shown,), raw=raw),))
+    body = service.requests("responses")[-1]["body"]
+    assert body["tools"][0]["input_image_mask"]["image_url"].startswith("sha256:")
+    assert body["input"][0]["content"][0]["type"] == "input_image"
+
+
+async def test_partial_pictures_stream_there_too(openai):
+    reply = await openai("generate", "a fox", history="server", wants_partials=True)
+    assert len(openai.told(PartialEvent)) == 2
+    assert reply.pictures
+
+
+async def test_words_instead_of_a_picture_are_told(openai, service):
+    service.control({"kind": "reply", "reply": "text_only"})
+    with pytest.raises(NoPictureError) as caught:
+        await openai("generate", "a fox", history="server")
+    assert caught.value.text == "Done."
+
+
+async def test_refusals_are_typed_there_too(openai, service):
+    service.control({"kind": "reply", "reply": "refuse_output"})
+    with pytest.raises(RefusedError) as caught:
+        await openai("generate", "a fight", history="server")
+    assert caught.value.stage == "output"

@@ -1,0 +1,78 @@
+"""Providers are found by entry points, listed without importing anything, and made once per settings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from notebook_img.errors import NotFoundError
+from notebook_img.providers import forget, get, names, registry, resolve
+from notebook_img.providers.interface import Provider
+from notebook_img.providers.local import LocalProvider
+from notebook_img.settings import Settings
+
+
+def test_the_built_in_engine_is_registered_like_any_other():
+    assert "local" in names()
+    assert names() == sorted(names())
+
+
+def test_listing_imports_no_provider_and_no_sdk():
+    code = (
+        "import sys; from notebook_img.providers import names, resolve; names(); resolve('local');"
+        "heavy = {'PIL', 'numpy', 'openai', 'google.genai', 'httpx', 'pydantic', 'notebook_img.providers.local'} & set(sys.modules);"
+        "print(sorted(heavy))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_help_and_names_of_edits_load_neither_pil_nor_numpy():
+    code = (
+        "import sys; from notebook_img.providers.local import help_table, operation_names, operation_words;"
+        "help_table(); operation_names(); operation_words(); print(sorted({'PIL', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_provider_is_made_once_per_settings():
+    one, other = Settings(environ={}), Settings(environ={})
+    assert get("local", one) is get("LOCAL", one)
+    assert get("local", one) is not get("local", other)
+    assert isinstance(get("local", one), LocalProvider)
+    assert isinstance(get("local", one), Provider)
+
+
+def test_forgotten_settings_get_a_new_one():
+    settings = Settings(environ={})
+    first = get("local", settings)
+    forget(settings)
+    assert get("local", settings) is not first
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("local", ("local", "")), ("local:builtin", ("local", "builtin")), ("Local: a:b ", ("local", "a:b")), (" local ", ("local", ""))],
+)
+def test_a_model_is_split_at_the_first_colon(text, wanted):
+    assert resolve(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["locl", "locl:builtin", "llava:13b", "", ":x"])
+def test_an_unknown_provider_is_an_error_that_lists_the_known_ones(text):
+    with pytest.raises(NotFoundError, match="local"):
+        resolve(text)
+
+
+def test_a_misspelt_provider_gets_the_near_name():
+    with pytest.raises(NotFoundError, match="Did you mean 'local'"):
+        get("locla", Settings(environ={}))
+
+
+def test_a_provider_that_cannot_be_imported_says_so(monkeypatch):
+    broken = EntryPoint("broken", "no_such_package_here:Provider", registry.GROUP)
+    monkeypatch.setattr(registry, "_find", lambda name: broken)
+    with pytest.raises(NotFoundError, match="cannot be loaded"):
+        get("broken", Settings(environ={}))

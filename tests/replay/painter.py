@@ -1,0 +1,72 @@
+"""A provider for tests, registered by the same kind of entry point as everybody's: every call paints another picture."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import random
+from typing import ClassVar
+
+from notebook_img.errors import OverloadedError
+from notebook_img.providers.interface import Capabilities, ModelInfo, Reply
+
+NAME = "painter"
+
+
+class Painter:
+    name = NAME
+    title = "Painter"
+    calls: ClassVar[list[str]] = []
+    fail_at: int | None = None
+    key = True
+    _count = itertools.count()
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    @classmethod
+    def reset(cls):
+        cls.calls = []
+        cls.fail_at = None
+        cls.key = True
+
+    def missing(self):
+        return None if type(self).key else "No key for Painter is set up. Set PAINTER_KEY."
+
+    def models(self):
+        return [ModelInfo(name, Capabilities(max_count=8, pixel_sizes=True)) for name in ("oil", "ink")]
+
+    def default_model(self, kind):
+        return self.settings.environ.get("PAINTER_MODEL", "oil")
+
+    def model_info(self, model):
+        return ModelInfo(model, Capabilities(max_count=8))
+
+    def estimate(self, request):
+        return 0.0
+
+    async def run(self, request, emit):
+        from PIL import Image
+
+        if type(self).fail_at is not None and len(type(self).calls) == type(self).fail_at:
+            type(self).fail_at = None
+            raise OverloadedError("Painter is overloaded. Try again later.", provider=NAME)
+        type(self).calls.append(request.prompt)
+        if request.kind == "ask":
+            return Reply(text=f"answer {next(self._count)}", free=True)
+        pictures = []
+        for _ in range(request.count):
+            buffer = io.BytesIO()
+            colour = tuple(random.SystemRandom().randrange(256) for _ in range(3))
+            Image.new("RGB", (24, 16), colour).save(buffer, "PNG", pnginfo=None)
+            pictures.append(buffer.getvalue() + b"")
+        return Reply(pictures=tuple(pictures), free=True)
+
+    async def resume(self, state, emit):
+        raise NotImplementedError
+
+    async def probe(self):
+        return []
+
+    async def aclose(self):
+        return None

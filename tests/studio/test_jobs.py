@@ -1,0 +1,248 @@
+"""Jobs that outlive the one who waits: deadlines, interrupts, kills; fetched later by any process, and paid once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from notebook_img import jobs, loop, performing
+from notebook_img.calls import make_call
+from notebook_img.cli import main
+from notebook_img.doctor import examine
+from notebook_img.errors import JobPendingError, NotFoundError, RefusedError, UsageError
+from tests.emulators.process import ROOT
+from tests.studio.conftest import jimeng_environ, noise, rgb
+
+SLOW = [20] * 8 + [50]
+
+
+@pytest.fixture
+def impatient(studio_of, jimeng):
+    """A studio whose deadline comes before the job is done."""
+    jimeng.control(states=SLOW)
+    return studio_of({**jimeng_environ(jimeng), "JIMENG_DEADLINE": "1", "JIMENG_POLL": "0.3"})
+
+
+@pytest.fixture
+def left(impatient):
+    """A studio and the id of a job it has left with the service."""
+    with pytest.raises(JobPendingError) as caught:
+        impatient.session("fox", model="jimeng").generate("a fox", size="1K", seed=2_555_000_001)
+    assert caught.value.job
+    return patient(impatient), caught.value.job
+
+
+def patient(studio):
+    """Let a studio wait until the job is done."""
+    studio.settings.jimeng_poll = 0.01
+    studio.settings.jimeng_deadline = 20.0
+    return studio
+
+
+def submitted(jimeng) -> int:
+    return len(jimeng.requests("aigc_draft/generate"))
+
+
+def test_a_deadline_leaves_a_job_that_is_fetched_later_without_paying_again(left, jimeng):
+    studio, job = left
+    (row,) = studio.jobs()
+    assert (row.id, row.state, row.session) == (job, "submitted", "fox")
+    assert not list(studio.session("fox").turns)
+    (turn,) = studio.resume(job)
+    assert len(turn.pictures) == 4
+    assert (turn.prompt, turn.seed, turn.model) == ("a fox", 2_555_000_001, "jimeng:jimeng-4.5")
+    assert studio.session("fox").head.id == turn.id
+    assert submitted(jimeng) == 1
+    assert studio.store.job(job).state == "done"
+    assert studio.store.job(job).turn == turn.full_id
+    assert [row.state for row in studio.store.spend_rows()] == ["billed"]
+
+
+def test_the_error_says_what_to_do_and_the_doctor_knows(left):
+    studio, job = left
+    told = [finding.details for finding in examine(studio)]
+    assert any(f"%imgsession resume {job}" in words for words in told)
+
+
+def test_the_service_s_own_id_finds_the_job_too(left):
+    studio, job = left
+    (turn,) = studio.resume(studio.store.job(job).submit_id)
+    assert turn.pictures
+
+
+def test_all_waiting_jobs_are_fetched_when_none_is_named(left):
+    studio, _ = left
+    assert len(studio.resume()) == 1
+    assert studio.resume() == []
+
+
+def test_a_job_still_unfinished_stays_resumable_under_our_id(impatient, jimeng):
+    jimeng.control(states=[20] * 60 + [50])
+    with pytest.raises(JobPendingError) as caught:
+        impatient.session("fox", model="jimeng").generate("a fox", size="1K")
+    job = caught.value.job
+    with pytest.raises(JobPendingError) as again:
+        impatient.resume(job)
+    assert again.value.job == job
+    assert impatient.store.job(job).state == "submitted"
+
+
+def test_the_next_edit_goes_on_from_a_resumed_picture(left):
+    studio, job = left
+    (turn,) = studio.resume(job)
+    assert studio.session("fox").edit("crop to a square", pick=2, model="local").parent.id == f"{turn.id}.2"
+
+
+def test_a_resumed_edit_stays_inside_its_mask(impatient):
+    session = impatient.session("fox", model="jimeng")
+    with pytest.raises(JobPendingError) as caught:
+        session.edit("make it night", noise((192, 128)), mask="40,30,80,60")
+    (turn,) = patient(impatient).resume(caught.value.job)
+    before, after = rgb(turn.inputs[0]), rgb(turn.picture)
+    assert (before[:30] == after[:30]).all()
+    assert (before[45:75, 55:105] != after[45:75, 55:105]).any()
+    assert len(turn.delivered) == 4
+
+
+def test_a_resumed_edit_in_another_frame_is_kept_as_it_came(impatient):
+    session = impatient.session("fox", model="jimeng")
+    with pytest.raises(JobPendingError) as caught:
+        session.edit("make it night", noise((192, 128)), mask="40,30,80,60", aspect_ratio="1:1", size="1K")
+    (turn,) = patient(impatient).resume(caught.value.job)
+    assert turn.picture.size == (1024, 1024)
+    assert any("Kept as it was delivered" in warning for warning in turn.warnings)
+
+
+def test_a_session_that_was_renamed_or_deleted_meanwhile_loses_nothing(left, jimeng):
+    studio, job = left
+    studio.session("fox").rename("vixen")
+    (turn,) = studio.resume(job)
+    assert turn.full_id == "vixen/t1"
+    studio.settings.jimeng_deadline = 1.0
+    studio.settings.jimeng_poll = 0.3
+    with pytest.raises(JobPendingError) as caught:
+        studio.session("owl", model="jimeng").generate("an owl", size="1K")
+    studio.session("owl").delete()
+    (turn,) = patient(studio).resume(caught.value.job)
+    assert turn.full_id == "owl/t1"
+
+
+def test_interrupting_leaves_a_job(studio_of, jimeng):
+    jimeng.control(states=SLOW)
+    studio = studio_of({**jimeng_environ(jimeng), "JIMENG_POLL": "0.2"})
+    session = studio.session("fox", model="jimeng")
+    asked = studio.prepare(session, make_call("generate", "a fox", None, {"size": "1K"}))
+
+    async def interrupted() -> None:
+        task = asyncio.ensure_future(performing.perform(studio, asked, lambda _event: None))
+        await loop.in_thread(jimeng.wait_for, bool, "get_history_by_ids")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    loop.run(lambda _tell: interrupted())
+    assert [row.state for row in studio.jobs()] == ["submitted"]
+    assert len(studio.resume()) == 1
+    assert submitted(jimeng) == 1
+
+
+def test_a_job_that_fails_for_good_says_so_and_is_not_offered_again(studio_of, jimeng):
+    jimeng.control({"kind": "reply", "reply": "filtered", "path": "aigc_draft"})
+    studio = studio_of(jimeng_environ(jimeng))
+    with pytest.raises(RefusedError):
+        studio.session("fox", model="jimeng").generate("a fox", size="1K")
+    (row,) = studio.jobs()
+    assert row.state == "failed"
+    with pytest.raises(UsageError, match="cannot be resumed"):
+        studio.resume(row.id)
+    assert studio.resume() == []
+
+
+def test_unknown_and_finished_jobs_are_clear_errors(left):
+    studio, job = left
+    with pytest.raises(NotFoundError, match=job):
+        studio.resume(job[:-1] + "zz")
+    studio.resume(job)
+    with pytest.raises(UsageError, match="fox/t1"):
+        studio.resume(job)
+
+
+def test_two_processes_that_resume_at_once_store_one_turn(left, studio_of):
+    studio, job = left
+    row = studio.store.job(job)
+
+    def fetch() -> object:
+        try:
+            return loop.run(lambda tell: jobs.resume(studio, row, tell))
+        except UsageError as error:
+            return error
+
+    assert studio.store.claim_job(row)
+    studio.store.update_job(job, state="running", owner="elsewhere:1:1")
+    with ThreadPoolExecutor(1) as pool:
+        assert isinstance(pool.submit(fetch).result(), UsageError)
+    assert not list(studio.session("fox").turns)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot tell that a process has ended by its id")
+def test_a_killed_process_leaves_a_job_that_another_one_fetches(home, jimeng, studio_of, monkeypatch, capsys, tmp_path):
+    jimeng.control(states=[*[20] * 60, 50])
+    environ = {**jimeng_environ(jimeng), "NOTEBOOK_IMG_HOME": str(home)}
+    waiting = subprocess.Popen([sys.executable, "-m", "tests.studio.waiting"], cwd=ROOT, env={**os.environ, **environ})
+    try:
+        jimeng.wait_for(lambda rows: len(rows) > 3, "get_history_by_ids", timeout=60)
+    finally:
+        waiting.kill()
+        waiting.wait(10)
+    (row,) = studio_of(environ).jobs()
+    assert row.state == "running"
+    assert any("its owner is gone" in finding.details for finding in examine(studio_of(environ)))
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert main(["resume", row.id]) == 0
+    assert len(capsys.readouterr().out.split()) == 4
+    turn = studio_of(environ).session("fox").turn("t1")
+    assert (turn.prompt, turn.seed) == ("a fox in the snow", 2_555_000_001)
+    assert submitted(jimeng) == 1
+
+
+def test_the_command_line_tells_which_job_is_left(jimeng, home, monkeypatch, capsys, tmp_path):
+    jimeng.control(states=SLOW)
+    for name, value in {**jimeng_environ(jimeng), "JIMENG_DEADLINE": "1", "JIMENG_POLL": "0.3"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", "a fox", "-m", "jimeng", "--size", "1K", "-s", "fox", "--json"]) == 1
+    told = capsys.readouterr()
+    job = json.loads(told.out)["error"]["job"]
+    assert f"notebook-img resume {job}" in told.err
+    monkeypatch.setenv("JIMENG_POLL", "0.01")
+    assert main(["resume", job]) == 0
+
+
+def test_a_job_whose_pictures_could_not_be_stored_can_be_fetched_again(home) -> None:
+    import time
+
+    from notebook_img import Studio
+    from notebook_img.errors import RefusedError, StoreError
+    from notebook_img.records import JobRecord
+
+    studio = Studio(home=home)
+    now = time.time()
+    for name, error, state in (
+        ("j1", StoreError("The disk is full."), "submitted"),
+        ("j2", RefusedError("Filtered.", stage="output", reason="2038"), "failed"),
+    ):
+        studio.store.add_job(JobRecord(name, "fox", "running", studio.store.owner, now, now, model="jimeng:jimeng-4.0", submit_id=name))
+        jobs.leave_job(studio, name, error)
+        left = studio.store.job(name)
+        assert left is not None
+        assert left.state == state
+    studio.close()

@@ -1,0 +1,82 @@
+"""The studio with the real SDK against the emulated service, in this process and in a real kernel."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from notebook_img.providers import retry
+from notebook_img.settings import Settings
+from notebook_img.studio import Studio
+from notebook_img.tree import Session
+from tests.emulators.process import Running
+from tests.jupyter.kernels import Kernel, environment, running_kernel
+
+KEY = "AIza-studio-key-9876543210-zy"
+MODEL = "gemini:gemini-nano-banana-2.1"
+
+
+@pytest.fixture
+def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """The emulated service, fresh, taking one key only; back-off is short, as time is what tests may mock."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+    running = start_emulator("gemini")
+    running.reset()
+    running.control(key=KEY)
+    yield running
+    assert not [row["error"] for row in running.requests() if row["state"] == "emulator failed"]
+
+
+@pytest.fixture
+def new_studio(service: Running, home: Path) -> Iterator[Callable[..., Studio]]:
+    """Make studios over the test's home."""
+    made: list[Studio] = []
+
+    def new(**settings: Any) -> Studio:
+        key = settings.pop("key", KEY)
+        keys = {"GEMINI_API_KEY": key} if key else {}
+        environ = {**keys, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
+        made.append(Studio(settings=Settings(environ, **{"timeout": 30, **settings})))
+        return made[-1]
+
+    yield new
+    for studio in made:
+        studio.close()
+
+
+@pytest.fixture
+def studio(new_studio: Callable[..., Studio]) -> Studio:
+    return new_studio()
+
+
+@pytest.fixture
+def fox(studio: Studio) -> Session:
+    return studio.session("fox")
+
+
+@pytest.fixture
+def kernel_of(service: Running, home: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[Kernel]]:
+    """Start kernels over the test's home; what they show first is the extension being loaded."""
+
+    def start(**more: str) -> AbstractContextManager[Kernel]:
+        environ = environment(home, GEMINI_API_KEY=KEY, GOOGLE_GEMINI_BASE_URL=service.url)
+        return running_kernel({**environ, **more}, tmp_path / "work")
+
+    return start
+
+
+def png(size: tuple[int, int] = (64, 48), colour: str = "teal", kind: str = "PNG", **save: Any) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, kind, **save)
+    return out.getvalue()
+
+
+def painted(service: Running) -> list[dict[str, Any]]:
+    """Return the record of what was asked of the models."""
+    return service.requests("generateContent") + service.requests("interactions")

@@ -1,0 +1,464 @@
+"""What was paid for is kept, what was not sent is not booked, and nothing is paid for by mistake: against the emulated service."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import notebook_img as ni
+from notebook_img.calls import make_call
+from notebook_img.cells import Kernel
+from notebook_img.cli import main
+from notebook_img.errors import BadReplyError, BudgetError, NotebookImgError, NotFoundError, OutputError, StoreError, UsageError
+from notebook_img.files import write_atomically
+from notebook_img.ids import parse_id
+from notebook_img.jupyter.performing_magic import _outputs_for
+from notebook_img.jupyter.showing import Screen
+from notebook_img.performing import today
+from notebook_img.records import Origin
+from notebook_img.results import Notice
+from notebook_img.store import Store
+from tests.emulators.process import Running
+
+KEY = "AIza-money-key-0123456789-ab"
+PATH = "generateContent"
+
+
+@pytest.fixture
+def service(start_emulator: Callable[..., Running]) -> Running:
+    running = start_emulator("gemini")
+    running.reset()
+    running.control(key=KEY)
+    return running
+
+
+@pytest.fixture
+def environ(service: Running, home: Path) -> dict[str, str]:
+    return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
+
+
+@pytest.fixture
+def new_studio(environ: dict[str, str]) -> Iterator[Callable[..., ni.Studio]]:
+    made: list[ni.Studio] = []
+
+    def new(home: Path | None = None, **settings: Any) -> ni.Studio:
+        own = environ | ({"NOTEBOOK_IMG_HOME": str(home)} if home else {})
+        made.append(ni.Studio(settings=ni.Settings(own, **{"timeout": 30, **settings})))
+        return made[-1]
+
+    yield new
+    for studio in made:
+        studio.close()
+
+
+@pytest.fixture
+def studio(new_studio: Callable[..., ni.Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ni.Studio:
+    monkeypatch.chdir(tmp_path)
+    return new_studio()
+
+
+def states(studio: ni.Studio) -> list[str]:
+    return [row.state for row in studio.store.spend_rows()]
+
+
+# ------------------------------------------------------------------------------------------ arguments
+
+
+def test_numbers_of_numpy_are_numbers(studio: ni.Studio, service: Running) -> None:
+    turn = studio.generate("a fox", n=np.int64(2))
+
+    assert len(turn.pictures) == 2
+    assert dict(turn.asked) == {"n": 2}
+    assert len(service.requests(PATH)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"n": -1}, "n has to be a whole number from 1 to 100, not -1. For example: n=4."),
+        ({"n": 0}, "not 0"),
+        ({"n": True}, "not True"),
+        ({"n": 1.5}, "not 1.5"),
+        ({"seed": -4}, "seed has to be a whole number of 0 or more, not -4"),
+        ({"strength": "much"}, "strength has to be a number from 0 to 1, not 'much'"),
+        ({"size": object()}, "size has to be text, not a value of type object. For example: size='2K'."),
+        ({"model": 3}, "model has to be text, not 3"),
+        ({"output": b"x.png"}, "output has to be a file name, not a value of type bytes"),
+        ({"guidance": np.zeros(3)}, "guidance has to be text, a number, True or False, not a value of type ndarray"),
+        ({"force": "x"}, "force is either True or False, not 'x'"),
+    ],
+)
+def test_an_odd_argument_is_a_sentence_and_costs_nothing(studio: ni.Studio, service: Running, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        studio.generate("a fox", **options)
+
+    assert said in str(caught.value)
+    assert states(studio) == []
+    assert service.requests(PATH) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda s: s.checkout(10**30),
+        lambda s: s.turn("t" + "9" * 24),
+        lambda s: s.edit("warm", "t99999999999999999999999"),
+        lambda s: s.edit("warm", "http://[::1"),
+        lambda s: s.edit("warm", mask=(float("nan"), 1, 2, 3)),
+        lambda s: s.actor.session("\ud800"),
+        lambda s: s.actor.session("\ud800", create=False),
+        lambda s: s.export(5),
+        lambda s: s.head.picture.save(5),
+        lambda s: s.head.picture.show(crop=(1, 2)),
+        lambda s: s.head.compare(5),
+    ],
+)
+def test_odd_arguments_are_errors_of_ours(studio: ni.Studio, odd: Callable[[Any], Any]) -> None:
+    session = studio.session("fox")
+    session.generate("a red circle", model="local")
+
+    with pytest.raises(NotebookImgError) as caught:
+        odd(session)
+
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+# ------------------------------------------------------------------------------------------ replies that are hard to keep
+
+
+def test_a_reply_above_the_own_limits_is_kept(new_studio: Callable[..., ni.Studio]) -> None:
+    turn = new_studio(max_pixels=10_000).generate("a fox")
+
+    assert turn.picture.width * turn.picture.height > 10_000
+
+
+def test_a_full_disk_after_payment_says_where_the_picture_is(studio: ni.Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> Any:
+        raise StoreError("The picture could not be stored: the disk is full.")
+
+    monkeypatch.setattr(Store, "add_turn", full)
+    with pytest.raises(StoreError, match="The service answered, but") as caught:
+        studio.generate("a fox")
+
+    kept = Path(str(caught.value).rsplit("is kept: ", 1)[1].rstrip("."))
+    assert [kept.read_bytes()] == list(caught.value.delivered)
+    assert states(studio) == ["billed"]
+
+
+def test_a_mistake_of_ours_after_payment_keeps_the_picture(studio: ni.Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_args: Any, **_options: Any) -> Any:
+        raise TypeError("Object of type int64 is not JSON serializable")
+
+    monkeypatch.setattr(Store, "add_turn", wrong)
+    with pytest.raises(StoreError, match="is kept: ") as caught:
+        studio.generate("a fox")
+
+    assert caught.value.delivered
+    assert states(studio) == ["billed"]
+
+
+def test_of_two_masked_pictures_the_one_that_fits_is_kept(studio: ni.Studio, service: Running) -> None:
+    service.control({"kind": "reply", "reply": "wrong_size", "times": 1})
+
+    turn = studio.edit("warmer", "sample:chelsea", mask="10,10,80,80", n=2)
+
+    assert len(turn.pictures) == 1
+    assert any("left out; it is kept:" in warning for warning in turn.warnings)
+
+
+def test_a_display_that_fails_cancels_no_paid_call(studio: ni.Studio) -> None:
+    def broken(_event: Any) -> None:
+        raise ZeroDivisionError
+
+    turn = studio.run(studio.session("fox"), make_call("generate", "a fox", None, {}), broken)
+
+    assert turn.pictures
+    assert states(studio) == ["billed"]
+
+
+# ------------------------------------------------------------------------------------------ budget and what is said
+
+
+IN_FLIGHT = """
+import notebook_img as ni
+studio = ni.Studio()
+studio.say = lambda text: print(text, flush=True)
+studio.generate("a fox")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills a process the POSIX way")
+def test_the_call_of_a_killed_process_stays_in_the_budget(
+    new_studio: Callable[..., ni.Studio], service: Running, environ: dict[str, str]
+) -> None:
+    service.control({"kind": "hang", "path": PATH})
+    with subprocess.Popen([sys.executable, "-c", IN_FLIGHT], env={**os.environ, **environ}, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "go to Google Gemini" not in process.stdout.readline():  # said when the money is reserved
+            assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+    studio = new_studio(budget=0.05)
+
+    with pytest.raises(BudgetError):
+        studio.generate("another fox")
+
+    assert states(studio) == ["unknown"]
+    assert studio.store.spent(today())[0] > 0.03
+
+
+def test_the_notice_of_the_first_paid_call_is_said_to_quiet_cells_and_to_python(
+    studio: ni.Studio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    studio.say = said.append
+    studio.generate("a fox")
+    assert sum("go to Google Gemini" in text for text in said) == 1
+
+    Screen(None, "Making", quiet=True).on_event(Notice("Prompts go to Google Gemini."))
+    assert "Prompts go to Google Gemini." in capsys.readouterr().out
+
+
+def test_a_key_in_a_prompt_or_a_file_name_goes_nowhere(studio: ni.Studio, service: Running, home: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="contains a key"):
+        studio.generate(f"a card that says {KEY}")
+    with pytest.raises(NotFoundError) as caught:
+        studio.edit("warmer", environ["GEMINI_API_KEY"])
+
+    assert KEY not in str(caught.value)
+    assert service.requests(PATH) == []
+    assert KEY.encode() not in b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_new_session_with_an_old_name_has_cost_nothing(studio: ni.Studio) -> None:
+    first = studio.session("fox")
+    cost = first.generate("a fox").cost
+    assert first.cost() == (cost, 0)
+    first.delete()
+
+    assert studio.session("fox").cost() == (0, 0)
+    assert studio.store.spent(today())[0] == cost
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize("name", ["v1.5", "café a:b?*", "CON"])
+def test_copies_have_portable_names(
+    new_studio: Callable[..., ni.Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    studio = new_studio(save_to="copies")
+
+    turn = studio.session(name).generate("a fox")
+
+    [copy] = (tmp_path / "copies").iterdir()
+    assert copy == turn.files[0]
+    assert copy.suffix == turn.picture.suffix
+    assert not set(copy.name) & set('<>:"/\\|?*')
+
+
+def test_a_copy_that_cannot_be_written_fails_no_paid_call(
+    new_studio: Callable[..., ni.Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies" / "fox-t1.png").write_text("somebody else's")
+    studio = new_studio(save_to="copies")
+    session = studio.session("fox")
+    assert session.generate("a fox").files[0].name == "fox-t1-copy2.png"
+    assert (tmp_path / "copies" / "fox-t1.png").read_text() == "somebody else's"
+
+    (tmp_path / "taken").write_text("a file")
+    studio.settings.save_to = "taken"
+    turn = session.generate("a hen")
+    assert turn.files == ()
+    assert "No copy was written" in turn.figure().text
+
+
+def test_a_name_without_a_suffix_is_looked_at_before_paying(studio: ni.Studio, service: Running, tmp_path: Path) -> None:
+    (tmp_path / "night.png").write_bytes(b"mine")
+
+    with pytest.raises(OutputError, match=r"night\.png already exists"):
+        studio.generate("a fox", output="night")
+
+    assert service.requests(PATH) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_links_stay_links(studio: ni.Studio, service: Running, tmp_path: Path) -> None:
+    dangling = tmp_path / "dangling.png"
+    dangling.symlink_to(tmp_path / "nowhere" / "x.png")
+    with pytest.raises(OutputError, match="leads nowhere"):
+        studio.generate("a fox", output=dangling)
+    assert dangling.is_symlink()
+    assert service.requests(PATH) == []
+
+    target, link = tmp_path / "target.png", tmp_path / "link.png"
+    write_atomically(target, b"old")
+    link.symlink_to(target)
+    studio.generate("a fox", output=link, force=True)
+    assert link.is_symlink()
+    assert target.read_bytes() != b"old"
+
+
+def test_a_home_whose_mark_is_a_folder_is_a_sentence(studio: ni.Studio, service: Running, home: Path) -> None:
+    (home / "mark").mkdir()
+
+    with pytest.raises(StoreError, match=r"recognises keys .* cannot be read: it is a folder"):
+        studio.generate("a fox")
+
+    assert service.requests(PATH) == []
+
+
+# ------------------------------------------------------------------------------------------ ids, homes, heads
+
+
+def test_ids_of_sessions_with_spaces_are_images(studio: ni.Studio) -> None:
+    notebook = studio.session("My Notebook")
+    first = notebook.generate("a red circle", model="local")
+
+    assert notebook.edit("warmer", first.full_id, model="local").parent == first
+    assert studio.session("other").edit("warmer", "My Notebook/t1", model="local").inputs[0] == first.picture
+
+
+def test_a_turn_of_another_home_brings_its_picture(new_studio: Callable[..., ni.Studio], tmp_path: Path) -> None:
+    theirs = new_studio(tmp_path / "theirs").session("fox").generate("a red circle", model="local")
+    own = new_studio(tmp_path / "own").session("fox")
+
+    turn = own.edit("warmer", theirs, model="local")
+
+    assert turn.parent is None
+    assert turn.inputs[0].sha256 == theirs.picture.sha256
+
+
+def test_a_head_deleted_elsewhere_goes_to_what_it_followed(new_studio: Callable[..., ni.Studio]) -> None:
+    here, there = new_studio(), new_studio()
+    session = here.session("fox")
+    session.generate("a red circle", model="local")
+    session.edit("warmer", model="local")
+    there.session("fox").delete_turn("t2")
+
+    assert session.head is not None
+    assert session.head.id == "t1"
+    assert session.edit("colder", model="local").parent == session.turn("t1")
+
+
+def test_the_key_is_in_no_repr(studio: ni.Studio) -> None:
+    from notebook_img.providers.openai.exchange import Exchange
+
+    unset: Any = None
+    shown = repr(Exchange(unset, unset, KEY, unset, unset, unset, unset, 1.0))
+    assert KEY not in shown
+
+
+# ------------------------------------------------------------------------------------------ what a server calls itself
+
+
+@pytest.fixture
+def openai(start_emulator: Callable[..., Running]) -> Running:
+    running = start_emulator("openai")
+    running.reset()
+    return running
+
+
+def test_an_unreadable_answer_is_a_sentence_without_the_key(openai: Running, home: Path) -> None:
+    openai.control({"kind": "malformed", "path": "images"})
+    environ = {"OPENAI_API_KEY": "sk-money-0123456789", "OPENAI_BASE_URL": f"{openai.url}/v1", "NOTEBOOK_IMG_HOME": str(home)}
+    studio = ni.Studio(settings=ni.Settings(environ, timeout=20))
+
+    with pytest.raises(BadReplyError, match="may have been billed") as caught:
+        studio.generate("a fox", model="openai")
+
+    assert "\n" not in str(caught.value)
+    assert states(studio) == ["unknown"]
+    studio.close()
+
+
+def test_a_typed_server_whose_model_has_another_name_is_replayed(openai: Running, home: Path) -> None:
+    openai.control(key="", models=["qwen2.5-vl-7b"], detail=False)
+    environ = {"NOTEBOOK_IMG_HOME": str(home), "LMSTUDIO_BASE_URL": f"{openai.url}/v1"}
+    answers = []
+    for _ in range(2):
+        studio = ni.Studio(settings=ni.Settings(environ))
+        studio.shared.kernel = Kernel()
+        studio.origin = Origin(surface="cell", kernel=studio.shared.kernel.id)
+        studio.shared.kernel.begin("ask", cell_id="one", notebook="")
+        answers.append(studio.session("fox").ask("what is this?", "sample:coffee", model="lmstudio"))
+        studio.shared.kernel.end(lambda store=studio.store: store, failed=False)
+        studio.close()
+
+    assert [answer.replayed for answer in answers] == [False, True]
+    assert answers[0].model == "lmstudio:qwen2.5-vl-7b"
+    assert len(openai.requests("chat")) == 1
+    assert answers[1].text == answers[0].text
+
+
+# ------------------------------------------------------------------------------------------ words
+
+
+@pytest.mark.parametrize(
+    ("models", "names"),
+    [
+        (["gemini"], ["two.png"]),
+        (["gemini", "openai:x/y"], ["two-gemini.png", "two-openai-x-y.png"]),
+        (["gemini", "gemini"], ["two-gemini-1.png", "two-gemini-2.png"]),
+        (["a:b", "local", "A-b"], ["two-a-b-1.png", "two-local.png", "two-A-b-2.png"]),
+    ],
+)
+def test_siblings_have_files_of_their_own(models: list[str], names: list[str]) -> None:
+    call = make_call("generate", "a fox", None, {"output": "two.png"})
+
+    assert [str(output) for output in _outputs_for(call, models)] == names
+
+
+@pytest.mark.parametrize("text", ["t1", "t7.2", "fox/t7", "My Notebook/t7.2", "Füchse/t1"])
+def test_every_reader_takes_the_same_ids(text: str) -> None:
+    found = parse_id(text)
+
+    assert found is not None
+    written = (f"{found.session}/" if found.session else "") + f"t{found.number}" + (f".{found.picture}" if found.picture else "")
+    assert written == text
+
+
+@pytest.mark.parametrize("text", ["t0", "t", "t" + "9" * 24, "a/b/t1", "t٣", "t1.", "/t1", "fox/t1\nx"])
+def test_what_is_no_id(text: str) -> None:
+    assert parse_id(text) is None
+
+
+def test_the_command_line_prints_json_where_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], environ: dict[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["generate", "a fox", "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["dry_run"], plan["prompt"], plan["pictures"]) == (True, "a fox", [])
+
+    assert main(["keys", "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert {row["name"]: row["where"] for row in json.loads(shown)}["gemini"] == "environment variable GEMINI_API_KEY"
+    assert KEY not in shown
+
+    assert main(["edit", ".", "make it night"]) == 1
+    assert "folder" in capsys.readouterr().err
+
+    assert main(["generate", "a fox"]) == 0
+    assert capsys.readouterr().err.count("go to Google Gemini") == 1
+
+    monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "0.01")
+    assert main(["generate", "a hen"]) == 1
+    refused = capsys.readouterr().err
+    assert "%" not in refused
+    assert "Raise it with NOTEBOOK_IMG_BUDGET" in refused

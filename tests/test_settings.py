@@ -1,0 +1,110 @@
+"""Settings: what was set first, then the environment, then the default; every wrong value is one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notebook_img.errors import UsageError
+from notebook_img.settings import Settings
+
+DESIGNED = {
+    "home": "NOTEBOOK_IMG_HOME",
+    "model": "NOTEBOOK_IMG_MODEL",
+    "budget": "NOTEBOOK_IMG_BUDGET",
+    "replay": "NOTEBOOK_IMG_REPLAY",
+    "replay_from": "NOTEBOOK_IMG_REPLAY_FROM",
+    "allowed_dirs": "NOTEBOOK_IMG_ALLOWED_DIRS",
+    "gemini_base_url": "GOOGLE_GEMINI_BASE_URL",
+    "gemini_api_version": "GOOGLE_GENAI_API_VERSION",
+    "openai_base_url": "OPENAI_BASE_URL",
+    "vision_base_url": "VISION_BASE_URL",
+    "vision_model": "VISION_MODEL",
+    "vision_timeout": "VISION_TIMEOUT",
+    "vision_max_tokens": "VISION_MAX_TOKENS",
+    "vision_temperature": "VISION_TEMPERATURE",
+    "vision_max_image_size": "VISION_MAX_IMAGE_SIZE",
+    "vision_max_history": "VISION_MAX_HISTORY",
+    "vision_enable_persistence": "VISION_ENABLE_PERSISTENCE",
+    "vision_log_level": "VISION_LOG_LEVEL",
+    "vision_history_path": "VISION_HISTORY_PATH",
+    "ark_base_url": "ARK_BASE_URL",
+    "jimeng_base_url": "JIMENG_BASE_URL",
+}
+"""The environment the design promises (section 9)."""
+
+
+def test_every_promised_variable_is_read() -> None:
+    table = Settings.table()
+    assert {name: table[name].env[0] for name in DESIGNED} == DESIGNED
+
+
+def test_every_setting_has_a_variable_and_a_sentence_of_help() -> None:
+    for name, setting in Settings.table().items():
+        assert setting.env, name
+        assert setting.help.endswith("."), name
+
+
+def test_code_comes_before_the_environment_and_that_before_the_default(tmp_path: Path) -> None:
+    environ = {"NOTEBOOK_IMG_BUDGET": "7", "NOTEBOOK_IMG_HOME": str(tmp_path)}
+    settings = Settings(environ)
+    assert (settings.budget, settings.home, settings.preview) == (7.0, tmp_path, 768)
+    settings.budget = 2
+    assert settings.budget == 2
+    settings.set("budget", None)
+    assert settings.budget == 7
+    environ["NOTEBOOK_IMG_BUDGET"] = "9"
+    assert settings.budget == 9, "a setting is read when it is used"
+    del environ["NOTEBOOK_IMG_BUDGET"]
+    assert settings.budget == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("budget", "many", "number"),
+        ("budget", -1, "at least 0"),
+        ("replay", "allways", "Did you mean 'always'"),
+        ("preview", 10, "64"),
+        ("preview", 100.5, "whole"),
+        ("max_bytes", "big", "number"),
+        ("verbose_errors", "maybe", "true or false"),
+        ("timeout", "0", "at least 1"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_a_sentence_and_the_old_one_stays(name: str, value: object, says: str) -> None:
+    settings = Settings({})
+    before = getattr(settings, name)
+    with pytest.raises(UsageError, match=says) as caught:
+        settings.set(name, value)
+    assert name in str(caught.value)
+    assert getattr(settings, name) == before
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(UsageError, match="NOTEBOOK_IMG_BUDGET='lots'"):
+        _ = Settings({"NOTEBOOK_IMG_BUDGET": "lots"}).budget
+
+
+def test_an_unknown_setting_gets_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'budget'"):
+        Settings({}, buget=3)
+    with pytest.raises(UsageError, match="Did you mean 'replay'"):
+        Settings({}).set("repaly", "off")
+
+
+@pytest.mark.parametrize(("text", "size"), [("20MB", 20_000_000), ("500 kB", 500_000), ("1048576", 1_048_576), ("1.5g", 1_500_000_000)])
+def test_sizes_take_units(text: str, size: int) -> None:
+    assert Settings({"NOTEBOOK_IMG_MAX_BYTES": text}).max_bytes == size
+
+
+def test_the_default_home_is_the_users_data_folder() -> None:
+    import platformdirs
+
+    assert Settings({}).home == Path(platformdirs.user_data_dir("notebook_img", appauthor=False))
+
+
+def test_a_text_setting_refuses_what_is_no_text():
+    with pytest.raises(UsageError, match="write text, not list"):
+        Settings({}, replay=["restart"])
