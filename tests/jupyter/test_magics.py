@@ -108,7 +108,7 @@ def test_two_dashes_make_the_rest_text(kernel: Kernel) -> None:
 )
 def test_what_is_wrong_is_said_with_a_way_on(kernel: Kernel, line: str, says: str) -> None:
     if "delete" in line:
-        kernel.good("_ = ni.Studio().session('s1')")  # there, whichever worker this runs on
+        kernel.good("there = ni.Studio().session('s1')")  # whichever worker this runs on; naming it `_` would end IPython's own
     turns = kernel.value("[len(each.turns) for each in ni.sessions()]") if line != "%imgsession tre" else None
     ran = kernel.run(line)
     if line == "%imgsession tre":
