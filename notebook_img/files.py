@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from notebook_img.errors import OutputError
 
 PRIVATE = 0o600
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False, durable: bool = True) -> None:
@@ -35,15 +37,16 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, durable:
     """
     temporary = ""
     try:
-        # mkstemp creates with mode 0600 whatever the umask is.
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        temporary = str(path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part"))
+        # The system itself takes the umask off: asking for it would change it for other threads.
+        descriptor = os.open(temporary, _NEW, PRIVATE if private else 0o666)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
         if not private:
-            _ordinary_mode(temporary, path)
+            _keep_mode(temporary, path)
         os.replace(temporary, path)  # noqa: PTH105 - the atomic form, on Windows too
         if durable:
             sync_folder(path.parent)
@@ -119,14 +122,9 @@ def reason(error: OSError) -> str:
     return words.get(error.errno or 0, error.strerror or str(error))
 
 
-def _ordinary_mode(temporary: str, path: Path) -> None:
-    """Give a new file the mode it would have had from open(), or that of the file it replaces."""
+def _keep_mode(temporary: str, path: Path) -> None:
+    """Give a file the mode of the one it replaces."""
     if os.name == "nt":
         return
-    try:
-        mode = path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    os.chmod(temporary, mode)  # noqa: PTH101
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(temporary, path.stat().st_mode & 0o777)  # noqa: PTH101

@@ -6,19 +6,23 @@ import asyncio
 import dataclasses
 import secrets
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img import keys
+from notebook_img import keys, loop
 from notebook_img.errors import (
     FrameError,
     JobPendingError,
     NotebookImgError,
+    NotFoundError,
+    OutputError,
     OverloadedError,
     StoreError,
     UnreachableError,
     UsageError,
+    did_you_mean,
 )
-from notebook_img.keeping import keep
+from notebook_img.keeping import keep, write_output
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.preparing import Ready, Region
 from notebook_img.providers.interface import Reply, SubmittedEvent
@@ -26,6 +30,8 @@ from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
 from notebook_img.results import Made
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from notebook_img.loop import Tell
     from notebook_img.studio import Studio
 
@@ -49,10 +55,16 @@ def keep_job(studio: Studio, ready: Ready, event: SubmittedEvent, spend: int | N
             prompt=ready.request.prompt,
             submit_id=event.submit_id,
             service_state=dict(event.state),
-            request={"pending": pending, "spend": spend, "output": str(ready.asked.call.output or "")},
+            request={"pending": pending, "spend": spend, "output": _output_of(ready), "force": ready.asked.call.force},
         )
     )
     return name
+
+
+def _output_of(ready: Ready) -> str:
+    """Return the file a call wanted, absolute: whoever resumes may work in another folder."""
+    output = ready.asked.call.output
+    return str(Path(output).expanduser().absolute()) if output is not None else ""
 
 
 def leave_job(studio: Studio, job: str, error: BaseException) -> None:
@@ -62,6 +74,64 @@ def leave_job(studio: Studio, job: str, error: BaseException) -> None:
         error, (JobPendingError, UnreachableError, OverloadedError, FrameError, StoreError)
     )
     studio.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
+
+
+def waiting(studio: Studio) -> list[JobRecord]:
+    """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+    return [
+        row
+        for row in studio.store.jobs(limit=200)
+        if "pending" in row.request and (row.state == "submitted" or (row.state == "running" and not studio.store.alive(row.owner)))
+    ]
+
+
+def waiting_job(studio: Studio, name: str) -> JobRecord:
+    """Return the job with an id, ours or the service's, that can be resumed; an error says why another one cannot."""
+    rows = studio.store.jobs(limit=200)
+    found = studio.store.job(name) or next((row for row in rows if row.submit_id == name), None)
+    if found is None:
+        raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows])}")
+    if found.state == "done":
+        raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
+    if found.state in ("failed", "cancelled"):
+        raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
+    if found.state == "running" and studio.store.alive(found.owner):
+        raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
+    if "pending" not in found.request:
+        raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
+    return found
+
+
+def resume_waiting(studio: Studio, job: str | None, on_event: Tell | None) -> Iterator[Made]:
+    """Fetch one waiting job, or all of them one after the other; see `Studio.resume`."""
+    came = 0
+    failed: list[NotebookImgError] = []
+    for row in [waiting_job(studio, job)] if job is not None else waiting(studio):
+        try:
+            made = loop.run(lambda tell, row=row: resume(studio, row, tell), on_event)  # type: ignore[misc]
+        except NotebookImgError as error:
+            failed.append(error)
+        else:
+            came += 1
+            _write_file(studio, row, made)
+            yield made
+    if failed and not came:
+        raise failed[0]
+    for left in failed:
+        studio.say(f"Warning: {left}")
+
+
+def _write_file(studio: Studio, job: JobRecord, made: Made) -> None:
+    """Write the file the interrupted call asked for; where that cannot be done it is said, as the pictures are here."""
+    output = str(job.request.get("output") or "")
+    if not output:
+        return
+    try:
+        files, said = write_output(studio, made.record, output, force=bool(job.request.get("force")))
+    except OutputError as error:
+        made.notices = (*made.notices, str(error))
+    else:
+        made.files, made.notices = tuple(files), (*made.notices, *said)
 
 
 async def resume(studio: Studio, job: JobRecord, tell: Tell) -> Made:

@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img import replay
+from notebook_img import outputs, replay
 from notebook_img.errors import (
     BadReplyError,
     FrameError,
@@ -17,6 +17,7 @@ from notebook_img.errors import (
     PictureError,
     StoreError,
 )
+from notebook_img.files import reason
 from notebook_img.preparing import Ready, Region, uses_of
 from notebook_img.providers.interface import Reply, Request, Usage
 from notebook_img.records import PictureUse, TurnRecord
@@ -227,3 +228,21 @@ def provenance_of(studio: Studio, record: TurnRecord) -> Callable[[int], dict[st
         }
 
     return facts
+
+
+def write_output(studio: Studio, record: TurnRecord, output: str | Path, *, force: bool) -> tuple[list[Path], list[str]]:
+    """Write a turn's pictures where the call wanted them (``-o``); return the files and what must be said.
+
+    Raises
+    ------
+    OutputError
+        When that cannot be done. It says that the turn itself is kept.
+    """
+    shown = studio.pictures_of(record, "output")
+    if not shown:
+        return [], []
+    try:
+        return outputs.write(output, shown, studio.store, force=force, facts=provenance_of(studio, record))
+    except (OutputError, OSError) as error:
+        why = f"{output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
+        raise OutputError(f"{why} The picture itself is kept as {studio.session_name(record.session_id)}/{record.id}.") from error

@@ -17,7 +17,6 @@ from notebook_img.errors import (
     KeyMissingError,
     ModelNotFoundError,
     NotebookImgError,
-    OutputError,
     OverloadedError,
     ProviderError,
     RateLimitError,
@@ -27,9 +26,8 @@ from notebook_img.errors import (
     StoreError,
     UnreachableError,
 )
-from notebook_img.files import reason
 from notebook_img.jobs import keep_job, leave_job
-from notebook_img.keeping import keep, provenance_of, rescued
+from notebook_img.keeping import keep, provenance_of, rescued, write_output
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.preparing import Ready, begin, prepare
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
@@ -257,20 +255,15 @@ def _finish(studio: Studio, asked: Asked, made: Made) -> Made:
         studio.move_head(record.session_id, record.number, "turn", start=start, stored=not made.replayed, run=asked.run)
     if asked.call.output is None and not studio.settings.save_to:
         return made
-    shown = studio.pictures_of(record, "output")
-    facts = provenance_of(studio, record)
     copies: list[Path] = []
     files: list[Path] = []
-    if studio.settings.save_to and shown and not made.replayed:
+    if studio.settings.save_to and not made.replayed and (shown := studio.pictures_of(record, "output")):
         folder = studio.working_folder / Path(studio.settings.save_to).expanduser()
-        copies, said = outputs.keep_copies(folder, f"{asked.session.name}-{record.id}", shown, studio.store, facts=facts)
+        stem = f"{asked.session.name}-{record.id}"
+        copies, said = outputs.keep_copies(folder, stem, shown, studio.store, facts=provenance_of(studio, record))
         made.notices = (*made.notices, *said)
-    try:
-        if asked.call.output is not None and shown:
-            files, said = outputs.write(asked.call.output, shown, studio.store, force=asked.call.force, facts=facts)
-            made.notices = (*made.notices, *said)
-    except (OutputError, OSError) as error:
-        why = f"{asked.call.output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
-        raise OutputError(f"{why} The picture itself is kept as {asked.session.name}/{record.id}.") from error
+    if asked.call.output is not None:
+        files, said = write_output(studio, record, asked.call.output, force=asked.call.force)
+        made.notices = (*made.notices, *said)
     made.files = (*files, *copies)
     return made

@@ -5,26 +5,26 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img import asking, jobs, keys, loop, performing, replay
+from notebook_img import asking, jobs, keys, loop, performing, replay, sharing
 from notebook_img.calls import Call, make_call
-from notebook_img.cells import Kernel
-from notebook_img.errors import NotebookImgError, NotFoundError, UsageError, did_you_mean
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.heads import Heads
+from notebook_img.opening import CurrentSession, unknown_session, working_directory
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 from notebook_img.results import Notice, Plan
 from notebook_img.settings import Settings
+from notebook_img.shared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from notebook_img.asking import Asked
-    from notebook_img.cells import Run
+    from notebook_img.cells import Kernel, Run
     from notebook_img.packs import Packs
     from notebook_img.pictures import Picture
     from notebook_img.providers.interface import Provider
@@ -34,44 +34,6 @@ if TYPE_CHECKING:
     from notebook_img.tree import Session, Turn
 
 log = logging.getLogger("notebook_img")
-
-
-class Shared:
-    """What all studios of one process and home share: the store, the kernel's cells, listeners."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.kernel: Kernel | None = None
-        self.listeners: list[Callable[[str, str, int | None], None]] = []
-        self.noticed: set[str] = set()
-        self.packs: tuple[tuple[Any, ...], Packs] | None = None
-        self._store: Store | None = None
-        self._lock = threading.RLock()
-
-    @property
-    def store(self) -> Store:
-        """The store, opened on first use."""
-        with self._lock:
-            if self._store is None or self._store.home != self.settings.home:
-                from notebook_img.store import Store
-
-                self._store = Store.open(self.settings.home)
-            return self._store
-
-    def close(self) -> None:
-        """Close the store."""
-        with self._lock:
-            if self._store is not None:
-                self._store.close()
-                self._store = None
-
-    def changed(self, what: str, session_id: str, number: int | None = None) -> None:
-        """Tell listeners (panel, live outputs) what happened; called outside any lock, in the thread that did it."""
-        for listener in tuple(self.listeners):
-            try:
-                listener(what, session_id, number)
-            except Exception:  # a listener's trouble is not the caller's
-                log.exception("a listener failed")
 
 
 class Studio:
@@ -97,8 +59,7 @@ class Studio:
         self.notebook: Path | None = None
         self.say: Callable[[str], None] = log.info
         self.heads = Heads()
-        self._current: str | None = None
-        self._lock = threading.RLock()
+        self._current = CurrentSession(self)
 
     def __repr__(self) -> str:
         return f"<Studio {self.settings.home}>"
@@ -168,13 +129,13 @@ class Studio:
         from notebook_img.tree import Session
 
         if name is None:
-            record = self._current_record()
+            record = self._current.record()
         else:
             found = self.store.session_named(name)
             if found is None and not create:
-                raise self.unknown_session(name)
+                raise unknown_session(self.store, name)
             record = found or self.store.create_session(name, model=model or "")
-            self._current = record.id
+            self._current.take(record.id)
             turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
             self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
         if model:
@@ -193,20 +154,10 @@ class Studio:
         found = self.store.session_named(name)
         if found is None:
             if not creates:
-                raise self.unknown_session(name)
+                raise unknown_session(self.store, name)
             found = self.store.create_session(name)
             self.say(f"Session {name!r}: created.")
         return Session(self, found.id)
-
-    def unknown_session(self, name: str) -> NotFoundError:
-        """Return the error for an unknown session: near names, or the latest ones."""
-        from notebook_img.store.names import check_session_name
-
-        check_session_name(name)
-        names = self.store.session_names()
-        near = did_you_mean(name, names)
-        known = f" Sessions: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}." if names and not near else ""
-        return NotFoundError(f"There is no session {name!r}.{near}{known} %imgsession {name} creates it.")
 
     def sessions(self) -> list[Session]:
         """Return all sessions, the one used last first."""
@@ -218,7 +169,7 @@ class Studio:
         """Return the row of a session by name."""
         found = self.store.session_named(name)
         if found is None:
-            raise self.unknown_session(name)
+            raise unknown_session(self.store, name)
         return found
 
     def session_name(self, session_id: str) -> str:
@@ -226,48 +177,9 @@ class Studio:
         record = self.store.session(session_id)
         return record.name if record else "deleted"
 
-    def _current_record(self) -> SessionRecord:
-        with self._lock:
-            if self._current and (record := self.store.session(self._current)):
-                return record
-            if self._current:
-                self.say("The session was deleted elsewhere; a new one begins.")
-            record = self._named_after_place()
-            self._current = record.id
-            return record
-
     def current(self) -> SessionRecord | None:
         """Return the current session's row where there is one; none is made, and nothing is said."""
-        with self._lock:
-            if self._current:
-                return self.store.session(self._current)
-        notebook = str(self.notebook.resolve()) if self.notebook else ""
-        own = next((record for record in self.store.sessions() if record.notebook == notebook), None) if notebook else None
-        return own or self.store.session_named(session_name_from(self.notebook.stem if self.notebook else working_directory().name))
-
-    def _named_after_place(self) -> SessionRecord:
-        """Open or create the session named after the notebook, else after the working directory."""
-        notebook = str(self.notebook.resolve()) if self.notebook else ""
-        if notebook:
-            for record in self.store.sessions():
-                if record.notebook == notebook:
-                    return record
-        stem = session_name_from(self.notebook.stem if self.notebook else working_directory().name)
-        name, number = stem, 1
-        while (found := self.store.session_named(name)) is not None:
-            if not notebook or not found.notebook:
-                return self._own(found, notebook)
-            if not Path(found.notebook).exists():
-                self.say(f"The notebook was moved here; its session {name!r} goes on.")
-                return self._own(found, notebook)
-            number += 1
-            name = f"{stem}-{number}"
-        if number > 1:
-            self.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
-        return self.store.create_session(name, notebook=notebook)
-
-    def _own(self, record: SessionRecord, notebook: str) -> SessionRecord:
-        return self.store.update_session(record.id, notebook=notebook) if notebook else record
+        return self._current.found()
 
     def keep_model(self, session_id: str, model: str) -> None:
         """Give a session the model of its first turn."""
@@ -452,6 +364,10 @@ class Studio:
         """Return jobs, newest first."""
         return self.store.jobs(state=state)
 
+    def waiting_jobs(self) -> list[JobRecord]:
+        """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+        return jobs.waiting(self)
+
     def resume(self, job: str | None = None, on_event: loop.Tell | None = None) -> list[Turn]:
         """Fetch the pictures of jobs that were left with a service instead of paying again.
 
@@ -465,45 +381,7 @@ class Studio:
         NotebookImgError
             When no job could be fetched; of several, those that came are returned and the rest is said.
         """
-        waiting = [self._waiting_job(job)] if job is not None else self.waiting_jobs()
-        turns: list[Turn] = []
-        failed: list[NotebookImgError] = []
-        for row in waiting:
-            try:
-                made = loop.run(lambda tell, row=row: jobs.resume(self, row, tell), on_event)  # type: ignore[misc]
-            except NotebookImgError as error:
-                failed.append(error)
-            else:
-                turns.append(self._result(made))  # type: ignore[arg-type]
-        if failed and not turns:
-            raise failed[0]
-        for left in failed:
-            self.say(f"Warning: {left}")
-        return turns
-
-    def waiting_jobs(self) -> list[JobRecord]:
-        """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
-        return [
-            row
-            for row in self.store.jobs(limit=200)
-            if "pending" in row.request and (row.state == "submitted" or (row.state == "running" and not self.store.alive(row.owner)))
-        ]
-
-    def _waiting_job(self, name: str) -> JobRecord:
-        """Return the job with an id, ours or the service's, that can be resumed."""
-        rows = self.store.jobs(limit=200)
-        found = self.store.job(name) or next((row for row in rows if row.submit_id == name), None)
-        if found is None:
-            raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows])}")
-        if found.state == "done":
-            raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
-        if found.state in ("failed", "cancelled"):
-            raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
-        if found.state == "running" and self.store.alive(found.owner):
-            raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
-        if "pending" not in found.request:
-            raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
-        return found
+        return [self._result(made) for made in jobs.resume_waiting(self, job, on_event)]  # type: ignore[misc]
 
     # ------------------------------------------------------------------------------------------ replay
 
@@ -515,13 +393,7 @@ class Studio:
 
     def packs(self) -> Packs:
         """Return the packs replies may come from; looked for again when a file comes or goes."""
-        from notebook_img.packs import Packs, find_packs
-
-        paths = find_packs([self.working_folder, working_directory()], self.settings.replay_from)
-        marks = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
-        if self.shared.packs is None or self.shared.packs[0] != marks:
-            self.shared.packs = (marks, Packs(paths, self.say))
-        return self.shared.packs[1]
+        return sharing.packs_of(self)
 
     def pack(self, output: str | None = None) -> tuple[Path, int, int]:
         """Write the pictures this notebook's cells have got into one zip beside it.
@@ -536,18 +408,7 @@ class Studio:
         Path, int, int
             The file, the number of turns in it, its size in bytes.
         """
-        from notebook_img.packs import SUFFIX
-        from notebook_img.store.bundle import export_sessions
-
-        session = self.session()
-        stem = self.notebook.stem if self.notebook else session.name
-        path = Path(output).expanduser() if output else self.working_folder / f"{stem}{SUFFIX}"
-        if not path.name.endswith(SUFFIX):
-            path = path.with_name(f"{path.name.removesuffix('.zip')}{SUFFIX}")
-        ids = self.store.sessions_of_notebook(str(self.notebook or ""), session.id)
-        export_sessions(self.store, ids, path, raw=False)
-        records = [record for name in ids if (record := self.store.session(name))]
-        return path, sum(record.turns for record in records), path.stat().st_size
+        return sharing.write_pack(self, output)
 
     def export(self, session: Session, path: Path) -> Path:
         """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
@@ -557,13 +418,9 @@ class Studio:
 
     def import_sessions(self, path: str | Path) -> list[Session]:
         """Import the sessions of an exported zip, and say what became of each."""
-        from notebook_img.store.bundle import import_sessions
         from notebook_img.tree import Session
 
-        imported = import_sessions(self.store, Path(path).expanduser())
-        for item in imported:
-            self.say(item.said)
-        return [Session(self, item.session.id) for item in imported]
+        return [Session(self, record.id) for record in sharing.take_in(self, Path(path).expanduser())]
 
     # ------------------------------------------------------------------------------------------ money
 
@@ -595,20 +452,6 @@ class AsyncStudio:
     async def ask(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
         """Await `Studio.ask`."""
         return await self._studio.run_async(self._studio.session_given(session), make_call("ask", prompt, image, options))  # type: ignore[return-value]
-
-
-def working_directory() -> Path:
-    """Return the working directory; UsageError when somebody has deleted it."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError as error:
-        raise UsageError("The working directory does not exist any more. Change to one that does (%cd ~), or name a session.") from error
-
-
-def session_name_from(text: str) -> str:
-    """Return a legal session name made of a file or folder name."""
-    name = re.sub(r"[^\w .+-]+", "-", text).strip(" .-")[:60]
-    return f"{name}-session" if not name or re.fullmatch(r"t\d+", name) else name
 
 
 _default: Studio | None = None

@@ -124,7 +124,7 @@ class Work(Jobs):
 
     def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
         """Return a new session named after `stem`."""
-        from notebook_img.studio import session_name_from
+        from notebook_img.opening import session_name_from
         from notebook_img.tree import Session
 
         store = caller.studio.store

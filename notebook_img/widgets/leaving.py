@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from notebook_img.widgets.panel import Panel
 
 LEFT = "notebook-img-left"
-"""Class of the picture left behind. The panel's own style sheet hides it, and that is only there while the panel lives."""
+"""Class of every picture left behind. Each has the `left_class` of its panel too, by which the panel hides it while it lives."""
 SIDE, MOST_BYTES = 640, 60_000
 
 
@@ -69,5 +69,5 @@ class Left:
             seen = display.preview(panel.base.picture, SIDE, MOST_BYTES)
             alt = escape(f"{panel.base.name} of session {panel.session_name}", quote=True)
             image = f'<img alt="{alt}" width="{seen.width}" src="{seen.url}">'
-        html = f'<figure class="{LEFT}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'
+        html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'
         return {"text/html": html, "text/plain": words}

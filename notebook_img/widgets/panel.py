@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from notebook_img.widgets import front
 from notebook_img.widgets.actions import Actions
 from notebook_img.widgets.base import Base, of_turn
 from notebook_img.widgets.intake import Uploads
-from notebook_img.widgets.leaving import Left
+from notebook_img.widgets.leaving import LEFT, Left
 from notebook_img.widgets.running import Run, Runner
 from notebook_img.widgets.thumbnails import Thumbnails
 
@@ -57,6 +58,12 @@ class Panel(anywidget.AnyWidget):
     """Whether a call runs."""
     status = traitlets.Unicode("").tag(sync=True)
     """What was said last."""
+    left_class = traitlets.Unicode().tag(sync=True)
+    """Class of the picture this panel leaves for readers without it; its views hide that one while they live."""
+
+    @traitlets.default("left_class")
+    def _own_left_class(self) -> str:
+        return f"{LEFT}-{secrets.token_hex(8)}"
 
     _panels: ClassVar[weakref.WeakSet[Panel]] = weakref.WeakSet()
 

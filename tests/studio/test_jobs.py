@@ -93,6 +93,24 @@ def test_a_job_still_unfinished_stays_resumable_under_our_id(impatient, jimeng):
     assert impatient.store.job(job).state == "submitted"
 
 
+def test_a_resumed_job_writes_the_file_its_call_asked_for_and_eats_no_other(impatient, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    session = impatient.session("fox", model="jimeng")
+    for name in ("fox.png", "owl.png"):
+        with pytest.raises(JobPendingError):
+            session.generate(name, size="1K", n=1, output=name)
+    (tmp_path / "owl.png").write_bytes(b"came later")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    turns = {turn.prompt: turn for turn in patient(impatient).resume()}
+    fox, owl = turns["fox.png"], turns["owl.png"]
+    assert fox.files
+    assert all(path.parent == tmp_path and path.is_file() for path in fox.files)
+    assert owl.files == ()
+    assert any("already exists" in said and owl.full_id in said for said in owl.notices)
+    assert (tmp_path / "owl.png").read_bytes() == b"came later"
+
+
 def test_the_next_edit_goes_on_from_a_resumed_picture(left):
     studio, job = left
     (turn,) = studio.resume(job)

@@ -47,6 +47,12 @@ class Progress {
   }
 }
 
+// Hides the picture this panel leaves for readers without it, and no other panel's: a page may show several notebooks.
+function hidden(left) {
+  const figure = `.${CSS.escape(left)}`;
+  return h("style", {}, `${figure}, .jp-OutputArea-child:has(> .jp-OutputArea-output ${figure}) { display: none; }`);
+}
+
 class View {
   constructor(model, el) {
     this.link = new Link(model);
@@ -64,6 +70,7 @@ class View {
     this.root = h(
       "div",
       { class: "nbi", role: "region", "aria-label": "notebook_img panel" },
+      (this.hiding = hidden(model.get("left_class"))),
       this.makeHeader(),
       this.tabs.element,
       this.work,
@@ -77,7 +84,9 @@ class View {
     this.theme();
     this.link.send("hello");
     this.silence = setTimeout(() => {
-      if (!this.link.answered) this.say("No kernel answers. Run the cell again to use the panel.", "error");
+      if (this.link.answered) return;
+      this.hiding.remove();
+      this.say("No kernel answers. Run the cell again to use the panel.", "error");
     }, SILENCE);
   }
 
