@@ -87,8 +87,9 @@ def write(
 
     paths = names_for(output, pictures)
     said: list[str] = []
-    for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
+    for path in paths:
         refuse_foreign(path, store, force=force)
+    for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
         _write_one(path, picture, store, facts(index))
         said += conversion_notes(picture, path)
     return paths, list(dict.fromkeys(said))

@@ -98,17 +98,18 @@ def test_a_resumed_job_writes_the_file_its_call_asked_for_and_eats_no_other(impa
     session = impatient.session("fox", model="jimeng")
     for name in ("fox.png", "owl.png"):
         with pytest.raises(JobPendingError):
-            session.generate(name, size="1K", n=1, output=name)
-    (tmp_path / "owl.png").write_bytes(b"came later")
+            session.generate(name, size="1K", output=name)
+    (tmp_path / "owl-2.png").write_bytes(b"came later")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     turns = {turn.prompt: turn for turn in patient(impatient).resume()}
     fox, owl = turns["fox.png"], turns["owl.png"]
-    assert fox.files
-    assert all(path.parent == tmp_path and path.is_file() for path in fox.files)
+    assert [path.relative_to(tmp_path).name for path in fox.files] == [f"fox-{number}.png" for number in (1, 2, 3, 4)]
+    assert [path.read_bytes()[:4] for path in fox.files] == [b"\x89PNG"] * 4
     assert owl.files == ()
     assert any("already exists" in said and owl.full_id in said for said in owl.notices)
-    assert (tmp_path / "owl.png").read_bytes() == b"came later"
+    assert (tmp_path / "owl-2.png").read_bytes() == b"came later"
+    assert [path.name for path in tmp_path.glob("owl*")] == ["owl-2.png"], "all of them or none"
 
 
 def test_the_next_edit_goes_on_from_a_resumed_picture(left):
