@@ -8,7 +8,7 @@ import dataclasses
 import datetime as dt
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_img import choice, giving, keys, outputs, replay
 from notebook_img.errors import (
@@ -35,7 +35,7 @@ from notebook_img.records import TurnRecord
 from notebook_img.results import Made, Notice, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from notebook_img.asking import Asked
     from notebook_img.loop import Tell
@@ -72,6 +72,9 @@ async def perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
 async def _perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
     slot = asked.slot
     try:
+        if slot is None and not asked.call.dry_run:
+            ready, books = await _uncut(studio, in_thread(_begin_and_open, studio, asked))
+            return await _ask_service(studio, ready, replay.Decision(), tell, books)
         ready = await in_thread(begin, studio, asked)
         decision = replay.Decision()
         if slot is not None:
@@ -112,10 +115,10 @@ def _plan(studio: Studio, ready: Ready, decision: replay.Decision) -> Plan:
     )
 
 
-async def _ask_service(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell) -> Made:
+async def _ask_service(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell, books: Books | None = None) -> Made:
     """Send the request; when the model stays overloaded and a fallback is set, ask that one."""
     try:
-        return await _ask_one(studio, ready, decision, tell)
+        return await _ask_one(studio, ready, decision, tell, books)
     except (OverloadedError, RateLimitError) as error:
         fallback = studio.settings.fallback
         if not fallback or ready.asked.call.model:
@@ -131,17 +134,42 @@ async def _ask_service(studio: Studio, ready: Ready, decision: replay.Decision, 
             raise second from error
 
 
-async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell) -> Made:
-    provider, request = ready.provider, ready.request
-    books = asyncio.ensure_future(in_thread(_open_books, studio, ready))
+class Books(NamedTuple):
+    """What is settled about money and keys before anything is sent."""
+
+    mark: str
+    """Of the key."""
+    estimate: float | None
+    """US dollars."""
+    spend: int | None
+    """The reservation."""
+    notices: tuple[str, ...]
+    """What must be said first."""
+
+
+async def _uncut(studio: Studio, work: Awaitable[tuple[Ready, Books]]) -> tuple[Ready, Books]:
+    """Await work that reserves money; where it is stopped meanwhile, nothing was sent for the reservation, and it is given back."""
+    task = asyncio.ensure_future(work)
     try:
-        mark, estimate, spend, notices = await asyncio.shield(books)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        # The reservation may have been made by the time the stop is seen; nothing was sent for it.
         with contextlib.suppress(NotebookImgError):
-            _, _, made_late, _ = await books
-            await to_the_end(in_thread(_settle_unsent, studio, made_late))
+            _, books = await task
+            await to_the_end(in_thread(_settle_unsent, studio, books.spend))
         raise
+
+
+def _begin_and_open(studio: Studio, asked: Asked) -> tuple[Ready, Books]:
+    """Begin a call for which no stored reply is looked up; one hop between threads for both."""
+    ready = begin(studio, asked)
+    return ready, _open_books(studio, ready)
+
+
+async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell, books: Books | None = None) -> Made:
+    provider, request = ready.provider, ready.request
+    if books is None:
+        _, books = await _uncut(studio, in_thread(lambda: (ready, _open_books(studio, ready))))
+    mark, estimate, spend, notices = books
     for text in notices:
         tell(Notice(text))
     started = time.monotonic()
@@ -172,8 +200,8 @@ async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell
     return await to_the_end(in_thread(_conclude, studio, ready, pending, reply, spend, jobs, decision))
 
 
-def _open_books(studio: Studio, ready: Ready) -> tuple[str, float | None, int | None, tuple[str, ...]]:
-    """Check the request against key, model and budget; return the key's mark, the estimate, the reservation and what must be said."""
+def _open_books(studio: Studio, ready: Ready) -> Books:
+    """Check the request against key, model and budget, and reserve what it may cost."""
     provider, request = ready.provider, ready.request
     if missing := provider.missing():
         raise KeyMissingError(missing, provider=provider.name, model=request.model)
@@ -181,9 +209,9 @@ def _open_books(studio: Studio, ready: Ready) -> tuple[str, float | None, int | 
     mark = _key_mark(studio, provider)
     estimate = provider.estimate(request)
     if estimate == 0.0:
-        return mark, estimate, None, ()
+        return Books(mark, estimate, None, ())
     spend = _reserve(studio, ready, estimate)
-    return mark, estimate, spend, studio.paid_notice(provider, estimate)
+    return Books(mark, estimate, spend, studio.paid_notice(provider, estimate))
 
 
 def _settle_unsent(studio: Studio, spend: int | None) -> None:

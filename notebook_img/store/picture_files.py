@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -14,9 +15,9 @@ from notebook_img.pictures.formats import SUFFIXES, sniff
 from notebook_img.store import schema
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from notebook_img.store.database import Database
+
+_SUFFIXES = (*dict.fromkeys(SUFFIXES.values()), ".bin")
 
 
 class PictureFiles:
@@ -101,13 +102,12 @@ class PictureFiles:
         return self._find_file(sha256, mime_type or "")
 
     def _find_file(self, sha256: str, mime_type: str) -> Path | None:
-        folder = self._folder(sha256)
-        first = folder / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"
-        if first.is_file():
-            return first
-        with contextlib.suppress(OSError):
-            for path in folder.glob(f"{sha256}.*"):
-                return path
+        stem = self._folder(sha256) / sha256
+        # The type it should have first; a glob would compile a pattern of its own for every picture.
+        for suffix in dict.fromkeys((SUFFIXES.get(mime_type, ".bin"), *_SUFFIXES)):
+            path = f"{stem}{suffix}"
+            if os.path.isfile(path):  # noqa: PTH113
+                return Path(path)
         return None
 
 

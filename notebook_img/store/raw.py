@@ -37,13 +37,15 @@ class RawStates:
         self._pictures = pictures
         self._folder = database.home / "raw"
 
-    def put_raw(self, state: Any) -> str:
+    def put_raw(self, state: Any, pictures: Mapping[str, bytes] | None = None) -> str:
         """Keep a raw state and return its name.
 
         Parameters
         ----------
         state : JSON value
             Objects with text keys, lists (tuples come back as lists), text, numbers, booleans, None, and bytes.
+        pictures : mapping, optional
+            Stored pictures by sha256, so that one of them in the state is not hashed and looked for again.
 
         Raises
         ------
@@ -55,7 +57,11 @@ class RawStates:
         if self._database.read_only:
             raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
 
+        known = {id(data): sha256 for sha256, data in (pictures or {}).items()}
+
         def keep(data: bytes) -> str:
+            if id(data) in known:
+                return known[id(data)]
             name = hashlib.sha256(data).hexdigest()
             if not self._pictures._find_file(name, ""):  # noqa: SLF001 - the same package
                 write_once(self._path(name, ".bin"), data, durable=False)

@@ -79,7 +79,7 @@ class Turns:
         for attempt in (1, 2, 3):
             for sha256, data in given.items():
                 self._files.put_picture(data, sha256=sha256, mime_type=types.get(sha256, ""))
-            stored = record if raw is None else dataclasses.replace(record, raw=self._raw.put_raw(raw))
+            stored = record if raw is None else dataclasses.replace(record, raw=self._raw.put_raw(raw, given))
             try:
                 return self._add_row(stored, move_head, spend, dict(spend_facts or {}))
             except _FileGoneError as error:

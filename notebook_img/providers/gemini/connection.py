@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -31,9 +32,17 @@ class Connection:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._client: tuple[tuple[object, ...], genai.Client] | None = None
+        self._lock = (os.getpid(), threading.Lock())
 
     def open(self, key: str) -> genai.Client:
         """Return the client for this key; the SDK keeps one pool of connections per event loop in it. Imports the SDK."""
+        if self._lock[0] != os.getpid():
+            self._lock = (os.getpid(), threading.Lock())  # the parent of this fork may have held the old one
+        # Sixteen first calls at once would make sixteen clients, at 30 ms and a pool of connections each.
+        with self._lock[1]:
+            return self._opened(key)
+
+    def _opened(self, key: str) -> genai.Client:
         settings = self.settings
         version = settings.gemini_api_version
         wanted = (key, settings.gemini_base_url, version, settings.timeout, os.getpid())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
@@ -18,7 +18,7 @@ from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Reque
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
-    from google.genai.types import GenerateContentConfig
+    from google.genai.types import Content, GenerateContentConfig
 
     from notebook_img.settings import Settings
 
@@ -71,7 +71,7 @@ class GeminiProvider:
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply; see `Provider.run`."""
         history = request.history
-        route, draft = await asyncio.to_thread(_Route.begin, self, request)
+        route, body = await asyncio.to_thread(_Route.begin, self, request)
         if history == "server" and not self.settings.gemini_store:
             history = "window"
             route.composer.warnings.append(
@@ -79,15 +79,15 @@ class GeminiProvider:
             )
         if history == "server":
             return await self._on_server(route, emit)
-        if draft is None:
-            draft = await asyncio.to_thread(route.composer.draft, history)
+        if body is None:
+            body = await asyncio.to_thread(lambda: _Body.of(route, route.composer.draft(history)))
         try:
-            return await self._generate(route, draft, emit)
+            return await self._generate(route, body, emit)
         except SignatureError as error:
-            if not draft.continues:
+            if not body.draft.continues:
                 raise
             why = f"{str(error).rstrip('.')}, so only the last picture and the prompt were sent."
-        return await self._generate(route, await asyncio.to_thread(route.composer.bare, why), emit)
+        return await self._generate(route, await asyncio.to_thread(lambda: _Body.of(route, route.composer.bare(why))), emit)
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's names
         """Raise UsageError: this provider answers at once and has no jobs."""
@@ -112,10 +112,8 @@ class GeminiProvider:
 
     # the two APIs
 
-    async def _generate(self, route: _Route, draft: Draft, emit: Emit) -> Reply:
-        config = route.config(draft)
-        typed, contents, shown = await asyncio.to_thread(lambda: (route.typed(config), draft.contents(), draft.shown()))
-        client = route.client
+    async def _generate(self, route: _Route, body: _Body, emit: Emit) -> Reply:
+        client, contents, typed = route.client, body.contents, body.config
         streams = route.request.kind == "ask" and route.request.boxes is None and route.request.schema is None
 
         async def whole() -> replies.Answer:
@@ -128,8 +126,8 @@ class GeminiProvider:
                 await client.aio.models.generate_content_stream(model=route.row.name, contents=contents, config=typed), emit
             )
 
-        sent = {"method": "generateContent", "model": route.row.name, "contents": shown, "config": raw.described(_shown(config))}
-        return await self._several(route, draft, streamed if streams else whole, sent, emit)
+        sent = {"method": "generateContent", "model": route.row.name, **body.shown}
+        return await self._several(route, body.draft, streamed if streams else whole, sent, emit)
 
     async def _on_server(self, route: _Route, emit: Emit) -> Reply:
         draft = await asyncio.to_thread(route.composer.draft, "server")
@@ -210,6 +208,25 @@ class GeminiProvider:
         return key
 
 
+@dataclass(frozen=True)
+class _Body:
+    """What generateContent is handed, and how the turn records it. Made in a thread."""
+
+    draft: Draft
+    contents: list[Content]
+    config: GenerateContentConfig
+    shown: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, route: _Route, draft: Draft) -> _Body:
+        """Build it with the SDK's own types."""
+        from google.genai import types
+
+        config = route.config(draft)
+        shown = {"contents": draft.shown(), "config": raw.described(_shown(config))}
+        return cls(draft, draft.contents(), types.GenerateContentConfig.model_validate(config), shown)
+
+
 class _Route:
     """One request on its way: model, key, connection and what is built for it. Made in a thread."""
 
@@ -224,10 +241,10 @@ class _Route:
         self.started = time.monotonic()
 
     @classmethod
-    def begin(cls, provider: GeminiProvider, request: Request) -> tuple[_Route, Draft | None]:
-        """Make the route, and the draft with it where the kind of history is settled."""
+    def begin(cls, provider: GeminiProvider, request: Request) -> tuple[_Route, _Body | None]:
+        """Make the route, and the body with it where the kind of history is settled: every hop between threads costs."""
         route = cls(provider, request)
-        return route, None if request.history == "server" else route.composer.draft(request.history)
+        return route, None if request.history == "server" else _Body.of(route, route.composer.draft(request.history))
 
     def config(self, draft: Draft) -> dict[str, Any]:
         """Return the configuration for generateContent."""
@@ -246,12 +263,6 @@ class _Route:
         if (schema := questions.schema(request, self.row.capabilities)) is not None:
             config |= {"response_mime_type": "application/json", "response_json_schema": dict(schema)}
         return config
-
-    def typed(self, config: Mapping[str, Any]) -> GenerateContentConfig:
-        """Return the configuration as the SDK's own type."""
-        from google.genai import types
-
-        return types.GenerateContentConfig.model_validate(config)
 
     def interaction(self, draft: Draft) -> dict[str, Any]:
         """Return everything of an interaction but its input."""
