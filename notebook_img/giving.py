@@ -27,8 +27,10 @@ def decide(studio: Studio, asked: Asked, key: str, model: str, *, typed: bool) -
     state = kernel.state(run, lambda current: latest_run(studio, current), giving_back=mode == "only")
     needs_rows = state.first or mode in ("always", "only")
     stored = find(studio, asked.session.id, key) if needs_rows else []
+    # What its own cells made this kernel has had, also in the moment between the storing of a turn and its noting.
+    own = {reply.place for reply in stored if reply.kernel == kernel.id}
     with kernel.lock:  # two equal requests at once must not be given the same reply
-        decision = replay.decide(mode, want, state, stored, kernel.had)  # type: ignore[arg-type]
+        decision = replay.decide(mode, want, state, stored, kernel.had | own)  # type: ignore[arg-type]
         found = decision.stored
         if found is None or asked.call.dry_run:
             return decision

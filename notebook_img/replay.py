@@ -37,6 +37,8 @@ class Stored:
     """When it was asked, seconds since the epoch."""
     wanted: str = ""
     """``provider:model`` it was asked of, where another name answered (a server's own default, a dated version); else empty."""
+    kernel: str = ""
+    """Id of the kernel whose cell asked for it; empty where it was no cell."""
 
     @property
     def place(self) -> tuple[str, int]:
@@ -47,7 +49,7 @@ class Stored:
 def stored_of(record: TurnRecord, source: int) -> Stored:
     """Return a stored turn as a reply that may be given."""
     wanted = str(record.asked.get("model") or "")
-    return Stored(source, record.session_id, record.number, record.request_key, record.model, record.started, wanted)
+    return Stored(source, record.session_id, record.number, record.request_key, record.model, record.started, wanted, record.origin.kernel)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Running:
         self.session = self.studio.session(session) if session else self.studio.session()
         self.count = 0
 
-    def run(self, cell: str, source: str) -> Cell:
+    def run(self, cell: str, source: str, **more) -> Cell:
         done = Cell()
         kernel, session = self.studio.shared.kernel, self.session
         kernel.begin(source, cell_id=cell if self.ids else "", notebook=str(self.studio.notebook or ""))
@@ -85,6 +85,7 @@ class Running:
             "head": lambda: session.head,
             "s": session,
             "keep": done.turns.extend,
+            **more,
         }
         try:
             exec(source, names)

@@ -6,9 +6,13 @@ these labels (the same label: the same picture, another label: another picture),
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import pytest
+
+from notebook_img import giving
+from tests.replay.painter import Painter
 
 
 @dataclass
@@ -418,6 +422,36 @@ keep(asyncio.run(four()))
     again = kernel().run("G", source)
     assert (again.error, again.calls) == (None, 0)
     assert again.hashes == made.hashes
+
+
+def test_a_reply_that_is_stored_and_not_noted_yet_is_not_given_to_an_equal_request(kernel, monkeypatch):
+    noted = threading.Event()
+    note = giving.note
+
+    def late(*given):
+        noted.wait(20)
+        note(*given)
+
+    monkeypatch.setattr(giving, "note", late)
+    source = """
+import asyncio
+async def two():
+    first = asyncio.ensure_future(s.aio.generate('fox'))
+    while not s.turns:
+        await asyncio.sleep(0.01)
+    second = asyncio.ensure_future(s.aio.generate('fox'))
+    for _ in range(300):
+        if len(asked()) == 2:
+            break
+        await asyncio.sleep(0.01)
+    noted()
+    return await asyncio.gather(first, second)
+keep(asyncio.run(two()))
+"""
+    running = kernel()
+    made = running.run("G", source, asked=lambda: Painter.calls, noted=noted.set)
+    assert (made.error, made.calls) == (None, 2)
+    assert len(set(made.hashes)) == 2
 
 
 def test_a_dry_run_is_no_request(kernel):
