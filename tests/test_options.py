@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.image_words import is_image_word
+from notebook_img.option_reading import parse_words
 from notebook_img.option_values import columns
-from notebook_img.options import OPTIONS, Option, parse_words, table_for
+from notebook_img.options import OPTIONS, Option, table_for
 from notebook_img.providers.interface import OwnOption
 
 

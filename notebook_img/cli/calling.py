@@ -21,7 +21,8 @@ def perform(kind: Command, words: list[str]) -> int:
     """Make, edit or ask, and print what came of it; return the exit code."""
     from notebook_img import asking
     from notebook_img.calls import Call
-    from notebook_img.options import Option, parse_words
+    from notebook_img.option_reading import parse_words
+    from notebook_img.options import Option
     from notebook_img.results import Plan
 
     studio = open_studio()

@@ -23,17 +23,8 @@ from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.image_words import IMAGE_SUFFIXES, is_image_word
 from notebook_img.jupyter.question_mark import PROMPT_MAGICS, protect_question
 from notebook_img.option_help import EXAMPLES, help_text
-from notebook_img.options import (
-    MAGICS,
-    Given,
-    Option,
-    Parsed,
-    find_option,
-    looks_like_option,
-    needs_value,
-    table_for,
-    values_of,
-)
+from notebook_img.option_reading import Given, Parsed, find_option, looks_like_option, needs_value, values_of
+from notebook_img.options import MAGICS, Option, table_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import asking, loop, performing
-from notebook_img.calls import Call
+from notebook_img.calls import TYPED, Call
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.ids import parse_id
 from notebook_img.inventory import own_options
@@ -19,30 +19,12 @@ from notebook_img.results import Plan
 
 if TYPE_CHECKING:
     from notebook_img.jupyter.magics import Namespace, NotebookImg
-    from notebook_img.options import Command, Parsed
+    from notebook_img.option_reading import Parsed
+    from notebook_img.options import Command
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
-SAME_NAME: tuple[str, ...] = (
-    "confine",
-    "outpaint",
-    "pick",
-    "output",
-    "force",
-    "n",
-    "aspect_ratio",
-    "size",
-    "seed",
-    "negative_prompt",
-    "strength",
-    "history",
-    "table",
-    "boxes",
-    "detail",
-    "fresh",
-    "again",
-    "dry_run",
-)
+SAME_NAME: tuple[str, ...] = (*TYPED, "confine", "pick", "output", "force", "fresh", "dry_run")
 """Options whose values go into the call as they are."""
 
 VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}

@@ -114,7 +114,7 @@ def test_turns_are_a_lazy_sequence(fox: Session) -> None:
 
 
 def test_going_through_a_session_reads_pages_and_not_everything(fox: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notebook_img.tree.session.PAGE", 3)
+    monkeypatch.setattr("notebook_img.tree.turns.PAGE", 3)
     for number in range(8):
         fox.generate(f"{number}")
     store = fox.actor.store

@@ -1,0 +1,73 @@
+"""The turns of a session as a sequence that is read in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+from notebook_img.tree.turn import Turn
+
+if TYPE_CHECKING:
+    from notebook_img.tree.session import Session
+
+PAGE = 100
+"""Turns read at once when going through a session."""
+SHOWN = 3
+"""Ids in its repr."""
+
+
+class Turns(Sequence[Turn]):
+    """The turns of a session by number, read in pages: ``len``, index, slice, iteration."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __len__(self) -> int:
+        return self._session.record.turns
+
+    @overload
+    def __getitem__(self, index: int) -> Turn: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Turn]: ...
+    def __getitem__(self, index: int | slice) -> Turn | list[Turn]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step > 0:
+                found = self._between(start, stop)
+                return found[::step]
+            return self._between(stop + 1, start + 1)[::-1][::-step]
+        position = index + len(self) if index < 0 else index
+        found = self._between(position, position + 1) if position >= 0 else []
+        if not found:
+            raise IndexError(f"session {self._session.name!r} has {len(self)} turns, so none at {index}")
+        return found[0]
+
+    def _between(self, start: int, stop: int) -> list[Turn]:
+        if stop <= start:
+            return []
+        records = self._session.actor.store.turns(self._session.id, limit=stop - start, offset=start)
+        return [Turn(self._session, record) for record in records]
+
+    def __iter__(self) -> Iterator[Turn]:
+        store, after = self._session.actor.store, 0
+        while page := store.turns(self._session.id, after=after, limit=PAGE):
+            for record in page:
+                yield Turn(self._session, record)
+            after = page[-1].number
+
+    def __reversed__(self) -> Iterator[Turn]:
+        store, before = self._session.actor.store, None
+        while page := store.turns(self._session.id, before=before, limit=PAGE, newest_first=True):
+            for record in page:
+                yield Turn(self._session, record)
+            before = page[-1].number
+
+    def __contains__(self, turn: object) -> bool:
+        if not isinstance(turn, Turn) or turn.record.session_id != self._session.id:
+            return False
+        return self._session.actor.store.turn(self._session.id, turn.number) is not None
+
+    def __repr__(self) -> str:
+        count = len(self)
+        last = ", ".join(turn.id for turn in self[max(0, count - SHOWN) :])
+        return f"<{count} turn{'s' if count != 1 else ''}{': ' if last else ''}{'..., ' if count > SHOWN else ''}{last}>"
