@@ -8,6 +8,7 @@ apart by their attributes and class names (seen with google-genai 3.4.0).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -101,8 +102,13 @@ def words(text: str, key: str, longest: int = LONGEST) -> str:
     if "<html" in text.casefold() or "<!doctype" in text.casefold():
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         text = f"an HTML page ({title[1].strip()})" if title else "an HTML page"
-    text = without(" ".join(text.split()), key)
+    text = without(" ".join(whole(text).split()), key)
     return (text if len(text) <= longest else f"{text[:longest].rstrip()}...").rstrip(".") if text else ""
+
+
+def whole(text: str) -> str:
+    """Return text without halves of characters: JSON can hold them, and no file, database or screen takes them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def without(text: str, key: str) -> str:
@@ -157,7 +163,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
 
 
 def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, facts: dict[str, Any]) -> RateLimitError:
-    violations = [violation for detail in details for violation in detail.get("violations", ()) if isinstance(violation, Mapping)]
+    violations = [violation for detail in details for violation in _mappings(detail.get("violations"))]
     if any(str(violation.get("quotaValue")) == "0" for violation in violations) or re.search(r"limit: 0\b", said):
         # No waiting helps: there is no free tier for picture output.
         message = (
@@ -219,7 +225,12 @@ def _details(error: Exception) -> list[Mapping[str, Any]]:
     body = _body(error)
     inner = body.get("error", body)
     details = inner.get("details") if isinstance(inner, Mapping) else None
-    return [detail for detail in details if isinstance(detail, Mapping)] if isinstance(details, list) else []
+    return _mappings(details)
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list, none where the service sent something else in its place."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _wait(error: Exception, details: list[Mapping[str, Any]]) -> float | None:
@@ -228,4 +239,4 @@ def _wait(error: Exception, details: list[Mapping[str, Any]]) -> float | None:
     found = [retry_after({str(name).lower(): str(value) for name, value in headers.items()})] if headers else []
     matches = (re.fullmatch(r"(\d+(?:\.\d+)?)s", str(detail.get("retryDelay", ""))) for detail in details)
     found.extend(float(match[1]) for match in matches if match)
-    return max((seconds for seconds in found if seconds is not None), default=None)
+    return max((seconds for seconds in found if seconds is not None and math.isfinite(seconds)), default=None)

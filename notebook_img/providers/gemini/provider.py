@@ -302,7 +302,7 @@ class _Route:
         )
         if request.kind != "ask" or (request.boxes is None and request.schema is None):
             return reply
-        facts = {"provider": PROVIDER, "model": row.name, "cost": reply.cost}
+        facts = {"provider": PROVIDER, "model": row.name, "cost": reply.cost, "usage": replies.plain(usage)}
         value = questions.value(text, **facts)
         if request.boxes is None:
             return replace(reply, value=value, value_by="schema" if row.capabilities.schema else "text")

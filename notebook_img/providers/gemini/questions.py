@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCALE = 1000
 """Gemini's coordinates are thousandths of height and width (Google's image understanding guide)."""
+FARTHEST = 1_000_000
+"""Thousandths beyond which a coordinate is no coordinate; nearer ones are cut to the picture."""
 BOXES_SCHEMA: dict[str, Any] = {
     "type": "array",
     "items": {
@@ -65,8 +67,8 @@ def value(text: str, **facts: Any) -> Any:
             candidates.append(text[start : end + 1])
     for candidate in candidates:
         try:
-            return json.loads(candidate)
-        except ValueError:
+            return json.loads(candidate, parse_float=_number, parse_constant=_number)
+        except (ValueError, RecursionError):
             continue
     raise BadReplyError("The answer is not the JSON that was asked for. Run it again, or ask for less at once.", text=text, **facts)
 
@@ -92,23 +94,21 @@ def boxes(answer: Any, size: tuple[int, int], **facts: Any) -> tuple[tuple[Box, 
     clipped = unusable = 0
     for entry in answer:
         numbers = next((entry[name] for name in ("box_2d", "box", "bbox") if name in entry), None) if isinstance(entry, Mapping) else None
-        try:
-            top, left, bottom, right = (float(number) for number in numbers or ())
-        except (TypeError, ValueError):
+        sides = [_number(number) for number in numbers] if isinstance(numbers, list) else []
+        usable = [side for side in sides if side is not None and abs(side) <= FARTHEST]
+        if len(usable) != 4 or len(sides) != 4:
             unusable += 1
             continue
-        if not all(math.isfinite(number) for number in (top, left, bottom, right)):
-            unusable += 1
-            continue
+        top, left, bottom, right = usable
         (left, right), (top, bottom) = sorted((left, right)), sorted((top, bottom))
         score = entry.get("score", entry.get("confidence"))
         box = Box(
-            str(entry.get("label", "")),
+            str(entry.get("label") or ""),
             math.floor(left * width / SCALE),
             math.floor(top * height / SCALE),
             math.ceil(right * width / SCALE),
             math.ceil(bottom * height / SCALE),
-            float(score) if isinstance(score, (int, float)) else None,
+            _number(score) if isinstance(score, (int, float)) else None,
         )
         box, was_clipped = box.clip(size)
         if box.width <= 0 or box.height <= 0:
@@ -118,3 +118,12 @@ def boxes(answer: Any, size: tuple[int, int], **facts: Any) -> tuple[tuple[Box, 
         found.append(box)
     notes = [f"{clipped} of {len(answer)} boxes reached beyond the picture and were cut to it."] if clipped else []
     return tuple(found), notes + ([f"{unusable} of {len(answer)} boxes could not be used."] if unusable else [])
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number, None for what is none: models write NaN, 1e999 and numbers of 400 digits too."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -128,7 +128,7 @@ def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answe
     facts: dict[str, Any] = {
         "provider": PROVIDER,
         "model": row.name,
-        "usage": _plain(answer.usage),
+        "usage": plain(answer.usage),
         "cost": cost(answer.usage, row, request.size, 0, asked=request.kind == "ask"),
     }
     said = words(" ".join(filter(None, (answer.message, answer.text))), key)
@@ -240,7 +240,8 @@ def cost(usage: Usage, row: ModelInfo, size: str | None, pictures: int, *, asked
     return whole + sum(tokens.get(name, 0) * (rate or 0.0) for name, rate in rates.items()) / 1e6
 
 
-def _plain(usage: Usage) -> dict[str, Any]:
+def plain(usage: Usage) -> dict[str, Any]:
+    """Return what is known of it, as errors carry it."""
     known = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "total_tokens": usage.total_tokens}
     return {name: value for name, value in known.items() if value is not None} | (
         {"by_modality": dict(usage.by_modality)} if usage.by_modality else {}

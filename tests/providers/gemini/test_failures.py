@@ -203,3 +203,27 @@ async def test_a_redirect_is_not_followed_with_the_key(run, service):
     with pytest.raises(BadReplyError, match="HTTP 302"):
         await run("generate", "a fox")
     assert [row["path"] for row in service.requests()] == [f"/v1/models/{PICTURES}:generateContent"]
+
+
+@pytest.mark.parametrize("violations", [None, 5, [None, 5], {}])
+async def test_a_rate_limit_with_odd_details_is_still_a_rate_limit(violations, run, service, settings):
+    settings.set("retries", 0)
+    detail = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": violations}
+    service.control({"kind": "status", "status": 429, "body": {"error": {"code": 429, "message": "slow down", "details": [detail]}}})
+    with pytest.raises(RateLimitError, match="slow down") as caught:
+        await run("generate", "a fox")
+    assert not caught.value.daily
+
+
+async def test_a_wait_without_end_counts_as_none(run, service):
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{'9' * 400}s"}]
+    service.control({"kind": "status", "status": 429, "body": {"error": {"code": 429, "message": "slow down", "details": details}}})
+    assert (await run("generate", "a fox")).pictures
+    assert run.events[0].seconds < 1
+
+
+async def test_halves_of_characters_in_an_error_do_not_get_into_its_message(run, service):
+    service.control({"kind": "status", "status": 400, "body": '{"error": {"code": 400, "message": "bad \\ud83d prompt"}}'})
+    with pytest.raises(RequestRefusedError, match=r"bad \? prompt") as caught:
+        await run("generate", "a fox")
+    assert str(caught.value).encode()

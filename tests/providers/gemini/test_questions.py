@@ -174,3 +174,22 @@ async def test_hashes_of_pictures_stand_in_what_was_sent(run):
     photo = png()
     reply = await run("ask", "what is it?", photo)
     assert reply.sent["contents"][0]["parts"][0]["inline_data"]["data"] == f"sha256:{hashlib.sha256(photo.data).hexdigest()}"
+
+
+@pytest.mark.parametrize("number", ["1e308", "1" + "0" * 400, "1e999", "NaN", "null", '"far"', "[1]"])
+async def test_a_box_with_an_impossible_number_is_dropped_and_the_others_stay(number, run, service):
+    service.control(
+        answer=f'[{{"box_2d": [0, 0, 500, {number}], "label": "odd"}}, {{"box_2d": [0, 0, 500, 500], "label": null, "score": {number}}}]'
+    )
+    reply = await run("ask", "", png((100, 100)), model="gemini-nano-banana-2.1", boxes="cats")
+    (box,) = reply.boxes
+    assert (box.label, box.right, box.bottom) == ("", 50, 50)
+    assert box.score in (None, 1e308)
+    assert reply.warnings == ("1 of 2 boxes could not be used.",)
+
+
+async def test_an_answer_nested_without_end_is_no_json(run, service):
+    service.control(answer="[" * 100_000)
+    with pytest.raises(BadReplyError, match="not the JSON") as caught:
+        await run("ask", "", png(), model="gemini-nano-banana-2.1", boxes="cats")
+    assert caught.value.usage["output_tokens"] == 9, "it was counted all the same"
