@@ -45,9 +45,18 @@ class Asked:
     """Whether the first input is a picture of `parent`."""
     follows: TurnRecord | None = None
     """For a follow-up: the question it follows."""
+    repeats: int | None = None
+    """With ``--again``: the turn that is repeated, which is where the call starts."""
     slot: Slot | None = None
     """Its place among the requests of the cell's run; None outside a cell."""
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def start(self) -> int | None:
+        """The turn it starts at: where its cell starts again when it is run again."""
+        if self.repeats is not None:
+            return self.repeats
+        return self.parent.number if self.parent else self.head_before
 
     @property
     def run(self) -> Run | None:
@@ -111,8 +120,9 @@ def _edit(studio: Studio, session: SessionRecord, call: Call, origin: Origin, he
                 f"There is nothing to go on from in session {session.name!r} yet. Name an image, for example: {EXAMPLES['edit']}"
             )
         named = _Named(studio.turn_record(session.id, start), None)
-    turn = named.turn
+    turn, asked_about = named.turn, None
     while turn.kind == "ask" and turn.parent is not None:
+        asked_about = turn.picked
         turn = studio.turn_record(session.id, turn.parent)
     if turn.kind == "ask":
         # A question about a file: the edit starts from that file.
@@ -120,7 +130,7 @@ def _edit(studio: Studio, session: SessionRecord, call: Call, origin: Origin, he
         return Asked(
             call, session, origin, head_before=head, inputs=(first,), references=(*rest, *_pictures(studio, session, images), *references)
         )
-    picked = _pick(turn, named.picked or call.pick, session.name)
+    picked = _pick(turn, named.picked or call.pick or asked_about, session.name)
     picture = studio.pictures_of(turn, "output")[(picked or 1) - 1]
     return Asked(
         call,
@@ -168,7 +178,9 @@ def _again(studio: Studio, session: SessionRecord, call: Call, origin: Origin, h
     start = call.start if call.start is not None else (call.images[0] if call.images else None)
     named = _named(studio, session, start) if start is not None else None
     if named is None:
-        number = studio.cell_start(session.id, head)
+        number = _question_before(studio, session, head) if call.kind == "ask" else studio.cell_start(session.id, head)
+        if number is None and call.kind == "ask":
+            raise UsageError(f"There is no question to repeat in session {session.name!r} yet. Ask one first: {EXAMPLES['ask']}")
         if number is None:
             raise UsageError(f"There is nothing to repeat in session {session.name!r} yet. Make a picture first: {EXAMPLES['generate']}")
         named = _Named(studio.turn_record(session.id, number), None)
@@ -178,7 +190,8 @@ def _again(studio: Studio, session: SessionRecord, call: Call, origin: Origin, h
     typed = {name: value for name, value in base.asked.items() if name not in ("seed", "again", "model")}
     own = {name: typed.pop(name) for name in list(typed) if not hasattr(call, name)}
     repeated = {name: value for name, value in typed.items() if getattr(call, name) is None or isinstance(getattr(call, name), bool)}
-    masks = studio.pictures_of(base, "mask")
+    # Outpainting makes its mask anew.
+    masks = () if base.asked.get("outpaint") else studio.pictures_of(base, "mask")
     call = call.but(**{"mask": masks[0] if masks else None, "own": {**own, **call.own}, "prompt": call.prompt or base.prompt, **repeated})
     parent = studio.turn_record(session.id, base.parent) if base.parent is not None else None
     return Asked(
@@ -191,7 +204,18 @@ def _again(studio: Studio, session: SessionRecord, call: Call, origin: Origin, h
         inputs=tuple(studio.pictures_of(base, "input")),
         references=tuple(studio.pictures_of(base, "reference")),
         continues=parent is not None and base.kind != "ask",
+        follows=parent if base.kind == "ask" and parent is not None and parent.kind == "ask" else None,
+        repeats=base.number,
     )
+
+
+def _question_before(studio: Studio, session: SessionRecord, head: int | None) -> int | None:
+    """Return the question that is repeated: the last one, and never one this cell asked itself in an earlier run."""
+    if (last := studio.last_question(session.id, head)) is not None:
+        return last.number
+    run = studio.cell_run
+    latest = studio.store.turns(session.id, limit=200, newest_first=True)
+    return next((turn.number for turn in latest if turn.kind == "ask" and (run is None or turn.origin.cell != run.cell)), None)
 
 
 def _named(studio: Studio, session: SessionRecord, value: Any) -> _Named | None:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from notebook_img.replay import CellState, Stored
+from notebook_img.replay import CellState, Stored, Want, model_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +38,16 @@ class Slot:
         self.number = number
         self.key: str | None = None
         """Its request key; None until it is known, and for a request that failed: those count for nothing."""
+        self.model = ""
+        """The model it goes to, ``provider:model``."""
+        self.ended = False
+        self.overlaps = False
+        """Whether another request of the run was under way at the same time."""
         self._known = threading.Event()
 
-    def enter(self, key: str | None) -> None:
+    def enter(self, key: str | None, model: str = "") -> None:
         """Tell the request key; None for a request that does not count (a dry run)."""
-        self.key = key
+        self.key, self.model = key, model
         self._known.set()
 
     def fail(self) -> None:
@@ -52,6 +57,7 @@ class Slot:
 
     def leave(self) -> None:
         """Let later requests go on."""
+        self.ended = True
         self._known.set()
 
     async def wait_for_earlier(self) -> None:
@@ -61,10 +67,9 @@ class Slot:
             while not other._known.is_set():  # noqa: ASYNC110, SLF001 - the same class
                 await asyncio.sleep(0.002)
 
-    @property
-    def position(self) -> int:
-        """How many equal requests of the run came before."""
-        return sum(other.key == self.key for other in self.run.slots[: self.number])
+    def position(self, want: Want) -> int:
+        """Return how many equal requests of the run came before, of those whose model's reply could answer this one."""
+        return sum(other.key == want.request_key and model_fits(want, other.model) for other in self.run.slots[: self.number])
 
 
 @dataclass
@@ -88,6 +93,9 @@ class Run:
     """What they got, by the number of their slot."""
     moved: set[str] = field(default_factory=set)
     """Sessions whose head this run has moved: only a cell's first edit looks for its old place."""
+    placed: dict[str, int] = field(default_factory=dict)
+    """By session the number of the slot whose turn is the head: of requests under way at once the one made last."""
+    placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
     asked: set[str] = field(default_factory=set)
     """Sessions this run has asked a question in, likewise."""
     earlier: tuple[Stored, ...] | None = None
@@ -101,6 +109,9 @@ class Run:
     def slot(self) -> Slot:
         """Return the place of its next request."""
         slot = Slot(self, len(self.slots))
+        for other in self.slots:
+            if not other.ended:
+                other.overlaps = slot.overlaps = True
         self.slots.append(slot)
         return slot
 
@@ -111,7 +122,8 @@ class Kernel:
     def __init__(self) -> None:
         self.id = os.urandom(8).hex()
         self._stack: list[Run] = []
-        self.had: set[tuple[str, int]] = set()
+        self.had: set[tuple[str, float]] = set()
+        """Identities of the replies that cells of this kernel got."""
         self._runs: dict[str, list[Run]] = {}
         self._counts: Counter[str] = Counter()
         self._vscode: dict[tuple[str, str], tuple[str, int]] = {}
@@ -169,7 +181,7 @@ class Kernel:
         run.state = "failed" if failed else "ok"
         if run.row:
             store().end_run(run.row, run.state)
-        elif not run.replies:
+        elif not run.slots:
             # A run that asked for nothing counts for nothing, and keeping it would only cost memory.
             self._runs[run.local].remove(run)
 
@@ -178,6 +190,8 @@ class Kernel:
         with self._lock:
             if not run.row:
                 run.row = store.start_run(run.cell, kernel=self.id, source_hash=run.source_hash, ordinal=run.ordinal, notebook=run.notebook)
+                if run.state != "running":  # its call outlived the cell
+                    store.end_run(run.row, run.state)
             return run.row
 
     def state(self, run: Run, latest: Callable[[Run], tuple[Stored, ...]], *, giving_back: bool = False) -> CellState:
@@ -211,6 +225,6 @@ class Kernel:
     def note(self, slot: Slot | None, stored: Stored) -> None:
         """Note that this kernel has had a reply."""
         with self._lock:
-            self.had.add(stored.place)
+            self.had.add(stored.identity)
             if slot is not None:
                 slot.run.got[slot.number] = stored

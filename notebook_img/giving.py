@@ -20,21 +20,24 @@ def decide(studio: Studio, asked: Asked, key: str, model: str, *, typed: bool) -
     """Look up which stored reply a request may have."""
     mode = studio.settings.replay
     kernel, slot = studio.kernel, asked.slot
-    if kernel is None or slot is None or mode == "off":
+    if kernel is None or mode == "off" or (slot is None and mode == "restart"):
         return replay.Decision()
-    run = slot.run
-    want = replay.Want(key, model, typed, slot.position, fresh=asked.call.fresh)
-    state = kernel.state(run, lambda current: latest_run(studio, current), giving_back=mode == "only")
+    want = replay.Want(key, model, typed, 0, fresh=asked.call.fresh)
+    if slot is not None:
+        want = dataclasses.replace(want, position=slot.position(want))
+        state = kernel.state(slot.run, lambda current: latest_run(studio, current, kernel.id), giving_back=mode == "only")
+    else:  # a thread that outlived its cell: what replay forbids or gives always holds for it too
+        state = replay.CellState(first=True)
     needs_rows = state.first or mode in ("always", "only")
     stored = find(studio, asked.session.id, key) if needs_rows else []
     # What its own cells made this kernel has had, also in the moment between the storing of a turn and its noting.
-    own = {reply.place for reply in stored if reply.kernel == kernel.id}
+    own = {reply.identity for reply in stored if reply.kernel == kernel.id}
     with kernel.lock:  # two equal requests at once must not be given the same reply
         decision = replay.decide(mode, want, state, stored, kernel.had | own)  # type: ignore[arg-type]
         found = decision.stored
         if found is None or asked.call.dry_run:
             return decision
-        kernel.had.add(found.place)
+        kernel.had.add(found.identity)
     if found.source < FIRST_SOURCE and studio.store.turn(found.session_id, found.number) is None:
         # The row was deleted, here or in another process, since the run that got it.
         return dataclasses.replace(decision, stored=None, miss=mode == "only")
@@ -48,11 +51,18 @@ def find(studio: Studio, session_id: str, key: str) -> list[replay.Stored]:
     return found + studio.packs().find(key)
 
 
-def latest_run(studio: Studio, run: Run) -> tuple[replay.Stored, ...]:
-    """Return what the cell's latest run got, in order: by the cell's own key, else by its source and place among equal cells."""
-    rows = studio.store.latest_replies(run.cell, source_hash=run.source_hash, ordinal=run.ordinal, not_run=run.row or None)
+def latest_run(studio: Studio, run: Run, kernel: str) -> tuple[replay.Stored, ...]:
+    """Return what the cell's latest run in another kernel got, in order.
+
+    It is known by the cell's own key, else by its source and place among equal cells. What stopped runs in this kernel got is
+    known to the kernel itself.
+    """
+    rows = studio.store.latest_replies(run.cell, source_hash=run.source_hash, ordinal=run.ordinal, not_kernel=kernel, notebook=run.notebook)
     if rows:
-        return tuple(replay.Stored(0, row.session_id, row.number, row.request_key, row.model, row.started, row.wanted) for row in rows)
+        return tuple(
+            replay.Stored(0, row.session_id, row.number, row.request_key, row.model, row.started, row.wanted, content=row.content)
+            for row in rows
+        )
     return studio.packs().latest_run(run.cell, source_hash=run.source_hash, ordinal=run.ordinal)
 
 
@@ -95,7 +105,7 @@ def note(studio: Studio, asked: Asked, record: TurnRecord, decision: replay.Deci
     if kernel is None:
         return
     if decision.instead_of is not None:
-        kernel.had.add(decision.instead_of.place)
+        kernel.had.add(decision.instead_of.identity)
     kernel.note(slot, replay.stored_of(record, 0))
     if slot is not None:
         row = kernel.row(studio.store, slot.run)

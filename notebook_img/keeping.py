@@ -230,8 +230,12 @@ def provenance_of(studio: Studio, record: TurnRecord) -> Callable[[int], dict[st
     return facts
 
 
-def write_output(studio: Studio, record: TurnRecord, output: str | Path, *, force: bool) -> tuple[list[Path], list[str]]:
+def write_output(
+    studio: Studio, record: TurnRecord, output: str | Path, *, force: bool, replayed: bool = False
+) -> tuple[list[Path], list[str]]:
     """Write a turn's pictures where the call wanted them (``-o``); return the files and what must be said.
+
+    A file that holds the very picture that is given back stays as it is, whoever wrote it: a colleague got it with the notebook.
 
     Raises
     ------
@@ -242,7 +246,7 @@ def write_output(studio: Studio, record: TurnRecord, output: str | Path, *, forc
     if not shown:
         return [], []
     try:
-        return outputs.write(output, shown, studio.store, force=force, facts=provenance_of(studio, record))
+        return outputs.write(output, shown, studio.store, force=force, same_stays=replayed, facts=provenance_of(studio, record))
     except (OutputError, OSError) as error:
         why = f"{output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
         raise OutputError(f"{why} The picture itself is kept as {studio.session_name(record.session_id)}/{record.id}.") from error

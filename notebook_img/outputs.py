@@ -34,17 +34,16 @@ def _numbered(stem: Path, suffixes: Sequence[str]) -> list[Path]:
     return [stem.with_name(f"{stem.name}-{number}{suffix}") for number, suffix in enumerate(suffixes, 1)]
 
 
-def check_before(output: str | Path, count: int, store: Store, *, force: bool) -> None:
-    """Refuse an output that could not be written, before anything is paid for.
+def check_place(output: str | Path) -> Path:
+    """Refuse an output that could not be written whatever lies there; return its path.
 
     Raises
     ------
     OutputError
-        When its folder does not exist, it is a folder, or a file lies there that is not ours (without a suffix: any picture of that name).
+        When its folder does not exist, or it is a folder.
     UsageError
         When its suffix is no image format.
     """
-    from notebook_img.pictures import SUFFIXES
     from notebook_img.pictures.picture import mime_type_for
 
     base = Path(output).expanduser()
@@ -54,6 +53,22 @@ def check_before(output: str | Path, count: int, store: Store, *, force: bool) -
         mime_type_for(base)
     if not base.parent.is_dir():
         raise OutputError(f"{base} cannot be written: the folder {base.parent} does not exist. Create it first.")
+    return base
+
+
+def check_before(output: str | Path, count: int, store: Store, *, force: bool) -> None:
+    """Refuse an output that could not be written, before anything is paid for.
+
+    Raises
+    ------
+    OutputError
+        As `check_place`, and when a file lies there that is not ours (without a suffix: any picture of that name).
+    UsageError
+        When its suffix is no image format.
+    """
+    from notebook_img.pictures import SUFFIXES
+
+    base = check_place(output)
     # Without a suffix the picture decides on it, so every name it could get has to be free (or ours).
     for suffix in [base.suffix] if base.suffix else sorted(set(SUFFIXES.values())):
         for path in names_for(base.with_name(base.name + ("" if base.suffix else suffix)), count):
@@ -61,7 +76,13 @@ def check_before(output: str | Path, count: int, store: Store, *, force: bool) -
 
 
 def write(
-    output: str | Path, pictures: Sequence[Picture], store: Store, *, force: bool, facts: Callable[[int], dict[str, Any]]
+    output: str | Path,
+    pictures: Sequence[Picture],
+    store: Store,
+    *,
+    force: bool,
+    facts: Callable[[int], dict[str, Any]],
+    same_stays: bool = False,
 ) -> tuple[list[Path], list[str]]:
     """Write pictures and remember what was written.
 
@@ -77,6 +98,8 @@ def write(
         Overwrite whatever lies there.
     facts : callable
         Provenance of the picture with that index, written into the file where it harms no content credentials.
+    same_stays : bool
+        Leave a file of somebody's that holds the same picture as it is.
 
     Returns
     -------
@@ -87,9 +110,14 @@ def write(
 
     paths = names_for(output, pictures)
     said: list[str] = []
+    kept = {path for path, picture in zip(paths, pictures, strict=True) if same_stays and not force and _holds(path, picture, store)}
     for path in paths:
-        refuse_foreign(path, store, force=force)
+        if path not in kept:
+            refuse_foreign(path, store, force=force)
     for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
+        if path in kept:
+            said.append(f"{path} holds this picture already and was left as it is.")
+            continue
         _write_one(path, picture, store, facts(index))
         said += conversion_notes(picture, path)
     return paths, list(dict.fromkeys(said))
@@ -154,6 +182,21 @@ def portable(stem: str) -> str:
 
 def _names_like(path: Path) -> list[Path]:
     return [path, *(path.with_name(f"{path.stem}-copy{number}{path.suffix}") for number in range(2, 100))]
+
+
+def _holds(path: Path, picture: Picture, store: Store) -> bool:
+    """Return whether a file that is not ours holds this picture, pixel for pixel after the conversion its name asks for."""
+    if not path.is_file() or _is_ours(path, store):
+        return False
+    from notebook_img import pictures
+    from notebook_img.pictures.picture import mime_type_for
+
+    try:
+        there = pictures.load(path)
+        here = pictures.Picture(picture.as_type(mime_type_for(path)))
+        return there.mime_type == here.mime_type and there.size == here.size and there.pil().tobytes() == here.pil().tobytes()
+    except (NotebookImgError, OSError):
+        return False
 
 
 def _is_ours(path: Path, store: Store) -> bool:

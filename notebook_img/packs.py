@@ -52,6 +52,8 @@ class Packs:
 
     def __init__(self, paths: Sequence[Path], say: Callable[[str], None]) -> None:
         self._sources: list[Source] = []
+        self._say = say
+        self._bad: set[int] = set()
         for path in paths:
             try:
                 self._sources.append(_StoreSource(path) if path.is_dir() else _PackSource(path))
@@ -65,14 +67,27 @@ class Packs:
 
     def find(self, request_key: str) -> list[Stored]:
         """Return all replies to a request."""
-        return [_stored(index, record) for index, source in enumerate(self._sources) for record in source.find(request_key)]
+        return [
+            _stored(index, record) for index, source in enumerate(self._sources) for record in self._read(index, source.find, request_key)
+        ]
 
     def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> tuple[Stored, ...]:
         """Return what the latest run of a cell got, in the first pack that knows the cell."""
         for index, source in enumerate(self._sources):
-            if records := source.latest_run(cell, source_hash=source_hash, ordinal=ordinal):
+            if records := self._read(index, lambda run=source.latest_run: run(cell, source_hash=source_hash, ordinal=ordinal)):
                 return tuple(_stored(index, record) for record in records)
         return ()
+
+    def _read(self, index: int, look: Callable[..., Sequence[TurnRecord]], *given: str) -> Sequence[TurnRecord]:
+        """Look into one pack; a damaged one is said once and left out, as it must not stop cells that have their replies elsewhere."""
+        if index in self._bad:
+            return ()
+        try:
+            return look(*given)
+        except PackError as error:
+            self._bad.add(index)
+            self._say(f"A pack was left out: {error}")
+            return ()
 
     def take(self, stored: Stored) -> tuple[TurnRecord, dict[str, bytes]]:
         """Return a packed turn and its pictures' bytes, each checked against its hash.

@@ -25,11 +25,12 @@ from notebook_img.errors import (
     RequestRefusedError,
     StoreError,
     UnreachableError,
+    UsageError,
 )
 from notebook_img.jobs import keep_job, leave_job
 from notebook_img.keeping import keep, provenance_of, rescued, write_output
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.preparing import Ready, begin, prepare
+from notebook_img.preparing import Ready, begin, check_output, prepare
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
 from notebook_img.records import TurnRecord
 from notebook_img.results import Made, Notice, Plan
@@ -50,8 +51,9 @@ NOT_BILLED = (
     OverloadedError,
     RequestRefusedError,
     UnreachableError,
+    UsageError,
 )
-"""Errors after which a call is known not to have been billed: the service did not take the request."""
+"""Errors after which a call is known not to have been billed: it was not sent, or the service did not take it."""
 
 
 async def perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
@@ -72,21 +74,21 @@ async def perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
 async def _perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
     slot = asked.slot
     try:
-        if slot is None and not asked.call.dry_run:
+        if slot is None and not asked.call.dry_run and (studio.kernel is None or studio.settings.replay in ("restart", "off")):
             ready, books = await _uncut(studio, in_thread(_begin_and_open, studio, asked))
             return await _ask_service(studio, ready, replay.Decision(), tell, books)
         ready = await in_thread(begin, studio, asked)
-        decision = replay.Decision()
         if slot is not None:
             await slot.wait_for_earlier()
-            key, typed = ready.pending.request_key, bool(asked.call.model)
-            decision = await in_thread(lambda: giving.decide(studio, asked, key, ready.model, typed=typed))
+        key, typed = ready.pending.request_key, bool(asked.call.model)
+        decision = await in_thread(lambda: giving.decide(studio, asked, key, ready.model, typed=typed))
         if asked.call.dry_run:
             return await in_thread(_plan, studio, ready, decision)
         if decision.stored is not None:
             return await to_the_end(in_thread(_give_back, studio, ready, decision.stored))
         if decision.miss:
             raise ReplayMissError(await in_thread(giving.explain_miss, studio, asked, ready.pending))
+        await in_thread(check_output, studio, asked)
         return await _ask_service(studio, ready, decision, tell)
     except BaseException:
         if slot is not None:
@@ -101,6 +103,8 @@ def _give_back(studio: Studio, ready: Ready, stored: replay.Stored) -> Made:
 
 def _plan(studio: Studio, ready: Ready, decision: replay.Decision) -> Plan:
     choice.check(ready.request, ready.provider)
+    if decision.stored is None:
+        check_output(studio, ready.asked)
     spent = studio.store.spent(today())
     return Plan(
         kind=ready.request.kind,
@@ -162,6 +166,7 @@ async def _uncut(studio: Studio, work: Awaitable[tuple[Ready, Books]]) -> tuple[
 def _begin_and_open(studio: Studio, asked: Asked) -> tuple[Ready, Books]:
     """Begin a call for which no stored reply is looked up; one hop between threads for both."""
     ready = begin(studio, asked)
+    check_output(studio, asked)
     return ready, _open_books(studio, ready)
 
 
@@ -278,9 +283,8 @@ def _finish(studio: Studio, asked: Asked, made: Made) -> Made:
     """Move the head, write the files that were asked for."""
     record = made.record
     if record.kind != "ask":
-        start = asked.parent.number if asked.parent else asked.head_before
         # A turn that was just stored has moved the stored head with it.
-        studio.move_head(record.session_id, record.number, "turn", start=start, stored=not made.replayed, run=asked.run)
+        studio.move_head(record.session_id, record.number, "turn", start=asked.start, stored=not made.replayed, slot=asked.slot)
     if asked.call.output is None and not studio.settings.save_to:
         return made
     copies: list[Path] = []
@@ -291,7 +295,7 @@ def _finish(studio: Studio, asked: Asked, made: Made) -> Made:
         copies, said = outputs.keep_copies(folder, stem, shown, studio.store, facts=provenance_of(studio, record))
         made.notices = (*made.notices, *said)
     if asked.call.output is not None:
-        files, said = write_output(studio, record, asked.call.output, force=asked.call.force)
+        files, said = write_output(studio, record, asked.call.output, force=asked.call.force, replayed=made.replayed)
         made.notices = (*made.notices, *said)
     made.files = (*files, *copies)
     return made

@@ -59,9 +59,9 @@ def begin(studio: Studio, asked: Asked) -> Ready:
     """Do all that comes before the service, in one go: every hop between threads costs about what a query does."""
     ready = prepare(studio, asked)
     if asked.call.output is not None:
-        _check_output(studio, asked)
+        outputs.check_place(asked.call.output)
     if asked.slot is not None:
-        asked.slot.enter(None if asked.call.dry_run else ready.pending.request_key)
+        asked.slot.enter(None if asked.call.dry_run else ready.pending.request_key, ready.model)
     return ready
 
 
@@ -237,6 +237,7 @@ def _past_turn(studio: Studio, turn: TurnRecord, session: str) -> PastTurn:
     )
 
 
-def _check_output(studio: Studio, asked: Asked) -> None:
-    assert asked.call.output is not None
-    outputs.check_before(asked.call.output, asked.call.n or 1, studio.store, force=asked.call.force)
+def check_output(studio: Studio, asked: Asked) -> None:
+    """Refuse an output that would eat somebody's file, before anything is paid for; what is given back pays nothing."""
+    if asked.call.output is not None:
+        outputs.check_before(asked.call.output, asked.call.n or 1, studio.store, force=asked.call.force)

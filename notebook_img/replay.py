@@ -39,17 +39,29 @@ class Stored:
     """``provider:model`` it was asked of, where another name answered (a server's own default, a dated version); else empty."""
     kernel: str = ""
     """Id of the kernel whose cell asked for it; empty where it was no cell."""
+    content: str = ""
+    """`content_key` of the turn."""
 
     @property
-    def place(self) -> tuple[str, int]:
-        """What identifies the stored turn."""
-        return (self.session_id, self.number)
+    def identity(self) -> tuple[str, float]:
+        """What identifies the reply, wherever copies of its turn lie: they keep content and time."""
+        return (self.content, self.at)
 
 
 def stored_of(record: TurnRecord, source: int) -> Stored:
     """Return a stored turn as a reply that may be given."""
     wanted = str(record.asked.get("model") or "")
-    return Stored(source, record.session_id, record.number, record.request_key, record.model, record.started, wanted, record.origin.kernel)
+    return Stored(
+        source,
+        record.session_id,
+        record.number,
+        record.request_key,
+        record.model,
+        record.started,
+        wanted,
+        record.origin.kernel,
+        record.content_key,
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class Decision:
     miss: bool = False
 
 
-def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stored], had: AbstractSet[tuple[str, int]]) -> Decision:
+def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stored], had: AbstractSet[tuple[str, float]]) -> Decision:
     """Decide whether a stored reply is given.
 
     Parameters
@@ -107,7 +119,7 @@ def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stor
     stored : sequence of Stored
         All stored replies to the same request, any model.
     had : set
-        Places of the replies this kernel has had already.
+        Identities of the replies this kernel has had already.
     """
     if mode == "off" or cell is None:
         return Decision()
@@ -121,13 +133,22 @@ def fits(reply: Stored, want: Want) -> bool:
     """Return whether a reply is to the same request and from a model it may come from."""
     if reply.request_key != want.request_key:
         return False
+    return model_fits(want, reply.model, reply.wanted)
+
+
+def model_fits(want: Want, *models: str) -> bool:
+    """Return whether what one of these models answered may answer `want`: one model under the names it goes by.
+
+    A model that was not typed matches the one recorded, also where only the built-in engine is set up now: a colleague without
+    a key gets the pictures of the real model. The other way round nothing of the built-in engine is given.
+    """
     if want.typed:
-        return want.model in (reply.model, reply.wanted)
+        return want.model in models
     built_in = f"{BUILT_IN}:"
-    return reply.model.startswith(built_in) == want.model.startswith(built_in)
+    return want.model.startswith(built_in) or not models[0].startswith(built_in)
 
 
-def _find(mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], had: AbstractSet[tuple[str, int]]) -> Stored | None:
+def _find(mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], had: AbstractSet[tuple[str, float]]) -> Stored | None:
     if mode == "always":
         return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None)
     for run in cell.held:
@@ -135,7 +156,7 @@ def _find(mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], ha
         if want.position < len(replies):
             return replies[want.position]
     if cell.first or mode == "only":
-        free = [reply for reply in fitting if reply.place not in had]
+        free = [reply for reply in fitting if reply.identity not in had]
         return min(free, key=lambda reply: (reply.source, reply.at, reply.number), default=None)
     return None
 

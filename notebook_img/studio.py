@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from notebook_img.asking import Asked
-    from notebook_img.cells import Kernel, Run
+    from notebook_img.cells import Kernel, Run, Slot
     from notebook_img.packs import Packs
     from notebook_img.pictures import Picture
     from notebook_img.providers.interface import Provider
@@ -211,20 +211,31 @@ class Studio:
         *,
         start: int | None = None,
         redo: Sequence[int | None] | None = None,
-        run: Run | None = None,
+        slot: Slot | None = None,
         stored: bool = False,
     ) -> None:
         """Move this studio's head and the stored one, and note it with the cell that did it. See `Heads.move`.
 
-        `stored` tells that the turn which is the new head has moved the stored one already.
+        `stored` tells that the turn which is the new head has moved the stored one already. Of a cell's requests under way at
+        once (`slot`) the one made last decides, not the one that is answered last: the next cell goes on from the same turn each time.
         """
-        kernel, run = self.kernel, run or self.cell_run
-        before = self.heads.move(self.store, session_id, to, kind, run=run, start=start, redo=redo, stored=stored)
+        kernel, run = self.kernel, slot.run if slot is not None else self.cell_run
+        head = to
+        if slot is not None and slot.overlaps:
+            with slot.run.placing:
+                last = slot.run.placed.get(session_id, -1) < slot.number
+                if last:
+                    slot.run.placed[session_id] = slot.number
+                # The turns have moved the stored head in the order they came.
+                head = to if last else self.head(session_id)
+                before = self.heads.move(self.store, session_id, head, kind, run=run, start=start, redo=redo)
+        else:
+            before = self.heads.move(self.store, session_id, to, kind, run=run, start=start, redo=redo, stored=stored)
         if kernel is not None and run is not None:
             row = kernel.row(self.store, run)
             self.store.note_move(session_id, run=row, kind=kind, from_head=before, to_head=to)  # type: ignore[arg-type]
             run.moved.add(session_id)
-        self.shared.changed("head", session_id, to)
+        self.shared.changed("head", session_id, head)
 
     def cell_start(self, session_id: str, head: int | None) -> int | None:
         """Return where the running cell starts. See `Heads.start_of`."""

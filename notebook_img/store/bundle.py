@@ -132,6 +132,7 @@ def import_sessions(store: Store, path: Path) -> list[Imported]:
             names[session.id] = imported.session.id
             done.append(imported)
         _insert_replies(connection, pack, runs, names)
+        _insert_moves(connection, pack, runs, names)
     return done
 
 
@@ -181,31 +182,19 @@ def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 
 def _runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the runs that got turns of these sessions, with those replies."""
-    runs, replies = schema.runs, schema.replies
-    query = (
-        select(runs, replies.c.session_id, replies.c.turn)
-        .join(replies, replies.c.run == runs.c.id)
-        .where(replies.c.session_id.in_(list(ids)))
-        .order_by(runs.c.id, replies.c.position)
-    )
-    found: dict[int, dict[str, Any]] = {}
+    """Return the runs that got turns of these sessions or moved their heads, with those replies and moves."""
+    runs, replies, moves = schema.runs, schema.replies, schema.moves
+    names = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook")
+    of_run = select(replies.c.run).where(replies.c.session_id.in_(ids)).union(select(moves.c.run).where(moves.c.session_id.in_(ids)))
     with store._database.read() as connection:  # noqa: SLF001
-        for row in connection.execute(query):
-            run = found.setdefault(
-                row.id,
-                {
-                    "id": row.id,
-                    "cell": row.cell,
-                    "kernel": row.kernel,
-                    "source_hash": row.source_hash,
-                    "ordinal": row.ordinal,
-                    "started": row.started,
-                    "notebook": row.notebook,
-                    "replies": [],
-                },
-            )
-            run["replies"].append([row.session_id, row.turn])
+        found: dict[int, dict[str, Any]] = {
+            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "moves": []}
+            for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.id))
+        }
+        for row in connection.execute(select(replies).where(replies.c.session_id.in_(ids)).order_by(replies.c.run, replies.c.position)):
+            found[row.run]["replies"].append([row.session_id, row.turn])
+        for row in connection.execute(select(moves).where(moves.c.session_id.in_(ids), moves.c.run != 0).order_by(moves.c.id)):
+            found[row.run]["moves"].append([row.session_id, row.kind, row.from_head, row.to_head, row.at])
     return list(found.values())
 
 
@@ -304,6 +293,19 @@ def _insert_replies(connection: Connection, pack: packs.Pack, runs: dict[int, in
             if record is not None:
                 values = {"request_key": record.request_key, "model": record.model, "session_id": names[session_id], "turn": number}
                 connection.execute(table.insert().values(run=here, position=position, **values))
+
+
+def _insert_moves(connection: Connection, pack: packs.Pack, runs: dict[int, int], names: dict[str, str]) -> None:
+    """Insert where the cells started, for the runs of which nothing is known here."""
+    table = schema.moves
+    for run in pack.runs:
+        here = runs[run.id]
+        if connection.execute(select(table.c.id).where(table.c.run == here).limit(1)).first():
+            continue
+        for session_id, kind, before, after, at in run.moves:
+            if session_id in names:
+                values = {"session_id": names[session_id], "kind": kind, "from_head": before, "to_head": after, "at": at}
+                connection.execute(table.insert().values(run=here, **values))
 
 
 def _at_run(record: TurnRecord, runs: dict[int, int]) -> TurnRecord:

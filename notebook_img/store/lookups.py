@@ -31,6 +31,8 @@ class HeldReply:
     started: float
     wanted: str = ""
     """The model it was asked of, where another name answered."""
+    content: str = ""
+    """`content_key` of the turn; empty when it was deleted."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,11 @@ class Lookups:
             select(moves.run, moves.from_head, moves.to_head)
             .select_from(schema.moves.join(schema.runs, runs.id == moves.run))
             .where(runs.cell == cell, moves.session_id == session_id)
-            .order_by(moves.id)
+            # By time, not by row: runs of another home may have been imported after later ones of this.
+            .order_by(runs.started, runs.id, moves.id)
         )
         if before_run is not None:
-            query = query.where(runs.id < before_run)
+            query = query.where(runs.id != before_run)
         starts: dict[int, int | None] = {}
         found: list[CellMove] = []
         with self._database.read() as connection:
@@ -114,32 +117,61 @@ class Lookups:
                 found.append(CellMove(row.run, row.to_head, starts[row.run]))
         return found[::-1]
 
-    def latest_replies(self, cell: str, *, source_hash: str, ordinal: int, not_run: int | None = None) -> list[HeldReply]:
-        """Return what the latest run of a cell got, in order; deleted turns are left out.
+    def latest_replies(
+        self, cell: str, *, source_hash: str, ordinal: int, not_kernel: str | None = None, notebook: str = ""
+    ) -> list[HeldReply]:
+        """Return what the latest run of a cell got, in order; a deleted turn keeps its place in it.
 
-        A cell that has never run under this key is looked for by its source: the notebook may have been run before by
-        something that tells cell ids, or that tells none. Among equal cells the `ordinal`-th one is meant.
+        Parameters
+        ----------
+        cell : str
+            The cell's key. One that has never run under it is looked for by its source: the notebook may have been run before by
+            something that tells cell ids, or that tells none.
+        source_hash, ordinal : str, int
+            Among cells of that source the `ordinal`-th one is meant.
+        not_kernel : str, optional
+            Only runs in other kernels.
+        notebook : str
+            Runs of this notebook come first: a copy of it has the same cells. Another one's count where it has none, as it may have moved.
         """
+        runs, replies, turns = schema.runs.c, schema.replies.c, schema.turns.c
+        having = select(replies.run).distinct().subquery()
+        # By time, not by row: runs of another home may have been imported after later ones of this.
+        query = select(runs.id, runs.cell).where(runs.id.in_(select(having.c.run))).order_by(runs.started.desc(), runs.id.desc())
+        if not_kernel is not None:
+            query = query.where(runs.kernel != not_kernel)
+        places = [query.where(runs.notebook == notebook), query] if notebook else [query]
         with self._database.read() as connection:
-            runs, replies = schema.runs.c, schema.replies.c
-            having = select(replies.run).distinct().subquery()
-            query = select(runs.id, runs.cell).where(runs.id.in_(select(having.c.run))).order_by(runs.id.desc())
-            if not_run is not None:
-                query = query.where(runs.id != not_run)
-            run = connection.execute(query.where(runs.cell == cell).limit(1)).scalar()
+            found = (connection.execute(place.where(runs.cell == cell).limit(1)).scalar() for place in places)
+            run = next((run for run in found if run is not None), None)
             if run is None:
-                run = self._by_source(list(connection.execute(query.where(runs.source_hash == source_hash))), ordinal)
+                alike = (
+                    self._by_source(list(connection.execute(place.where(runs.source_hash == source_hash))), ordinal) for place in places
+                )
+                run = next((run for run in alike if run is not None), None)
             if run is None:
                 return []
-            turns = schema.turns.c
             held = (
-                select(replies.session_id, replies.turn, replies.request_key, turns.model, turns.started, turns.asked)
-                .select_from(schema.replies.join(schema.turns, and_(turns.session_id == replies.session_id, turns.number == replies.turn)))
+                select(
+                    *(replies.session_id, replies.turn, replies.request_key, replies.model.label("answered")),
+                    *(turns.model, turns.started, turns.asked, turns.content_key),
+                )
+                .select_from(
+                    schema.replies.outerjoin(schema.turns, and_(turns.session_id == replies.session_id, turns.number == replies.turn))
+                )
                 .where(replies.run == run)
                 .order_by(replies.position)
             )
             return [
-                HeldReply(row.session_id, row.turn, row.request_key, row.model, row.started, str(json.loads(row.asked).get("model") or ""))
+                HeldReply(
+                    row.session_id,
+                    row.turn,
+                    row.request_key,
+                    row.model or row.answered,
+                    row.started or 0.0,
+                    str(json.loads(row.asked or "{}").get("model") or ""),
+                    row.content_key or "",
+                )
                 for row in connection.execute(held)
             ]
 
@@ -163,6 +195,6 @@ class Lookups:
         latest: dict[str, int] = {}
         for row in rows:
             latest.setdefault(row.cell, int(row.id))
-        first_run = {row.cell: int(row.id) for row in rows}
-        cells = sorted(latest, key=lambda cell: first_run[cell])
+        # The rows come latest first, so the cell that is seen first from the end ran first.
+        cells = list(dict.fromkeys(row.cell for row in reversed(rows)))
         return latest[cells[ordinal - 1]] if 1 <= ordinal <= len(cells) else None

@@ -46,6 +46,8 @@ class PackedRun:
     notebook: str
     replies: tuple[tuple[str, int], ...]
     """Session id and turn number."""
+    moves: tuple[tuple[str, str, int | None, int | None, float], ...] = ()
+    """Session id, kind, head before and after, and when: where the cell started."""
 
 
 class Pack:
@@ -126,6 +128,10 @@ class Pack:
                     started=float(plain["started"]),
                     notebook=str(plain["notebook"]),
                     replies=tuple((str(session), int(number)) for session, number in plain["replies"]),
+                    moves=tuple(
+                        (str(session), str(kind), _number(before), _number(after), float(at))
+                        for session, kind, before, after, at in plain.get("moves", ())
+                    ),
                 )
                 for plain in json.loads(self.read("cells.json"))["runs"]
             ]
@@ -263,6 +269,10 @@ def _turn(session_id: str, plain: Mapping[str, Any]) -> TurnRecord:
     if record.raw:
         _text(record.raw, _HASH.pattern)
     return record
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _text(value: Any, pattern: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import random
@@ -19,6 +20,8 @@ class Painter:
     calls: ClassVar[list[str]] = []
     fail_at: int | None = None
     key = True
+    slow: ClassVar[dict[str, float]] = {}
+    """Seconds a prompt takes."""
     _count = itertools.count()
 
     def __init__(self, settings):
@@ -29,6 +32,7 @@ class Painter:
         cls.calls = []
         cls.fail_at = None
         cls.key = True
+        cls.slow = {}
 
     def missing(self):
         return None if type(self).key else "No key for Painter is set up. Set PAINTER_KEY."
@@ -52,13 +56,15 @@ class Painter:
             type(self).fail_at = None
             raise OverloadedError("Painter is overloaded. Try again later.", provider=NAME)
         type(self).calls.append(request.prompt)
+        await asyncio.sleep(type(self).slow.get(request.prompt, 0))
         if request.kind == "ask":
             return Reply(text=f"answer {next(self._count)}", free=True)
         pictures = []
         for _ in range(request.count):
             buffer = io.BytesIO()
             colour = tuple(random.SystemRandom().randrange(256) for _ in range(3))
-            Image.new("RGB", (24, 16), colour).save(buffer, "PNG", pnginfo=None)
+            size = request.inputs[0].size if request.mask is not None else (24, 16)
+            Image.new("RGB", size, colour).save(buffer, "PNG", pnginfo=None)
             pictures.append(buffer.getvalue() + b"")
         return Reply(pictures=tuple(pictures), free=True)
 
