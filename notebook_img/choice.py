@@ -49,7 +49,7 @@ def choose(kind: Kind, settings: Settings, *, asked: str = "", follows: str = ""
     vision = (
         "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""
     )
-    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.find(name, settings))):
+    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.is_set(name, settings))):
         if text:
             provider, model = _named(text, kind, settings)
             if model is not None:

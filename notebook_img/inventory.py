@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
+from notebook_img.errors import NotebookImgError
 
 if TYPE_CHECKING:
     from notebook_img.display import Bundle
-    from notebook_img.providers.interface import ModelInfo, OwnOption
+    from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
     from notebook_img.settings import Settings
     from notebook_img.store import Store
 
@@ -27,7 +28,7 @@ def model_rows(settings: Settings) -> list[dict[str, Any]]:
     rows = []
     for name in providers.names(settings):
         provider = providers.get(name, settings)
-        ready = provider.missing() is None
+        ready = lacking(provider) is None
         for info in provider.models():
             defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
             rows.append(
@@ -65,6 +66,14 @@ def price_words(info: ModelInfo) -> str:
     return "unknown"
 
 
+def lacking(provider: Provider) -> str | None:
+    """Return what a provider lacks before it can be used, or None; a key that cannot be sent is a lack too, not an error."""
+    try:
+        return provider.missing()
+    except NotebookImgError as error:
+        return str(error)
+
+
 def service_rows(settings: Settings) -> list[dict[str, str]]:
     """Return one row per provider: ``name``, ``title``, ``state`` ("ready", or what is missing), ``key`` (where it comes from)."""
     from notebook_img import providers
@@ -72,7 +81,7 @@ def service_rows(settings: Settings) -> list[dict[str, str]]:
     rows = []
     for name in providers.names(settings):
         provider = providers.get(name, settings)
-        missing = provider.missing()
+        missing = lacking(provider)
         rows.append(
             {
                 "name": name,

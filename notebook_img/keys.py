@@ -1,4 +1,7 @@
-"""Where keys come from: the environment, the kept key, Colab's userdata, in this order. Nothing here prints a key."""
+"""Where keys come from: the environment, the kept key, Colab's userdata, in this order. Nothing here prints a key.
+
+Every provider gets its key from `find`, so that a key no header can carry is refused here, before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.errors import AuthenticationError, NotFoundError, UsageError, did_you_mean
 from notebook_img.files import write_atomically
 
 if TYPE_CHECKING:
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 KEYRING_SERVICE = "notebook_img"
 LEAST_SECRET = 8
 """Letters of what counts as a key: a dummy such as "none" is no secret, and taking it out of sentences would garble them."""
+LEAST_PIECE = 6
+"""Letters of a key that are recognised as a piece of it: services like to quote its beginning or its end."""
+LEAST_WORD = 8
+"""The same for a piece of small letters only, which may be a word that stands in the sentence for itself."""
+MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
+"""How services show a key they do not want to show: ``abc***xyz``."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,30 @@ def find(name: str, settings: Settings, variables: Iterable[str] = ()) -> str | 
         Its `environ` and `home` are used.
     variables : iterable of str
         Environment variables of an endpoint that is not in `SERVICES`.
+
+    Raises
+    ------
+    AuthenticationError
+        There is a key that no header can carry; the sentence shows nothing of it.
     """
-    known = SERVICES.get(name)
-    names = (*(known.variables if known else ()), *variables)
-    for variable in names:
-        if value := settings.environ.get(variable, "").strip():
-            return value
-    return _kept(name, settings) or _colab(names)
+    variables = tuple(variables)
+    key = _found(name, settings, variables)
+    if key and (wrong := _unsendable(key)):
+        known = SERVICES.get(name)
+        names = (*(known.variables if known else ()), *variables)
+        variable = next((each for each in names if settings.environ.get(each, "").strip()), "")
+        place = f"the environment variable {variable}" if variable else "the kept key"
+        again = "Copy it there again." if variable else f"Set it again with %img key {name}."
+        raise AuthenticationError(
+            f"The key of {known.title if known else name} cannot be sent: {place} has {wrong} in it. Nothing was sent. {again}",
+            provider=name,
+        )
+    return key
+
+
+def is_set(name: str, settings: Settings) -> bool:
+    """Whether there is a key of a service, usable or not."""
+    return bool(_found(name, settings))
 
 
 def where(name: str, settings: Settings) -> str:
@@ -91,7 +117,7 @@ def where(name: str, settings: Settings) -> str:
 
 def ready(settings: Settings) -> list[str]:
     """Return the services of `SERVICES` that have a key."""
-    return [name for name in SERVICES if find(name, settings)]
+    return [name for name in SERVICES if is_set(name, settings)]
 
 
 def keep(name: str, key: str, settings: Settings) -> str:
@@ -100,6 +126,8 @@ def keep(name: str, key: str, settings: Settings) -> str:
     key = key.strip()
     if not key or re.search(r"\s", key):
         raise UsageError(f"That is no key: it is empty or has a blank in it. Nothing was kept for {known.title}.")
+    if wrong := _unsendable(key):
+        raise UsageError(f"That is no key: it has {wrong} in it. Nothing was kept for {known.title}; copy the key again.")
     kept = _read_file(settings)
     ring = _keyring()
     if ring is not None:
@@ -125,6 +153,33 @@ def forget(name: str, settings: Settings) -> bool:
     if kept.pop(known.name, None) is not None:
         _write_file(settings, kept)
     return had
+
+
+def scrubbed(text: str, *keys: str) -> str:
+    """Return a service's words without any piece of the keys they may quote, and without what looks like a masked key.
+
+    Parameters
+    ----------
+    text : str
+        What a service said.
+    *keys : str
+        The keys it was sent. Short dummies are left alone: they are no secret.
+    """
+    marks = [False] * len(text)
+    for length in (LEAST_PIECE, LEAST_WORD):
+        pieces = {
+            piece
+            for key in keys
+            if len(key) >= LEAST_SECRET
+            for piece in (key[at : at + length] for at in range(len(key) - length + 1))
+            if length == LEAST_WORD or re.search(r"[A-Z0-9]", piece)
+        }
+        for at in range(len(text) - length + 1 if pieces else 0):
+            if text[at : at + length] in pieces:
+                marks[at : at + length] = [True] * length
+    for match in MASKED.finditer(text):
+        marks[match.start() : match.end()] = [True] * len(match[0])
+    return "".join("[key]" if marked and not (at and marks[at - 1]) else "" if marked else text[at] for at, marked in enumerate(marks))
 
 
 def redact(text: str, settings: Settings, extra: Iterable[str] = ()) -> str:
@@ -153,6 +208,9 @@ def cleaned(error: BaseException, settings: Settings) -> BaseException:
         seen.add(id(link))
         if any(secret in str(argument) for argument in link.args for secret in secrets):
             link.args = tuple(redact(argument, settings) if isinstance(argument, str) else argument for argument in link.args)
+        for name, value in vars(link).items():
+            if isinstance(value, str) and any(secret in value for secret in secrets):
+                setattr(link, name, redact(value, settings))
         following = link.__cause__ or link.__context__
         if following is not None and any(secret in f"{following}{following.args!r}{vars(following)!r}" for secret in secrets):
             link.__cause__ = None
@@ -163,14 +221,34 @@ def cleaned(error: BaseException, settings: Settings) -> BaseException:
 
 
 def _secrets(settings: Settings, extra: Iterable[str] = ()) -> list[str]:
-    found = [key for name in SERVICES if (key := find(name, settings))]
-    parts = [part.strip() for key in (*found, *extra) for part in (key, *key.split(","))]
+    found = [key for name in SERVICES if (key := _found(name, settings))]
+    # Lists of keys, and keys that two lines were copied into: each part is as secret as the whole.
+    parts = [part for key in (*found, *extra) for part in (key.strip(), *re.split(r"[,\s]+", key))]
     # A short dummy such as "none" is no secret, and taking it out of sentences would only garble them.
     return sorted({part for part in parts if len(part) >= LEAST_SECRET}, key=len, reverse=True)
 
 
+def _found(name: str, settings: Settings, variables: Iterable[str] = ()) -> str | None:
+    """Return the key of a service whether or not it can be used, or None."""
+    known = SERVICES.get(name)
+    names = (*(known.variables if known else ()), *variables)
+    for variable in names:
+        if value := settings.environ.get(variable, "").strip():
+            return value
+    return _kept(name, settings) or _colab(names)
+
+
+def _unsendable(key: str) -> str:
+    """Return what keeps a key from standing in a header, in words that show nothing of it; empty when it can."""
+    if re.search(r"[\r\n]", key):
+        return "a line break"
+    if not key.isascii():
+        return "a character outside ASCII"
+    return "" if key.isprintable() else "a control character"
+
+
 def _kept(name: str, settings: Settings) -> str | None:
-    if value := _read_file(settings).get(name):
+    if value := str(_read_file(settings).get(name) or "").strip():
         return value
     ring = _keyring()
     if ring is None:

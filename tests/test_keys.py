@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import types
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img import keys
-from notebook_img.errors import NotFoundError, UsageError
+from notebook_img import inventory, keys
+from notebook_img.errors import AuthenticationError, NotFoundError, UsageError
 from notebook_img.settings import Settings
 
 KEY = "AIza-kept-key-0123456789-abcd"
@@ -137,3 +138,67 @@ def test_a_damaged_file_counts_as_none(settings: Settings, home: Path) -> None:
     keys.keep("gemini", KEY, settings)
     (home / "keys.json").write_text("{")
     assert keys.find("gemini", settings) is None
+
+
+UNSENDABLE = [
+    ("first-half-aaaa1111\nsecond-half-bbbb2222", "a line break"),
+    ("first-half-aaaa1111\r\n second-half-bbbb2222", "a line break"),
+    ("ключ-half-aaaa1111", "a character outside ASCII"),
+    ("half-aaaa1111\u200b", "a character outside ASCII"),
+    ("half-aaaa\x001111", "a control character"),
+]
+
+
+@pytest.mark.parametrize(("key", "wrong"), UNSENDABLE)
+def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key: str, wrong: str) -> None:
+    settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": key})
+    with pytest.raises(AuthenticationError, match=f"ARK_API_KEY has {wrong} in it. Nothing was sent") as caught:
+        keys.find("ark", settings)
+    assert "half" not in str(caught.value)
+    with pytest.raises(UsageError, match="no key") as refused:
+        keys.keep("ark", key, settings)
+    assert "half" not in str(refused.value)
+    assert not list(home.rglob("keys.json"))
+
+
+def test_a_key_of_an_endpoint_of_ones_own_is_looked_at_too(home: Path) -> None:
+    settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "MY_KEY": "schlüssel-1234"})
+    with pytest.raises(AuthenticationError, match="the environment variable MY_KEY has a character outside ASCII"):
+        keys.find("mine", settings, ["MY_KEY"])
+
+
+def test_a_kept_key_that_cannot_be_sent_names_the_way_to_set_it(settings: Settings, home: Path) -> None:
+    (home / "keys.json").write_text(json.dumps({"gemini": "schlüssel-1234"}))
+    with pytest.raises(AuthenticationError, match=r"the kept key has .*%img key gemini"):
+        keys.find("gemini", settings)
+
+
+def test_a_key_that_cannot_be_sent_counts_as_set_and_is_listed_as_a_problem(home: Path) -> None:
+    settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": "käse-12345678", "GEMINI_API_KEY": KEY})
+    assert keys.is_set("ark", settings)
+    assert "ark" in keys.ready(settings)
+    states = {row["name"]: row["state"] for row in inventory.service_rows(settings)}
+    assert "a character outside ASCII" in states["ark"]
+    assert states["gemini"] == "ready", "the others are not held up"
+
+
+def test_blanks_around_a_key_are_stripped(home: Path) -> None:
+    assert keys.find("ark", Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": " plain-key-0123 \r\n"})) == "plain-key-0123"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("Bearer ark-key-1234567 is bad", "Bearer [key] is bad"),
+        ("the key ending in 456789", "the key ending in [key]"),
+        ("the key starting with ark-key-", "the key starting with [key]"),
+        ("key sk-***789 of yours", "key [key] of yours"),
+        ("ark-ke is a word, ark another", "ark-ke is a word, ark another"),
+    ],
+)
+def test_pieces_of_a_key_are_taken_out_and_words_are_left(said: str, left: str) -> None:
+    assert keys.scrubbed(said, "ark-key-123456789") == left
+
+
+def test_a_short_dummy_is_no_secret() -> None:
+    assert keys.scrubbed("none of it", "none") == "none of it"

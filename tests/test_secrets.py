@@ -159,3 +159,38 @@ def test_a_mark_recognises_a_key_without_telling_it(home: Path) -> None:
     hold_no_key(settings.key_mark(KEY), "the mark")
     if os.name != "nt":
         assert (home / "mark").stat().st_mode & 0o777 == 0o600
+
+
+BROKEN = ["first-secret-abcdef\nsecond-secret-ghijkl", "ключ-secret-abcdef"]
+SERVICES = {
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", ""),
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "/v1"),
+    "ark": ("ARK_API_KEY", "ARK_BASE_URL", "/api/v3"),
+    "jimeng": ("JIMENG_API_TOKEN", "JIMENG_BASE_URL", ""),
+    "openrouter": ("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "/v1"),
+    "zhipu": ("ZHIPU_API_KEY", "ZHIPU_BASE_URL", "/v1"),
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("key", BROKEN, ids=["two lines", "not ASCII"])
+def test_a_key_no_header_can_carry_is_refused_before_anything_is_sent(service: Running, home: Path, name: str, key: str) -> None:
+    variable, base, path = SERVICES[name]
+    studio = ni.Studio(settings=ni.Settings({variable: key, base: f"{service.url}{path}", "NOTEBOOK_IMG_HOME": str(home)}, retries=0))
+    with pytest.raises(AuthenticationError, match=f"{variable} has a .* in it. Nothing was sent") as caught:
+        studio.session("fox").generate("a fox", model=name)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert "secret-" not in shown
+    assert "abcdef" not in shown
+    assert not service.requests()
+    assert not studio.store.spend_rows(), "nothing was billed or counted"
+    studio.close()
+
+
+def test_a_list_of_logins_with_one_that_cannot_be_sent_costs_nothing(service: Running, home: Path) -> None:
+    environ = {"JIMENG_API_TOKEN": "good-token-1234,bad;token-1234", "JIMENG_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
+    studio = ni.Studio(settings=ni.Settings(environ))
+    with pytest.raises(NotebookImgError, match="Token 2"):
+        studio.session("fox").generate("a fox", model="jimeng")
+    assert [(row.state, row.cost) for row in studio.store.spend_rows()] == [("failed", 0.0)]
+    studio.close()

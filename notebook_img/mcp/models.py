@@ -58,7 +58,7 @@ def named(text: str, settings: Settings) -> str:
 
 def seedream(settings: Settings) -> str:
     """Return the provider of the Seedream family: ark, else jimeng, else nothing, which means the default model."""
-    return next((name for name in ("ark", "jimeng") if keys.find(name, settings)), "")
+    return next((name for name in ("ark", "jimeng") if keys.is_set(name, settings)), "")
 
 
 def capabilities(kind: Kind, settings: Settings, model: str = "") -> tuple[str, Capabilities]:

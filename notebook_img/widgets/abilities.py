@@ -15,7 +15,7 @@ def models(settings: Settings) -> list[dict[str, Any]]:
     """Return the models to choose from: those that are ready first, retired ones left out."""
     from notebook_img import inventory, providers
 
-    missing = {name: providers.get(name, settings).missing() or "" for name in providers.names(settings)}
+    missing = {name: inventory.lacking(providers.get(name, settings)) or "" for name in providers.names(settings)}
     rows = [
         {
             "name": row["name"],
@@ -44,7 +44,7 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
     session_model : str
         The session's model.
     """
-    from notebook_img import choice
+    from notebook_img import choice, inventory
 
     try:
         provider, bare = choice.choose(kind, settings, asked=model, session=session_model)
@@ -56,7 +56,7 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
         "asked": model,
         "model": f"{provider.name}:{bare}",
         "title": provider.title,
-        "problem": provider.missing() or "",
+        "problem": inventory.lacking(provider) or "",
         "kinds": sorted(takes.kinds),
         "ratios": None if takes.aspect_ratios is None else list(takes.aspect_ratios),
         "sizes": None if takes.sizes is None else list(takes.sizes),
