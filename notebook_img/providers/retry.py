@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from notebook_img.errors import ProviderError
 from notebook_img.providers.interface import Emit, WaitEvent
+from notebook_img.providers.received import finite
 
 if TYPE_CHECKING:
     from notebook_img.settings import Settings
@@ -69,12 +70,11 @@ async def retrying(
             if attempt > settings.retries or left <= 0:
                 _add(error, "" if attempt == 1 else f"Tried {attempt} times.")
                 raise
-            wait = _wait(error, attempt, rng)
-            if error.retry_after is not None and error.retry_after > left:
-                asked = _duration(error.retry_after)
-                _add(
-                    error, f"The service asks to wait {asked}, longer than the {_duration(left)} left for retries (setting retry_seconds)."
-                )
+            asked = finite(error.retry_after)
+            wait = _wait(asked, attempt, rng)
+            if asked is not None and asked > left:
+                wish, rest = _duration(asked), _duration(left)
+                _add(error, f"The service asks to wait {wish}, longer than the {rest} left for retries (setting retry_seconds).")
                 raise
             reason = str(error)
         wait = min(wait, left)
@@ -82,11 +82,11 @@ async def retrying(
         await sleep(wait)
 
 
-def _wait(error: ProviderError, attempt: int, rng: Callable[[], float]) -> float:
-    if error.retry_after is not None:
-        return error.retry_after * (1 + SPREAD * rng())
+def _wait(asked: float | None, attempt: int, rng: Callable[[], float]) -> float:
     # Half of the step is fixed, half is random ("equal jitter"): never at once, never all together.
-    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) * (0.5 + 0.5 * rng())
+    own = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(attempt - 1, 30)) * (0.5 + 0.5 * rng())
+    # A service that asks for 0 seconds asks for no wait, not for a crowd: the step of our own is the least.
+    return own if asked is None else max(own, asked * (1 + SPREAD * rng()))
 
 
 def _duration(seconds: float) -> str:

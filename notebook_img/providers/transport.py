@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -17,14 +16,15 @@ from notebook_img.errors import (
     BadReplyError,
     OverloadedError,
     PictureError,
+    ProviderError,
     ReplyTimeoutError,
-    RequestRefusedError,
     UnreachableError,
     UsageError,
 )
+from notebook_img.providers.received import faults, finite, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     import httpx
 
@@ -56,10 +56,7 @@ class Answer:
 
     def json(self) -> Any:
         """Return the body as JSON, or None where it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return read_json(self.body)
 
     @property
     def retry_after(self) -> float | None:
@@ -161,7 +158,7 @@ class Transport:
             if on_sent is not None and event.endswith(".send_request_body.complete"):
                 on_sent()
 
-        with self.faults():
+        with faults(self.title, self.provider):
             async with asyncio.timeout(timeout or self.settings.timeout):
                 client = self.client()
                 request = client.build_request(
@@ -173,48 +170,11 @@ class Transport:
                 finally:
                     await response.aclose()
 
-    @contextlib.contextmanager
-    def faults(self, *, named: bool = False) -> Iterator[None]:
-        """Turn httpx's faults into errors of ours. What was sent (a key, a cookie) hangs on theirs, so they are cut off.
-
-        Parameters
-        ----------
-        named : bool
-            The host is one that the service named (results, storage), where nothing is billed.
-        """
-        import httpx
-
-        title, provider = self.title, self.provider
-        try:
-            yield
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            raise RequestRefusedError(f"The base URL set for {title} is no http or https URL; correct it.", provider=provider) from None
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-            if named:
-                raise UnreachableError(f"A host that {title} named cannot be reached ({_words(error)}).", provider=provider) from None
-            raise UnreachableError(
-                f"{title} cannot be reached ({_words(error)}); nothing was sent. Check the network and the base URL.", provider=provider
-            ) from None
-        except (httpx.TimeoutException, TimeoutError):
-            raise ReplyTimeoutError(
-                f"{title} gave no answer in time. The call may have been billed, so it is not repeated on its own; "
-                "NOTEBOOK_IMG_TIMEOUT sets how long to wait.",
-                provider=provider,
-            ) from None
-        except httpx.DecodingError:
-            raise BadReplyError(f"{title} sent an answer that cannot be unpacked. Try again later.", provider=provider) from None
-        except httpx.TransportError as error:
-            raise ReplyTimeoutError(
-                f"The connection to {title} broke before the answer was complete ({_words(error)}). "
-                "The call may have been billed, so it is not repeated on its own.",
-                provider=provider,
-            ) from None
-
     async def send_to_named(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None = None, own: Iterable[str] = ()
     ) -> Answer:
         """Send one request to a URL that a service named: https and public, as for `download`; redirects are not followed."""
-        with self.faults(named=True):
+        with faults(self.title, self.provider, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 response = await self._open(url, _schemes(own), method=method, headers=headers, content=content)
                 try:
@@ -253,11 +213,29 @@ class Transport:
         UnreachableError, ReplyTimeoutError
             As for `send`.
         """
-        with self.faults(named=True):
+        with faults(self.title, self.provider, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 data = await self._follow(url, _schemes(own))
         await self.check_image(data)
         return data
+
+    async def fetch_result(self, url: str, emit: Emit, *, own: Iterable[str] = ()) -> bytes:
+        """Fetch a picture that is paid for: again where that helps, since fetching costs nothing.
+
+        Raises
+        ------
+        BadReplyError
+            It cannot be fetched. The service took the call and made the picture, so this is never an error after which the call
+            is sent again, or another service asked.
+        """
+        try:
+            return await self.again(lambda: self.download(url, own=own), emit)
+        except BadReplyError:
+            raise
+        except ProviderError as error:
+            raise BadReplyError(
+                f"{self.title} made a picture, but it could not be fetched: {error}", provider=self.provider, status=error.status
+            ) from error
 
     async def check_image(self, data: bytes) -> None:
         """Raise BadReplyError when a service's picture cannot be decoded, whatever its headers said."""
@@ -369,18 +347,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        seconds = finite(float(text))
+        return None if seconds is None else max(0.0, seconds)
     from datetime import UTC, datetime
     from email.utils import parsedate_to_datetime
 
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):  # a date that is none, or one beyond what dates can be
         return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _schemes(own: Iterable[str]) -> dict[str, str]:
@@ -397,7 +374,3 @@ def _proxied(host: str) -> bool:
 
 def _host(url: str) -> str:
     return urlsplit(url).hostname or "?"
-
-
-def _words(error: Exception) -> str:
-    return str(error).strip()[:120] or type(error).__name__

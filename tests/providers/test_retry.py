@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 import pytest
@@ -110,6 +111,12 @@ async def test_what_the_service_asks_for_is_waited_at_least():
     call, _ = failing(RateLimitError("slow down.", retry_after=7.0))
     _, waits = await attempt(call, rng=lambda: 0.5)
     assert waits == [pytest.approx(7.35)]
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.2, math.nan, math.inf])
+async def test_a_service_that_asks_for_no_wait_gets_the_step_of_our_own(asked):
+    call, _ = failing(*[RateLimitError("slow down.", retry_after=asked) for _ in range(3)])
+    assert await attempt(call, rng=lambda: 0.0) == ("done", [0.5, 1.0, 2.0])
 
 
 async def test_a_longer_wait_than_is_left_gives_up_at_once_and_says_so():

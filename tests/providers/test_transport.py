@@ -82,6 +82,37 @@ async def test_a_closed_port_is_unreachable_and_nothing_was_sent(transport):
     assert not sent
 
 
+@pytest.mark.parametrize("value", ["Bearer first-half\nsecond-half", "Bearer käse-half"])
+async def test_a_header_that_cannot_be_sent_is_never_quoted(ark, transport, value):
+    with pytest.raises(RequestRefusedError, match="nothing was sent") as caught:
+        await transport.send("POST", f"{ark.url}/x", headers={"Authorization": value}, content=b"x")
+    assert "half" not in str(caught.value)
+    assert "billed" not in str(caught.value)
+    assert not ark.requests()
+
+
+@pytest.mark.parametrize("permit", ["half\nhalf", "käse-half"])
+async def test_a_permit_of_a_service_that_cannot_be_sent_is_a_bad_reply(ark, transport, permit):
+    with pytest.raises(BadReplyError, match="nothing was sent") as caught:
+        await transport.send_to_named("POST", f"{ark.url}/x", headers={"Authorization": permit}, own=(ark.url,))
+    assert "half" not in str(caught.value)
+    assert not ark.requests()
+
+
+async def test_a_connection_that_breaks_is_told_without_the_words_of_the_other_side(ark, transport):
+    ark.control({"kind": "cut_midway"})
+    with pytest.raises(ReplyTimeoutError, match=r"broke before the answer was complete \((Read|RemoteProtocol)Error\)"):
+        await transport.send("POST", f"{ark.url}/x", headers={}, content=b"x")
+
+
+async def test_a_result_that_can_never_be_fetched_is_a_bad_reply_after_which_nobody_is_asked(ark):
+    transport = Transport(Settings(retries=1, retry_seconds=5, environ={}), provider="ark", title="Ark")
+    ark.control({"kind": "status", "status": 503, "path": "/results/", "times": -1})
+    with pytest.raises(BadReplyError, match=r"made a picture, but it could not be fetched.*Tried 2 times"):
+        await transport.fetch_result(f"{ark.url}/results/x", lambda _event: None, own=(ark.url,))
+    await transport.aclose()
+
+
 def test_another_loop_gets_a_client_of_its_own(ark):
     transport = Transport(Settings(environ={}), provider="ark", title="Ark")
 
@@ -99,6 +130,8 @@ def test_retry_after_is_read_as_seconds_and_as_a_date():
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert 50 < retry_after({"retry-after": soon}) <= 60
     assert retry_after({"retry-after": "whenever"}) is None
+    for text in ("nan", "inf", "1e999", "9" * 500, "Mon, 01 Jan 0001 00:00:00 +2359"):
+        assert retry_after({"retry-after": text}) in {None, 0.0}
     assert retry_after({}) is None
 
 
