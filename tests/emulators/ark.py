@@ -119,7 +119,9 @@ class Ark(Emulator):
     def _generate(self, call: Call) -> None:
         wish = call.json()
         row = _checked(wish)
-        images = [_picture(url) for url in ([wish["image"]] if isinstance(wish.get("image"), str) else wish.get("image") or [])]
+        images = [
+            _picture(url, wish["model"]) for url in ([wish["image"]] if isinstance(wish.get("image"), str) else wish.get("image") or [])
+        ]
         size = _size(wish, row, images)
         fault = call.fault or {}
         if fault.get("reply") == "moderated":
@@ -252,13 +254,16 @@ def _checked(wish: Any) -> dict[str, Any]:
     return row
 
 
-def _picture(url: Any) -> bytes:
-    match = re.fullmatch(r"data:image/(png|jpeg|webp|bmp|tiff|gif);base64,(.+)", url if isinstance(url, str) else "", re.DOTALL)
+def _picture(url: Any, model: str) -> bytes:
+    # The 3.0 models take fewer formats; only pro takes larger files.
+    kinds = "png|jpeg" if "-3-0-" in model else "png|jpeg|webp|bmp|tiff|gif"
+    most = 30_000_000 if "-pro-" in model else 10_000_000
+    match = re.fullmatch(rf"data:image/({kinds});base64,(.+)", url if isinstance(url, str) else "", re.DOTALL)
     if match is None:
         raise Rejected(400, body=_error("InvalidParameter", "image must be a URL or data:image/<lower-case format>;base64,<data>", "image"))
     data = decoded(match[2], alphabet="standard")
-    if len(data) > 30_000_000:
-        raise Rejected(400, body=_error("InvalidParameter", "the input image is larger than 30 MB", "image"))
+    if len(data) > most:
+        raise Rejected(400, body=_error("InvalidParameter", f"the input image is larger than {most // 1_000_000} MB", "image"))
     try:
         kind, (width, height) = opened(data)
     except Rejected as no:

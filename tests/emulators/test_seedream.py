@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import urllib.error
@@ -67,6 +68,27 @@ def test_ark_refuses_what_the_model_does_not_take(ark, change):
 def test_ark_refuses_group_fields_for_pro_even_when_they_say_no(ark, field):
     wish = {**PLAIN, "model": "doubao-seedream-5-0-pro-260628", **field}
     assert call(f"{ark.url}/api/v3/images/generations", wish, Authorization=f"Bearer {KEY}")[0] == 400
+
+
+def data_url(kind, data):
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def test_ark_takes_webp_but_not_for_its_3_0_models(ark):
+    from tests.providers.ark.conftest import picture
+
+    image = {"image": data_url("webp", picture(form="WEBP").data)}
+    old = {"model": "doubao-seededit-3-0-i2i-250628", "prompt": "a fox", **image}
+    for wish, status in ((PLAIN | image, 200), (old, 400)):
+        assert call(f"{ark.url}/api/v3/images/generations", wish, Authorization=f"Bearer {KEY}")[0] == status
+
+
+@pytest.mark.parametrize(("model", "status"), [("doubao-seedream-4-5-251128", 400), ("doubao-seedream-5-0-pro-260628", 200)])
+def test_ark_takes_more_than_10_mb_for_pro_only(ark, model, status):
+    from tests.providers.ark.conftest import picture
+
+    wish = {**PLAIN, "model": model, "image": data_url("png", picture().data + b"\0" * 10_000_000)}
+    assert call(f"{ark.url}/api/v3/images/generations", wish, Authorization=f"Bearer {KEY}")[0] == status
 
 
 def test_ark_wants_its_key(ark):

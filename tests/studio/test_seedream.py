@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import zlib
 
@@ -14,9 +15,10 @@ from notebook_img.errors import (
     ModelNotFoundError,
     RateLimitError,
     RefusedError,
+    ReplyTimeoutError,
     UnsupportedError,
 )
-from tests.studio.conftest import ARK_KEY, FIRST, SECOND, ark_environ, jimeng_environ, noise, png, rgb, spends
+from tests.studio.conftest import ARK_KEY, FIRST, SECOND, ark_environ, jimeng_environ, noise, openai_environ, png, rgb, spends
 
 SMALL = "doubao-seedream-4-0-250828"
 
@@ -158,6 +160,47 @@ def test_a_wrong_key_is_refused_without_showing_it(studio_of, ark):
     with pytest.raises(AuthenticationError) as caught:
         session.generate("a fox")
     assert "0987654321" not in str(caught.value)
+
+
+def test_a_paid_picture_that_cannot_be_fetched_is_booked_and_starts_no_fallback(studio_of, ark, service):
+    studio = studio_of({**ark_environ(ark), **openai_environ(service)}, model="ark", fallback="openai", retries=1)
+    ark.control({"kind": "status", "status": 503, "path": "/results/", "times": -1})
+    with pytest.raises(BadReplyError, match="could not be fetched"):
+        studio.session("fox").generate("a fox")
+    assert spends(studio) == [("billed", 0.035)]
+    assert not service.requests(), "it is paid once"
+
+
+def test_overload_of_the_paid_call_still_starts_the_fallback(studio_of, ark, service):
+    studio = studio_of({**ark_environ(ark), **openai_environ(service)}, model="ark", fallback="openai", retries=0)
+    ark.control({"kind": "status", "status": 503})
+    assert studio.session("fox").generate("a fox").model.startswith("openai:")
+    assert spends(studio)[0] == ("failed", 0.0)
+
+
+@pytest.mark.parametrize("fault", ["hang", "cut", "malformed"])
+def test_a_call_that_may_have_been_billed_counts_with_its_estimate(studio_of, ark, fault):
+    studio = studio_of(ark_environ(ark), timeout=1)
+    ark.control({"kind": fault})
+    with pytest.raises((ReplyTimeoutError, BadReplyError)):
+        studio.session("fox").generate("a fox", model="ark")
+    assert spends(studio) == [("unknown", 0.035)]
+
+
+def test_a_negative_count_makes_no_money(studio_of, ark):
+    studio = studio_of(ark_environ(ark))
+    body = {"data": [{"b64_json": base64.b64encode(png()).decode()}], "usage": {"generated_images": -3}}
+    ark.control({"kind": "status", "status": 200, "body": body})
+    assert studio.session("fox").generate("a fox", model="ark").cost == 0.035
+    assert spends(studio) == [("billed", 0.035)]
+
+
+def test_what_is_refused_before_it_is_sent_costs_nothing(studio_of, ark):
+    studio = studio_of(ark_environ(ark))
+    with pytest.raises(UnsupportedError, match="sides of 15 pixels"):
+        studio.session("fox").edit("at night", png((14, 100)), model="ark")
+    assert spends(studio) == [("failed", 0.0)]
+    assert not ark.requests()
 
 
 # ---------------------------------------------------------------------------------------------- jimeng

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
+import codecs
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,9 @@ from notebook_img.errors import (
     RefusedError,
     RequestRefusedError,
 )
+from notebook_img.keys import scrubbed
 from notebook_img.providers.ark.models import current_names
+from notebook_img.providers.received import count_of, finite, read_json
 
 if TYPE_CHECKING:
     import httpx
@@ -62,17 +64,24 @@ class Batch:
     sizes: list[str] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     model: str = ""
+    begun: bool = False
+    """An item came, whatever became of it: the call is paid and is not sent again."""
     broke: bool = False
     """The stream broke off, so nobody knows what else was made."""
 
+    @property
+    def made(self) -> int | None:
+        """How many pictures the service says it made, and so bills; None where it does not say."""
+        return count_of(self.usage.get("generated_images"))
+
     def count_usage(self, usage: Any) -> None:
-        """Add what the service counted."""
-        if isinstance(usage, Mapping):
-            for name, value in usage.items():
-                if isinstance(value, (int, float)) and not isinstance(value, bool):
-                    self.usage[name] = self.usage.get(name, 0) + value
-                elif value:
-                    self.usage[name] = value
+        """Add what the service counted; what is no count stays out of sums and of the store."""
+        for name, value in usage.items() if isinstance(usage, Mapping) else ():
+            number = finite(value)
+            if number is not None and number >= 0:
+                self.usage[name] = (finite(self.usage.get(name)) or 0) + number
+            elif value and isinstance(value, Mapping):
+                self.usage[name] = value
 
 
 def items_of(answer: Answer, asked: Asked) -> tuple[list[Item], Mapping[str, Any]]:
@@ -82,14 +91,20 @@ def items_of(answer: Answer, asked: Asked) -> tuple[list[Item], Mapping[str, Any
         raise failure(answer.status, content, asked, retry_after=answer.retry_after, text=answer.text)
     if not isinstance(content, dict):
         raise BadReplyError(
-            "Ark answered with something that is no JSON object. Try again.", provider="ark", model=asked.model, text=answer.text[:2000]
+            "Ark answered with something that is no JSON object. Try again.",
+            provider="ark",
+            model=asked.model,
+            text=scrubbed(answer.text[:2000], asked.key),
         )
     if isinstance(content.get("error"), dict) and not content.get("data"):
         raise failure(None, content, asked)
     found = content.get("data")
     if not isinstance(found, list):
         raise BadReplyError(
-            "Ark answered without a list of pictures. Try again.", provider="ark", model=asked.model, text=answer.text[:2000]
+            "Ark answered without a list of pictures. Try again.",
+            provider="ark",
+            model=asked.model,
+            text=scrubbed(answer.text[:2000], asked.key),
         )
     return [item_of(entry, asked) for entry in found], content
 
@@ -116,7 +131,7 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
     """
     told = content.get("error") if isinstance(content, dict) else None
     told = told if isinstance(told, dict) else {}
-    code = str(told.get("code") or "")
+    code = _shortened(str(told.get("code") or ""), asked.key, 100)
     is_page = text.lstrip().startswith("<")
     words = _shortened(str(told.get("message") or "") or ("" if is_page else text), asked.key)
     model = asked.model
@@ -174,14 +189,18 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
     """Read a server-sent event stream until ``[DONE]``; yield each event's JSON.
 
     Lines end with CR, LF or both and with nothing else: JSON may hold U+2028, which a general line splitter takes for an end.
+    A byte order mark may stand before the first one (HTML standard, section 9.2.6).
     """
     pending = bytearray()
+    first = True
     data: list[bytes] = []
     async for chunk in response.aiter_bytes():
         pending += chunk
         if len(pending) + sum(map(len, data)) > MOST_EVENT_BYTES:
             raise BadReplyError("Ark sent an event larger than 100 MB; it was not read on.", provider="ark")
-        for line in _lines(pending):
+        for whole in _lines(pending):
+            line = whole.removeprefix(codecs.BOM_UTF8) if first else whole
+            first = False
             if line.startswith(b"data:"):
                 data.append(line[5:].removeprefix(b" "))
             elif not line and data:
@@ -195,10 +214,7 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
 
 
 def _event(data: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(data)
-    except ValueError:
-        content = None
+    content = read_json(data)
     if not isinstance(content, dict):
         raise BadReplyError("Ark sent an event that is no JSON object.", provider="ark", text=data[:2000].decode("utf-8", "replace"))
     return content
@@ -213,5 +229,5 @@ def _lines(pending: bytearray) -> Iterator[bytes]:
 
 
 def _shortened(text: str, secret: str, most: int = 250) -> str:
-    text = " ".join((text.replace(secret, "[key]") if secret else text).split())
+    text = " ".join(scrubbed(text, secret).split())
     return text if len(text) <= most else text[: most - 1] + "…"

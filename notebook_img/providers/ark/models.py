@@ -64,6 +64,8 @@ class Seedream:
     """Takes ``adaptive`` as size: as the input picture."""
     guidance: float | None = None
     """The service's default, for the record."""
+    least_side: int = 0
+    """Shortest side, pixels, of an asked-for size."""
 
 
 def _row(
@@ -80,6 +82,8 @@ def _row(
     byteplus: str = "",
     status: Literal["current", "legacy"] = "current",
     max_input_bytes: int = 10_000_000,
+    input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp"),
+    least_side: int = 0,
     note: str = "",
 ) -> Seedream:
     capabilities = Capabilities(
@@ -94,7 +98,7 @@ def _row(
         mask="words",
         seed="seed" in fields,
         partial_pictures="stream" in fields,
-        input_mime_types=("image/png", "image/jpeg", "image/webp"),
+        input_mime_types=input_mime_types,
         max_input_bytes=max_input_bytes,
         max_input_pixels=36_000_000,
         prompt_limit=PROMPT_LIMIT,
@@ -106,6 +110,7 @@ def _row(
         frozenset(fields),
         size,
         byteplus,
+        least_side=least_side,
     )
 
 
@@ -127,6 +132,7 @@ _T2I = _row(
     size=None,
     min_pixels=512 * 512,
     max_pixels=2048 * 2048,
+    least_side=512,
     aliases=("seedream-3.0",),
     byteplus="seedream-3-0-t2i-250415",
     status="legacy",
@@ -137,6 +143,7 @@ _I2I = _row(
     sizes=(),
     fields=("seed", "guidance_scale"),
     references=1,
+    input_mime_types=("image/png", "image/jpeg"),  # the 4.0 family and later take more
     size=None,
     aliases=("seededit-3.0",),
     byteplus="seededit-3-0-i2i-250628",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.errors import (
+    BadReplyError,
     KeyMissingError,
     NoPictureError,
     ProviderError,
+    RefusedError,
     ReplyTimeoutError,
     UnsupportedError,
 )
@@ -18,6 +20,7 @@ from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failu
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
+from notebook_img.providers.received import count_of, unexpected
 from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Answer, Transport
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 """Single requests in flight for one call of several pictures."""
+_PAID = {"image_generation.partial_succeeded", "image_generation.partial_failed", "image_generation.completed"}
+"""Events after which a stream is never asked for again."""
+_BILLED_FIRST = (ReplyTimeoutError, BadReplyError, RefusedError, NoPictureError)
+"""Of several failures of one call, the one that was most likely billed speaks for all: after the others it would count as free."""
 
 
 class ArkProvider:
@@ -88,6 +95,8 @@ class ArkProvider:
         missing = request.count - len(batch.pictures) - len(batch.failures)
         if missing > 0 and not batch.broke:
             await self._singles(body, missing, asked, batch, emit)
+        if not batch.pictures:
+            raise _none_came(row, request, batch, len(images))
         return self._reply(row, request, batch, sent, notes, len(images))
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
@@ -132,12 +141,14 @@ class ArkProvider:
                     "POST", _url(asked), headers=_headers(asked.key), content=content, timeout=self.settings.timeout * most
                 ) as response:
                     await self._read_stream(response, asked, batch, emit, show=show)
-            except ProviderError as error:
-                if not batch.pictures:
-                    raise
-                # Pictures that came are kept. What else was made nobody knows, so nothing is asked for again.
+            except Exception as error:
+                problem = self._problem(error)
+                if not batch.begun:
+                    raise problem from (error.__cause__ if problem is error else error)
+                # Pictures that came are kept. What else was made nobody knows, so nothing is asked for again, also where what
+                # came could not be fetched: it is paid.
                 batch.broke = True
-                batch.failures.append(error)
+                batch.failures.append(problem)
 
         await retrying(once, settings=self.settings, emit=emit)
 
@@ -149,6 +160,7 @@ class ArkProvider:
         whole = False
         async for event in events(response):
             kind = event.get("type")
+            batch.begun = batch.begun or kind in _PAID
             if kind == "image_generation.partial_succeeded":
                 index = event.get("image_index")
                 await self._keep(item_of(event, asked), asked, batch, emit, show_as=index if show and isinstance(index, int) else None)
@@ -176,8 +188,8 @@ class ArkProvider:
             async with gate:
                 try:
                     await self._whole(body, asked, part, emit)
-                except ProviderError as error:
-                    part.failures.append(error)
+                except Exception as error:  # one strange answer must not cost the pictures of the others
+                    part.failures.append(self._problem(error))
 
         async with asyncio.TaskGroup() as group:
             for part in parts:
@@ -199,6 +211,7 @@ class ArkProvider:
         await self._take(*await retrying(once, settings=self.settings, emit=emit), asked, batch, emit)
 
     async def _take(self, items: Sequence[Item], told: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
+        batch.begun = True
         batch.count_usage(told.get("usage"))
         batch.model = str(told.get("model") or batch.model)
         for item in items:
@@ -210,27 +223,23 @@ class ArkProvider:
             if item.error is not None:
                 raise item.error
             if item.url:
-                data = await self.transport.again(lambda: self.transport.download(item.url, own=(asked.base_url,)), emit)
+                data = await self.transport.fetch_result(item.url, emit, own=(asked.base_url,))
             else:
                 data = item.data
                 await self.transport.check_image(data)
-        except ProviderError as error:
-            batch.failures.append(error)
+        except Exception as error:
+            batch.failures.append(self._problem(error))
             return
         batch.pictures.append(data)
         batch.sizes.append(item.size)
         if show_as is not None:
             emit(PartialEvent(data, show_as))
 
+    def _problem(self, error: Exception) -> ProviderError:
+        return error if isinstance(error, ProviderError) else unexpected("Ark", self.name, error)
+
     def _reply(self, row: Seedream, request: Request, batch: Batch, sent: Mapping[str, Any], notes: list[str], references: int) -> Reply:
-        counted = batch.usage.get("generated_images")
-        made = int(counted) if isinstance(counted, (int, float)) else len(batch.pictures)
-        # What a search costs stands nowhere in the answer.
-        cost = None if batch.usage.get("tool_usage") else _price(row, made, references)
-        if not batch.pictures:
-            error = batch.failures[0] if batch.failures else NoPictureError("Ark answered without a picture.", provider=self.name)
-            error.usage, error.cost, error.model = dict(batch.usage), cost, request.model
-            raise error
+        made = max(len(batch.pictures), batch.made or 0)
         warnings = [*notes]
         short = request.count - len(batch.pictures)
         if short > 0:
@@ -240,11 +249,11 @@ class ArkProvider:
         return Reply(
             pictures=tuple(batch.pictures),
             usage=Usage(
-                output_tokens=_whole_number(batch.usage.get("output_tokens")),
-                total_tokens=_whole_number(batch.usage.get("total_tokens")),
+                output_tokens=count_of(batch.usage.get("output_tokens")),
+                total_tokens=count_of(batch.usage.get("total_tokens")),
                 pictures=made,
             ),
-            cost=cost,
+            cost=_cost(row, batch, made, references),
             seed=request.seed if "seed" in sent else None,
             sent=sent,
             got={
@@ -369,12 +378,24 @@ def _as_sent(body: Mapping[str, Any], images: Sequence[Prepared], group: int) ->
     return sent
 
 
+def _none_came(row: Seedream, request: Request, batch: Batch, references: int) -> ProviderError:
+    """Return the error of a call that brought no picture, with what it cost where the service said what it made."""
+    kinds = [*_BILLED_FIRST, ProviderError]
+    failures = sorted(batch.failures, key=lambda error: next(at for at, kind in enumerate(kinds) if isinstance(error, kind)))
+    error = failures[0] if failures else NoPictureError("Ark answered without a picture.", provider="ark")
+    error.model = request.model
+    if batch.made is not None and not isinstance(error, ReplyTimeoutError):
+        error.usage, error.cost = dict(batch.usage), _cost(row, batch, batch.made, references)
+    return error
+
+
+def _cost(row: Seedream, batch: Batch, made: int, references: int) -> float | None:
+    # What a search costs stands nowhere in the answer.
+    return None if batch.usage.get("tool_usage") else _price(row, made, references)
+
+
 def _price(row: Seedream, pictures: int, references: int) -> float | None:
     price = row.info.price
     if price is None or "*" not in price.per_picture:
         return None
     return round(pictures * (price.per_picture["*"] + (price.per_reference or 0.0) * references), 6)
-
-
-def _whole_number(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) else None

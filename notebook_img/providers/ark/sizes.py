@@ -111,5 +111,7 @@ def _check(row: Seedream, pixels: tuple[int, int]) -> None:
         )
     if limits.max_side is not None and max(width, height) > limits.max_side:
         raise UnsupportedError(f"{width}x{height} is too long: {row.info.name} takes sides of up to {limits.max_side} pixels.")
+    if min(width, height) < row.least_side:
+        raise UnsupportedError(f"{width}x{height} is too short: {row.info.name} takes sides of {row.least_side} pixels and more.")
     if max(width, height) > MOST_RATIO * min(width, height):
         raise UnsupportedError(f"{width}x{height} is too long and thin: Seedream goes from 1:16 to 16:1.")
