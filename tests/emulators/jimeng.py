@@ -1,8 +1,8 @@
 """Emulates Jimeng's web service, its upload service and its storage: logins with credits, signed uploads, drafts, jobs.
 
 Signatures are verified by an implementation of its own (jimeng_checks.py). Kind ``reply`` faults on the submit call: ``ret``
-(``ret``, ``errmsg``), ``filtered``, ``failed``, ``never`` (ends never), ``lost`` (never listed), ``takes_but_hangs``, ``fewer``
-(``made``), ``no_url`` (``without``: indexes), ``cover_only``, ``not_an_image``, ``expired`` (``times`` looks hand out dead URLs),
+(``ret``, ``errmsg``), ``filtered``, ``failed``, ``never`` (ends never), ``lost`` (never listed), ``takes_but_hangs``,
+``takes_but_mumbles`` (answers ``body``), ``fewer`` (``made``), ``no_url`` (``without``: indexes), ``cover_only``, ``not_an_image``, ``expired`` (``times`` looks hand out dead URLs),
 ``elsewhere`` (``url``), ``empty`` (final without items), ``strange`` (an unknown state on the way), ``states`` (``states``: list).
 On an upload call: ``upload_error``, ``upload_host`` (``host``).
 """
@@ -109,6 +109,9 @@ class Jimeng(Emulator):
                 content = {"data": self._submit(call, body, owner)}
                 if (call.fault or {}).get("reply") == "takes_but_hangs":
                     call.cut()
+                    return
+                if (call.fault or {}).get("reply") == "takes_but_mumbles":
+                    call.respond(200, (call.fault or {})["body"])
                     return
             case "POST", "/mweb/v1/get_history_by_ids":
                 content = {"data": self._history(call, body, owner)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import JobPendingError, NoPictureError, ProviderError, RefusedError
+from notebook_img.errors import BadReplyError, JobPendingError, NoPictureError, ProviderError, RefusedError
 from notebook_img.providers.interface import Emit, ProgressEvent
 from notebook_img.providers.jimeng import protocol
+from notebook_img.providers.received import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -19,6 +20,12 @@ class Job:
 
     submit_id: str
     history_id: str = ""
+    doubt: BadReplyError | None = None
+    """Why it is not known whether the service took it: what it answered to the submission cannot be read."""
+
+
+class JobUnseenError(JobPendingError):
+    """A job that was just submitted is not listed, however often one looks."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +127,8 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
 
 
 def _status(record: Mapping[str, Any]) -> int:
-    try:
-        return int(record.get("status", 0))
-    except (TypeError, ValueError):
-        return 0
+    status = record.get("status")
+    return int(status) if isinstance(status, str) and status.isdecimal() and len(status) < 9 else count_of(status) or 0
 
 
 def _finished(record: Mapping[str, Any]) -> Finished:
@@ -170,7 +175,7 @@ def _failed(record: Mapping[str, Any], job: Job) -> ProviderError:
 
 def _unseen(job: Job, *, fresh: bool) -> JobPendingError | NoPictureError:
     if fresh:
-        return JobPendingError(
+        return JobUnseenError(
             f"Jimeng took job {job.submit_id}, but does not list it yet. %imgsession resume looks again later.", job=job.submit_id
         )
     return NoPictureError(

@@ -22,8 +22,10 @@ from notebook_img.errors import (
     RequestRefusedError,
     UsageError,
 )
+from notebook_img.keys import scrubbed
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.protocol import PROTOCOL
+from notebook_img.providers.received import finite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,8 +139,10 @@ class Web:
         envelope = answer.json()
         if answer.status != 200:
             raise _by_status(answer.status, login, answer.retry_after)
-        if not isinstance(envelope, dict):
-            raise BadReplyError("Jimeng answered with something that is no JSON object; the protocol may have changed.", provider="jimeng")
+        if not isinstance(envelope, dict) or envelope.get("ret") is None:
+            raise BadReplyError(
+                "Jimeng answered with something that is no JSON object with a ret; the protocol may have changed.", provider="jimeng"
+            )
         ret = str(envelope.get("ret", ""))
         if ret != "0":
             raise _by_ret(ret, str(envelope.get("errmsg") or ""), login)
@@ -155,7 +159,7 @@ class Web:
         if not isinstance(found, dict):
             return None
         counts = [found.get(name) for name in ("gift_credit", "purchase_credit", "vip_credit")]
-        known = [int(count) for count in counts if isinstance(count, (int, float))]
+        known = [int(number) for count in counts if (number := finite(count)) is not None]
         return sum(known) if known else None
 
     async def claim_daily_credit(self, login: Login) -> None:
@@ -184,7 +188,7 @@ def _by_status(status: int, login: Login, retry_after: float | None) -> Provider
 
 
 def _by_ret(ret: str, words: str, login: Login) -> ProviderError:
-    words = " ".join(words.replace(login.token, "[token]").split())[:200]
+    words = " ".join(scrubbed(words, login.token).split())[:200]
     said = f"ret {ret}: {words}" if words else f"ret {ret}"
     if ret in protocol.NO_CREDIT:
         return RateLimitError(f"Login {login.number} of Jimeng has no credit left ({said}).", daily=True, provider="jimeng")

@@ -14,6 +14,7 @@ from notebook_img.errors import (
     BadReplyError,
     JobPendingError,
     KeyMissingError,
+    NoPictureError,
     ProviderError,
     RateLimitError,
     ReplyTimeoutError,
@@ -22,10 +23,11 @@ from notebook_img.errors import (
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Wish, submission
-from notebook_img.providers.jimeng.jobs import Finished, Job, Pace, query_of, watch
+from notebook_img.providers.jimeng.jobs import Finished, Job, JobUnseenError, Pace, query_of, watch
 from notebook_img.providers.jimeng.login import Login, Web, read_logins
 from notebook_img.providers.jimeng.models import DEFAULT, frame_for, info_of, service_key, table
 from notebook_img.providers.jimeng.upload import fetch_key, upload
+from notebook_img.providers.received import count_of
 from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Transport
@@ -106,7 +108,13 @@ class JimengProvider:
             notes += [f"passed over: {words}" for words in passed]
             state = self._state(job, login, wish, request, images, notes)
             emit(SubmittedEvent(job.submit_id, state))
-            return await self._result(job, [login], state, emit, fresh=True)
+            try:
+                return await self._result(job, [login], state, emit, fresh=True)
+            except JobUnseenError:
+                if job.doubt is None:
+                    raise
+                # Its answer could not be read, and nobody lists it: it was not taken.
+                raise job.doubt from None
         assert failure is not None
         raise self._none_left(logins, passed, failure, request.model)
 
@@ -115,7 +123,13 @@ class JimengProvider:
         logins = self._logins(str(state.get("model", "")))
         marks = await asyncio.to_thread(lambda: [self.settings.key_mark(login.token) for login in logins])
         owner = [login for login, mark in zip(logins, marks, strict=True) if mark == state.get("key_mark")]
-        job = Job(str(state["submit_id"]), str(state.get("history_id", "")))
+        job = Job(str(state.get("submit_id") or ""), str(state.get("history_id") or ""))
+        if not job.submit_id:
+            raise NoPictureError(
+                "What was kept of this job does not say which one it is at Jimeng, so it cannot be fetched.",
+                reason="unknown job",
+                provider=self.name,
+            )
         # A token that was renewed since has another mark; the account's own token is the one that knows the job.
         return await self._result(job, owner or logins, state, emit, fresh=False)
 
@@ -213,6 +227,8 @@ class JimengProvider:
         except ReplyTimeoutError:
             # The job's id is ours, so whether the service took it can be seen by looking for it.
             return Job(submit_id)
+        except BadReplyError as error:
+            return Job(submit_id, doubt=error)
         except asyncio.CancelledError:
             if in_flight:
                 # It may have been taken, and then it is paid: told, so that it can be looked for.
@@ -274,8 +290,8 @@ class JimengProvider:
                 "%imgsession resume fetches them later.",
                 job=job.submit_id,
             ) from error
-        warnings = [str(note) for note in state.get("warnings", ())]
-        short = int(state.get("count", 1)) - len(pictures)
+        warnings = [str(note) for note in state.get("warnings") or ()]
+        short = (count_of(state.get("count")) or 1) - len(pictures)
         reasons = list(dict.fromkeys(str(error) for error in failures))
         if finished.without:
             reasons.append(f"{finished.without} came without a URL, as filtered ones do")
