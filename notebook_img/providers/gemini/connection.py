@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,7 +24,18 @@ KEEP_ALIVE_SECONDS = 2.0
 VERSIONS = {"beta": "v1beta", "stable": "v1"}
 """What GOOGLE_GENAI_API_VERSION may say besides plain version names (``beta`` read in google-genai 3.4.0)."""
 
-_heard: ContextVar[list[str] | None] = ContextVar("finish_messages", default=None)
+
+@dataclass
+class Heard:
+    """What an answer says besides what the SDK hands on."""
+
+    messages: list[str] = field(default_factory=list)
+    """Finish messages: google-genai 3.4.0 drops them for the Developer API."""
+    body: bytes = b""
+    """The answer itself: the SDK throws all of it away when one piece is not as it expects."""
+
+
+_heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
 
 
 class Connection:
@@ -73,9 +85,9 @@ class Connection:
 
 
 @contextlib.contextmanager
-def hearing() -> Iterator[list[str]]:
-    """Collect the finish messages of answers that come within: google-genai 3.4.0 drops them for the Developer API."""
-    heard: list[str] = []
+def hearing() -> Iterator[Heard]:
+    """Listen to the answer that comes within."""
+    heard = Heard()
     token = _heard.set(heard)
     try:
         yield heard
@@ -107,9 +119,11 @@ async def _listen(response: Any) -> None:
     if heard is None or "json" not in response.headers.get("content-type", ""):
         return
     await response.aread()
+    if response.status_code == 200:
+        heard.body = response.content
     # Plain search first: the answer is megabytes of a picture.
     if b'"finishMessage"' not in response.content:
         return
     if found := re.search(rb'"finishMessage"\s*:\s*("(?:[^"\\]|\\.)*")', response.content):
         with contextlib.suppress(ValueError):
-            heard.append(json.loads(found[1]))
+            heard.messages.append(json.loads(found[1]))

@@ -163,7 +163,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
 
 
 def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, facts: dict[str, Any]) -> RateLimitError:
-    violations = [violation for detail in details for violation in _mappings(detail.get("violations"))]
+    violations = [violation for detail in details for violation in mappings(detail.get("violations"))]
     if any(str(violation.get("quotaValue")) == "0" for violation in violations) or re.search(r"limit: 0\b", said):
         # No waiting helps: there is no free tier for picture output.
         message = (
@@ -225,10 +225,10 @@ def _details(error: Exception) -> list[Mapping[str, Any]]:
     body = _body(error)
     inner = body.get("error", body)
     details = inner.get("details") if isinstance(inner, Mapping) else None
-    return _mappings(details)
+    return mappings(details)
 
 
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
+def mappings(value: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list, none where the service sent something else in its place."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
 from notebook_img.errors import BadReplyError, KeyMissingError, ProviderError, UsageError
-from notebook_img.providers.gemini import models, questions, raw, replies
+from notebook_img.providers.gemini import models, questions, raw, reading, replies
 from notebook_img.providers.gemini.connection import Connection, hearing
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, InteractionGoneError, SignatureError, translate, without
@@ -116,12 +116,18 @@ class GeminiProvider:
         client, contents, typed = route.client, body.contents, body.config
         streams = route.request.kind == "ask" and route.request.boxes is None and route.request.schema is None
 
-        async def whole() -> replies.Answer:
+        async def whole() -> reading.Answer:
             with hearing() as heard:
-                response = await client.aio.models.generate_content(model=route.row.name, contents=contents, config=typed)
-            return replies.from_response(response, heard)
+                try:
+                    response = await client.aio.models.generate_content(model=route.row.name, contents=contents, config=typed)
+                    return reading.from_response(response, heard.messages)
+                except Exception:
+                    answer = reading.mended(heard.body, heard.messages)
+                    if answer is None:
+                        raise
+                    return answer
 
-        async def streamed() -> replies.Answer:
+        async def streamed() -> reading.Answer:
             return await _collected(
                 await client.aio.models.generate_content_stream(model=route.row.name, contents=contents, config=typed), emit
             )
@@ -148,9 +154,9 @@ class GeminiProvider:
         interactions = await asyncio.to_thread(lambda: route.client.aio.interactions)
         body = route.interaction(draft)
 
-        async def whole() -> replies.Answer:
+        async def whole() -> reading.Answer:
             made = await interactions.create(**body, input=draft.steps(), timeout=self.settings.timeout)
-            return replies.from_interaction(made, stored=True)
+            return reading.from_interaction(made, stored=True)
 
         sent = {"method": "interactions", **body, "input": draft.shown()}
         return await self._several(route, draft, whole, sent, emit, continues=draft.previous_interaction is not None)
@@ -159,7 +165,7 @@ class GeminiProvider:
         self,
         route: _Route,
         draft: Draft,
-        once: Callable[[], Awaitable[replies.Answer]],
+        once: Callable[[], Awaitable[reading.Answer]],
         sent: Mapping[str, Any],
         emit: Emit,
         *,
@@ -168,7 +174,7 @@ class GeminiProvider:
         """Ask `count` times at once; keep what comes, and say what is missing."""
         request = route.request
 
-        async def attempt() -> replies.Answer:
+        async def attempt() -> reading.Answer:
             answer = await self._guarded(once, model=route.row.name, key=route.key, continues=continues)
             return replies.checked(answer, request, route.row, route.key)
 
@@ -177,11 +183,10 @@ class GeminiProvider:
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
                 raise outcome
-        answers = [outcome for outcome in outcomes if isinstance(outcome, replies.Answer)]
+        answers = [outcome for outcome in outcomes if isinstance(outcome, reading.Answer)]
         problems = [outcome for outcome in outcomes if isinstance(outcome, ProviderError)]
         if not answers:
-            _add_up(problems)
-            raise problems[0]
+            raise replies.weightiest(problems)
         return route.reply(draft, answers, problems, {**sent, "requests": count} if count > 1 else sent)
 
     async def _guarded(self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False) -> T:
@@ -281,20 +286,22 @@ class _Route:
             body["generation_config"] = {"thinking_level": str(level)}
         return body
 
-    def reply(self, draft: Draft, answers: Sequence[replies.Answer], problems: Sequence[ProviderError], sent: Mapping[str, Any]) -> Reply:
+    def reply(self, draft: Draft, answers: Sequence[reading.Answer], problems: Sequence[ProviderError], sent: Mapping[str, Any]) -> Reply:
         """Put the answers of one request together."""
         request, row = self.request, self.row
         pictures = tuple(picture for answer in answers for picture in answer.pictures) if request.kind != "ask" else ()
         text = "\n\n".join(dict.fromkeys(answer.text.strip() for answer in answers if answer.text.strip()))
         notes = [*draft.warnings, *(warning for answer in answers for warning in answer.warnings)]
         if problems:
-            notes.append(f"{len(problems)} of {len(answers) + len(problems)} pictures are missing: {problems[0]}")
+            unknown = " What that cost is not known and not counted." if any(map(replies.may_be_billed, problems)) else ""
+            notes.append(f"{len(problems)} of {len(answers) + len(problems)} pictures are missing: {problems[0]}{unknown}")
         usage = replies.total([answer.usage for answer in answers], len(pictures))
+        delivered = sum(answer.delivered for answer in answers)
         reply = Reply(
             pictures=pictures,
             text=text,
             usage=usage,
-            cost=_with(problems, replies.cost(usage, row, request.size, len(pictures), asked=request.kind == "ask")),
+            cost=_with(problems, replies.cost(usage, row, request.size, delivered, asked=request.kind == "ask")),
             sent=sent,
             got=answers[0].got if len(answers) == 1 else {"replies": [answer.got for answer in answers]},
             warnings=tuple(dict.fromkeys(notes)),
@@ -311,13 +318,13 @@ class _Route:
         return replace(reply, boxes=boxes, warnings=(*reply.warnings, *mended))
 
 
-async def _collected(chunks: Any, emit: Emit) -> replies.Answer:
+async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
     """Tell a stream's text as it comes, and return the sum of its chunks."""
-    answer = replies.Answer()
+    answer = reading.Answer()
     parts: list[dict[str, Any]] = []
     try:
         async for chunk in chunks:
-            piece = replies.from_response(chunk)
+            piece = reading.from_response(chunk)
             if piece.text:
                 emit(TextEvent(piece.text))
             answer.text += piece.text
@@ -349,10 +356,3 @@ def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
 def _with(problems: Sequence[ProviderError], cost: float | None) -> float | None:
     """Return what the pictures cost together with what the refused ones did."""
     return None if cost is None else cost + sum(problem.cost or 0.0 for problem in problems)
-
-
-def _add_up(problems: Sequence[ProviderError]) -> None:
-    """Let the first error carry what all of them cost."""
-    costs = [problem.cost for problem in problems if problem.cost is not None]
-    if costs:
-        problems[0].cost = sum(costs)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from notebook_img.providers.gemini.failures import mappings, whole
 from notebook_img.providers.gemini.models import info
 from notebook_img.providers.interface import PastTurn
 
@@ -93,18 +94,58 @@ def pictures(content: Mapping[str, Any] | None) -> Iterator[bytes]:
             yield blob["data"]
 
 
-def kept_steps(steps: list[Any]) -> list[dict[str, Any]]:
-    """Return interaction steps as JSON with bytes in place of base64."""
+def holds_something(part: Mapping[str, Any]) -> bool:
+    """Whether there is anything in a part: the service refuses an empty one, with the whole request."""
+    return bool(part) and ("inline_data" not in part or bool(part["inline_data"].get("data")))
+
+
+def sendable(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part as it can go back: as it came, save what no request can hold or lacks."""
+    if "text" in part:
+        return {**part, "text": whole(part["text"])}
+    if "inline_data" in part and not part["inline_data"].get("mime_type"):
+        from notebook_img.pictures import sniff
+
+        return {**part, "inline_data": {**part["inline_data"], "mime_type": sniff(part["inline_data"]["data"]) or "image/png"}}
+    return part
+
+
+def blocks(steps: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Return the content of an interaction's steps that is output of the model."""
+    for step in steps:
+        if step.get("type") == "model_output":
+            yield from mappings(step.get("content"))
+
+
+def decoded(text: Any) -> bytes | None:
+    """Return the bytes of base64 in either alphabet, padded or not; None for anything else."""
+    if not isinstance(text, str):
+        return None
+    bare = text.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+def kept_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return interaction steps as JSON with bytes in place of base64, without what could not be sent back.
+
+    A signature is an opaque text: bytes stand for it only where they give back the same text.
+    """
     out = []
     for step in steps:
-        plain = step.model_dump(exclude_none=True, by_alias=True, mode="json")
-        if plain.get("type") not in {"thought", "model_output"}:
+        if step.get("type") not in {"thought", "model_output"}:
             continue
-        if "signature" in plain:
-            plain["signature"] = base64.b64decode(plain["signature"])
-        for block in plain.get("content", ()):
-            if block.get("type") == "image" and isinstance(block.get("data"), str):
-                block["data"] = base64.b64decode(block["data"])
+        plain = {**step}
+        signature = plain.pop("signature", None)
+        if isinstance(signature, str):
+            data = decoded(signature)
+            plain["signature"] = data if data is not None and base64.b64encode(data).decode() == signature else signature
+        if "content" in plain:
+            found = [{**block, "data": decoded(block["data"])} if "data" in block else block for block in mappings(plain["content"])]
+            usable = (block for block in found if block.get("data", b"-") and isinstance(block.get("text", ""), str))
+            plain["content"] = [{**block, "text": whole(block["text"])} if "text" in block else block for block in usable]
         out.append(plain)
     return out
 

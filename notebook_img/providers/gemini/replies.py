@@ -1,18 +1,29 @@
-"""What Gemini answered -> pictures, words and counts, or the error that says why there are none."""
+"""An `Answer` -> pictures, words, counts and cost, or the error that says why there are none."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from notebook_img.errors import BadReplyError, NoPictureError, ProviderError, RefusedError
-from notebook_img.providers.gemini import raw
+from notebook_img.errors import (
+    AuthenticationError,
+    BadReplyError,
+    ModelNotFoundError,
+    NoPictureError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    RequestRefusedError,
+    UnreachableError,
+)
 from notebook_img.providers.gemini.failures import PROVIDER, words
 from notebook_img.providers.gemini.models import DEFAULT_SIZE
+from notebook_img.providers.gemini.reading import Answer
 from notebook_img.providers.interface import ModelInfo, Request, Usage
 
+DONE = {"STOP", "completed"}
+"""How an answer ends that is whole."""
 REFUSALS: dict[str, tuple[str, str]] = {
     # reason: (what was refused, what to do), from google-genai 3.4.0's FinishReason and BlockedReason
     "SAFETY": ("for safety", "Say it in other words"),
@@ -34,6 +45,10 @@ NO_PICTURE: dict[str, str] = {
     "MAX_TOKENS": "the answer ran out of tokens",
     "LANGUAGE": "it does not know the language",
 }
+NOT_TAKEN = (AuthenticationError, ModelNotFoundError, OverloadedError, RateLimitError, RequestRefusedError, UnreachableError)
+"""Errors of requests the service did not take: nothing was billed."""
+UNFINISHED = {"failed", "cancelled", "queued", "in_progress", "requires_action", "requires_continuation"}
+"""How an interaction ends without a result."""
 BROKEN = {
     "MALFORMED_RESPONSE",
     "MALFORMED_FUNCTION_CALL",
@@ -44,78 +59,6 @@ BROKEN = {
     "FINISH_REASON_UNSPECIFIED",
     "",
 }
-
-
-@dataclass
-class Answer:
-    """One answer of the service, before it is judged."""
-
-    pictures: list[bytes] = field(default_factory=list)
-    declared: list[str] = field(default_factory=list)
-    thoughts: int = 0
-    """Thought pictures that were skipped."""
-    text: str = ""
-    reason: str = ""
-    """The finish reason, or an interaction's status."""
-    message: str = ""
-    """The service's own sentence."""
-    blocked: str = ""
-    """Why the prompt was not taken at all."""
-    usage: Usage = field(default_factory=Usage)
-    got: dict[str, Any] = field(default_factory=dict)
-    kept: dict[str, Any] = field(default_factory=dict)
-    """What to continue from."""
-    warnings: list[str] = field(default_factory=list)
-
-
-def from_response(response: Any, heard: Sequence[str] = ()) -> Answer:
-    """Read a GenerateContentResponse, or one chunk of a stream; `heard` are finish messages the SDK left out."""
-    answer = Answer(
-        usage=_usage(response.usage_metadata), got={"model_version": response.model_version, "response_id": response.response_id}
-    )
-    feedback = response.prompt_feedback
-    if feedback is not None and feedback.block_reason is not None:
-        answer.blocked = _name(feedback.block_reason)
-        answer.message = getattr(feedback, "block_reason_message", None) or ""
-    for candidate in response.candidates or ():
-        answer.reason = _name(candidate.finish_reason)
-        answer.message = candidate.finish_message or answer.message or " ".join(heard)
-        parts = (candidate.content.parts if candidate.content else None) or []
-        for part in parts:
-            data = part.inline_data.data if part.inline_data else None
-            if part.thought:
-                answer.thoughts += data is not None
-            elif data is not None:
-                answer.pictures.append(data)
-                answer.declared.append(part.inline_data.mime_type or "")
-            elif part.text:
-                answer.text += part.text
-        if parts:
-            content = candidate.content.model_dump(exclude_none=True)
-            answer.kept = {"content": {"role": "model", **content}}
-    answer.got["finish_reason"] = answer.reason or answer.blocked
-    return answer
-
-
-def from_interaction(interaction: Any, *, stored: bool) -> Answer:
-    """Read an Interaction."""
-    answer = Answer(reason=str(interaction.status or ""), usage=_interaction_usage(interaction.usage))
-    answer.got = {"interaction": interaction.id, "finish_reason": answer.reason, "model_version": getattr(interaction, "model", None)}
-    for error in getattr(interaction, "errors", None) or ():
-        answer.message = " ".join(filter(None, (answer.message, getattr(error, "message", None))))
-        answer.blocked = answer.blocked or str(getattr(error, "code", None) or "")
-    steps = interaction.steps or []
-    for step in steps:
-        if getattr(step, "type", "") != "model_output":
-            continue
-        for block in step.content or ():
-            if block.type == "text":
-                answer.text += block.text or ""
-            elif block.type == "image" and isinstance(block.data, str):
-                answer.pictures.append(base64.b64decode(block.data))
-                answer.declared.append(block.mime_type or "")
-    answer.kept = {"steps": raw.kept_steps(steps)} | ({"interaction": interaction.id} if stored else {})
-    return answer
 
 
 def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answer:
@@ -129,7 +72,7 @@ def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answe
         "provider": PROVIDER,
         "model": row.name,
         "usage": plain(answer.usage),
-        "cost": cost(answer.usage, row, request.size, 0, asked=request.kind == "ask"),
+        "cost": cost(answer.usage, row, request.size, sum(map(bool, answer.pictures)), asked=request.kind == "ask"),
     }
     said = words(" ".join(filter(None, (answer.message, answer.text))), key)
     quoted = f' Its words: "{said}".' if said else ""
@@ -137,12 +80,17 @@ def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answe
         if answer.text.strip() and not answer.blocked and answer.reason not in REFUSALS:
             if answer.reason == "MAX_TOKENS":
                 answer.warnings.append("The answer ran out of tokens and is cut off.")
+            elif answer.reason not in DONE or answer.failed:
+                answer.warnings.append(f"Gemini ended with {answer.failed or answer.reason or 'no reason'}; the answer may be cut off.")
             return answer
         raise _no(answer, "answer", quoted, facts)
     usable = _sniffed(answer)
     if usable:
-        if answer.reason not in {"STOP", "completed"}:
-            answer.warnings.append(f"Gemini ended with {answer.reason or 'no reason'}{f': {said}' if answer.message else ''}.")
+        if answer.reason not in DONE or answer.failed:
+            ended = answer.failed or answer.reason or "no reason"
+            answer.warnings.append(f"Gemini ended with {ended}{f': {said}' if answer.message else ''}.")
+        if answer.got.get("mended"):
+            answer.warnings.append("A part of the answer could not be read and was left out.")
         return answer
     if answer.pictures:
         raise BadReplyError("Gemini sent a picture that cannot be read as one. Run it again.", text=answer.text, **facts)
@@ -165,9 +113,15 @@ def _no(answer: Answer, what: str, quoted: str, facts: Mapping[str, Any]) -> Pro
             text=answer.text or answer.message,
             **facts,
         )
+    if answer.failed or reason in UNFINISHED:
+        sentence = (
+            f"Gemini failed and sent no {what} ({answer.failed or reason}). It may have been billed, so it is not repeated on its own."
+        )
+        return BadReplyError(f"{sentence}{quoted}", text=answer.text, **facts)
     if (
         reason in BROKEN
-        or (what == "answer" and reason in {"STOP", "completed"})
+        or answer.got.get("mended")
+        or (what == "answer" and reason in DONE)
         or (reason == "STOP" and not answer.text and not answer.message)
     ):
         return BadReplyError(
@@ -190,6 +144,7 @@ def _sniffed(answer: Answer) -> bool:
     answer.got["pictures"] = [{"declared": declared, "mime_type": kind, "bytes": len(data)} for data, declared, kind in found]
     if answer.thoughts:
         answer.got["thought_pictures_skipped"] = answer.thoughts
+    answer.delivered = sum(bool(data) for data, _, _ in found)
     good = [data for data, _, kind in found if kind]
     if good:
         for _, declared, kind in found:
@@ -224,20 +179,43 @@ def cost(usage: Usage, row: ModelInfo, size: str | None, pictures: int, *, asked
     price, tokens = row.price, usage.by_modality
     if price is None:
         return None
-    whole = 0.0
-    if pictures:
-        if price.image_out is not None and tokens.get("output_image"):
-            whole = tokens["output_image"] * price.image_out / 1e6
-        else:
-            each = price.per_picture.get(size or DEFAULT_SIZE, price.per_picture.get("*"))
-            if each is None:
-                return None
-            whole = pictures * each
+    whole, painted = 0.0, tokens.get("output_image", 0)
+    if painted and price.image_out is not None:
+        whole = painted * price.image_out / 1e6
+    elif pictures:
+        each = price.per_picture.get(size or DEFAULT_SIZE, price.per_picture.get("*"))
+        if each is None:
+            return None
+        whole = pictures * each
+    elif painted:
+        # Painted and then refused: billed, but nothing says how many pictures the tokens were.
+        return None
     rates = {"input_text": price.text_in, "input_image": price.image_in, "output_text": price.text_out, "thought": price.text_out}
     unknown = [name for name, rate in rates.items() if rate is None and tokens.get(name)]
-    if (unknown or not tokens) and (asked or not pictures):
+    if (unknown or not tokens) and (asked or not (pictures or painted)):
         return None
     return whole + sum(tokens.get(name, 0) * (rate or 0.0) for name, rate in rates.items()) / 1e6
+
+
+def may_be_billed(problem: ProviderError) -> bool:
+    """Whether a call may have cost something that nobody told."""
+    return problem.cost is None and (bool(problem.usage) or not isinstance(problem, NOT_TAKEN))
+
+
+def weightiest(problems: Sequence[ProviderError]) -> ProviderError:
+    """Return the one of several errors that stands for all of them, with what all of them cost.
+
+    One after which nothing is known of the cost comes first, so that the call counts as one that may have been billed; then one
+    that was billed; one of a request that was not taken comes last, as after it a call is asked again or counts as free.
+    """
+
+    def weight(problem: ProviderError) -> int:
+        return 2 if may_be_billed(problem) and not problem.usage else 1 if problem.usage or problem.cost is not None else 0
+
+    first = max(problems, key=weight)
+    costs = [problem.cost for problem in problems if problem.cost is not None]
+    first.cost = sum(costs) if costs and not any(map(may_be_billed, problems)) else None
+    return first
 
 
 def plain(usage: Usage) -> dict[str, Any]:
@@ -246,40 +224,3 @@ def plain(usage: Usage) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None} | (
         {"by_modality": dict(usage.by_modality)} if usage.by_modality else {}
     )
-
-
-def _usage(counted: Any) -> Usage:
-    if counted is None:
-        return Usage()
-    by_modality = _modalities("input", counted.prompt_tokens_details, "token_count") | _modalities(
-        "output", counted.candidates_tokens_details, "token_count"
-    )
-    if counted.thoughts_token_count:
-        by_modality["thought"] = counted.thoughts_token_count
-    if counted.cached_content_token_count:
-        by_modality["cached"] = counted.cached_content_token_count
-    return Usage(counted.prompt_token_count, counted.candidates_token_count, counted.total_token_count, by_modality)
-
-
-def _interaction_usage(counted: Any) -> Usage:
-    if counted is None:
-        return Usage()
-    by_modality = _modalities("input", counted.input_tokens_by_modality, "tokens") | _modalities(
-        "output", counted.output_tokens_by_modality, "tokens"
-    )
-    if counted.total_thought_tokens:
-        by_modality["thought"] = counted.total_thought_tokens
-    return Usage(counted.total_input_tokens, counted.total_output_tokens, counted.total_tokens, by_modality)
-
-
-def _modalities(side: str, entries: Iterable[Any] | None, field_name: str) -> dict[str, int]:
-    out: dict[str, int] = {}
-    for entry in entries or ():
-        name = f"{side}_{_name(entry.modality).lower()}"
-        out[name] = out.get(name, 0) + (getattr(entry, field_name) or 0)
-    return out
-
-
-def _name(value: Any) -> str:
-    """Return the name of an enum member of the SDK, known or not, or a plain text."""
-    return "" if value is None else str(getattr(value, "value", value))
