@@ -11,26 +11,22 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from notebook_img.providers import retry
 from notebook_img.settings import Settings
 from notebook_img.studio import Studio
 from notebook_img.tree import Session
+from tests.emulators.gemini_service import service
 from tests.emulators.process import Running
 from tests.jupyter.kernels import Kernel, environment, running_kernel
+
+__all__ = ["service"]
 
 KEY = "AIza-studio-key-9876543210-zy"
 MODEL = "gemini:gemini-nano-banana-2.1"
 
 
 @pytest.fixture
-def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    """The emulated service, fresh, taking one key only; back-off is short, as time is what tests may mock."""
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-    running = start_emulator("gemini")
-    running.reset()
-    running.control(key=KEY)
-    yield running
-    assert not [row["error"] for row in running.requests() if row["state"] == "emulator failed"]
+def service_key() -> str:
+    return KEY
 
 
 @pytest.fixture

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from notebook_img.pictures import Picture
-from notebook_img.providers import retry
 from notebook_img.providers.gemini import GeminiProvider
 from notebook_img.providers.interface import Event, PastTurn, Reply, Request
 from notebook_img.settings import Settings
+from tests.emulators.gemini_service import service
 from tests.emulators.process import Running
+
+__all__ = ["service"]
 
 KEY = "AIza-test-key-0123456789-abcd"
 PICTURES = "gemini-nano-banana-2.1"
@@ -22,14 +24,8 @@ QUESTIONS = "gemini-3.8-flash"
 
 
 @pytest.fixture
-def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    """The emulated service, fresh; back-off is short, as time is the one thing tests may mock."""
-    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-    running = start_emulator("gemini")
-    running.reset()
-    running.control(key=KEY)
-    yield running
-    assert not [row["error"] for row in running.requests() if row["state"] == "emulator failed"]
+def service_key() -> str:
+    return KEY
 
 
 @pytest.fixture
