@@ -16,6 +16,8 @@ from notebook_img.option_values import columns
 
 WRAPPED = "items"
 """Services want an object at the root; a list stands under this name."""
+MOST_SHOWN = 300
+"""Letters of an answer that an error quotes."""
 
 COLUMN_TYPES: Mapping[str, Mapping[str, str]] = {
     "int": {"type": "integer"},
@@ -80,9 +82,9 @@ class Shape:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
-            raise BadReplyError(
-                f"The answer does not fit the schema: {where}: {first['msg']}. The raw answer is in error.text.", text=str(value)
-            ) from error
+            said = str(value)
+            shown = said if len(said) <= MOST_SHOWN else f"{said[:MOST_SHOWN]} ..."
+            raise BadReplyError(f"The answer does not fit the schema: {where}: {first['msg']}. It said: {shown}", text=said) from error
 
 
 def shape_of(schema: Any, table: str | None = None) -> Shape | None:

@@ -103,9 +103,7 @@ def place(studio: Studio, session: SessionRecord, call: Call, origin: Origin) ->
 
 def _edit(studio: Studio, session: SessionRecord, call: Call, origin: Origin, head: int | None, references: tuple[Any, ...]) -> Asked:
     images = list(call.images)
-    named = _named(studio, session, call.start) if call.start is not None else None
-    if call.start is not None and named is None:
-        raise NotFoundError(f"{call.start!r} is no turn of session {session.name!r}. %imgsession tree shows them.")
+    named = _started(studio, session, call)
     if named is None and images and (named := _named(studio, session, images[0])):
         images.pop(0)
     if named is None and images:
@@ -147,10 +145,12 @@ def _edit(studio: Studio, session: SessionRecord, call: Call, origin: Origin, he
 
 def _ask(studio: Studio, session: SessionRecord, call: Call, origin: Origin, head: int | None, references: tuple[Any, ...]) -> Asked:
     images = list(call.images)
-    named = _named(studio, session, call.start) if call.start is not None else None
+    named = _started(studio, session, call)
     if named is None and len(images) == 1 and (named := _named(studio, session, images[0])):
         images = []
-    if images:
+    if named is None and images and call.pick is not None:
+        raise UsageError("--pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
+    if named is None and images:
         return Asked(call, session, origin, head_before=head, inputs=(*_pictures(studio, session, images), *references))
     if named is None:
         last = studio.last_question(session.id, head) if call.pick is None else None
@@ -161,6 +161,7 @@ def _ask(studio: Studio, session: SessionRecord, call: Call, origin: Origin, hea
         else:
             raise UsageError(f"There is no picture to ask about in session {session.name!r} yet. Name one, for example: {EXAMPLES['ask']}")
     turn = named.turn
+    references = (*_pictures(studio, session, images), *references)
     if turn.kind == "ask":
         _limit_questions(studio, session, turn)
         pictures = studio.pictures_of(turn, "input")
@@ -175,8 +176,9 @@ def _ask(studio: Studio, session: SessionRecord, call: Call, origin: Origin, hea
 
 def _again(studio: Studio, session: SessionRecord, call: Call, origin: Origin, head: int | None) -> Asked:
     """Repeat a turn: same prompt, start, pictures and options, a new seed."""
-    start = call.start if call.start is not None else (call.images[0] if call.images else None)
-    named = _named(studio, session, start) if start is not None else None
+    named = _started(studio, session, call) or (_named(studio, session, call.images[0]) if call.images else None)
+    if named is None and call.images:
+        raise UsageError("--again repeats a turn, and an image that is no turn is named here. Leave one of the two out.")
     if named is None:
         number = _question_before(studio, session, head) if call.kind == "ask" else studio.cell_start(session.id, head)
         if number is None and call.kind == "ask":
@@ -216,6 +218,14 @@ def _question_before(studio: Studio, session: SessionRecord, head: int | None) -
     run = studio.cell_run
     latest = studio.store.turns(session.id, limit=200, newest_first=True)
     return next((turn.number for turn in latest if turn.kind == "ask" and (run is None or turn.origin.cell != run.cell)), None)
+
+
+def _started(studio: Studio, session: SessionRecord, call: Call) -> _Named | None:
+    """Return the turn that ``--from`` names, or None without it."""
+    named = _named(studio, session, call.start) if call.start is not None else None
+    if call.start is not None and named is None:
+        raise NotFoundError(f"{call.start!r} is no turn of session {session.name!r}. %imgsession tree shows them.")
+    return named
 
 
 def _named(studio: Studio, session: SessionRecord, value: Any) -> _Named | None:

@@ -74,6 +74,8 @@ def prepare(studio: Studio, asked: Asked) -> Ready:
     references = tuple(_loaded(studio, value) for value in asked.references)
     notes = [note for picture in (*inputs, *references) for note in picture.notes]
     shape = answers.shape_of(call.schema, call.table)
+    if shape is not None and call.boxes is not None:
+        raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
     provider, model = choice.choose(
         call.kind, settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import notebook_img as ni
-from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.records import Origin
 
 
@@ -285,3 +285,41 @@ def test_a_deleted_working_directory_is_said(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="does not exist any more"):
         ni.Studio().session()
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_session_a_command_made_for_itself_is_gone_when_nothing_came_of_it(open_studio):
+    studio = open_studio()
+    with pytest.raises(NotFoundError):
+        studio.edit("darker", "nope.png", session=studio.session_for("new", creates=True))
+    studio.edit("darker", "sample:chelsea", dry_run=True, session=studio.session_for("new", creates=True))
+    assert [session.name for session in studio.sessions()] == []
+    studio.edit("darker", "sample:chelsea", session=studio.session_for("new", creates=True))
+    with pytest.raises(NotebookImgError, match="gibberish"):
+        studio.edit("gibberish blah", session=studio.session_for("new", creates=True))
+    assert [(session.name, len(session.turns)) for session in studio.sessions()] == [("new", 1)]
+
+
+def test_a_session_that_was_asked_for_by_name_stays_when_a_call_fails(open_studio):
+    studio = open_studio()
+    with pytest.raises(NotFoundError):
+        studio.session("fox").edit("darker", "nope.png")
+    assert [session.name for session in studio.sessions()] == ["fox"]
+
+
+def test_a_question_refuses_a_start_that_is_none_and_a_pick_of_a_file(open_studio):
+    session = open_studio().session("fox")
+    session.generate("two red circles")
+    with pytest.raises(NotFoundError, match="'zzz' is no turn"):
+        session.ask("what size?", start="zzz")
+    with pytest.raises(UsageError, match="--pick"):
+        session.ask("what size?", "sample:coffee", pick=2)
+    with pytest.raises(UsageError, match="--again"):
+        session.edit(image="sample:coffee", again=True)
+    both = session.ask("what size?", "sample:coffee", start="t1")
+    assert both.inputs[0].sha256 == session.turn("t1").picture.sha256
+    assert len(both.inputs) == 2
+
+
+def test_boxes_and_a_table_are_not_asked_for_at_once(open_studio):
+    with pytest.raises(UsageError, match="Boxes"):
+        open_studio().session("fox").ask("things", "sample:coffee", boxes="", table="a int")
