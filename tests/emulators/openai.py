@@ -25,6 +25,8 @@ PICTURE_FIELDS = {
     "model", "prompt", "n", "size", "quality", "background", "output_format", "output_compression", "moderation", "complexity",
     "stream", "partial_images",
 }  # fmt: skip
+FIDELITY = {"gpt-image-1.5": {"low", "high"}, "gpt-image-1-mini": {"low"}}
+"""What edits take as input_fidelity; other models do not take it at all."""
 SERVER_FIELDS = {
     "model",
     "prompt",
@@ -142,6 +144,9 @@ class OpenAI(Emulator):
             if name in fields:
                 fields[name] = int(fields[name])
         fields["stream"] = fields.get("stream") == "true"
+        fidelity = fields.pop("input_fidelity", None)
+        if fidelity is not None and fidelity not in FIDELITY.get(fields.get("model", ""), ()):
+            raise Rejected(400, f"Unsupported value for 'input_fidelity' of {fields.get('model')}: {fidelity!r}.")
         self.check_fields({name: value for name, value in fields.items() if value is not False})
         images = [part for part in files if part.name in {"image", "image[]"}]
         if not images:

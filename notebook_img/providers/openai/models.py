@@ -45,6 +45,8 @@ _OPTIONS_1_5 = (
     *_OPTIONS_2,
     OwnOption("fidelity", "How closely an edit keeps faces and details.", ("low", "high"), kinds=frozenset({"edit"})),
 )
+_OPTIONS_1_MINI = (*_OPTIONS_2, replace(_OPTIONS_1_5[-1], choices=("low",)))
+"""``gpt-image-1-mini`` supports only ``low`` (openai 3.52.0, image_edit_params.py, input_fidelity)."""
 
 _PICTURES: frozenset[Kind] = frozenset({"generate", "edit"})
 
@@ -106,7 +108,7 @@ OPENAI_MODELS: tuple[ModelInfo, ...] = (
     _picture_row("gpt-image-2.5-flare", aliases=("gpt-image-2.5-flare-2026-09-08",)),
     _picture_row("gpt-image-2", replace(FREE_SIZES, options=_OPTIONS_2), aliases=("gpt-image-2-2026-04-21",)),
     _picture_row("gpt-image-1.5", THREE_SIZES, status="legacy"),
-    _picture_row("gpt-image-1-mini", THREE_SIZES, status="legacy"),
+    _picture_row("gpt-image-1-mini", replace(THREE_SIZES, options=_OPTIONS_1_MINI), status="legacy"),
     _picture_row("chatgpt-image-latest", replace(THREE_SIZES, options=_OPTIONS_2), note="whatever ChatGPT uses"),
     _picture_row("gpt-image-1", THREE_SIZES, status="retired", note="shut down 2026-10-23; use gpt-image-2.6-sunburst"),
     _picture_row("dall-e-3", THREE_SIZES, status="retired", note="retired 2026-05-12; use gpt-image-2.6-sunburst"),
@@ -310,9 +312,9 @@ def cost_of(usage: Usage, info: ModelInfo) -> float | None:
     by = usage.by_modality
     image_in, image_out = by.get("input_image", 0), by.get("output_image", usage.output_tokens if "edit" in info.capabilities.kinds else 0)
     counts = (
-        (usage.input_tokens - image_in, price.text_in),
+        (max(0, usage.input_tokens - image_in), price.text_in),
         (image_in, price.image_in if price.image_in is not None else price.text_in),
-        (usage.output_tokens - image_out, price.text_out),
+        (max(0, usage.output_tokens - image_out), price.text_out),
         (image_out, price.image_out),
     )
     if any(count and rate is None for count, rate in counts):
