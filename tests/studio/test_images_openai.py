@@ -7,6 +7,7 @@ import pytest
 from notebook_img import loop, performing
 from notebook_img.calls import make_call
 from notebook_img.errors import (
+    BadReplyError,
     BudgetError,
     ModelNotFoundError,
     NoPictureError,
@@ -129,6 +130,52 @@ def test_pictures_that_come_as_urls_are_fetched_at_once(fox, service):
     service.control(urls_only=True)
     assert fox.generate("a fox").pictures[0].size
     assert len(service.requests("files/")) == 1
+
+
+@pytest.mark.parametrize(("status", "requests"), [(503, 3), (404, 1)])
+def test_a_paid_picture_that_cannot_be_fetched_is_booked_and_no_other_model_is_paid(studio_of, service, status, requests):
+    service.control({"kind": "status", "status": status, "path": "/files/", "times": -1}, urls_only=True)
+    studio = studio_of(openai_environ(service), fallback="openai:gpt-image-1.5", retries=2)
+    session = studio.session("fox")
+    with pytest.raises(BadReplyError, match=str(status)):
+        session.generate("a fox")
+    assert len(service.requests("images/generations")) == 1
+    assert len(service.requests("/files/")) == requests
+    assert not list(session.turns)
+    ((state, cost),) = spends(studio)
+    assert state == "billed"
+    assert cost == pytest.approx((1 * 5 + 1056 * 30) / 1e6)
+
+
+def test_a_picture_lost_on_the_way_without_counted_tokens_is_booked_at_an_unknown_cost(studio_of, service):
+    service.control({"kind": "status", "status": 503, "path": "/files/", "times": -1}, models=["glm-image"], server=True, urls_only=True)
+    studio = studio_of({"ZHIPU_API_KEY": "test-key-0123456789", "ZHIPU_BASE_URL": f"{service.url}/v1"})
+    with pytest.raises(BadReplyError):
+        studio.session("fox", model="zhipu").generate("a fox")
+    assert spends(studio) == [("billed", None)]
+
+
+def test_what_a_gateway_says_a_useless_answer_cost_is_booked(studio_of, service):
+    service.control({"kind": "reply", "reply": "text_only"}, models=["google/gemini-3-pro-image"], tells_cost=True)
+    studio = studio_of({"OPENROUTER_API_KEY": "test-key-0123456789", "OPENROUTER_BASE_URL": f"{service.url}/v1"})
+    with pytest.raises(NoPictureError):
+        studio.session("fox", model="openrouter").generate("a fox")
+    assert spends(studio) == [("billed", 0.0125)]
+
+
+def test_a_server_that_failed_with_the_request_in_hand_may_have_billed_it(studio, fox, service):
+    service.control({"kind": "status", "status": 520})
+    with pytest.raises(BadReplyError, match="may have been billed"):
+        fox.generate("a fox")
+    ((state, cost),) = spends(studio)
+    assert state == "unknown"
+    assert cost > 0
+
+
+def test_a_fidelity_the_model_does_not_take_is_refused_before_anything_is_sent(fox, service):
+    with pytest.raises(UnsupportedError, match="low"):
+        fox.edit("warmer", png(), model="openai:gpt-image-1-mini", fidelity="high")
+    assert not service.requests()
 
 
 def test_a_chat_gateway_hands_out_pictures_too(studio_of, service):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, RefusedError, RequestRefusedError
-from notebook_img.providers.interface import TextEvent, Usage
+from notebook_img.providers.interface import TextEvent
+from notebook_img.providers.openai.billing import Bill, chat_usage, told_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +27,7 @@ class Completion:
     refusal: str = ""
     model: str = ""
     id: str = ""
-    usage: Usage = field(default_factory=Usage)
-    told_cost: float | None = None
-    """US dollars, where the gateway says so itself (OpenRouter's ``usage.cost``)."""
+    bill: Bill = field(default_factory=Bill)
     pictures: list[str] = field(default_factory=list)
     """Data URLs or URLs of ``message.images``."""
 
@@ -80,18 +78,9 @@ def _unrefused(completion: Completion, exchange: Exchange) -> Completion:
             stage="output",
             reason="refusal" if completion.refusal else "content_filter",
             text=words,
-            **_billed(completion, exchange),
+            **exchange.facts(),
         )
     return completion
-
-
-def _billed(completion: Completion, exchange: Exchange) -> dict[str, Any]:
-    from notebook_img.providers.openai.models import cost_of
-
-    usage = completion.usage
-    counted = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "total_tokens": usage.total_tokens}
-    cost = 0.0 if exchange.endpoint.free else completion.told_cost or cost_of(usage, exchange.info)
-    return exchange.facts() | {"usage": counted if usage.total_tokens else None, "cost": cost}
 
 
 def _adapted(params: dict[str, Any], message: str, exchange: Exchange) -> dict[str, Any] | None:
@@ -116,48 +105,47 @@ async def _whole(exchange: Exchange, params: Mapping[str, Any]) -> Completion:
     return _read(exchange, exchange.understood(answer))
 
 
+def _begun(exchange: Exchange) -> Completion:
+    """Return an empty completion whose bill counts from now on, whatever becomes of the answer."""
+    completion = Completion()
+    exchange.bills.append(completion.bill)
+    return completion
+
+
 def _read(exchange: Exchange, answer: Any) -> Completion:
+    completion = _begun(exchange)
+    _take_usage(completion, getattr(answer, "usage", None))
     choices = getattr(answer, "choices", None)
-    if not choices:
+    if not choices or not isinstance(choices, list):
         raise BadReplyError(
             f"{exchange.endpoint.title} answered without an answer: its JSON has no choices.", text=str(answer)[:2000], **exchange.facts()
         )
     message = choices[0].message
-    completion = Completion(
-        finish=choices[0].finish_reason or "",
-        refusal=getattr(message, "refusal", None) or "",
-        model=getattr(answer, "model", None) or "",
-        id=getattr(answer, "id", None) or "",
-    )
+    completion.finish = _text(choices[0].finish_reason)
+    completion.refusal = _text(getattr(message, "refusal", None))
+    completion.model = _text(getattr(answer, "model", None))
+    completion.id = _text(getattr(answer, "id", None))
     _take_content(completion, getattr(message, "content", None))
     _take_pictures(completion, getattr(message, "images", None))
-    _take_usage(completion, getattr(answer, "usage", None))
     return completion
 
 
 async def _streamed(exchange: Exchange, params: Mapping[str, Any], progress: Progress) -> Completion:
     stream = await exchange.client.chat.completions.create(**params, stream=True, timeout=exchange.timeout())
-    completion = Completion()
     async with stream:
         if "event-stream" not in stream.response.headers.get("content-type", "text/event-stream"):
             # Some servers ignore `stream`: the whole answer comes at once.
-            return _read(exchange, exchange.understood(_parsed(await stream.response.aread())))
+            from openai.types.chat import ChatCompletion
+
+            return _read(exchange, exchange.unstreamed(await stream.response.aread(), ChatCompletion))
+        completion = _begun(exchange)
         async for chunk in stream:
-            exchange.understood(chunk)
-            completion.model = completion.model or chunk.model or ""
-            completion.id = completion.id or chunk.id or ""
-            _take_usage(completion, chunk.usage)
-            for choice in chunk.choices or ():
-                delta = choice.delta
-                before = len(completion.text)
-                if delta is not None:
-                    _take_content(completion, delta.content)
-                    completion.refusal += getattr(delta, "refusal", None) or ""
-                    _take_pictures(completion, getattr(delta, "images", None))
-                if len(completion.text) > before:
-                    progress.begun, progress.text = True, completion.text
-                    exchange.emit(TextEvent(completion.text[before:]))
-                completion.finish = choice.finish_reason or completion.finish
+            exchange.understood(chunk, begun=progress.begun)
+            before = len(completion.text)
+            _take_chunk(completion, chunk)
+            if len(completion.text) > before:
+                progress.begun, progress.text = True, completion.text
+                exchange.emit(TextEvent(completion.text[before:]))
     if not completion.finish:
         raise BadReplyError(
             f"The answer of {exchange.endpoint.title} broke off before its end. It may have been billed, so it is not repeated on its own.",
@@ -167,11 +155,22 @@ async def _streamed(exchange: Exchange, params: Mapping[str, Any], progress: Pro
     return completion
 
 
-def _parsed(body: bytes) -> Any:
-    from openai.types.chat import ChatCompletion
+def _take_chunk(completion: Completion, chunk: Any) -> None:
+    """Take from an event whatever of an answer is in it; one that holds something else is passed over."""
+    completion.model = completion.model or _text(getattr(chunk, "model", None))
+    completion.id = completion.id or _text(getattr(chunk, "id", None))
+    _take_usage(completion, getattr(chunk, "usage", None))
+    choices = getattr(chunk, "choices", None)
+    for choice in choices if isinstance(choices, list) else ():
+        delta = getattr(choice, "delta", None)
+        _take_content(completion, getattr(delta, "content", None))
+        completion.refusal += _text(getattr(delta, "refusal", None))
+        _take_pictures(completion, getattr(delta, "images", None))
+        completion.finish = _text(getattr(choice, "finish_reason", None)) or completion.finish
 
-    text = body.decode("utf-8", "replace")
-    return text if text.lstrip().startswith("<") else ChatCompletion.construct(**json.loads(text))
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _take_content(completion: Completion, content: Any) -> None:
@@ -186,7 +185,7 @@ def _take_content(completion: Completion, content: Any) -> None:
 
 
 def _take_pictures(completion: Completion, images: Any) -> None:
-    for image in images or ():
+    for image in images if isinstance(images, list) else ():
         place = image.get("image_url") if isinstance(image, dict) else getattr(image, "image_url", None)
         url = place.get("url") if isinstance(place, dict) else place
         if isinstance(url, str) and url not in completion.pictures:
@@ -194,19 +193,5 @@ def _take_pictures(completion: Completion, images: Any) -> None:
 
 
 def _take_usage(completion: Completion, usage: Any) -> None:
-    if usage is None:
-        return
-    prompt, answer = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
-    details = getattr(usage, "completion_tokens_details", None)
-    by = {"input_text": prompt, "output_text": answer, "thought": getattr(details, "reasoning_tokens", None)}
-    if images := (getattr(details, "model_extra", None) or {}).get("image_tokens"):
-        by["output_image"] = images
-    completion.usage = Usage(
-        input_tokens=prompt,
-        output_tokens=answer,
-        total_tokens=getattr(usage, "total_tokens", None),
-        by_modality={name: int(count) for name, count in by.items() if count},
-    )
-    told = (getattr(usage, "model_extra", None) or {}).get("cost")
-    if isinstance(told, int | float):
-        completion.told_cost = float(told)
+    if usage is not None:
+        completion.bill.usage, completion.bill.told_cost = chat_usage(usage), told_cost(usage)

@@ -9,15 +9,17 @@ import asyncio
 import base64
 import hashlib
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, ModelNotFoundError, NoPictureError, RefusedError, RequestRefusedError
-from notebook_img.providers.interface import PartialEvent, Reply, Usage
+from notebook_img.providers.interface import Reply
+from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body, refusal_stage, scrub
-from notebook_img.providers.openai.images import PARTIALS, mask_png, own_options, picture_bytes, usage_of
+from notebook_img.providers.openai.images import PARTIALS, mask_png, own_options, picture_bytes
 from notebook_img.providers.openai.models import cost_of, picture_size
-from notebook_img.providers.openai.questions import added
+from notebook_img.providers.received import count_of
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
@@ -34,52 +36,54 @@ async def paint_in_conversation(exchange: Exchange) -> Reply:
     if previous is None and request.past:
         exchange.warn("The service keeps nothing of the turn before; the conversation starts afresh from its last picture.")
     try:
-        responses = await _ask(exchange, previous)
+        painted = await _ask(exchange, previous)
     except (RequestRefusedError, ModelNotFoundError) as error:
         if previous is None or not _is_gone(error):
             raise
         exchange.warn("The conversation kept by the service has expired; it was rebuilt from the last picture.")
-        responses = await _ask(exchange, None)
-    outcomes = await unless_none([_pictures(exchange, response) for response in responses], exchange)
-    pictures = [picture for _, several in outcomes for picture in several]
-    usage = added([usage_of(getattr(getattr(response, "tool_usage", None), "image_gen", None)) for response in responses])
-    made = [call for response in responses for call in _calls(response)]
-    chat = [getattr(response, "usage", None) for response in responses]
-    if any(chat):
+        painted = await _ask(exchange, None)
+    read_along = [bill.chat_tokens for bill in exchange.bills if bill.chat_tokens is not None]
+    if read_along:
         exchange.warn(f"{exchange.endpoint.ask_model} reads along in a kept conversation; the price of its tokens is not known here.")
+    pictures = [picture for one in painted for picture in one.pictures]
     return Reply(
         pictures=tuple(pictures),
-        text="\n\n".join(text for text, _ in outcomes if text),
-        usage=Usage(usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.by_modality, pictures=len(pictures)),
-        cost=None if any(chat) else cost_of(usage, exchange.info),
+        text="\n\n".join(one.text for one in painted if one.text),
+        usage=replace(exchange.usage(), pictures=len(pictures)),
+        cost=exchange.cost(),
         sent={"requests": list(exchange.sent)},
         got={
-            "ids": [response.id for response in responses],
-            "model": responses[0].model,
-            "chat_tokens": sum(getattr(counted, "total_tokens", 0) or 0 for counted in chat) or None,
-            "image_cost": cost_of(usage, exchange.info),
-            "revised_prompt": next((call.revised_prompt for call in made if call.revised_prompt), None),
+            "ids": [one.id for one in painted],
+            "model": painted[0].model,
+            "chat_tokens": sum(read_along) or None,
+            "image_cost": cost_of(exchange.usage(), exchange.info),
+            "revised_prompt": next((one.revised_prompt for one in painted if one.revised_prompt), None),
         },
         warnings=tuple(exchange.warnings),
         raw={
             "state": STATE,
             "key_mark": mark,
             "chat_model": exchange.endpoint.ask_model,
-            "responses": await asyncio.to_thread(_states, responses),
+            "responses": await asyncio.to_thread(_states, painted),
         },
         model=request.model,
     )
 
 
-def _states(responses: list[Any]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class _Painted:
+    """What is wanted of one response."""
+
+    id: str
+    model: str
+    text: str
+    revised_prompt: str
+    pictures: list[bytes]
+
+
+def _states(painted: list[_Painted]) -> list[dict[str, Any]]:
     """Return which response made which pictures: with several variants, the one gone on from decides."""
-    return [
-        {
-            "id": response.id,
-            "pictures": [hashlib.sha256(base64.b64decode(call.result)).hexdigest() for call in _calls(response) if call.result],
-        }
-        for response in responses
-    ]
+    return [{"id": one.id, "pictures": [hashlib.sha256(picture).hexdigest() for picture in one.pictures]} for one in painted]
 
 
 async def _previous(exchange: Exchange, mark: str) -> str | None:
@@ -99,7 +103,7 @@ async def _previous(exchange: Exchange, mark: str) -> str | None:
     return next((state["id"] for state in raw.get("responses", ()) if shown in state["pictures"]), None)
 
 
-async def _ask(exchange: Exchange, previous: str | None) -> list[Any]:
+async def _ask(exchange: Exchange, previous: str | None) -> list[_Painted]:
     request = exchange.request
     pictures: list[Picture] = [*request.inputs, *request.references]
     # A masked edit names the picture the mask belongs to; anything else of the kept turn is there already.
@@ -138,27 +142,42 @@ async def _ask(exchange: Exchange, previous: str | None) -> list[Any]:
     async def call(progress: Progress) -> Any:
         if stream:
             return await _streamed(exchange, params, progress)
-        return exchange.understood(await exchange.client.responses.create(**params, timeout=exchange.timeout()))
+        return _finished(exchange, await exchange.client.responses.create(**params, timeout=exchange.timeout()))
+
+    async def paint() -> _Painted:
+        return await _read(exchange, await exchange.ask(call, whole=not stream))
 
     for _ in range(request.count):
         exchange.note("responses", {**params, "stream": True} if stream else params)
-    return await unless_none([exchange.ask(call, whole=not stream) for _ in range(request.count)], exchange)
+    return await unless_none([paint() for _ in range(request.count)], exchange)
 
 
 async def _streamed(exchange: Exchange, params: dict[str, Any], progress: Progress) -> Any:
     async with await exchange.client.responses.create(**params, stream=True, timeout=exchange.timeout()) as stream:
         async for event in stream:
             progress.begun = True
-            if event.type == "response.image_generation_call.partial_image":
-                exchange.emit(PartialEvent(base64.b64decode(event.partial_image_b64), event.partial_image_index))
-            elif event.type in {"response.completed", "response.failed", "response.incomplete"}:
-                return exchange.understood(event.response)
-            elif event.type == "error":
+            kind = getattr(event, "type", "")
+            if kind == "response.image_generation_call.partial_image":
+                exchange.show_partial(getattr(event, "partial_image_b64", None), getattr(event, "partial_image_index", None))
+            elif kind in {"response.completed", "response.failed", "response.incomplete"}:
+                return _finished(exchange, event.response, begun=True)
+            elif kind == "error":
                 raise from_body(event.model_dump(), exchange.endpoint, exchange.request, key=exchange.key, begun=True)
     raise BadReplyError(
         f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated on its own.",
         **exchange.facts(),
     )
+
+
+def _finished(exchange: Exchange, response: Any, *, begun: bool = False) -> Any:
+    """Return a response that is finished, its bill noted.
+
+    One that failed is an error after which it is not asked for again: the models have worked on it, and pictures may have been made.
+    """
+    chat, image = getattr(response, "usage", None), getattr(getattr(response, "tool_usage", None), "image_gen", None)
+    read_along = count_of(getattr(chat, "total_tokens", None)) or 0
+    exchange.bills.append(Bill(image_usage(image), chat_tokens=read_along if chat is not None else None))
+    return exchange.understood(response, begun=begun or bool(getattr(response, "status", None)))
 
 
 _GONE = re.compile(r"previous.response|response.*(not found|expired|with id)|does not offer", re.IGNORECASE)
@@ -168,24 +187,36 @@ def _is_gone(error: RequestRefusedError | ModelNotFoundError) -> bool:
     return error.status in {400, 404} and bool(_GONE.search(str(error)))
 
 
-def _calls(response: Any) -> list[Any]:
-    return [item for item in response.output or () if item.type == "image_generation_call"]
+def _named(items: Any, kind: str) -> list[Any]:
+    """Return those of `items` whose type is `kind`."""
+    return [item for item in items if getattr(item, "type", "") == kind] if isinstance(items, list) else []
 
 
-async def _pictures(exchange: Exchange, response: Any) -> tuple[str, list[bytes]]:
+def _words(parts: list[Any], name: str) -> list[str]:
+    told = [getattr(part, name, None) for part in parts]
+    return [words for words in told if words and isinstance(words, str)]
+
+
+async def _read(exchange: Exchange, response: Any) -> _Painted:
     """Return the words and pictures of one response."""
-    parts = [part for item in response.output or () if item.type == "message" for part in item.content]
-    text = "\n".join(part.text for part in parts if part.type == "output_text")
-    refusal = next((part.refusal for part in parts if part.type == "refusal"), "")
-    calls = _calls(response)
-    made = [await picture_bytes(exchange, call.result) for call in calls if call.result]
-    if made:
-        return text, made
+    output = getattr(response, "output", None)
+    parts = [item.content for item in _named(output, "message")]
+    text = "\n".join(words for content in parts for words in _words(_named(content, "output_text"), "text"))
+    refusals = [words for content in parts for words in _words(_named(content, "refusal"), "refusal")]
+    calls = _named(output, "image_generation_call")
+    if results := _words(calls, "result"):
+        return _Painted(
+            id=response.id,
+            model=response.model,
+            text=text,
+            revised_prompt=next(iter(_words(calls, "revised_prompt")), ""),
+            pictures=await unless_none([picture_bytes(exchange, result) for result in results], exchange),
+        )
     failed = next((call.error for call in calls if getattr(call, "error", None)), None)
-    if failed is not None or refusal:
+    if failed is not None or refusals:
         details = getattr(failed, "moderation_details", None)
-        told = getattr(details, "moderation_stage", "") or ("output" if refusal else "")
-        words = scrub(getattr(failed, "message", "") or refusal, exchange.key)
+        told = getattr(details, "moderation_stage", "") or ("output" if refusals else "")
+        words = scrub(getattr(failed, "message", "") or "".join(refusals[:1]), exchange.key)
         raise RefusedError(
             f"{exchange.endpoint.title} refused: {words}",
             stage=refusal_stage(told, words, has_pictures=bool(exchange.request.inputs)),
@@ -196,6 +227,6 @@ async def _pictures(exchange: Exchange, response: Any) -> tuple[str, list[bytes]
     raise NoPictureError(
         f"{exchange.request.model} answered without a picture{f': {text[:300]}' if text else '.'}",
         text=text,
-        reason=response.status or "",
+        reason=getattr(response, "status", None) or "",
         **exchange.facts(),
     )

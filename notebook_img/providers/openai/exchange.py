@@ -13,8 +13,11 @@ import weakref
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from notebook_img.errors import BadReplyError, ProviderError
+from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError
+from notebook_img.providers.interface import PartialEvent
+from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
+from notebook_img.providers.openai.models import cost_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture
     from notebook_img.pictures.convert import Prepared
-    from notebook_img.providers.interface import Capabilities, Emit, ModelInfo, Request
+    from notebook_img.providers.interface import Capabilities, Emit, ModelInfo, Request, Usage
+    from notebook_img.providers.openai.billing import Bill
     from notebook_img.providers.openai.endpoints import Endpoint
     from notebook_img.settings import Settings
 
@@ -80,6 +84,8 @@ class Exchange:
     sent: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     """What stands for base64 in `sent`: ``sha256:...`` by the text that was sent."""
+    bills: list[Bill] = field(default_factory=list)
+    """What each answer that came has used, usable or not."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -94,6 +100,27 @@ class Exchange:
         """Note something the user must be told, once."""
         if text not in self.warnings:
             self.warnings.append(text)
+
+    def usage(self) -> Usage:
+        """Return what all the answers that came have used."""
+        return added(bill.usage for bill in self.bills)
+
+    def cost(self) -> float | None:
+        """Return what all the answers that came cost in US dollars, or None where that is not known."""
+        if self.endpoint.free:
+            return 0.0
+        told = [bill.told_cost for bill in self.bills if bill.told_cost is not None]
+        if told:
+            return sum(told)
+        return None if any(bill.chat_tokens is not None for bill in self.bills) else cost_of(self.usage(), self.info)
+
+    def charge(self, error: ProviderError) -> None:
+        """Let an error carry what the answers that came have used and cost: a failed request may have been billed all the same."""
+        used = {name: value for name, value in vars(self.usage()).items() if value}
+        if read_along := sum(bill.chat_tokens or 0 for bill in self.bills):
+            used["chat_tokens"] = read_along
+        if used or any(bill.told_cost is not None for bill in self.bills):
+            error.usage, error.cost = used or None, self.cost()
 
     def timeout(self) -> Any:
         """Return the SDK's limits for one call: seconds, here between two pieces of an answer."""
@@ -117,23 +144,20 @@ class Exchange:
             try:
                 async with asyncio.timeout(self.seconds if whole else None):
                     return await call(progress)
-            except ProviderError:
+            except NotebookImgError:
                 raise
-            except Exception as error:
-                import openai
-
-                transport = type(error).__module__.split(".")[0] in {"httpx", "httpx2", "httpcore", "httpcore2"}
-                # The SDK reads answers with pydantic, whose errors are none of its own.
-                unreadable = type(error).__name__ == "ValidationError" and type(error).__module__.startswith("pydantic")
-                if transport or unreadable or isinstance(error, openai.OpenAIError | json.JSONDecodeError | TimeoutError):
-                    # Theirs carries the request with its key; it is cut off.
-                    ours = translate(error, self.endpoint, self.request, key=self.key, begun=progress.begun)
-                    if isinstance(ours, BadReplyError):
-                        ours.text = ours.text or progress.text
-                    raise ours from None
-                raise
+            except Exception as error:  # an answer may hold anything
+                problem = self.translated(error, begun=progress.begun)
+            if isinstance(problem, BadReplyError):
+                problem.text = problem.text or progress.text
+            # Outside the handler: theirs carries the request with its key and must not hang on as context.
+            raise problem
 
         return await retrying(once, settings=self.settings, emit=self.emit)
+
+    def translated(self, error: Exception, *, begun: bool = False) -> ProviderError:
+        """Return our error for one of the SDK's, of the network's, or of reading an answer that is not what it should be."""
+        return translate(error, self.endpoint, self.request, key=self.key, begun=begun)
 
     def note(self, route: str, body: Mapping[str, Any]) -> None:
         """Record a request as sent, hashes in place of pictures."""
@@ -169,8 +193,14 @@ class Exchange:
         self.hashes[url] = f"sha256:{await asyncio.to_thread(_sha256, copy.data)}"
         return url
 
-    def understood(self, answer: Any) -> Any:
-        """Return an answer of the SDK that is what it should be, or raise what else it is."""
+    def understood(self, answer: Any, *, begun: bool = False) -> Any:
+        """Return an answer of the SDK that is what it should be, or raise what else it is.
+
+        Parameters
+        ----------
+        begun : bool
+            Whether the service has worked on the request already: then its errors are not such that it is asked again.
+        """
         if isinstance(answer, str):  # the SDK hands over whatever is not JSON
             page = "<" in answer[:200]
             raise BadReplyError(
@@ -182,8 +212,22 @@ class Exchange:
         error = (getattr(answer, "model_extra", None) or {}).get("error") or getattr(answer, "error", None)
         if error:
             body = error if isinstance(error, dict) else getattr(error, "model_dump", lambda: {"message": str(error)})()
-            raise from_body(body, self.endpoint, self.request, key=self.key)
+            raise from_body(body, self.endpoint, self.request, key=self.key, begun=begun)
         return answer
+
+    def unstreamed(self, body: bytes, kind: Any) -> Any:
+        """Return the whole answer of a server that was asked for a stream and ignores it, as the SDK's `kind`."""
+        text = body.decode("utf-8-sig", "replace")
+        value = None if text.lstrip().startswith("<") else json.loads(text)
+        return self.understood(kind.construct(**value) if isinstance(value, dict) else text)
+
+    def show_partial(self, text: Any, index: Any) -> None:
+        """Show a partial picture; one that cannot be read is passed over, since the final one is what is paid for."""
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (TypeError, ValueError):
+            return
+        self.emit(PartialEvent(data, index if isinstance(index, int) else 0))
 
     def listed(self, text: str) -> list[dict[str, Any]]:
         """Return the rows of an answer of ``/models``."""
@@ -220,15 +264,24 @@ def _sha256(data: bytes) -> str:
 
 
 async def unless_none(calls: Iterable[Awaitable[T]], exchange: Exchange, *, of: str = "pictures") -> list[T]:
-    """Run calls side by side and return what came; some missing is a warning, all missing is the first error."""
+    """Run calls side by side and return what came; some missing is a warning, all missing is an error.
+
+    Of several errors one that rules out asking again is raised: of the others may be that something was paid for.
+    """
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     came = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
-    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    for failure in failed:
-        if not isinstance(failure, ProviderError):
-            raise failure
+    failed = [_failure(outcome, exchange) for outcome in outcomes if isinstance(outcome, BaseException)]
     if failed and not came:
-        raise failed[0]
+        raise next((failure for failure in failed if not failure.retryable), failed[0])
     if failed:
         exchange.warn(f"{len(failed)} of {len(outcomes)} {of} did not come: {failed[0]}")
     return came
+
+
+def _failure(outcome: BaseException, exchange: Exchange) -> ProviderError:
+    """Return the error of one of several calls; what is no fault of the call (being cancelled, a wrong option) is raised."""
+    if isinstance(outcome, ProviderError):
+        return outcome
+    if isinstance(outcome, NotebookImgError) or not isinstance(outcome, Exception):
+        raise outcome
+    return exchange.translated(outcome)

@@ -32,8 +32,19 @@ if TYPE_CHECKING:
     from notebook_img.providers.interface import Request
     from notebook_img.providers.openai.endpoints import Endpoint
 
-MODERATED = {"moderation_blocked", "content_policy_violation", "content_filter", "sensitive_words_detected", "1301"}
-"""Codes of moderation: OpenAI's, Azure's, gateways', Zhipu's (1301)."""
+MODERATED = {
+    "moderation_blocked",
+    "image_content_policy_violation",
+    "content_policy_violation",
+    "content_filter",
+    "sensitive_words_detected",
+    "1301",
+}
+"""Codes of moderation: OpenAI's (the second in the Responses API), Azure's, gateways', Zhipu's (1301)."""
+OVERLOADED = {500, 502, 503, 504}
+"""The only statuses of a broken server after which a call is made again; after others it may have been billed."""
+GAVE_UP = {408, 524}
+"""Statuses of a server or a proxy (Cloudflare's 524) that no longer waited for an answer still being made."""
 OUT_OF_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 NO_EYES = re.compile(
     r"(does\s*n[o']t|do not|not) support\w* (the )?(image|vision|multimodal|multi-modal|visual)"
@@ -54,9 +65,18 @@ def translate(error: BaseException, endpoint: Endpoint, request: Request | None,
     begun : bool
         Whether part of the answer had arrived: then it is never asked for again on its own.
     """
+    facts: dict[str, Any] = {"provider": endpoint.name, "model": request.model if request else ""}
+    try:
+        return _translated(error, endpoint, request, facts, key=key, begun=begun)
+    except Exception as odd:  # the body of an error may hold anything, too
+        return _unreadable(odd, endpoint, facts)
+
+
+def _translated(
+    error: BaseException, endpoint: Endpoint, request: Request | None, facts: dict[str, Any], *, key: str, begun: bool
+) -> ProviderError:
     import openai
 
-    facts: dict[str, Any] = {"provider": endpoint.name, "model": request.model if request else ""}
     if isinstance(error, ProviderError):
         return error
     if isinstance(error, openai.APIStatusError):
@@ -82,7 +102,27 @@ def translate(error: BaseException, endpoint: Endpoint, request: Request | None,
         return from_body(
             error.body if isinstance(error.body, dict) else {"message": error.message}, endpoint, request, key=key, begun=begun
         )
-    return BadReplyError(f"{endpoint.title} could not be asked: {scrub(str(error), key) or type(error).__name__}.", **facts)
+    if isinstance(error, UnicodeEncodeError):  # it quotes what it could not write, which may be the key
+        return RequestRefusedError(
+            f"The request to {endpoint.title} could not be written, so nothing was sent: its key or prompt holds characters "
+            "that cannot be sent.",
+            **facts,
+        )
+    if isinstance(error, openai.OpenAIError) or type(error).__module__.split(".")[0] in {"httpx", "httpx2", "httpcore", "httpcore2"}:
+        return BadReplyError(f"{endpoint.title} could not be asked: {scrub(str(error), key) or type(error).__name__}.", **facts)
+    return _unreadable(error, endpoint, facts)
+
+
+def _unreadable(error: BaseException, endpoint: Endpoint, facts: dict[str, Any]) -> BadReplyError:
+    """Return the error for an answer that is not what it should be; what went wrong in reading it stays its cause, for ``%tb``."""
+    problem = BadReplyError(
+        f"{endpoint.title} answered with something that cannot be understood ({type(error).__name__}). The call may have been billed; "
+        "it is not repeated on its own.",
+        **facts,
+    )
+    error.__context__ = None  # what it arose from may be an error of the SDK, with the request and its key
+    problem.__cause__ = error
+    return problem
 
 
 def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False) -> ProviderError:
@@ -93,12 +133,14 @@ def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | No
         return refusal
     if begun:
         return BadReplyError(f"{endpoint.title} broke off its answer: {message or code or 'no reason given'}.", **facts)
-    status = int(code) if code.isdigit() and 400 <= int(code) < 600 else None
+    status = int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else None
     facts["status"] = status
     if status == 429 or "rate_limit" in code:
         return RateLimitError(f"{endpoint.title} gets too many requests: {message}", **facts)
-    if status in {500, 502, 503, 504} or code in {"server_error", "overloaded"}:
+    if status in OVERLOADED or code in {"server_error", "overloaded"}:
         return OverloadedError(f"{endpoint.title} is overloaded or broken for the moment: {message}", **facts)
+    if status and (status >= 500 or status in GAVE_UP):
+        return _perhaps_billed(status, f" It says: {message}" if message else "", endpoint, facts)
     return RequestRefusedError(f"{endpoint.title} refused the request: {message or code or 'no reason given'}", **facts)
 
 
@@ -135,13 +177,21 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
         return RequestRefusedError(_wrong_path(endpoint, status), **facts)
     if status == 413:
         return RequestRefusedError(f"The request is too large for {endpoint.title} (413); send smaller or fewer pictures.{said}", **facts)
-    if status == 408:
-        return ReplyTimeoutError(f"{endpoint.title} gave up waiting for its own answer (408).{said}", **facts)
-    if status >= 500:
-        if NO_EYES.search(message):  # some servers crash on a picture their model cannot take
-            return RequestRefusedError(f"{facts['model']} at {endpoint.title} cannot see pictures ({status}).{said}", **facts)
+    if status >= 500 and NO_EYES.search(message):  # some servers crash on a picture their model cannot take
+        return RequestRefusedError(f"{facts['model']} at {endpoint.title} cannot see pictures ({status}).{said}", **facts)
+    if status in OVERLOADED:
         return OverloadedError(f"{endpoint.title} is overloaded or broken for the moment ({status}).{said}", **facts)
+    if status >= 500 or status in GAVE_UP:
+        return _perhaps_billed(status, said, endpoint, facts)
     return RequestRefusedError(f"{endpoint.title} refused the request ({status}).{said}", **facts)
+
+
+def _perhaps_billed(status: int, said: str, endpoint: Endpoint, facts: dict[str, Any]) -> ProviderError:
+    """Return the error for a server that failed with the request in hand."""
+    warning = "The call may have been billed, so it is not repeated on its own."
+    if status in GAVE_UP:
+        return ReplyTimeoutError(f"{endpoint.title} gave up waiting for its own answer ({status}).{said} {warning}", **facts)
+    return BadReplyError(f"{endpoint.title} failed ({status}).{said} {warning}", **facts)
 
 
 def where_to_set(endpoint: Endpoint) -> str:
@@ -211,7 +261,8 @@ def _refusal(
         return None
     details = body.get("moderation_details")
     told = str(details.get("moderation_stage") or "") if isinstance(details, dict) else ""
-    categories = ", ".join(map(str, details.get("categories") or ())) if isinstance(details, dict) else ""
+    named = details.get("categories") if isinstance(details, dict) else None
+    categories = ", ".join(map(str, named)) if isinstance(named, list) else ""
     stage = refusal_stage(told, message, has_pictures=bool(request and (request.inputs or request.references)))
     where = {"prompt": "the prompt", "input": "a picture given", "output": "the result"}[stage]
     return RefusedError(
@@ -243,7 +294,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if re.fullmatch(r"\d+(\.\d+)?", text):
             return float(text)
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

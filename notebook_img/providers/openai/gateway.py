@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NoPictureError
-from notebook_img.providers.interface import Reply, Usage
-from notebook_img.providers.openai.completions import Completion, complete
+from notebook_img.providers.interface import Reply
+from notebook_img.providers.openai.completions import complete
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.images import picture_bytes, prompt_of
-from notebook_img.providers.openai.models import cost_of
-from notebook_img.providers.openai.questions import added
 
 if TYPE_CHECKING:
     from notebook_img.providers.openai.exchange import Exchange
@@ -30,26 +29,20 @@ async def paint_by_chat(exchange: Exchange) -> Reply:
             reason=completions[0].finish,
             **exchange.facts(),
         )
+    for completion in completions:
+        completion.bill.usage = replace(completion.bill.usage, pictures=len(completion.pictures))
     pictures = await unless_none([picture_bytes(exchange, url) for url in urls], exchange)
-    usage = added([completion.usage for completion in completions])
     return Reply(
         pictures=tuple(pictures),
         text=text,
-        usage=Usage(usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.by_modality, pictures=len(pictures)),
-        cost=_cost(exchange, completions, usage),
+        usage=replace(exchange.usage(), pictures=len(pictures)),
+        cost=exchange.cost(),
         free=exchange.endpoint.free,
         sent={"requests": list(exchange.sent)},
         got={"finish": completions[0].finish, "model": completions[0].model, "id": completions[0].id},
         warnings=tuple(exchange.warnings),
         model=request.model,
     )
-
-
-def _cost(exchange: Exchange, completions: list[Completion], usage: Usage) -> float | None:
-    if exchange.endpoint.free:
-        return 0.0
-    told = [completion.told_cost for completion in completions]
-    return sum(cost for cost in told if cost is not None) if all(cost is not None for cost in told) else cost_of(usage, exchange.info)
 
 
 async def _params(exchange: Exchange) -> dict[str, Any]:

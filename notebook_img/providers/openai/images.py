@@ -6,14 +6,15 @@ import asyncio
 import base64
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, NoPictureError, PictureError, UnsupportedError
-from notebook_img.providers.interface import PartialEvent, Reply, Usage
+from notebook_img.providers.interface import Reply
+from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
-from notebook_img.providers.openai.models import cost_of, picture_size
-from notebook_img.providers.openai.questions import added
+from notebook_img.providers.openai.models import picture_size
 from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.transport import Transport
 
@@ -38,23 +39,18 @@ async def paint(exchange: Exchange) -> Reply:
         shares = [min(most, request.count - start) for start in range(0, request.count, most)]
     else:
         shares = [1] * request.count
-    if len(shares) == 1:
-        answers = [await _one(exchange, params, files, shares[0])]
-    else:
-        answers = await unless_none([_one(exchange, params, files, share) for share in shares], exchange)
-    outcomes = [await collect(exchange, _items(answer)) for answer in answers]
-    pictures = tuple(picture for outcome in outcomes for picture in outcome)
-    usage = added([_usage(answer) for answer in answers])
-    if len(pictures) < request.count and len(answers) == len(shares):
+    made = await unless_none([_share(exchange, params, files, share) for share in shares], exchange)
+    pictures = tuple(picture for _, several in made for picture in several)
+    if len(pictures) < request.count and len(made) == len(shares):
         exchange.warn(f"{exchange.endpoint.title} made {len(pictures)} of {request.count} pictures.")
     return Reply(
         pictures=pictures,
-        usage=Usage(usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.by_modality, pictures=len(pictures)),
-        cost=0.0 if exchange.endpoint.free else cost_of(usage, exchange.info),
+        usage=replace(exchange.usage(), pictures=len(pictures)),
+        cost=exchange.cost(),
         free=exchange.endpoint.free,
         seed=request.seed if exchange.capabilities.seed else None,
         sent={"requests": list(exchange.sent)},
-        got=_got(answers),
+        got=_got([answer for answer, _ in made]),
         warnings=tuple(exchange.warnings),
         model=request.model,
     )
@@ -145,6 +141,15 @@ def mask_png(mask: Picture, first: Prepared) -> bytes:
     return stream.getvalue()
 
 
+async def _share(exchange: Exchange, params: Mapping[str, Any], files: Mapping[str, Any], count: int) -> tuple[Any, list[bytes]]:
+    """Return the answer to one call for `count` pictures, and the pictures that came with it."""
+    answer = await _one(exchange, params, files, count)
+    items = _items(answer)
+    delivered = sum(bool(_place(item)) for item in items)
+    exchange.bills.append(Bill(image_usage(getattr(answer, "usage", None), pictures=delivered)))
+    return answer, await _collected(exchange, items)
+
+
 async def _one(exchange: Exchange, params: Mapping[str, Any], files: Mapping[str, Any], count: int) -> Any:
     """Make one call for `count` pictures."""
     # Only where somebody sees them: partial pictures are billed.
@@ -181,16 +186,16 @@ async def _finished(exchange: Exchange, stream: Any, progress: Progress) -> Any:
         if "event-stream" not in stream.response.headers.get("content-type", "text/event-stream"):
             from openai.types import ImagesResponse
 
-            return exchange.understood(ImagesResponse.model_validate_json(await stream.response.aread()))
+            return exchange.unstreamed(await stream.response.aread(), ImagesResponse)
         async for event in stream:
             progress.begun = True
             kind = getattr(event, "type", "") or ""
             if kind.endswith(".partial_image"):
-                exchange.emit(PartialEvent(base64.b64decode(event.b64_json), event.partial_image_index))
+                exchange.show_partial(getattr(event, "b64_json", None), getattr(event, "partial_image_index", None))
             elif kind.endswith(".completed"):
                 return event
             elif kind == "error" or getattr(event, "error", None):
-                exchange.understood(event)
+                exchange.understood(event, begun=True)
     raise BadReplyError(
         f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated on its own.",
         **exchange.facts(),
@@ -198,13 +203,20 @@ async def _finished(exchange: Exchange, stream: Any, progress: Progress) -> Any:
 
 
 def _items(answer: Any) -> list[Any]:
-    if getattr(answer, "data", None) is not None:
-        return list(answer.data)
+    data = getattr(answer, "data", None)
+    if isinstance(data, list):
+        return data
     return [answer] if getattr(answer, "b64_json", None) else []
 
 
-async def collect(exchange: Exchange, items: Sequence[Any]) -> list[bytes]:
-    """Return the pictures of an answer's items, downloading those that are URLs; some failed is a warning, all is the first error."""
+def _place(item: Any) -> str:
+    """Return the base64 or the URL of one picture of an answer; ``""`` where there is none."""
+    told = (getattr(item, name, None) for name in ("b64_json", "url"))
+    return next((text for text in told if text and isinstance(text, str)), "")
+
+
+async def _collected(exchange: Exchange, items: Sequence[Any]) -> list[bytes]:
+    """Return the pictures of an answer's items, downloading those that are URLs; some failed is a warning, all is an error."""
     if not items:
         raise NoPictureError(
             f"{exchange.endpoint.title} answered without a picture, and without saying why.", reason="empty", **exchange.facts()
@@ -216,23 +228,21 @@ async def _bytes_of(exchange: Exchange, item: Any) -> bytes:
     extra = getattr(item, "model_extra", None) or {}
     if error := extra.get("error"):
         body = error if isinstance(error, dict) else {"message": str(error)}
-        raise from_body(body, exchange.endpoint, exchange.request, key=exchange.key)
-    if text := getattr(item, "b64_json", None):
-        return await picture_bytes(exchange, text)
-    if url := getattr(item, "url", None):
-        return await picture_bytes(exchange, url)
+        raise from_body(body, exchange.endpoint, exchange.request, key=exchange.key, begun=True)
+    if place := _place(item):
+        return await picture_bytes(exchange, place)
     raise NoPictureError(f"{exchange.endpoint.title} named a picture without sending it.", reason="empty", **exchange.facts())
 
 
 async def picture_bytes(exchange: Exchange, text: str) -> bytes:
     """Return the picture behind base64, a data URL or a URL; it is downloaded at once, since such URLs expire."""
-    if re.match(r"https?://", text):
-        transport = Transport(exchange.settings, provider=exchange.endpoint.name, title=exchange.endpoint.title)
-        try:
-            return await transport.download(text, own=(exchange.endpoint.base_url,))
-        finally:
-            await transport.aclose()
-    return await asyncio.to_thread(_decoded, text, exchange)
+    if not re.match(r"https?://", text):
+        return await asyncio.to_thread(_decoded, text, exchange)
+    transport = Transport(exchange.settings, provider=exchange.endpoint.name, title=exchange.endpoint.title)
+    try:
+        return await transport.fetch_result(text, exchange.emit, own=(exchange.endpoint.base_url,))
+    finally:
+        await transport.aclose()
 
 
 def _decoded(text: str, exchange: Exchange) -> bytes:
@@ -251,32 +261,9 @@ def _decoded(text: str, exchange: Exchange) -> bytes:
     return data
 
 
-def _usage(answer: Any) -> Usage:
-    return usage_of(getattr(answer, "usage", None))
-
-
-def usage_of(usage: Any) -> Usage:
-    """Return the tokens of an image call as the service counted them."""
-    if usage is None:
-        return Usage()
-    given, made = getattr(usage, "input_tokens_details", None), getattr(usage, "output_tokens_details", None)
-    counts = {
-        "input_text": getattr(given, "text_tokens", None),
-        "input_image": getattr(given, "image_tokens", None),
-        "output_text": getattr(made, "text_tokens", None),
-        "output_image": getattr(made, "image_tokens", None),
-    }
-    return Usage(
-        input_tokens=getattr(usage, "input_tokens", None),
-        output_tokens=getattr(usage, "output_tokens", None),
-        total_tokens=getattr(usage, "total_tokens", None),
-        by_modality={name: int(count) for name, count in counts.items() if count},
-    )
-
-
 def _got(answers: Sequence[Any]) -> dict[str, Any]:
     first = answers[0]
     got = {name: getattr(first, name, None) for name in ("size", "quality", "background", "output_format", "created")}
     revised = (getattr(item, "revised_prompt", None) for answer in answers for item in _items(answer))
-    got["revised_prompt"] = next((words for words in revised if words), None)
+    got["revised_prompt"] = next((words for words in revised if words and isinstance(words, str)), None)
     return {name: value for name, value in got.items() if value is not None}

@@ -12,7 +12,9 @@ from notebook_img.errors import (
     KeyMissingError,
     ModelNotFoundError,
     ProviderError,
+    ReplyTimeoutError,
     RequestRefusedError,
+    UnreachableError,
     UnsupportedError,
     UsageError,
     did_you_mean,
@@ -114,8 +116,12 @@ class CompatibleProvider:
             exchange.info = find_model(exchange.endpoint, exchange.request.model)
         try:
             return await self._answer(exchange)
-        except (ModelNotFoundError, RequestRefusedError) as error:
-            raise await self._explained(error, exchange) from None
+        except ProviderError as error:
+            problem = await self._explained(error, exchange)
+            exchange.charge(problem)
+            if problem is error:
+                raise
+            raise problem from None
 
     async def _exchange(self, request: Request, emit: Emit) -> Exchange:
         endpoint = self.endpoint()
@@ -190,15 +196,23 @@ class CompatibleProvider:
         await self._clients.aclose()
 
     async def _listed(self, exchange: Exchange) -> list[dict[str, Any]]:
-        async with asyncio.timeout(LOOK_SECONDS):
-            try:
+        endpoint = exchange.endpoint
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
                 # Raw, since what stands there besides the names differs from server to server, and the SDK insists on its own form.
                 raw = await exchange.client.models.with_raw_response.list(timeout=LOOK_SECONDS)
                 return exchange.listed(raw.http_response.text)
-            except ProviderError:
-                raise
-            except Exception as error:
-                raise translate(error, exchange.endpoint, None, key=exchange.key) from None
+        except ProviderError:
+            raise
+        except Exception as error:
+            problem = translate(error, endpoint, None, key=exchange.key)
+        if isinstance(problem, ReplyTimeoutError):  # which would warn of a bill; a look at the models costs nothing
+            problem = UnreachableError(
+                f"{endpoint.title} at {endpoint.base_url} did not say which models it has, so nothing was asked of it. "
+                "Is it busy? Name a model with -m, or try again.",
+                provider=endpoint.name,
+            )
+        raise problem
 
     async def _own_model(self, exchange: Exchange) -> str:
         """Return the model the server has: for questions one that looks as if it could see."""
@@ -213,12 +227,14 @@ class CompatibleProvider:
 
     async def _explained(self, error: ProviderError, exchange: Exchange) -> ProviderError:
         """Add to an error what ``/models`` knows: near names of a missing model, models that can see."""
+        if not isinstance(error, ModelNotFoundError | RequestRefusedError):
+            return error
         blind = NO_EYES.search(str(error)) is not None and exchange.request.kind == "ask"
         if not blind and not isinstance(error, ModelNotFoundError):
             return error
         try:
             listed = await self._listed(exchange)
-        except (ProviderError, TimeoutError):
+        except ProviderError:
             listed = []
         names = [_name(model) for model in listed]
         facts: dict[str, Any] = {"provider": error.provider, "model": error.model, "status": error.status}
@@ -332,7 +348,7 @@ def _sees(told: Mapping[str, Any]) -> bool:
     architecture = told.get("architecture")
     modalities = architecture.get("input_modalities") if isinstance(architecture, dict) else told.get("input_modalities")
     capabilities = told.get("capabilities")
-    words = [*(modalities or ()), *(capabilities if isinstance(capabilities, list) else ())]
+    words = [word for listed in (modalities, capabilities) if isinstance(listed, list) for word in listed]
     if isinstance(capabilities, dict):
         words += [name for name, value in capabilities.items() if value]
     return told.get("type") == "vlm" or bool({"image", "vision", "multimodal"} & {str(word).lower() for word in words})

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, RequestRefusedError
-from notebook_img.providers.interface import Reply, Usage
+from notebook_img.providers.interface import Reply
 from notebook_img.providers.openai import answers, boxes
 from notebook_img.providers.openai.completions import Completion, complete
-from notebook_img.providers.openai.models import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,38 +49,15 @@ def _longer(exchange: Exchange) -> str:
 
 def _reply(exchange: Exchange, completions: Sequence[Completion], **values: Any) -> Reply:
     last = completions[-1]
-    usage = added([completion.usage for completion in completions])
-    told = [completion.told_cost for completion in completions if completion.told_cost is not None]
-    free = exchange.endpoint.free
     return Reply(
-        usage=usage,
-        cost=0.0 if free else sum(told) if told else cost_of(usage, exchange.info),
-        free=free,
+        usage=exchange.usage(),
+        cost=exchange.cost(),
+        free=exchange.endpoint.free,
         sent={"requests": list(exchange.sent)},
         got={"finish": last.finish, "model": last.model, "id": last.id},
         warnings=tuple(exchange.warnings),
         model=exchange.request.model,
         **values,
-    )
-
-
-def added(usages: Sequence[Usage]) -> Usage:
-    """Return the sum of what several calls counted; what nobody counted stays None."""
-
-    def total(counts: list[int | None]) -> int | None:
-        known = [count for count in counts if count is not None]
-        return sum(known) if known else None
-
-    by: dict[str, int] = {}
-    for usage in usages:
-        for name, count in usage.by_modality.items():
-            by[name] = by.get(name, 0) + count
-    return Usage(
-        input_tokens=total([usage.input_tokens for usage in usages]),
-        output_tokens=total([usage.output_tokens for usage in usages]),
-        total_tokens=total([usage.total_tokens for usage in usages]),
-        by_modality=by,
-        pictures=total([usage.pictures for usage in usages]),
     )
 
 
@@ -194,7 +170,7 @@ async def _typed(exchange: Exchange, prompt: str, schema: Mapping[str, Any], *, 
     try:
         value, bare = answers.read_json(first.text)
         return _Typed(read(value), rung if bare else "text", first.text, completions)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = str(error)
     repair = [{"role": "assistant", "content": first.text}, {"role": "user", "content": answers.repair_instruction(problem)}]
     second = await complete(exchange, _params(exchange, [*messages, *repair], **form), stream=False)
@@ -202,14 +178,11 @@ async def _typed(exchange: Exchange, prompt: str, schema: Mapping[str, Any], *, 
     _uncut(exchange, second)
     try:
         return _Typed(read(answers.read_json(second.text)[0]), "repair", second.text, completions)
-    except ValueError as error:
-        usage = added([completion.usage for completion in completions])
+    except (ValueError, RecursionError) as error:
         raise BadReplyError(
             f"The answer of {exchange.request.model} does not fit what was asked for, not even after one repair: {error}. "
             f"It said: {second.text[:160]}{' ...' if len(second.text) > 160 else ''}",
             text=second.text,
-            usage={"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens, "total_tokens": usage.total_tokens},
-            cost=0.0 if exchange.endpoint.free else cost_of(usage, exchange.info),
             **exchange.facts(),
         ) from None
 

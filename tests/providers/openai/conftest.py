@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,18 @@ async def endpoint(service: Running, home: Path) -> AsyncIterator[Callable[..., 
 @pytest.fixture
 async def openai(endpoint: Callable[..., Asked]) -> Asked:
     return endpoint()
+
+
+def answer(body: Any, **more: Any) -> dict[str, Any]:
+    """Return the fault that answers with `body`, whatever it is: a text goes out as it stands, as JSON."""
+    headers = {"Content-Type": "application/json"}
+    return {"kind": "status", "status": 200, "body": body if isinstance(body, str) else json.dumps(body), "headers": headers, **more}
+
+
+def stream_of(*events: Any) -> dict[str, Any]:
+    """Return the fault that answers with a stream of these events."""
+    body = "".join(f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n" for event in events)
+    return {"kind": "status", "status": 200, "body": body, "headers": {"Content-Type": "text/event-stream"}}
 
 
 def picture(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_img.errors import NoPictureError, RefusedError
+from notebook_img.errors import BadReplyError, NoPictureError, RefusedError
 from notebook_img.pictures import Picture, load
 from notebook_img.providers.interface import PartialEvent
-from tests.providers.openai.conftest import Asked, mask, past, picture
+from tests.providers.openai.conftest import Asked, answer, mask, past, picture, stream_of
 
 
 async def first_turn(openai: Asked, **values) -> tuple[Picture, object]:
@@ -92,6 +92,44 @@ async def test_words_instead_of_a_picture_are_told(openai, service):
     with pytest.raises(NoPictureError) as caught:
         await openai("generate", "a fox", history="server")
     assert caught.value.text == "Done."
+
+
+def failed(code: str) -> dict[str, object]:
+    error = {"code": code, "message": "It went wrong."}
+    return {"id": "resp_1", "object": "response", "model": "m", "status": "failed", "output": [], "tools": [], "error": error}
+
+
+@pytest.mark.parametrize("code", ["server_error", "rate_limit_exceeded"])
+async def test_a_response_that_failed_after_partial_pictures_is_not_asked_for_again(openai, service, code):
+    early = {"type": "response.image_generation_call.partial_image", "item_id": "ig", "output_index": 0, "partial_image_index": 0}
+    service.control(stream_of({**early, "partial_image_b64": "AAAA"}, {"type": "response.failed", "response": failed(code)}))
+    with pytest.raises(BadReplyError, match="went wrong"):
+        await openai("generate", "a fox", history="server", wants_partials=True)
+    assert len(openai.told(PartialEvent)) == 1
+    assert len(service.requests("responses")) == 1
+
+
+@pytest.mark.parametrize("code", ["server_error", "rate_limit_exceeded"])
+async def test_a_finished_response_that_failed_is_not_asked_for_again(openai, service, code):
+    service.control(answer(failed(code)))
+    with pytest.raises(BadReplyError, match="went wrong"):
+        await openai("generate", "a fox", history="server")
+    assert len(service.requests("responses")) == 1
+
+
+async def test_a_refusal_in_words_is_told_with_what_was_counted(openai, service):
+    message = {"type": "message", "id": "m", "role": "assistant", "content": [{"type": "refusal", "refusal": "I cannot."}]}
+    usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    service.control(answer({**failed(""), "error": None, "status": "completed", "output": [message], "usage": usage}))
+    with pytest.raises(RefusedError, match="I cannot") as caught:
+        await openai("generate", "a fox", history="server")
+    assert caught.value.usage == {"chat_tokens": 2}
+
+
+async def test_a_response_refused_for_its_content_is_a_refusal(openai, service):
+    service.control(answer(failed("image_content_policy_violation")))
+    with pytest.raises(RefusedError):
+        await openai("generate", "a fight", history="server")
 
 
 async def test_refusals_are_typed_there_too(openai, service):

@@ -12,12 +12,14 @@ from notebook_img.errors import (
     ModelNotFoundError,
     OverloadedError,
     RateLimitError,
+    ReplyTimeoutError,
     RequestRefusedError,
     UnreachableError,
     UsageError,
 )
+from notebook_img.providers.openai import provider
 from notebook_img.providers.openai.failures import retry_after, scrub
-from tests.providers.openai.conftest import KEY, picture
+from tests.providers.openai.conftest import KEY, answer, picture
 
 WRONG = "sk-proj-abcdefghijklmnop1234"
 
@@ -107,6 +109,24 @@ async def test_an_html_error_page_becomes_a_sentence(openai, service):
     assert "<" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(520, BadReplyError), (507, BadReplyError), (505, BadReplyError), (524, ReplyTimeoutError), (408, ReplyTimeoutError)],
+)
+async def test_a_server_that_fails_with_the_request_in_hand_is_not_asked_again(openai, service, status, kind):
+    service.control({"kind": "status", "status": status, "times": -1})
+    with pytest.raises(kind, match=rf"{status}.*may have been billed"):
+        await openai("generate", "a fox")
+    assert len(service.requests("images")) == 1
+
+
+async def test_an_error_in_a_200_is_held_to_the_same_statuses(openai, service):
+    service.control({**answer({"error": {"code": 524, "message": "A timeout occurred."}}), "times": -1})
+    with pytest.raises(ReplyTimeoutError, match="timeout occurred"):
+        await openai("generate", "a fox")
+    assert len(service.requests("images")) == 1
+
+
 async def test_a_redirect_is_not_followed_with_pictures_and_key(openai, service):
     service.control({"kind": "redirect", "status": 307, "location": "https://elsewhere.example/v1/chat/completions"})
     with pytest.raises(RequestRefusedError, match=r"redirects to https://elsewhere\.example"):
@@ -190,6 +210,23 @@ async def test_probing_what_does_not_answer_is_a_sentence_not_an_error(endpoint,
     assert "No connection" in (await down.provider.probe())[0]
     service.control({"kind": "html", "status": 200, "path": "models"})
     assert "web page" in (await endpoint().provider.probe())[0]
+
+
+async def test_a_server_that_lists_no_models_in_time_is_an_error_that_nothing_was_asked(endpoint, service, monkeypatch):
+    monkeypatch.setattr(provider, "LOOK_SECONDS", 0.3)
+    service.control({"kind": "hang", "path": "models", "times": -1}, key="")
+    studio = endpoint("lmstudio")
+    with pytest.raises(UnreachableError, match="nothing was asked"):
+        await studio("ask", inputs=(picture(),))
+    assert "nothing was asked" in (await studio.provider.probe())[0]
+    assert not service.requests("chat")
+
+
+async def test_a_missing_model_is_told_also_where_the_list_of_models_does_not_come(openai, service, monkeypatch):
+    monkeypatch.setattr(provider, "LOOK_SECONDS", 0.3)
+    service.control({"kind": "hang", "path": "models"})
+    with pytest.raises(ModelNotFoundError, match="gpt-6-astro"):
+        await openai("ask", model="gpt-6-astro", inputs=(picture(),))
 
 
 def test_every_named_endpoint_is_registered_and_importing_it_loads_no_sdk():

@@ -7,8 +7,9 @@ import pytest
 
 from notebook_img.errors import BadReplyError, NoPictureError, RefusedError, ReplyTimeoutError, UnsupportedError
 from notebook_img.pictures import load
+from notebook_img.providers import retry
 from notebook_img.providers.interface import PartialEvent, WaitEvent
-from tests.providers.openai.conftest import mask, picture
+from tests.providers.openai.conftest import answer, mask, picture
 
 
 async def test_a_picture_is_generated_with_usage_and_cost(openai, service):
@@ -165,6 +166,12 @@ async def test_partial_pictures_are_asked_for_only_where_somebody_sees_them(open
     assert edited.pictures
 
 
+@pytest.mark.parametrize(("model", "fidelity"), [("gpt-image-1.5", "high"), ("gpt-image-1.5", "low"), ("gpt-image-1-mini", "low")])
+async def test_the_fidelity_a_model_offers_is_one_the_service_takes(openai, service, model, fidelity):
+    service.control(models=[model])
+    assert (await openai("edit", "warmer", model=model, inputs=(picture(),), options={"fidelity": fidelity})).pictures
+
+
 async def test_a_picture_stream_cut_half_way_is_not_asked_for_again(openai, service):
     service.control({"kind": "reply", "reply": "cut_stream"})
     with pytest.raises(BadReplyError, match="middle"):
@@ -179,6 +186,35 @@ async def test_results_that_are_urls_are_fetched_at_once_and_without_the_key(end
     fetched = service.requests("/files/")
     assert len(fetched) == 1
     assert "authorization" not in fetched[0]["headers"]
+
+
+@pytest.fixture
+def short_waits(monkeypatch):
+    """Back off for hundredths of seconds: time is what tests may mock."""
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+
+
+@pytest.mark.usefixtures("short_waits")
+async def test_a_result_that_cannot_be_fetched_at_first_is_fetched_again_and_not_made_again(endpoint, service):
+    service.control({"kind": "status", "status": 503, "path": "/files/", "times": 2}, models=["glm-image"], server=True, urls_only=True)
+    zhipu = endpoint("zhipu")
+    assert (await zhipu("generate", "a fox")).pictures
+    assert len(service.requests("generations")) == 1
+    assert len(service.requests("/files/")) == 3
+    assert [event.attempt for event in zhipu.told(WaitEvent)] == [1, 2]
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429}, {"kind": "cut"}, {"kind": "status", "status": 404}]
+)
+async def test_a_result_that_cannot_be_fetched_is_no_error_that_says_nothing_was_made(openai, service, fault):
+    service.control({**fault, "path": "/files/", "times": -1}, urls_only=True)
+    with pytest.raises(BadReplyError) as caught:
+        await openai("generate", "a fox")
+    assert caught.value.cost == pytest.approx((1 * 5 + 1056 * 30) / 1e6)
+    assert caught.value.usage["output_tokens"] == 1056
+    assert len(service.requests("generations")) == 1
 
 
 @pytest.mark.parametrize(
@@ -198,6 +234,15 @@ async def test_a_server_that_makes_one_at_a_time_is_asked_in_parallel(endpoint, 
     assert any("1 of 3" in warning for warning in reply.warnings)
     assert reply.cost == 0.0
     assert reply.free
+
+
+@pytest.mark.parametrize("bad", [[], [{"b64_json": "AAAA"}], [{"b64_json": 5}], 5])
+async def test_of_pictures_asked_for_in_parallel_the_good_ones_are_kept(endpoint, service, bad):
+    service.control(answer({"data": bad}, path="generations"), models=["m"], server=True, most=1, key="")
+    reply = await endpoint("vllm")("generate", "a fox", model="m", count=2)
+    assert len(service.requests("generations")) == 2
+    assert len(reply.pictures) == 1
+    assert any("1 of 2 pictures did not come" in warning for warning in reply.warnings)
 
 
 async def test_seed_and_negative_prompt_go_to_servers_that_know_them(endpoint, service):

@@ -1,0 +1,102 @@
+"""What servers say they counted, read without trust, and added up over all the answers to one request.
+
+Numbers come from strangers: NaN, texts and lists stand where counts should, and none of that may cost the user an answer that is paid for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.providers.interface import Usage
+from notebook_img.providers.received import count_of, finite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass
+class Bill:
+    """What one answer used, as far as it was told."""
+
+    usage: Usage = field(default_factory=Usage)
+    told_cost: float | None = None
+    """US dollars, where the gateway says so itself (OpenRouter's ``usage.cost``)."""
+    chat_tokens: int | None = None
+    """Tokens of a chat model that read along and whose price is not known; None where none did."""
+
+
+def image_usage(told: Any, *, pictures: int | None = None) -> Usage:
+    """Return the tokens of an image call as the service counted them.
+
+    Parameters
+    ----------
+    pictures : int, optional
+        How many pictures the answer delivered, whether or not they turn out to be usable.
+    """
+    given, made = getattr(told, "input_tokens_details", None), getattr(told, "output_tokens_details", None)
+    return Usage(
+        input_tokens=count_of(getattr(told, "input_tokens", None)),
+        output_tokens=count_of(getattr(told, "output_tokens", None)),
+        total_tokens=count_of(getattr(told, "total_tokens", None)),
+        by_modality=_counted(
+            input_text=getattr(given, "text_tokens", None),
+            input_image=getattr(given, "image_tokens", None),
+            output_text=getattr(made, "text_tokens", None),
+            output_image=getattr(made, "image_tokens", None),
+        ),
+        pictures=pictures,
+    )
+
+
+def chat_usage(told: Any) -> Usage:
+    """Return the tokens of a chat completion as the service counted them."""
+    prompt, answer = getattr(told, "prompt_tokens", None), getattr(told, "completion_tokens", None)
+    details = getattr(told, "completion_tokens_details", None)
+    return Usage(
+        input_tokens=count_of(prompt),
+        output_tokens=count_of(answer),
+        total_tokens=count_of(getattr(told, "total_tokens", None)),
+        by_modality=_counted(
+            input_text=prompt,
+            output_text=answer,
+            thought=getattr(details, "reasoning_tokens", None),
+            output_image=_extra(details).get("image_tokens"),
+        ),
+    )
+
+
+def told_cost(usage: Any) -> float | None:
+    """Return the US dollars a gateway names in its usage (OpenRouter), or None."""
+    cost = finite(_extra(usage).get("cost"))
+    return float(cost) if cost is not None and cost >= 0 else None
+
+
+def added(usages: Iterable[Usage]) -> Usage:
+    """Return the sum of what several answers counted; what nobody counted stays None."""
+    several = list(usages)
+
+    def total(counts: list[int | None]) -> int | None:
+        known = [number for number in counts if number is not None]
+        return sum(known) if known else None
+
+    by: dict[str, int] = {}
+    for usage in several:
+        for name, number in usage.by_modality.items():
+            by[name] = by.get(name, 0) + number
+    return Usage(
+        input_tokens=total([usage.input_tokens for usage in several]),
+        output_tokens=total([usage.output_tokens for usage in several]),
+        total_tokens=total([usage.total_tokens for usage in several]),
+        by_modality=by,
+        pictures=total([usage.pictures for usage in several]),
+    )
+
+
+def _counted(**told: Any) -> dict[str, int]:
+    return {name: number for name, value in told.items() if (number := count_of(value))}
+
+
+def _extra(told: Any) -> dict[str, Any]:
+    """Return the fields of `told` that the SDK does not know."""
+    return getattr(told, "model_extra", None) or {}
