@@ -322,8 +322,10 @@ async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
     """Tell a stream's text as it comes, and return the sum of its chunks."""
     answer = reading.Answer()
     parts: list[dict[str, Any]] = []
+    begun = False
     try:
         async for chunk in chunks:
+            begun = True
             piece = reading.from_response(chunk)
             if piece.text:
                 emit(TextEvent(piece.text))
@@ -334,9 +336,9 @@ async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
             answer.got |= {name: value for name, value in piece.got.items() if value}
             parts += piece.kept.get("content", {}).get("parts", [])
     except Exception as error:
-        if not answer.text:
+        if not begun:
             raise
-        # What has begun to arrive is billed: never asked again on its own, whatever the reason it broke off.
+        # What has begun to arrive, be it thoughts, is billed: never asked again on its own, whatever the reason it broke off.
         raise BadReplyError(
             "The answer broke off while it came. It may have been billed, so it is not asked again on its own.",
             text=answer.text,

@@ -290,3 +290,12 @@ async def test_an_answer_that_ends_without_a_reason_may_be_cut_off(run, service)
     reply = await run("ask", "what is it?", png())
     assert reply.text == "It is a"
     assert reply.warnings == ("Gemini ended with no reason; the answer may be cut off.",)
+
+
+async def test_a_stream_that_fails_after_its_thoughts_is_not_asked_again(run, service):
+    thought = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Let me see.", "thought": True}]}}]}
+    stream = "".join(f"data: {json.dumps(piece)}\r\n\r\n" for piece in (thought, {"error": {"code": 503, "message": "overloaded"}}))
+    service.control({"kind": "status", "status": 200, "headers": {"Content-Type": "text/event-stream"}, "body": stream})
+    with pytest.raises(BadReplyError, match="broke off"):
+        await run("ask", "what is it?", png())
+    assert len(service.requests()) == 1
