@@ -19,6 +19,7 @@ from notebook_img.errors import (
     RateLimitError,
     ReplyTimeoutError,
     UnsupportedError,
+    UsageError,
 )
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
@@ -120,9 +121,6 @@ class JimengProvider:
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
         """Fetch the pictures of a job another process, or an earlier call, submitted."""
-        logins = self._logins(str(state.get("model", "")))
-        marks = await asyncio.to_thread(lambda: [self.settings.key_mark(login.token) for login in logins])
-        owner = [login for login, mark in zip(logins, marks, strict=True) if mark == state.get("key_mark")]
         job = Job(str(state.get("submit_id") or ""), str(state.get("history_id") or ""))
         if not job.submit_id:
             raise NoPictureError(
@@ -130,6 +128,13 @@ class JimengProvider:
                 reason="unknown job",
                 provider=self.name,
             )
+        try:
+            logins = self._logins(str(state.get("model", "")))
+        except (KeyMissingError, AuthenticationError, UsageError) as error:
+            # The job is paid and waits there: a token that is missing today must not end it for good.
+            raise JobPendingError(f"Job {job.submit_id} waits at Jimeng, but cannot be asked for. {error}", job=job.submit_id) from error
+        marks = await asyncio.to_thread(lambda: [self.settings.key_mark(login.token) for login in logins])
+        owner = [login for login, mark in zip(logins, marks, strict=True) if mark == state.get("key_mark")]
         # A token that was renewed since has another mark; the account's own token is the one that knows the job.
         return await self._result(job, owner or logins, state, emit, fresh=False)
 

@@ -74,6 +74,15 @@ async def test_what_was_kept_of_a_job_without_its_id_is_said(jimeng, talk):
     assert not jimeng.requests()
 
 
+@pytest.mark.parametrize("tokens", ["", "käse-token-1234", "two-halves-1234\nof-a-token", "bad;token-1234"])
+async def test_a_job_waits_where_the_token_is_missing_or_cannot_be_sent(jimeng, make, tokens):
+    with pytest.raises(JobPendingError, match=r"Job some-id waits at Jimeng.*JIMENG_API_TOKEN") as caught:
+        await make(tokens).resume({"submit_id": "some-id"})
+    assert caught.value.job == "some-id"
+    assert "token-1234" not in str(caught.value)
+    assert not jimeng.requests()
+
+
 async def test_a_job_is_resumed_from_its_id_alone(jimeng, talk):
     await talk()
     state = talk.told(SubmittedEvent)[0].state
