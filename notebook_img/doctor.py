@@ -91,10 +91,12 @@ def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
         ready = row["state"] == "ready"
         details = ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part)
         yield Finding(row["name"], "ok" if ready else "missing", details if ready else row["state"])
+        if not ready:
+            continue
         provider = providers.get(row["name"], studio.settings)
-        if ready and (caution := getattr(provider, "caution", "")):
+        if caution := getattr(provider, "caution", ""):
             yield Finding(row["name"], "info", caution)
-        if not (online and ready):
+        if not online:
             continue
         try:
             for sentence in loop.run(lambda _tell, provider=provider: provider.probe()):  # type: ignore[misc]

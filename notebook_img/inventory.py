@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
-from notebook_img.errors import NotebookImgError
+from notebook_img.errors import NotebookImgError, NotFoundError
 
 if TYPE_CHECKING:
     from notebook_img.display import Bundle
@@ -26,8 +26,7 @@ def model_rows(settings: Settings) -> list[dict[str, Any]]:
     from notebook_img import providers
 
     rows = []
-    for name in providers.names(settings):
-        provider = providers.get(name, settings)
+    for name, provider in providers.loadable(settings):
         ready = lacking(provider) is None
         for info in provider.models():
             defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
@@ -80,7 +79,11 @@ def service_rows(settings: Settings) -> list[dict[str, str]]:
 
     rows = []
     for name in providers.names(settings):
-        provider = providers.get(name, settings)
+        try:
+            provider = providers.get(name, settings)
+        except NotFoundError as error:
+            rows.append({"name": name, "title": name, "state": str(error), "key": ""})
+            continue
         missing = lacking(provider)
         rows.append(
             {
@@ -126,9 +129,4 @@ def own_options(settings: Settings) -> list[OwnOption]:
     """Return the options only some services have, of all model tables, each as often as a table has it: known without any SDK."""
     from notebook_img import providers
 
-    return [
-        option
-        for name in providers.names(settings)
-        for info in providers.get(name, settings).models()
-        for option in info.capabilities.options
-    ]
+    return [option for _, provider in providers.loadable(settings) for info in provider.models() for option in info.capabilities.options]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from notebook_img.providers.registry import forget, get, names, resolve
+from notebook_img.providers.registry import forget, get, loadable, names, resolve
 
-__all__ = ["forget", "get", "names", "resolve"]
+__all__ = ["forget", "get", "loadable", "names", "resolve"]

@@ -6,6 +6,7 @@ Ours are registered the same way as anybody else's, and listing their names impo
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import threading
 import weakref
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 GROUP = "notebook_img.providers"
 OURS = "notebook-img"
+
+log = logging.getLogger("notebook_img")
 
 _lock = threading.RLock()
 _made: weakref.WeakKeyDictionary[Settings, dict[str, Provider]] = weakref.WeakKeyDictionary()
@@ -94,12 +97,23 @@ def get(name: str, settings: Settings) -> Provider:
         if point.name not in made:
             try:
                 made[point.name] = cast("type[Provider]", point.load())(settings)
-            except (ImportError, AttributeError) as error:
+            except Exception as error:  # whatever another package's module does when it is imported or constructed
                 package = point.dist.name if point.dist is not None else point.value
                 raise NotFoundError(
                     f"The provider {point.name!r} of package {package} cannot be loaded: {error}. Reinstall that package."
                 ) from error
         return made[point.name]
+
+
+def loadable(settings: Settings) -> list[tuple[str, Provider]]:
+    """Return all providers by name; one that cannot be loaded is left out, as it must not stop the others. `get` says why it cannot."""
+    found: list[tuple[str, Provider]] = []
+    for name in names(settings):
+        try:
+            found.append((name, get(name, settings)))
+        except NotFoundError as error:
+            log.debug("left out: %s", error)
+    return found
 
 
 def forget(settings: Settings) -> None:

@@ -15,7 +15,7 @@ def models(settings: Settings) -> list[dict[str, Any]]:
     """Return the models to choose from: those that are ready first, retired ones left out."""
     from notebook_img import inventory, providers
 
-    missing = {name: inventory.lacking(providers.get(name, settings)) or "" for name in providers.names(settings)}
+    missing = {name: inventory.lacking(provider) or "" for name, provider in providers.loadable(settings)}
     rows = [
         {
             "name": row["name"],

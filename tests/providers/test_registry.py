@@ -8,11 +8,14 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+from notebook_img import inventory
+from notebook_img.doctor import examine
 from notebook_img.errors import NotFoundError
 from notebook_img.providers import forget, get, names, registry, resolve
 from notebook_img.providers.interface import Provider
 from notebook_img.providers.local import LocalProvider
 from notebook_img.settings import Settings
+from notebook_img.studio import Studio
 
 
 def test_the_built_in_engine_is_registered_like_any_other():
@@ -76,3 +79,32 @@ def test_a_provider_that_cannot_be_imported_says_so(monkeypatch):
     monkeypatch.setattr(registry, "_find", lambda name: broken)
     with pytest.raises(NotFoundError, match="cannot be loaded"):
         get("broken", Settings(environ={}))
+
+
+@pytest.fixture
+def broken_package(tmp_path, monkeypatch):
+    """A package beside ours whose provider raises when it is imported."""
+    info = tmp_path / "zbroken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zbroken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\nzbroken = zbroken_module:Provider\n")
+    (tmp_path / "zbroken_module.py").write_text("raise RuntimeError('no licence here')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry._entry_points.cache_clear()
+    yield "zbroken"
+    registry._entry_points.cache_clear()
+
+
+def test_a_broken_package_stops_nobody_else(broken_package, home):
+    settings = Settings(home=home)
+    assert broken_package in registry.names(settings)
+    assert broken_package not in dict(registry.loadable(settings))
+    assert any(row["name"].startswith("local:") for row in inventory.model_rows(settings))
+    assert inventory.own_options(settings)
+    assert "no licence here" in next(row["state"] for row in inventory.service_rows(settings) if row["name"] == broken_package)
+    studio = Studio(settings=settings)
+    assert studio.session("fox").edit("darker", "sample:chelsea").pictures
+    assert any(finding.what == broken_package and "no licence" in finding.details for finding in examine(studio))
+    with pytest.raises(NotFoundError, match="no licence here"):
+        studio.session("fox").edit("darker", model=broken_package)
+    studio.close()
