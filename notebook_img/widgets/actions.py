@@ -90,7 +90,7 @@ class Actions(Looking):
                 "turn": scene.details(looked) if looked is not None else None,
                 "chat": [scene.question(question) for question in questions],
                 "references": [{"sha": item.sha256, "name": item.name} for item in panel.references],
-                "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + (f", {unknown} unknown" if unknown else ""),
+                "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + _unknown_cost(unknown),
                 "running": panel.runner.current.described() if panel.runner.current else None,
                 "newer": newer,
             }
@@ -138,9 +138,15 @@ class Actions(Looking):
         self.panel.session.rename(str(message.get("name", "")).strip())
         self.send_state()
 
-    def do_undo(self, _message: Message, _buffers: Sequence[bytes]) -> None:
-        """Go back to the parent."""
+    def do_undo(self, message: Message, buffers: Sequence[bytes]) -> None:
+        """Go back to the parent; where a picture was brought in, that is what is undone."""
         self.panel.record()
+        head = self.panel.studio.head(self.panel.session.id)
+        if self.panel.base.brought_in and head is not None:
+            brought = self.panel.base.name
+            self.do_head(message, buffers)
+            self.panel.notify(f"Undone: {brought} is off the stage, back at t{head}.")
+            return
         self._moved(self.panel.session.undo(), "Undone")
 
     def do_redo(self, _message: Message, _buffers: Sequence[bytes]) -> None:
@@ -173,7 +179,7 @@ class Actions(Looking):
         if panel.base.picture is None:
             inputs = panel.studio.pictures_of(record, "input")
             panel.base = Base(inputs[0], name=inputs[0].name or "picture") if inputs else Base()
-        self.away = panel.base.turn != panel.studio.head(panel.session.id)
+        self.away = panel.base.brought_in or panel.base.turn != panel.studio.head(panel.session.id)
         panel.pinned = False
         self.send_state()
         self.send_picture()
@@ -209,9 +215,9 @@ class Actions(Looking):
         picture = intake.opened(str(message.get("text", "")), intake.names_in_notebook(), self.panel.studio.settings)
         self._bring_in(picture, str(message.get("role", "base")))
 
-    def do_variables(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+    def do_variables(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell which variables of the notebook hold images."""
-        self.panel.tell({"kind": "variables", "names": intake.image_variables(intake.names_in_notebook())})
+        self.reply(message, {"kind": "variables", "names": intake.image_variables(intake.names_in_notebook())})
 
     def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Take a picture of the gallery to edit, ask about, compare with or refer to."""
@@ -224,7 +230,7 @@ class Actions(Looking):
         if to == "compare":
             if panel.base.picture is None:
                 raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
-            self.send_comparison(picture, picture.name, panel.base.picture, panel.base.name)
+            self.send_comparison(message, picture, picture.name)
         elif to == "reference":
             self._bring_in(picture, "reference")
         elif record.session_id == panel.session.id:
@@ -241,6 +247,7 @@ class Actions(Looking):
                 panel.references.append(picture)
             self.send_reference(picture)
             self.send_state()
+            panel.notify(f"{picture.name or 'The picture'} is a reference now.")
             return
         panel.base = Base(picture, name=picture.name or "picture")
         self.away, panel.pinned = True, False
@@ -264,7 +271,7 @@ class Actions(Looking):
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
         told = abilities.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
-        panel.tell({**told, "for": message["for"], "kind": "abilities"})
+        self.reply(message, {**told, "for": message["for"], "kind": "abilities"})
 
     def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:
         """Return the call that the controls of the Edit tab stand for."""
@@ -297,7 +304,9 @@ class Actions(Looking):
         if not call.prompt.strip():
             example = "make it night" if call.kind == "edit" else "a red circle on white"
             raise UsageError(f"The prompt is empty. Say what to do, for example: {example}.")
-        self._start(call)
+        self._start(call, message)
+        if call.mask is not None:
+            self.panel.pinned = False  # what was painted is on its way; nothing has to hold the picture any more
 
     def do_ask(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Ask about the picture on the stage; a further question follows the last one."""
@@ -305,30 +314,34 @@ class Actions(Looking):
         panel.record()
         if panel.base.picture is None:
             raise UsageError("There is no picture to ask about yet. Upload or open one first.")
-        if not str(message.get("prompt", "")).strip() and message.get("boxes") is None:
-            raise UsageError("Type a question, for example: what colours are in it?")
+        prompt, boxes = str(message.get("prompt", "")), message.get("boxes")
+        if not prompt.strip():
+            raise UsageError(
+                "Type a question, for example: what colours are in it?" if boxes is None else "Type what to find, for example: the cat."
+            )
         fields = panel.base.call_fields()
         before = scene.conversation(panel.studio.store, panel.session.id, panel.base.picture.sha256)
         if before and not message.get("anew"):
             fields = {"start": before[-1].id}
-        boxes = message.get("boxes")
         self._start(
             Call(
                 kind="ask",
-                prompt=str(message.get("prompt", "")) or f"Find {boxes}" if boxes is not None else str(message.get("prompt", "")),
+                prompt=prompt,
                 model=str(message.get("model", "")),
                 boxes=None if boxes is None else str(boxes),
                 own=abilities.options_of(message.get("options") or {})["own"],
                 partials=True,
                 **fields,
-            )
+            ),
+            message,
         )
 
-    def _start(self, call: Call) -> None:
+    def _start(self, call: Call, message: Message) -> None:
         panel = self.panel
         panel.busy = True
         try:
-            panel.runner.start(panel.session, call, f"{TITLES[call.kind]} with {call.model}" if call.model else TITLES[call.kind])
+            title = f"{TITLES[call.kind]} with {call.model}" if call.model else TITLES[call.kind]
+            panel.runner.start(panel.session, call, title, str(message.get("view", "")))
         except UsageError:
             panel.busy = panel.runner.current is not None
             raise
@@ -345,25 +358,30 @@ class Actions(Looking):
         if error is not None or turn is None:
             self._ended_in(run, error)
             return
-        if run.call.kind == "ask":
+        elsewhere = turn.record.session_id != panel.session.id
+        if run.call.kind == "ask" or elsewhere:
             self.send_state()
+        elif panel.pinned:  # a mask is being painted on the picture that is shown
+            self.away = True
+            self.send_state(newer=turn.record.id)
+            panel.left.update()
         else:
             self.away = False
             panel.show_head()
             self.send_all()
         said = "Answered" if run.call.kind == "ask" else "Done"
         warnings = "".join(f" {warning}" for warning in turn.warnings)
-        panel.status = f"{said}: {turn.record.id} in {turn.seconds:.1f} s.{warnings}"
-        panel.tell(
-            {"kind": "done", "what": run.call.kind, "turn": turn.record.id, "text": panel.status, "boxes": run.call.boxes is not None}
-        )
+        where = f" of session {turn.session.name!r}" if elsewhere else ""
+        panel.status = f"{said}: {turn.record.id}{where} in {turn.seconds:.1f} s.{warnings}"
+        boxes = run.call.boxes is not None and not elsewhere
+        panel.tell({"kind": "done", "what": run.call.kind, "turn": turn.record.id, "text": panel.status, "boxes": boxes})
 
     def _ended_in(self, run: Run, error: BaseException | None) -> None:
         panel = self.panel
         from notebook_img.errors import NotebookImgError
 
         if isinstance(error, FrameError) and error.picture is not None:
-            self.send_delivered(error.picture)
+            self.send_delivered({"view": run.view}, error.picture)
         text = str(error) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
         self.send_state()
         panel.status = text
@@ -389,4 +407,8 @@ class Actions(Looking):
             return
         except NotebookImgError as error:
             answer["problem"] = str(error)
-        panel.tell(answer)
+        self.reply(message, answer)
+
+
+def _unknown_cost(calls: int) -> str:
+    return f", {calls} call{'s' if calls > 1 else ''} of unknown cost" if calls else ""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 LEFT = "notebook-img-left"
 """Class of every picture left behind. Each has the `left_class` of its panel too, by which the panel hides it while it lives."""
 SIDE, MOST_BYTES = 640, 60_000
+MOST_PLACES = 8
+"""Outputs of one panel whose picture is kept up to date; a cell that is run again and again leaves one each time."""
 
 
 class Left:
@@ -18,7 +20,7 @@ class Left:
 
     def __init__(self, panel: Panel) -> None:
         self._panel = panel
-        self._handle: Any = None
+        self._handles: list[Any] = []
         self._shown = ""
 
     def text(self) -> str:
@@ -44,18 +46,21 @@ class Left:
         """Show the panel, and under it the picture that stays when it is gone."""
         from IPython.display import display
 
+        self.update()  # what it left in the places it is shown in already
         display(self.bundle(static=False), raw=True)  # type: ignore[no-untyped-call]
         self._shown = self._panel.base.picture.sha256 if self._panel.base.picture else ""
-        self._handle = display(self._figure(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._handles = [*self._handles, display(self._figure(), raw=True, display_id=True)][-MOST_PLACES:]  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
         """Bring the picture that stays up to date."""
         picture = self._panel.base.picture
-        if self._handle is None or picture is None or picture.sha256 == self._shown:
+        if not self._handles or picture is None or picture.sha256 == self._shown:
             return
         self._shown = picture.sha256
-        with contextlib.suppress(Exception):  # a front end without updates keeps the earlier picture
-            self._handle.update(self._figure(), raw=True)
+        figure = self._figure()
+        for handle in self._handles:
+            with contextlib.suppress(Exception):  # a front end without updates keeps the earlier picture
+                handle.update(figure, raw=True)
 
     def _figure(self) -> dict[str, Any]:
         from html import escape

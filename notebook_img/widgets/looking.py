@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
+from notebook_img.widgets import intake
 from notebook_img.widgets.repeating import as_magic
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Looking:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
 
+    def reply(self, message: Message, told: Message, buffers: Sequence[bytes] = ()) -> None:
+        """Tell the view that asked, and no other one of the same panel; a message that names no view is answered to all."""
+        self.panel.tell({**told, "view": message.get("view", "")}, buffers)
+
     def send_picture(self) -> None:
         """Send the picture on the stage to every view."""
         from notebook_img import display
@@ -50,9 +55,9 @@ class Looking:
         seen = display.preview(picture, THUMB_SIDE, THUMB_BYTES)
         self.panel.tell({"kind": "thumbs", "shas": [picture.sha256], "types": [seen.mime_type]}, [seen.data])
 
-    def send_delivered(self, picture: Picture) -> None:
+    def send_delivered(self, message: Message, picture: Picture) -> None:
         """Send a picture that came back in another frame, so that what was paid for is not lost."""
-        self._send_file(picture, f"delivered{picture.suffix}")
+        self._send_file(message, picture, f"delivered{picture.suffix}")
 
     def do_thumbs(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Make thumbnails of what is on the screen."""
@@ -87,15 +92,24 @@ class Looking:
         if self.panel.base.picture is None:
             raise UsageError("There is no picture to compare yet.")
         before, label = self._before(message)
-        self.send_comparison(before, label, self.panel.base.picture, self.panel.base.name)
+        self.send_comparison(message, before, label)
 
-    def send_comparison(self, before: Picture, label: str, after: Picture, after_label: str) -> None:
-        """Send two pictures, then how they differ."""
+    def send_comparison(self, message: Message, before: Picture, label: str) -> None:
+        """Send a picture and the one on the stage, then how they differ."""
         from notebook_img import display
 
+        after = self.panel.base.picture
+        assert after is not None
+
         seen = [display.preview(picture, COMPARE_SIDE, COMPARE_BYTES) for picture in (before, after)]
-        told = {"kind": "compare", "labels": [label, after_label], "shas": [before.sha256, after.sha256]}
-        self.panel.tell({**told, "types": [item.mime_type for item in seen]}, [item.data for item in seen])
+        told = {
+            "kind": "compare",
+            "labels": [label, self.panel.base.name],
+            "shas": [before.sha256, after.sha256],
+            "types": [item.mime_type for item in seen],
+            "brought": message.get("do") == "send",  # from the gallery: none of the choices the browser has names it
+        }
+        self.reply(message, told, [item.data for item in seen])
         from notebook_img.display.differences import confront, heat
         from notebook_img.display.previews import encode_within
 
@@ -103,7 +117,8 @@ class Looking:
         picture, top = heat(compared.gaps, COMPARE_SIDE)
         drawn = encode_within(picture, COMPARE_BYTES)
         numbers = compared.numbers
-        self.panel.tell(
+        self.reply(
+            message,
             {
                 "kind": "difference",
                 "shas": [before.sha256, after.sha256],
@@ -118,7 +133,7 @@ class Looking:
 
     # ------------------------------------------------------------------------------------------ taking away
 
-    def do_download(self, _message: Message, _buffers: Sequence[bytes]) -> None:
+    def do_download(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the original bytes of the picture on the stage."""
         base = self.panel.base
         if base.picture is None:
@@ -126,14 +141,14 @@ class Looking:
         stem = (
             f"{self.panel.session_name}-{base.id.replace('.', '-')}" if base.id else base.name.rpartition(".")[0] or base.name or "picture"
         )
-        self._send_file(base.picture, re.sub(r"[^\w.+-]+", "-", stem) + base.picture.suffix)
+        self._send_file(message, base.picture, re.sub(r"[^\w.+-]+", "-", stem) + base.picture.suffix)
 
-    def _send_file(self, picture: Picture, name: str) -> None:
+    def _send_file(self, message: Message, picture: Picture, name: str) -> None:
         data = picture.data
         pieces = [data[at : at + PIECE] for at in range(0, len(data), PIECE)] or [b""]
         for index, piece in enumerate(pieces):
             told = {"kind": "file", "name": name, "type": picture.mime_type, "sha": picture.sha256, "index": index, "count": len(pieces)}
-            self.panel.tell(told, [piece])
+            self.reply(message, told, [piece])
 
     def do_magic(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the cell that repeats a turn."""
@@ -142,7 +157,8 @@ class Looking:
         if number is None:
             raise UsageError("This picture was brought in, so no cell made it. Choose a turn of the history.")
         record = panel.studio.turn_record(panel.session.id, int(number))
-        panel.tell({"kind": "magic", "turn": record.id, "text": as_magic(record, panel.session_name)})
+        text = as_magic(record, panel.session_name, intake.names_in_notebook())
+        self.reply(message, {"kind": "magic", "turn": record.id, "text": text})
 
     # ------------------------------------------------------------------------------------------ the gallery
 
@@ -183,4 +199,4 @@ class Looking:
         if told["first"]:
             told["sessions"] = [{"id": record.id, "name": record.name} for record in store.sessions(limit=200)]
             told["models"] = sorted({record.model for record in store.sessions(limit=200) if record.model} | {row.model for row in rows})
-        panel.tell(told)
+        self.reply(message, told)

@@ -127,7 +127,10 @@ class Panel(anywidget.AnyWidget):
     def fail(self, text: str, about: dict[str, Any] | None = None) -> None:
         """Show an error in the place it belongs to."""
         self.status = text
-        self.tell({"kind": "error", "text": text, "about": (about or {}).get("do", ""), "token": (about or {}).get("token", "")})
+        asked = about or {}
+        self.tell(
+            {"kind": "error", "text": text, "about": asked.get("do", ""), "token": asked.get("token", ""), "view": asked.get("view", "")}
+        )
 
     def notify(self, text: str, tone: str = "info") -> None:
         """Say one sentence."""

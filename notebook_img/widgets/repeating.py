@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.ids import parse_id
+
 if TYPE_CHECKING:
-    from notebook_img.records import TurnRecord
+    from collections.abc import Mapping
+
+    from notebook_img.records import PictureUse, TurnRecord
 
 
-def as_magic(record: TurnRecord, session: str) -> str:
-    """Return the cell that repeats a turn: same model, start, pictures and options.
+def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None = None) -> str:
+    """Return the cell that repeats a turn: same session, model, start, pictures and options, and the prompt letter by letter.
 
     Parameters
     ----------
@@ -18,36 +23,34 @@ def as_magic(record: TurnRecord, session: str) -> str:
         The turn.
     session : str
         Name of its session.
+    names : mapping, optional
+        The notebook's variables. Pictures that only the store has are written as Python, with ``ni`` where that is this package.
     """
     from notebook_img.options import MAGICS, OPTIONS
 
     table = {option.name: option for option in OPTIONS}
-    words = [f"%{MAGICS[record.kind]}"]
-    handle = f'ni.session("{session}").turn("{record.id}")'
-    needs_import = False
+    package = "ni" if getattr((names or {}).get("ni"), "__name__", "") == "notebook_img" else '__import__("notebook_img")'
+    handle = f"{package}.session({_literal(session)}).turn({_literal(record.id)})"
+    words = [f"%{MAGICS[record.kind]}", "-s", _quoted(session)]
     if record.parent is not None and record.kind != "generate":
         words += ["--from", f"t{record.parent}" + (f".{record.picked}" if record.picked else "")]
     elif record.kind != "generate":
         for index, use in enumerate(record.uses("input")):
-            words += ["-i", name if (name := _findable(use.name)) else _quoted(f"{handle}.inputs[{index}]")]
-            needs_import |= not name
+            words += ["-i", _quoted(_findable(use) or f"{handle}.inputs[{index}]")]
     for index, use in enumerate(record.uses("reference")):
-        words += ["-r", name if (name := _findable(use.name)) else _quoted(f"{handle}.references[{index}]")]
-        needs_import |= not name
+        words += ["-r", _quoted(_findable(use) or f"{handle}.references[{index}]")]
     if record.uses("mask"):
         words += ["--mask", _quoted(f"{handle}.mask")]
-        needs_import = True
     if record.model:
         words += ["-m", str(record.asked.get("model") or record.model)]
     for name, value in record.asked.items():
         words += _option(name, value, table)
     if record.seed is not None and "seed" not in record.asked:
         words += ["--seed", str(record.seed)]
-    if not needs_import:
-        return "\n".join([" ".join(words), record.prompt])
-    # A cell magic has to open its cell; where a name has to be imported first, the line form says the same.
-    line = " ".join([words[0][1:], *words[1:], "--", *record.prompt.split()])
-    return f"import notebook_img as ni\n{line}"
+    if "{" in record.prompt or any("{" in word for word in words):
+        words.append("--no-vars")  # what stood in braces was meant as it stood there
+    # A cell, not a line: its body keeps the lines, and nothing in it is an option or a comment.
+    return "\n".join([" ".join(words), record.prompt])
 
 
 def _option(name: str, value: Any, table: dict[str, Any]) -> list[str]:
@@ -59,17 +62,31 @@ def _option(name: str, value: Any, table: dict[str, Any]) -> list[str]:
     flag = option.long if option is not None else f"--{name.replace('_', '-')}"
     if value is True:
         return [flag]
-    return [flag, _quoted(str(value)) if any(sign in str(value) for sign in " '\"\n") else str(value)]
+    return [flag, _quoted(str(value))]
 
 
-def _findable(name: str) -> str:
-    """Return the name of an input when it can be found by it again, else an empty string."""
-    if name.startswith("sample:") or ("/t" in name and not Path(name).suffix):
+def _findable(use: PictureUse) -> str:
+    """Return the name of an input when the same picture is found by it again, else an empty string."""
+    name = use.name
+    known = parse_id(name)
+    if name.startswith("sample:") or (known is not None and known.session):
         return name
-    return _quoted(name) if name and Path(name).is_file() else ""
+    path = Path(name)
+    try:
+        same = bool(name) and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == use.sha256
+    except OSError:
+        return ""
+    return name if same else ""
+
+
+def _literal(text: str) -> str:
+    """Return text as a Python string with double quotes where it can be, and without spaces behind its quotes."""
+    plain = not any(sign in text for sign in "\"'\\\n")
+    return f'"{text}"' if plain else repr(text).replace("' ", "'\\x20").replace('" ', '"\\x20')
 
 
 def _quoted(text: str) -> str:
-    if not any(sign in text for sign in " '\"\n()[]"):
+    """Return text as the magics read a value: quotes end it only where a space follows, a backslash is a backslash."""
+    if text and text[0] not in "\"'-" and not any(sign.isspace() or sign in "()[]#;" for sign in text):
         return text
-    return f"'{text}'" if "'" not in text else '"' + text.replace('"', '\\"') + '"'
+    return f"'{text}'" if not any(f"'{space}" in text for space in " \t\n") else f'"{text}"'

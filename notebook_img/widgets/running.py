@@ -31,6 +31,8 @@ class Run:
     def __init__(self, call: Call, title: str) -> None:
         self.call = call
         self.title = title
+        self.view = ""
+        """The view it was started in; its other views hear how it went, but get no files."""
         self.started = time.monotonic()
         self.message = ""
         self.waiting = ""
@@ -80,8 +82,8 @@ class Runner:
         self._timer: threading.Timer | None = None
         self.current: Run | None = None
 
-    def start(self, session: Session, call: Call, title: str) -> Run:
-        """Start a call.
+    def start(self, session: Session, call: Call, title: str, view: str = "") -> Run:
+        """Start a call, from one of the panel's views.
 
         Raises
         ------
@@ -89,6 +91,7 @@ class Runner:
             While another one runs.
         """
         run = Run(call, title)
+        run.view = view
         with self._lock:
             if self.current is not None:
                 short = self.current.call.prompt[:60] or self.current.title

@@ -24,8 +24,15 @@ def node(record: TurnRecord) -> dict[str, Any]:
         "prompt": record.prompt,
         "model": record.model,
         "shas": [use.sha256 for use in made],
+        "about": _about(record),
         "who": record.origin.words,
     }
+
+
+def _about(record: TurnRecord) -> str:
+    """Return the hash of the picture a question is about."""
+    first = record.uses("input")[:1] if record.kind == "ask" else ()
+    return first[0].sha256 if first else ""
 
 
 def details(record: TurnRecord) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def conversation(store: Store, session_id: str, sha: str, *, most: int = MOST_NO
     if not sha:
         return []
     latest = store.turns(session_id, limit=most, newest_first=True)
-    return [record for record in reversed(latest) if record.kind == "ask" and sha in {use.sha256 for use in record.uses("input")[:1]}]
+    return [record for record in reversed(latest) if _about(record) == sha]
 
 
 def question(record: TurnRecord) -> dict[str, Any]:
@@ -102,4 +109,5 @@ def sessions(store: Store, current: SessionRecord | None) -> list[dict[str, Any]
 def nodes(store: Store, session_id: str, *, most: int = MOST_NODES) -> tuple[list[dict[str, Any]], list[PictureUse]]:
     """Return the latest turns for the film strip, by number, and the pictures they show."""
     records = store.turns(session_id, limit=most, newest_first=True)[::-1]
-    return [node(record) for record in records], [use for record in records for use in record.uses("output")]
+    shown = [use for record in records for use in (record.uses("input")[:1] if record.kind == "ask" else record.uses("output"))]
+    return [node(record) for record in records], shown

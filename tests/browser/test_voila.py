@@ -286,7 +286,7 @@ def test_names_download_and_copy(voila: Server, page: Any) -> None:
     assert np.array_equal(np.asarray(Image.open(download.value.path())), stored_pixels(voila, "renamed", 1))
     panel.get_by_role("button", name="Copy as magic").click()
     expect(panel.locator(".nbi-live")).to_contain_text("Copied the cell that repeats t1")
-    assert page.evaluate("navigator.clipboard.readText()").startswith("%%imgedit -i sample:chelsea")
+    assert page.evaluate("navigator.clipboard.readText()").startswith("%%imgedit -s renamed -i sample:chelsea")
     clean(page)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from notebook_img import Studio
 from notebook_img.records import Origin, PictureUse, TurnRecord
-from notebook_img.widgets import front, repeating
+from notebook_img.widgets import front
 from tests.widgets.conftest import Watched, png
 from tests.widgets.test_turns import cat, run  # noqa: F401 - a fixture
 
@@ -38,25 +38,6 @@ def test_a_download_is_the_original_byte_for_byte(cat: Watched) -> None:  # noqa
     assert pieces[0][0]["name"] == "fox-t1.jpg"
 
 
-def test_a_turn_is_copied_as_the_cell_that_repeats_it(cat: Watched) -> None:  # noqa: F811
-    cat.do("magic")
-    first, second = cat.last("magic")["text"].split("\n")
-    assert first.startswith("%%imgedit -i sample:chelsea -m local:builtin")
-    assert second == "make it night"
-    run(cat, "warmer")
-    cat.do("magic")
-    assert "--from t1" in cat.last("magic")["text"]
-
-
-def test_a_masked_turn_of_an_upload_is_repeated_from_the_store(studio: Studio) -> None:
-    uses = (PictureUse("a" * 64, "input", "image/png", 4, 4, 9, "upload.png"), PictureUse("b" * 64, "mask", "image/png", 4, 4, 9))
-    record = TurnRecord("s", 3, "edit", "make it\nnight", "local:builtin", pictures=uses, asked={"n": 2, "confine": False})
-    text = repeating.as_magic(record, "fox")
-    assert text.startswith('import notebook_img as ni\n%imgedit -i \'ni.session("fox").turn("t3").inputs[0]\'')
-    assert text.endswith("--no-confine -- make it night")
-    assert '--mask \'ni.session("fox").turn("t3").mask\'' in text
-
-
 def test_the_gallery_pages_searches_and_filters(panel: Watched) -> None:
     store = panel.panel.studio.store
     sha = store.put_picture(data := png())
@@ -80,6 +61,34 @@ def test_the_gallery_pages_searches_and_filters(panel: Watched) -> None:
     assert len(panel.last("gallery")["rows"]) == 75
     panel.do("gallery", token=4, model="openai")
     assert panel.last("gallery")["rows"] == []
+
+
+def test_what_one_view_asks_for_is_not_answered_to_another(cat: Watched) -> None:  # noqa: F811
+    for action, kind, message in (
+        ("download", "file", {}),
+        ("magic", "magic", {}),
+        ("compare", "compare", {}),
+        ("compare", "difference", {}),
+        ("gallery", "gallery", {"token": 1}),
+        ("variables", "variables", {}),
+        ("abilities", "abilities", {"for": "edit", "model": ""}),
+        ("estimate", "estimate", {"what": "edit", "prompt": "warmer"}),
+    ):
+        cat.do(action, view="second", **message)
+        assert cat.last(kind)["view"] == "second", kind
+    cat.do("open", text="nothere.png", view="second")
+    assert cat.last("error")["view"] == "second"
+    run(cat, "warmer", view="second")
+    assert "view" not in cat.last("done"), "how a call ended is for all"
+
+
+def test_a_comparison_from_the_gallery_says_that_it_is_none_of_the_choices(cat: Watched, studio: Studio) -> None:  # noqa: F811
+    turn = studio.session("dog").generate("a red circle")
+    cat.do("compare")
+    assert not cat.last("compare")["brought"]
+    cat.do("send", session=turn.session.id, turn=1, index=1, to="compare")
+    assert cat.last("compare")["brought"]
+    assert cat.last("compare")["labels"] == ["dog/t1", "t1"]
 
 
 def test_thumbnails_come_when_they_are_wanted(cat: Watched) -> None:  # noqa: F811
@@ -133,6 +142,23 @@ def test_what_is_left_after_20_turns_stays_far_below_a_megabyte(cat: Watched, mo
     assert len(shown) == 2
     assert len(json.dumps([shown, cat.panel.get_state()], default=str)) < 500_000
     assert "t21" in shown["output 1"]["text/plain"]
+
+
+def test_a_panel_that_is_shown_twice_leaves_its_latest_picture_in_both_places(cat: Watched, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    left: dict[int, str] = {}
+
+    def display(data: Any, *, raw: bool, display_id: bool = False) -> Any:
+        number = len(left)
+        if not display_id:
+            return None
+        left[number] = data["text/plain"]
+        return type("Handle", (), {"update": lambda _self, data, raw: left.update({number: data["text/plain"]})})()
+
+    monkeypatch.setattr("IPython.display.display", display)
+    cat.panel._ipython_display_()
+    cat.panel._ipython_display_()
+    run(cat, "warmer")
+    assert ["at t2" in words for words in left.values()] == [True, True]
 
 
 def test_the_script_is_one_module_without_imports() -> None:

@@ -78,6 +78,7 @@ def test_references_are_kept_apart_from_the_stage(panel: Watched) -> None:
     upload(panel, png(30, 30, "red"), "style.png", role="reference")
     assert panel.panel.base.picture is None
     assert [item["name"] for item in panel.state["references"]] == ["style.png"]
+    assert panel.last("notice")["text"] == "style.png is a reference now."
     panel.do("drop_reference", sha=panel.state["references"][0]["sha"])
     assert panel.state["references"] == []
 

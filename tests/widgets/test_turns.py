@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -193,6 +194,80 @@ def test_stop_cancels_the_request_and_leaves_no_turn(panel: Watched, slow: Any) 
     assert "Stopped" in panel.error
     assert panel.state["session"]["turns"] == 0
     assert not panel.panel.busy
+
+
+def test_a_mask_that_was_sent_holds_the_picture_no_longer(cat: Watched) -> None:
+    cat.do("pin", on=True)
+    run(cat, "make it brighter", "edit", png(451, 300, "white"), mask={"sha": cat.panel.base.picture.sha256})
+    assert cat.state["base"]["turn"] == 2
+
+
+def test_a_mask_painted_while_a_call_runs_keeps_its_picture(cat: Watched, gate: threading.Event) -> None:
+    before = cat.panel.base.picture.sha256
+    cat.panel.handle({"do": "run", "what": "edit", "prompt": "warmer", "options": {}})
+    cat.panel.handle({"do": "pin", "on": True})
+    cat.panel.later(gate.set)
+    cat.panel.settle()
+    assert cat.state["base"]["sha"] == before
+    assert (cat.state["head"], cat.state["newer"]) == (2, "t2")
+    cat.do("head")
+    assert cat.state["base"]["turn"] == 2
+
+
+def test_a_call_that_ends_in_another_session_leaves_the_stage_alone(cat: Watched, gate: threading.Event) -> None:
+    cat.panel.handle({"do": "run", "what": "edit", "prompt": "warmer", "options": {}})
+    cat.panel.handle({"do": "session", "name": "owl"})
+    cat.panel.handle({"do": "open", "text": "sample:coffee"})
+    cat.panel.later(gate.set)
+    cat.panel.settle()
+    assert cat.state["session"]["name"] == "owl"
+    assert cat.state["base"]["name"] == "sample:coffee"
+    assert cat.last("done")["text"].startswith("Done: t2 of session 'fox'")
+
+
+@pytest.fixture
+def gate(cat: Watched, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Return what holds back how a call ended until it is set, so that something can be done before."""
+    opened = threading.Event()
+    done = cat.panel.runner._done
+
+    def held(*given: Any) -> None:
+        opened.wait(10)
+        done(*given)
+
+    monkeypatch.setattr(cat.panel.runner, "_done", held)
+    return opened
+
+
+def test_boxes_need_words_before_anything_is_sent(cat: Watched) -> None:
+    cat.do("ask", prompt=" ", boxes="")
+    assert "Type what to find" in cat.error
+    assert cat.state["session"]["turns"] == 1
+
+
+def test_questions_about_a_picture_that_was_brought_in_are_found_again(panel: Watched, watch: Callable[..., Watched]) -> None:
+    panel.do("open", text="sample:chelsea")
+    panel.do("ask", prompt="what size is it?")
+    assert panel.state["base"]["name"] == "sample:chelsea", "the picture stays on the stage"
+    sha = panel.state["base"]["sha"]
+    again = watch("fox")
+    assert again.state["base"]["sha"] == ""
+    assert again.state["nodes"][0]["about"] == sha
+    assert again.panel.thumbnails.thumbnail(sha) is not None
+    again.do("look", turn=1)
+    assert again.state["base"]["sha"] == sha
+    assert again.state["chat"][0]["prompt"] == "what size is it?"
+    again.do("ask", prompt="and how bright is it?")
+    assert [entry["id"] for entry in again.state["chat"]] == ["t1", "t2"]
+
+
+def test_undo_takes_a_picture_that_was_brought_in_off_the_stage_first(cat: Watched) -> None:
+    cat.do("open", text="sample:coffee")
+    cat.do("undo")
+    assert (cat.state["base"]["turn"], cat.state["head"]) == (1, 1)
+    assert "back at t1" in cat.last("notice")["text"]
+    cat.do("undo")
+    assert cat.state["head"] is None
 
 
 @pytest.fixture
