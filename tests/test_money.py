@@ -21,11 +21,11 @@ from notebook_img.cli import main
 from notebook_img.errors import BadReplyError, BudgetError, NotebookImgError, NotFoundError, OutputError, StoreError, UsageError
 from notebook_img.files import write_atomically
 from notebook_img.ids import parse_id
-from notebook_img.jupyter.performing_magic import _outputs_for
 from notebook_img.jupyter.showing import Screen
 from notebook_img.performing import today
 from notebook_img.records import Origin
 from notebook_img.results import Notice
+from notebook_img.siblings import outputs_for
 from notebook_img.store import Store
 from tests.emulators.process import Running
 
@@ -418,7 +418,7 @@ def test_a_typed_server_whose_model_has_another_name_is_replayed(openai: Running
 def test_siblings_have_files_of_their_own(models: list[str], names: list[str]) -> None:
     call = make_call("generate", "a fox", None, {"output": "two.png"})
 
-    assert [str(output) for output in _outputs_for(call, models)] == names
+    assert [str(output) for output in outputs_for(call, models)] == names
 
 
 @pytest.mark.parametrize("text", ["t1", "t7.2", "fox/t7", "My Notebook/t7.2", "Füchse/t1"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from notebook_img.display.answers import answer as answer
+    from notebook_img.display.answers import answers_together as answers_together
     from notebook_img.display.bundles import Bundle as Bundle
     from notebook_img.display.bundles import image_bundle as image_bundle
     from notebook_img.display.captions import Caption as Caption
@@ -39,6 +40,7 @@ _HOMES = {
     "Shot": "figures",
     "TreeNode": "trees",
     "answer": "answers",
+    "answers_together": "answers",
     "boxes_overlay": "overlays",
     "compare": "comparisons",
     "figure": "figures",
@@ -61,6 +63,7 @@ __all__ = [  # noqa: PLE0604, RUF100 - loaded by __getattr__
     "Shot",
     "TreeNode",
     "answer",
+    "answers_together",
     "boxes_overlay",
     "compare",
     "figure",

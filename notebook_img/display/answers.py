@@ -67,6 +67,27 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
     )
 
 
+def answers_together(labelled: Sequence[tuple[str, Bundle]]) -> Bundle:
+    """Show several answers to one question under each other.
+
+    Parameters
+    ----------
+    labelled : sequence of (str, Bundle)
+        What stands over each answer, for example its model, and the answer as `answer` returns it.
+
+    Returns
+    -------
+    Bundle
+        ``text/markdown`` and ``text/plain``.
+    """
+    markdown, plain = [], []
+    for label, bundle in labelled:
+        name = " ".join(label.split())
+        markdown.append(f"<div><b>{_without_math(escape(name))}</b></div>\n\n{bundle.data['text/markdown']}")
+        plain.append(f"{name}:\n{bundle.text}")
+    return Bundle({"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n".join(plain)})
+
+
 def safe_markdown(text: str) -> str:
     """Return a model's Markdown with all of its HTML turned into text.
 

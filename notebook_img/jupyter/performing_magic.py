@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img import asking, loop, performing
+from notebook_img import asking, siblings
 from notebook_img.calls import TYPED, Call
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.ids import parse_id
 from notebook_img.inventory import own_options
 from notebook_img.jupyter import interpolation, parsing
-from notebook_img.jupyter.showing import Screen, siblings
+from notebook_img.jupyter.showing import Screen, together
 from notebook_img.results import Plan
 
 if TYPE_CHECKING:
@@ -55,19 +54,24 @@ def perform(magics: NotebookImg, command: Command, line: str, cell: str | None, 
     seen = not quiet and getattr(magics.shell, "kernel", None) is not None
     call = _call(studio, command, parsed, values, names, see=seen)
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
-    title = f"{VERBS[command]} with {models[0] or _model_words(studio, command, session)}"
-    screen = Screen(magics.shell, title, quiet=quiet, answers=command == "ask")
+    title = f"{VERBS[command]} with {', '.join(filter(None, models)) or _model_words(studio, command, session)}"
+    # Of several answers at once none streams: they come together when all are there.
+    screen = Screen(magics.shell, title, quiet=quiet, answers=command == "ask" and len(models) == 1)
     try:
-        outputs = _outputs_for(call, models)
-        results = _run(studio, session, [call.but(model=model, output=file) for model, file in zip(models, outputs, strict=True)], screen)
+        family = siblings.run(studio, session, call, models, screen.on_event)
+        for model, error in family.failed if family.results else family.failed[1:]:
+            studio.say(f"Warning: {model} gave nothing. {error}")
+        if not family.results:
+            raise family.failed[0][1]
     except BaseException:
         screen.clear()
         raise
-    if isinstance(results[0], Plan):
-        print("\n".join(repr(plan) for plan in results))  # noqa: T201 - text is what a dry run is for
+    if isinstance(family.results[0], Plan):
+        print("\n".join(repr(plan) for plan in family.results))  # noqa: T201 - text is what a dry run is for
         return None
-    turns: list[Turn] = results
-    screen.finish(turns[0].figure(max_side=studio.settings.preview) if len(turns) == 1 else siblings(turns))
+    turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
+    side = studio.settings.preview
+    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side))
     for note in parsed.notes:
         studio.say(note)
     value: Any = turns[0] if len(models) == 1 else turns
@@ -173,56 +177,11 @@ def _holds_image(word: str, names: Namespace) -> bool:
     return word.isidentifier() and word in names and pictures.is_picture_like(names[word])
 
 
-def _outputs_for(call: Call, models: list[str]) -> list[Any]:
-    """Give each sibling a file of its own: ``fox-gemini.png``; ``fox-gemini-1.png``, ``fox-gemini-2.png`` where names are equal."""
-    if call.output is None or len(models) < 2:
-        return [call.output] * len(models)
-    path = Path(call.output)
-    names = [re.sub(r"[^A-Za-z0-9.]+", "-", model) for model in models]
-    # File systems may take letters of both cases for the same.
-    keys = [name.casefold() for name in names]
-    seen: dict[str, int] = {}
-    outputs = []
-    for name, key in zip(names, keys, strict=True):
-        seen[key] = seen.get(key, 0) + 1
-        number = f"-{seen[key]}" if keys.count(key) > 1 else ""
-        outputs.append(path.with_name(f"{path.stem}-{name}{number}{path.suffix}"))
-    return outputs
-
-
 def _model_words(studio: Studio, command: Command, session: Session) -> str:
     from notebook_img import choice
 
     provider, model = choice.choose(command, studio.settings, session=session.model)
     return f"{provider.name}:{model}" if model else provider.name
-
-
-def _run(studio: Studio, session: Session, calls: list[Call], screen: Screen) -> Any:
-    """Do the calls, several at once when there are several models."""
-    if len(calls) == 1:
-        return [studio.run(session, calls[0], screen.on_event)]
-    asked = [studio.prepare(session, call) for call in calls]
-
-    async def together(tell: loop.Tell) -> list[Any]:
-        return await asyncio.gather(*(performing.perform(studio, one, tell) for one in asked), return_exceptions=True)
-
-    try:
-        done = loop.run(together, screen.on_event)
-    finally:
-        for one in asked:
-            one.leave()
-    failed = [item for item in done if isinstance(item, BaseException)]
-    made = [item for item in done if not isinstance(item, BaseException)]
-    if not made:
-        raise failed[0]
-    if failed:
-        for error in failed:
-            studio.say(f"Warning: {error}")
-    if isinstance(made[0], Plan):
-        return made
-    # The first model's turn is the head; --from or checkout goes on from another one.
-    studio.move_head(made[0].record.session_id, made[0].record.number, "turn") if made[0].record.kind != "ask" else None
-    return [studio.turn(item) for item in made]
 
 
 def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> None:

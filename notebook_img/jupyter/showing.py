@@ -85,9 +85,13 @@ class Screen:
         self._put(bundle)
 
     def clear(self) -> None:
-        """Take the progress away again: the error that follows says it all."""
-        if self.handle is not None:
-            with contextlib.suppress(Exception):
+        """Take the progress away again: the error that follows says it all. What had come of an answer stays above it."""
+        with contextlib.suppress(Exception):
+            if self.live and self.answers and self.text:
+                from notebook_img import display
+
+                self._put(display.answer(self.text))
+            elif self.handle is not None:
                 self.handle.update({"text/plain": ""}, raw=True)
 
     def _since(self) -> float:
@@ -134,10 +138,20 @@ class Screen:
             self.handle.update(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))
 
 
-def siblings(turns: Sequence[Turn]) -> Bundle:
-    """Return several turns of one request as one grid, each picture labelled with its turn and model."""
+def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:
+    """Return several turns of one request as one: a grid of pictures, or answers under each other, labelled with their models.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+        Siblings, at least one.
+    max_side : int
+        Longest side of a preview, pixels.
+    """
     from notebook_img import display
 
+    if all(turn.kind == "ask" for turn in turns):
+        return display.answers_together([(turn.model, turn.figure(max_side=max_side)) for turn in turns])
     shots = []
     warnings: list[str] = []
     for turn in turns:
@@ -146,9 +160,12 @@ def siblings(turns: Sequence[Turn]) -> Bundle:
             part for part in (turn.id, turn.model, f"{turn.seconds:.1f} s", cost, "replayed" if turn.replayed else "") if part
         )
         shots += [display.Shot(picture, label=label, alt=f"{turn.model}: {turn.prompt}") for picture in turn.pictures]
-        warnings += [f"{turn.id}: {warning}" for warning in turn.warnings]
+        warnings += [f"{turn.id}: {warning}" for warning in dict.fromkeys((*turn.warnings, *turn.notices))]
     first = turns[0]
     caption = display.Caption(
-        id=", ".join(turn.full_id for turn in turns), parent=first.parent.id if first.parent else "", warnings=tuple(warnings)
+        id=", ".join(turn.full_id for turn in turns),
+        parent=first.parent.id if first.parent else "",
+        file=", ".join(str(file) for turn in turns for file in turn.files),
+        warnings=tuple(warnings),
     )
-    return display.figure(shots, caption)
+    return display.figure(shots, caption, max_side=max_side)

@@ -186,6 +186,51 @@ def test_a_failed_question_is_one_sentence_and_stops_the_run(kernel, service):
     assert kernel.value("len(ni.session().turns)") == 0
 
 
+def test_answers_of_two_models_stand_under_each_other_with_their_names(kernel, service):
+    service.control(pace=0.05)
+    seen = updates(kernel, "both = %askimage -m openai -m local sample:coffee how large is it?")
+    shown = [data for _, _, data in seen if "text/markdown" in data]
+    assert len(shown) == 1, "answers that come at once do not stream into each other"
+    for part in ("I see", "600 × 400"):
+        assert part in shown[0]["text/markdown"]
+        assert part in shown[0]["text/plain"]
+    place = [shown[0]["text/plain"].index(part) for part in ("openai:gpt-6.1-terra:", "I see", "local:builtin:", "600 × 400")]
+    assert place == sorted(place)
+    assert kernel.value("[t.model for t in both]") == ["openai:gpt-6.1-terra", "local:builtin"]
+
+
+def test_boxes_of_two_models_are_both_drawn(kernel):
+    (shown,) = [data for data in kernel.good("%askimage -m openai -m openai sample:coffee --boxes=cup").shown if "text/markdown" in data]
+    assert shown["text/markdown"].count('src="data:image/') == 2
+    assert shown["text/markdown"].count("| label | left |") == 2
+
+
+@pytest.mark.parametrize("reply", ["cut_stream", "error_midway", "end_early"])
+def test_what_had_come_of_an_answer_stays_above_the_error(kernel, service, reply):
+    service.control({"kind": "reply", "reply": reply})
+    ran = kernel.run("%askimage sample:coffee What is this?")
+    assert ran.status == "error"
+    (shown,) = [data for data in ran.shown if "text/markdown" in data]
+    assert "I see" in shown["text/markdown"]
+    assert "I see" in shown["text/plain"]
+
+
+def test_what_had_come_of_an_interrupted_answer_stays(kernel, service):
+    service.control({"kind": "reply", "reply": "hang_midway"})
+    message = kernel.begin("%askimage sample:coffee What is this?")
+    while kernel.client.get_iopub_msg(timeout=60)["content"].get("data", {}).get("text/markdown", "") == "":
+        pass
+    kernel.manager.interrupt_kernel()
+    while True:
+        got = kernel.client.get_iopub_msg(timeout=60)
+        if got["msg_type"] == "update_display_data":
+            assert "I see" in got["content"]["data"].get("text/markdown", ""), "what was shown is not taken away"
+        if got["msg_type"] == "status" and got["content"]["execution_state"] == "idle":
+            break
+    kernel.client.get_shell_msg(timeout=60)
+    assert message
+
+
 def test_a_job_left_with_a_service_is_resumed_in_a_cell(kernel, start_emulator):
     jimeng = start_emulator("jimeng")
     jimeng.reset()
