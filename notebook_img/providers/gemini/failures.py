@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from notebook_img import keys
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
@@ -30,9 +31,6 @@ from notebook_img.providers.transport import retry_after
 PROVIDER = "gemini"
 LONGEST = 300
 """Characters of a service's own words in a message."""
-LEAST = 6
-"""Characters of a key that are recognised as a part of it."""
-
 _NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError", "ProxyError"}
 _NOT_ANSWERED = {"ReadTimeout", "WriteTimeout", "APITimeoutError", "ServerTimeoutError", "SocketTimeoutError", "TimeoutError"}
 _CUT = {"ReadError", "WriteError", "RemoteProtocolError", "CloseError", "ServerDisconnectedError", "ClientPayloadError", "ClientOSError"}
@@ -102,31 +100,13 @@ def words(text: str, key: str, longest: int = LONGEST) -> str:
     if "<html" in text.casefold() or "<!doctype" in text.casefold():
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         text = f"an HTML page ({title[1].strip()})" if title else "an HTML page"
-    text = without(" ".join(whole(text).split()), key)
+    text = keys.scrubbed(" ".join(whole(text).split()), key)
     return (text if len(text) <= longest else f"{text[:longest].rstrip()}...").rstrip(".") if text else ""
 
 
 def whole(text: str) -> str:
     """Return text without halves of characters: JSON can hold them, and no file, database or screen takes them."""
     return text.encode("utf-8", "replace").decode()
-
-
-def without(text: str, key: str) -> str:
-    """Return `text` with every piece of the key taken out, also the beginnings and ends services like to quote."""
-    if len(key) < LEAST:
-        return text
-    pieces = {key[at : at + LEAST] for at in range(len(key) - LEAST + 1)}
-    marks = [False] * len(text)
-    for at in range(len(text) - LEAST + 1):
-        if text[at : at + LEAST] in pieces:
-            marks[at : at + LEAST] = [True] * LEAST
-    out: list[str] = []
-    for character, marked in zip(text, marks, strict=True):
-        if not marked:
-            out.append(character)
-        elif not out or out[-1] != "[key]":
-            out.append("[key]")
-    return "".join(out)
 
 
 def _by_status(error: Exception, status: int, *, key: str, continues: bool, facts: dict[str, Any]) -> ProviderError:

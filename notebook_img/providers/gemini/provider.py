@@ -13,7 +13,7 @@ from notebook_img.errors import BadReplyError, KeyMissingError, ProviderError, U
 from notebook_img.providers.gemini import models, questions, raw, reading, replies
 from notebook_img.providers.gemini.connection import Connection, hearing
 from notebook_img.providers.gemini.contents import Composer, Draft
-from notebook_img.providers.gemini.failures import PROVIDER, InteractionGoneError, SignatureError, translate, without
+from notebook_img.providers.gemini.failures import PROVIDER, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
 from notebook_img.providers.retry import retrying
 
@@ -200,7 +200,7 @@ class GeminiProvider:
         except Exception as error:
             problem = translate(error, model=model, key=key, timeout=timeout, continues=continues)
             shown = f"{error!r}{getattr(error, 'details', '')}"
-            cause: Exception | None = error if without(shown, key) == shown else None
+            cause: Exception | None = error if keys.scrubbed(shown, key) == shown else None
         # Outside the handler, so that an error which quotes the key does not hang on as its context.
         raise problem from cause
 

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from notebook_img import keys
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
@@ -331,15 +332,8 @@ def scrub(text: str, key: str = "", most: int = 300) -> str:
         text = html.unescape(text)
     # A sent picture that is echoed back helps nobody.
     text = re.sub(r"data:[\w/+.-]+;base64,[\w+/=-]*|[A-Za-z0-9+/_-]{120,}={0,2}", "(data)", text)
-    words = [_without_key(word, key) for word in text.split()]
-    short = " ".join(words)
+    short = " ".join(_KEY_LIKE.sub("[key]", keys.scrubbed(text, key)).split())
     return short if len(short) <= most else short[:most].rsplit(" ", 1)[0] + " ..."
 
 
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|or)-[\w*.-]{4,}|\bbearer\b|\w+\*{2,}\w*|\*{3,}\w+|\bAIza[\w-]+", re.IGNORECASE)
-
-
-def _without_key(word: str, key: str) -> str:
-    if len(key) >= 8 and (key in word or any(key[start : start + 6] in word for start in range(len(key) - 5))):
-        return "(key)"
-    return _KEY_LIKE.sub("(key)", word)

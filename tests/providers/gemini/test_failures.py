@@ -17,8 +17,9 @@ from notebook_img.errors import (
     RequestRefusedError,
     UnreachableError,
 )
+from notebook_img.keys import scrubbed
 from notebook_img.providers.gemini import GeminiProvider
-from notebook_img.providers.gemini.failures import without, words
+from notebook_img.providers.gemini.failures import words
 from notebook_img.providers.interface import Request, WaitEvent
 from notebook_img.settings import Settings
 from tests.providers.gemini.conftest import KEY, PICTURES, png
@@ -68,9 +69,9 @@ async def test_of_two_keys_in_the_environment_the_one_the_sdk_prefers_is_used(se
 
 
 def test_pieces_of_a_key_are_recognised():
-    assert without("key AIzaSy... and ...lmnop", "AIzaSy-0123-lmnop") == "key [key]... and ...lmnop"
-    assert without("AIzaSy-0123-lmnop", "AIzaSy-0123-lmnop") == "[key]"
-    assert without("nothing of the kind", "AIzaSy-0123-lmnop") == "nothing of the kind"
+    assert scrubbed("key AIzaSy... and ...lmnop", "AIzaSy-0123-lmnop") == "key [key]... and ...lmnop"
+    assert scrubbed("AIzaSy-0123-lmnop", "AIzaSy-0123-lmnop") == "[key]"
+    assert scrubbed("nothing of the kind", "AIzaSy-0123-lmnop") == "nothing of the kind"
     assert words("<html><title>502 Bad\nGateway</title>", "") == "an HTML page (502 Bad Gateway)"
 
 

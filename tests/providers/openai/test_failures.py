@@ -160,9 +160,9 @@ async def test_every_message_is_short(openai, service):
 
 
 def test_scrubbing_leaves_words_and_takes_keys():
-    assert scrub("The task-force asked for sk-abcdef123456, see page 3") == "The task-force asked for (key), see page 3"
-    assert scrub("key my-private-key-value here", "my-private-key-value") == "key (key) here"
-    assert scrub("ends in ...ate-key-va", "my-private-key-value") == "ends in (key)"
+    assert scrub("The task-force asked for sk-abcdef123456, see page 3") == "The task-force asked for [key], see page 3"
+    assert scrub("key my-private-key-value here", "my-private-key-value") == "key [key] here"
+    assert scrub("ends in ...ate-key-va", "my-private-key-value") == "ends in ...[key]"
     assert scrub("x data:image/png;base64,AAAA= y") == "x (data) y"
     assert scrub("<html><head><title>404 Not Found</title></head></html>") == "404 Not Found"
 
