@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys, loop
 from notebook_img.errors import (
+    AuthenticationError,
     FrameError,
     JobPendingError,
+    KeyMissingError,
     NotebookImgError,
     NotFoundError,
     OutputError,
     OverloadedError,
+    RateLimitError,
     StoreError,
     UnreachableError,
     UsageError,
@@ -69,9 +72,20 @@ def _output_of(ready: Ready) -> str:
 
 def leave_job(studio: Studio, job: str, error: BaseException) -> None:
     """Write down how the wait for a job ended: given up (it can be resumed), or failed for good."""
-    # A reply in another frame, or one the disk had no room for, is there all the same and can be fetched again.
+    # A reply in another frame, or one the disk had no room for, is there all the same and can be fetched again; and a key that
+    # is missing or has expired today may be there tomorrow.
     lasting = isinstance(error, NotebookImgError) and not isinstance(
-        error, (JobPendingError, UnreachableError, OverloadedError, FrameError, StoreError)
+        error,
+        (
+            JobPendingError,
+            UnreachableError,
+            OverloadedError,
+            RateLimitError,
+            AuthenticationError,
+            KeyMissingError,
+            FrameError,
+            StoreError,
+        ),
     )
     studio.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
 

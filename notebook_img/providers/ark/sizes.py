@@ -46,7 +46,8 @@ def size_for(row: Seedream, *, size: str | None, aspect_ratio: str | None, first
         ratio = first_input[0] / first_input[1]
     if ratio is None:
         return named or row.size
-    width, height = fitted(row, ratio, named or row.size or "1K")
+    # 2K is the size all models of the table from 4.0 on take; an endpoint id tells nothing of the model behind it.
+    width, height = fitted(row, ratio, named or row.size or "2K")
     return f"{width}x{height}"
 
 
