@@ -41,11 +41,13 @@ export class AskTab {
     link.on("progress", ({ run }) => {
       if (run.what === "ask") this.stream(run);
     });
-    link.on("done", ({ what, boxes }) => {
+    progress.onended = () => this.askButton.focus();
+    stage.onboxes = () => this.noteBoxes();
+    link.on("done", ({ what, boxes, turn }) => {
       if (what !== "ask") return;
       this.fail("");
       this.anew.checked = false;
-      if (boxes) this.drawLatest();
+      if (boxes) this.drawLatest(turn);
     });
   }
 
@@ -66,15 +68,18 @@ export class AskTab {
     if (!differs(this, "chat", shown) && !this.streaming) return;
     this.streaming = null;
     const empty = base.sha ? `Ask anything about ${base.name}. Answers stay beside the line: they change no picture.` : "Bring in a picture first.";
+    this.shows = [];
     fill(this.log, chat.length ? chat.map((each) => this.entry(each)) : h("p", { class: "nbi-quiet" }, empty));
+    this.noteBoxes();
     this.log.scrollTop = this.log.scrollHeight;
     this.anew.parentElement.hidden = !chat.length;
   }
 
   entry({ id, prompt, text, boxes, model, cost, warnings }) {
-    const show = boxes.length
-      ? button(`Show ${boxes.length} box${boxes.length > 1 ? "es" : ""}`, "boxes", { onclick: () => this.stage.boxes(boxes) })
-      : null;
+    const words = `Show ${boxes.length} box${boxes.length > 1 ? "es" : ""}`;
+    const toggle = () => this.stage.boxes(this.lying(boxes) ? [] : boxes);
+    const show = boxes.length ? button(words, "boxes", { "aria-pressed": "false", onclick: toggle }) : null;
+    if (show) this.shows.push([show, boxes]);
     const mask = boxes.length ? button("Use as mask", "brush", { onclick: () => this.toMask(boxes) }) : null;
     return h(
       "div",
@@ -101,14 +106,24 @@ export class AskTab {
     if (this.state) this.draw();
   }
 
+  lying(boxes) {
+    return JSON.stringify(this.stage.found) === JSON.stringify(boxes);
+  }
+
+  // Which answer's boxes lie on the picture.
+  noteBoxes() {
+    for (const [show, boxes] of this.shows ?? []) show.setAttribute("aria-pressed", String(this.lying(boxes)));
+  }
+
   toMask(boxes) {
+    this.stage.boxes([]);
     if (!this.stage.mask.on) this.stage.toggleMask();
     this.stage.mask.boxes(boxes);
   }
 
-  drawLatest() {
+  drawLatest(turn) {
     const latest = this.state?.chat.at(-1);
-    if (latest?.boxes.length) this.stage.boxes(latest.boxes);
+    if (latest?.id === turn && latest.boxes.length) this.stage.boxes(latest.boxes);
   }
 
   ask() {
@@ -117,6 +132,7 @@ export class AskTab {
       return;
     }
     this.fail("");
+    if (this.question.value.trim()) this.stage.boxes([]);
     const prompt = this.question.value;
     const boxes = this.boxes.checked ? prompt : null;
     this.link.send("ask", { prompt, model: this.model.value, anew: this.anew.checked, boxes });

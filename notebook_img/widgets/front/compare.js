@@ -2,6 +2,8 @@
 
 import { button, choices, differs, fill, h } from "./elements.js";
 
+const GALLERY = "gallery"; // stands for a picture that was sent from there
+
 export class Compare {
   constructor(link, closed) {
     this.link = link;
@@ -22,7 +24,7 @@ export class Compare {
         this.draw();
       },
     );
-    this.select = h("select", { "aria-label": "Compare with", onchange: () => this.request(this.select.value) });
+    this.select = h("select", { "aria-label": "Compare with", onchange: () => this.select.value !== GALLERY && this.request(this.select.value) });
     this.words = h("p", { class: "nbi-quiet", role: "status" });
     this.bar = h(
       "div",
@@ -40,11 +42,12 @@ export class Compare {
   offer(nodes, base, fromParent) {
     if (!differs(this, "offer", [nodes.map((node) => node.number), base.turn, fromParent])) return;
     const chosen = this.select.value;
+    const brought = chosen === GALLERY ? this.select.selectedOptions[0] : null;
     const options = nodes
       .filter((node) => node.shas.length && node.number !== base.turn)
       .reverse()
       .map((node) => h("option", { value: String(node.number) }, `t${node.number}: ${node.prompt.slice(0, 40)}`));
-    fill(this.select, fromParent ? h("option", { value: "" }, "what it was made from") : null, options);
+    fill(this.select, brought, fromParent ? h("option", { value: "" }, "what it was made from") : null, options);
     if ([...this.select.options].some((option) => option.value === chosen)) this.select.value = chosen;
     this.possible = this.select.options.length > 0;
   }
@@ -57,8 +60,17 @@ export class Compare {
     this.request(this.select.value);
   }
 
+  // A picture of the gallery is a choice of its own as long as it is the one compared with.
+  name(content) {
+    for (const option of [...this.select.options]) if (option.value === GALLERY) option.remove();
+    if (!content.brought) return;
+    this.select.prepend(h("option", { value: GALLERY }, content.labels[0]));
+    this.select.value = GALLERY;
+  }
+
   close() {
     this.on = false;
+    this.name({});
     this.bar.hidden = this.body.hidden = true;
     this.release();
     this.closed();
@@ -80,6 +92,7 @@ export class Compare {
     this.release();
     this.on = true;
     this.labels = content.labels;
+    this.name(content);
     this.shas = content.shas.join(" ");
     this.before = this.address(buffers[0], content.types[0]);
     this.after = this.address(buffers[1], content.types[1]);
@@ -107,7 +120,7 @@ export class Compare {
       fill(this.body, h("div", { class: "nbi-pair" }, cell(this.before, before), cell(this.after, after)), this.words);
     } else {
       const drawn = this.heat ? picture(this.heat, `Where ${before} and ${after} differ: ${this.words.textContent}`) : h("p", {}, "Comparing…");
-      fill(this.body, h("div", { class: "nbi-over" }, drawn, plate("dark: the same, light: differs most", "left")), this.words);
+      fill(this.body, h("div", { class: "nbi-over" }, drawn), this.words, h("p", { class: "nbi-quiet" }, "Dark: the same. Light: differs most."));
     }
   }
 
@@ -130,6 +143,7 @@ export class Compare {
     };
     range.addEventListener("input", move);
     move();
-    return h("div", { class: "nbi-over" }, picture(this.after, after), top, range, line, plate(before, "left"), plate(after, "right"));
+    const names = [plate(before, "left"), plate(after, "right")];
+    return h("div", { class: "nbi-slider" }, h("div", { class: "nbi-over" }, picture(this.after, after), top, range, line), ...names);
   }
 }

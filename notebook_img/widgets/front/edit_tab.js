@@ -24,7 +24,10 @@ export class EditTab {
       "edit",
       (kind) => this.setKind(kind),
     );
-    this.model = new ModelChoice(link, "edit", () => this.askAbilities());
+    this.model = new ModelChoice(link, "edit", () => {
+      this.fail("");
+      this.askAbilities();
+    });
     this.options = new Options(() => this.estimate());
     this.references = h("div", { class: "nbi-references", role: "group", "aria-label": "Reference pictures" });
     this.maskNote = h("div", { class: "nbi-hint", hidden: true });
@@ -47,8 +50,11 @@ export class EditTab {
       this.error,
     );
     stage.onmask = () => this.noteMask();
-    this.element.addEventListener("dragover", (event) => event.preventDefault());
-    this.element.addEventListener("drop", (event) => stage.dropped(event, "reference"));
+    progress.onended = () => this.runButton.focus();
+    // Words dropped on a field are words for it; pictures and what leads to one become references.
+    const words = (event) => !event.dataTransfer.types.includes("Files") && event.target.closest("textarea, input");
+    this.element.addEventListener("dragover", (event) => words(event) || event.preventDefault());
+    this.element.addEventListener("drop", (event) => words(event) || stage.dropped(event, "reference"));
     link.on("abilities", (content) => {
       if (content.for !== this.kind || content.asked !== this.model.value) return;
       this.takes = content;
@@ -84,6 +90,8 @@ export class EditTab {
   update(state) {
     const first = !this.state;
     const other = this.state?.session.id !== state.session.id || this.state?.session.model !== state.session.model;
+    // What was wrong with another picture or session is no longer true.
+    if (this.state && (this.state.session.id !== state.session.id || this.state.base.sha !== state.base.sha)) this.fail("");
     this.state = state;
     this.what.enable("edit", Boolean(state.base.sha));
     if (!state.base.sha && this.kind === "edit") this.setKind("generate");
@@ -103,10 +111,16 @@ export class EditTab {
       const image = h("img", { alt: name });
       this.link.thumbnail(sha, (url) => (image.src = url));
       const remove = { type: "button", "aria-label": `Take away reference ${name}`, title: "Take away" };
-      return h("span", { class: "nbi-reference" }, image, h("button", { ...remove, onclick: () => this.link.send("drop_reference", { sha }) }, icon("close")));
+      const drop = () => {
+        this.link.send("drop_reference", { sha });
+        this.dropped = true;
+      };
+      return h("span", { class: "nbi-reference" }, image, h("button", { ...remove, onclick: drop }, icon("close")));
     });
     const add = button("Reference", "plus", { title: "Add a picture the model should look at", onclick: () => this.stage.choose("reference") });
     fill(this.references, tiles, add);
+    if (this.dropped) add.focus();
+    this.dropped = false;
   }
 
   noteMask() {
@@ -130,9 +144,13 @@ export class EditTab {
       return;
     }
     this.fail("");
+    this.estimate.cancel();
     const { mask, base } = this.stage;
     const used = this.kind === "edit" && mask.on && !mask.empty;
     const buffers = used ? [await mask.png()] : [];
+    if (used) this.stage.held = false; // what is painted from now on is for the next edit, and is told anew
+    this.cost.textContent = "";
+    this.estimate(); // for when it is refused; while it runs nothing is asked
     this.link.send("run", { ...this.message(), mask: used ? { sha: base.sha } : null }, buffers);
   }
 

@@ -1,14 +1,15 @@
 // All pictures of the store. Facts come in pages; only rows on the screen exist as elements, and only they fetch thumbnails.
 
-import { button, fill, h, shorten, soon } from "./elements.js";
+import { button, differs, fill, h, shorten, soon } from "./elements.js";
 
 const TILE = 132;
 const GAP = 8;
 const HIGH = TILE + 26;
 
 export class GalleryTab {
-  constructor(link, show) {
+  constructor(link, stage, progress, show) {
     this.link = link;
+    this.stage = stage;
     this.show = show;
     this.rows = [];
     this.tiles = new Map();
@@ -55,8 +56,11 @@ export class GalleryTab {
       this.list,
       this.facts,
       this.actions,
+      h("div", { class: "nbi-bar" }, progress.stopButton),
+      progress.element,
       this.error,
     );
+    progress.onended = () => this.list.focus();
     link.on("gallery", (content) => this.take(content));
     this.resized = new ResizeObserver(() => this.layOut());
     this.resized.observe(this.list);
@@ -66,12 +70,16 @@ export class GalleryTab {
     this.resized.disconnect();
   }
 
+  // Back where one was: what is there already is drawn again only if something has changed meanwhile.
   open() {
-    this.load();
+    this.layOut();
+    this.list.scrollTop = this.place ?? 0;
+    this.load(true);
   }
 
-  load() {
+  load(looking = false) {
     this.token += 1;
+    this.looking = looking && this.rows.length > 0;
     this.waiting = true;
     this.request();
   }
@@ -85,6 +93,11 @@ export class GalleryTab {
     if (content.token !== this.token) return;
     this.waiting = false;
     if (content.first) {
+      const changed = differs(this, "first", [content.rows, content.sessions, content.models]);
+      if (this.looking && !changed) {
+        this.scrolled();
+        return;
+      }
       this.rows = [];
       this.choose(-1);
       this.clear();
@@ -137,6 +150,7 @@ export class GalleryTab {
   scrolled() {
     const { scrollTop, clientHeight } = this.list;
     if (!clientHeight) return;
+    this.place = scrollTop;
     const step = HIGH + GAP;
     const from = Math.max(0, Math.floor(scrollTop / step) - 1) * this.columns;
     const to = Math.min(this.rows.length, Math.ceil((scrollTop + clientHeight) / step + 1) * this.columns);
@@ -212,6 +226,11 @@ export class GalleryTab {
   send(to) {
     const row = this.rows[this.chosen];
     if (!row) return;
+    this.fail("");
+    if (to === "compare" && !this.stage.base.sha) {
+      this.fail("There is no picture on the stage to compare with. Send one to edit first.");
+      return;
+    }
     this.link.send("send", { session: row.session, turn: row.turn, index: row.index, to });
     this.show(to === "ask" ? "ask" : "edit");
   }

@@ -1,6 +1,6 @@
 // The panel's line to the kernel: messages with buffers, thumbnails that are fetched when they are seen, uploads in pieces.
 
-import { soon } from "./elements.js";
+import { soon, unique } from "./elements.js";
 
 const PIECE = 512 * 1024; // Jupyter Server takes 10 MiB in one message, Colab about 1.
 const MOST_URLS = 3000;
@@ -8,6 +8,7 @@ const MOST_URLS = 3000;
 export class Link {
   constructor(model) {
     this.model = model;
+    this.id = unique("view"); // The panel's other views hear the same messages; answers say whose question they are for.
     this.listeners = new Map();
     this.urls = new Map();
     this.waiting = new Map();
@@ -27,7 +28,15 @@ export class Link {
   }
 
   send(action, data = {}, buffers = []) {
-    this.model.send({ do: action, ...data }, undefined, buffers);
+    try {
+      this.model.send({ do: action, view: this.id, ...data }, undefined, buffers);
+      this.lost = false;
+    } catch {
+      // The line to a kernel that was restarted is closed for good. What waited for an answer gets this one.
+      this.lost = true;
+      const text = "The kernel was restarted. Run the cell again to use the panel.";
+      this.emit("error", { kind: "error", text, about: action, token: data.token ?? "" });
+    }
   }
 
   on(kind, listener) {
@@ -41,6 +50,7 @@ export class Link {
 
   take(content, buffers) {
     this.answered = true;
+    if (content.view && content.view !== this.id) return;
     if (content.kind === "thumbs") content.shas.forEach((sha, index) => this.keep(sha, content.types[index], buffers[index]));
     else if (content.kind === "taken") this.uploads.get(content.token)?.(content);
     else if (content.kind === "file") this.collect(content, buffers[0]);

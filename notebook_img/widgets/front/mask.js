@@ -9,6 +9,7 @@ export class Mask {
   constructor(changed, findBoxes) {
     this.changed = changed;
     this.done = [];
+    this.kept = new Map(); // what was painted on pictures that are not shown now, by their hash
     this.tool = "brush";
     this.size = 40;
     this.at = null;
@@ -66,12 +67,18 @@ export class Mask {
     canvas.addEventListener("pointercancel", () => this.cancel());
     canvas.addEventListener("pointerleave", () => (this.pointer.hidden = true));
     canvas.addEventListener("keydown", (event) => this.key(event));
+    canvas.addEventListener("focus", () => {
+      if (canvas.matches(":focus-visible")) this.hover(this.at);
+    });
+    canvas.addEventListener("blur", () => (this.pointer.hidden = true));
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   }
 
-  // The picture it lies on; another picture begins an empty mask.
+  // The picture it lies on; each picture keeps what was painted on it while the panel is open.
   lie(sha, width, height) {
     if (sha === this.sha) return;
+    if (this.done.length) this.kept.set(this.sha, this.done);
+    else this.kept.delete(this.sha);
     this.sha = sha;
     this.width = width;
     this.height = height;
@@ -81,7 +88,7 @@ export class Mask {
     this.slider.max = String(Math.max(20, Math.round(Math.max(width, height) / 4)));
     this.setSize(Math.max(4, Math.round(Math.max(width, height) / 16)));
     this.slider.value = String(this.size);
-    this.done = [];
+    this.done = this.kept.get(sha) ?? [];
     this.at = { x: width / 2, y: height / 2 };
     this.corner = null;
     this.paint();

@@ -59,6 +59,11 @@ export class ModelChoice {
   }
 }
 
+// An option's name as a label: "output_format" becomes "Output format".
+function spoken(name) {
+  return name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");
+}
+
 export class Options {
   constructor(changed) {
     this.changed = changed;
@@ -83,17 +88,19 @@ export class Options {
     return field(words, control, more);
   }
 
-  select(values) {
-    return h("select", {}, h("option", { value: "" }, "as it is"), values.map((value) => h("option", { value }, value)));
+  // `nothing` says what choosing nothing means: a picture that is edited keeps its shape, everything else is the model's choice.
+  select(values, nothing = "default") {
+    return h("select", {}, h("option", { value: "" }, nothing), values.map((value) => h("option", { value }, value)));
   }
 
   draw(takes) {
+    const kept = takes.for === "edit" ? "as it is" : "default";
     const text = (attributes = {}) => h("input", { type: "text", class: "nbi-text", spellcheck: "false", ...attributes });
     const number = (attributes) => h("input", { type: "number", class: "nbi-text", ...attributes });
     const rows = [];
-    if (takes.ratios?.length) rows.push(this.control("aspect_ratio", "Aspect ratio", this.select(takes.ratios)));
+    if (takes.ratios?.length) rows.push(this.control("aspect_ratio", "Aspect ratio", this.select(takes.ratios, kept)));
     else if (takes.ratios === null) rows.push(this.control("aspect_ratio", "Aspect ratio", text({ placeholder: "16:9" })));
-    if (takes.sizes?.length && !takes.pixelSizes) rows.push(this.control("size", "Size", this.select(takes.sizes)));
+    if (takes.sizes?.length && !takes.pixelSizes) rows.push(this.control("size", "Size", this.select(takes.sizes, kept)));
     else if (takes.sizes === null || takes.pixelSizes) rows.push(this.control("size", "Size", text({ placeholder: takes.sizes?.[1] ?? "1024x768" })));
     if (takes.count > 1) rows.push(this.control("n", "Pictures", number({ min: "1", max: String(takes.count), placeholder: "1" })));
     if (takes.seed) rows.push(this.control("seed", "Seed", number({ min: "0", placeholder: "random" })));
@@ -102,7 +109,7 @@ export class Options {
     for (const own of takes.own ?? []) {
       const control = own.flag ? h("input", { type: "checkbox" }) : own.choices.length ? this.select(own.choices) : text();
       control.title = own.help;
-      rows.push(this.control(`own.${own.name}`, own.name.replaceAll("_", " "), control));
+      rows.push(this.control(`own.${own.name}`, spoken(own.name), control));
     }
     this.names = new Set(rows.length ? [...(takes.own ?? []).map((own) => own.name)] : []);
     this.takes = takes;
@@ -128,7 +135,7 @@ export class Options {
       negative_prompt: takes.negative,
     };
     const chosen = { own: {} };
-    for (const [name, value] of Object.entries(this.values)) if (name !== "own" && allowed[name] && value) chosen[name] = value;
+    for (const [name, value] of Object.entries(this.values)) if (name !== "own" && allowed[name] && value && !(name === "n" && +value === 1)) chosen[name] = value;
     for (const [name, value] of Object.entries(this.values.own)) if (this.names?.has(name) && value) chosen.own[name] = value;
     return chosen;
   }

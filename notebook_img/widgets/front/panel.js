@@ -43,7 +43,9 @@ class Progress {
   end() {
     this.running = null;
     clearInterval(this.timer);
+    const focused = document.activeElement === this.stopButton;
     this.element.hidden = this.stopButton.hidden = true;
+    if (focused) this.onended?.(); // a button that goes away would take the focus with it
   }
 }
 
@@ -56,11 +58,11 @@ function hidden(left) {
 class View {
   constructor(model, el) {
     this.link = new Link(model);
-    this.progresses = [new Progress(this.link), new Progress(this.link)];
+    this.progresses = [new Progress(this.link), new Progress(this.link), new Progress(this.link)];
     this.stage = new Stage(this.link, (text, tone) => this.say(text, tone), () => this.findBoxes());
     this.edit = new EditTab(this.link, this.stage, this.progresses[0]);
     this.ask = new AskTab(this.link, this.stage, this.progresses[1]);
-    this.gallery = new GalleryTab(this.link, (tab) => this.show(tab));
+    this.gallery = new GalleryTab(this.link, this.stage, this.progresses[2], (tab) => this.show(tab));
     this.gallery.list.id = unique("gallery");
     this.strip = new Strip(this.link, () => this.show("ask"));
     this.live = h("div", { class: "nbi-live", role: "status" });
@@ -72,11 +74,10 @@ class View {
       { class: "nbi", role: "region", "aria-label": "notebook_img panel" },
       (this.hiding = hidden(model.get("left_class"))),
       this.makeHeader(),
-      this.tabs.element,
+      h("div", { class: "nbi-headline" }, this.tabs.element, this.live),
       this.work,
       this.gallery.element,
       this.strip.element,
-      this.live,
     );
     this.listen();
     el.append(this.root);
@@ -159,6 +160,13 @@ class View {
     });
     link.on("error", (content) => this.fail(content));
     this.root.addEventListener("paste", (event) => this.stage.pasted(event));
+    // A file dropped beside its place would make the browser leave the page.
+    this.root.addEventListener("dragover", (event) => {
+      if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+    });
+    this.root.addEventListener("drop", (event) => {
+      if (event.dataTransfer.types.includes("Files")) this.stage.dropped(event, "base");
+    });
     // A notebook's command mode would take single keys for its own (dd deletes cells); Ctrl+S and the like stay with it.
     this.root.addEventListener("keydown", (event) => {
       const shared = (event.ctrlKey || event.metaKey) && !["Enter", "z", "y", "v", "c", "x", "a"].includes(event.key);
@@ -257,6 +265,7 @@ class View {
       this.name.focus();
       this.name.select();
     } else if (this.state) this.drawSessions(this.state.sessions, this.state.session, true);
+    if (!how) (this.renameButton.disabled ? this.sessions : this.renameButton).focus();
   }
 
   nameKey(event) {
@@ -293,8 +302,10 @@ class View {
     if (content.token) this.link.refuse(content);
     const ended = ["run", "ask"].includes(content.about);
     const running = this.progresses[0].running;
+    if (this.link.lost) this.progresses.forEach((progress) => progress.end());
     if (ended && !content.text.startsWith("Still at work")) this.progresses.forEach((progress) => progress.end());
-    if (!running) this.stage.forgetPartial();
+    if (!running || this.link.lost) this.stage.forgetPartial();
+    this.strip.stay();
     if (content.about === "run" && this.tab === "edit") this.edit.fail(content.text);
     else if (content.about === "ask" && this.tab === "ask") this.ask.fail(content.text);
     else if (["gallery", "send"].includes(content.about) && this.tab === "gallery") this.gallery.fail(content.text);

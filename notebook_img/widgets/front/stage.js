@@ -233,7 +233,7 @@ export class Stage {
     this.newer.hidden = !state.newer;
     if (state.newer) {
       const show = button(`Show ${state.newer}`, null, { onclick: () => this.link.send("head") });
-      fill(this.newer, h("span", {}, `${state.newer} is the head now.`, this.mask.empty ? "" : " Showing it leaves the mask."), show);
+      fill(this.newer, h("span", {}, `${state.newer} is the head now.`, this.mask.empty ? "" : " The mask stays with the picture it is painted on."), show);
     }
   }
 
@@ -242,6 +242,7 @@ export class Stage {
     const shown = Boolean(base.sha);
     this.image.alt = shown ? `${base.name}${this.state?.turn ? `: ${this.state.turn.prompt}` : ""}` : "";
     this.image.hidden = !shown;
+    if (this.mask.sha !== base.sha) this.held = false; // the kernel holds no picture either when another one is shown
     if (shown) this.mask.lie(base.sha, base.width, base.height);
     else if (this.mask.on) this.toggleMask();
     this.arrange();
@@ -346,6 +347,7 @@ export class Stage {
 
   boxes(found) {
     this.found = found;
+    this.onboxes?.();
     const { width, height } = this.base;
     this.overlay.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
     const unit = Math.max(width, height) / 100;

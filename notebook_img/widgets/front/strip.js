@@ -10,7 +10,23 @@ const SIDE = 76;
 // Columns by distance from a line's first turn; a first child stays in its parent's row, further ones get rows of their own.
 export function layOut(nodes) {
   const placed = new Map();
-  const turns = nodes.filter((node) => node.kind !== "ask");
+  const byNumber = new Map(nodes.map((node) => [node.number, node]));
+  // The turn a question is about; null where there is none, undefined where it is too old to be shown.
+  const painted = (node) => {
+    let at = node;
+    while (at?.kind === "ask") at = at.parent === null ? null : byNumber.get(at.parent);
+    return at;
+  };
+  // A picture that was brought in and only asked about has no turn: the first question about it stands for it.
+  const pictured = new Map();
+  const turns = [];
+  for (const node of nodes) {
+    if (node.kind !== "ask") turns.push(node);
+    else if (node.about && !pictured.has(node.about) && painted(node) === null) {
+      pictured.set(node.about, node.number);
+      turns.push({ ...node, parent: null, shas: [node.about] });
+    }
+  }
   const known = new Set(turns.map((node) => node.number));
   const children = new Map();
   const roots = [];
@@ -30,12 +46,11 @@ export function layOut(nodes) {
     for (const other of others.reverse()) stack.push({ node: other, column: column + 1, row: null });
     if (first) stack.push({ node: first, column: column + 1, row: own });
   }
-  const byNumber = new Map(nodes.map((node) => [node.number, node]));
   for (const node of nodes) {
     if (node.kind !== "ask") continue;
-    let at = node;
-    while (at && at.kind === "ask") at = byNumber.get(at.parent);
+    const at = painted(node);
     if (at && placed.has(at.number)) placed.get(at.number).questions.push(node);
+    else if (at === null && pictured.has(node.about)) placed.get(pictured.get(node.about)).questions.push(node);
   }
   return { placed, rows };
 }
@@ -65,7 +80,8 @@ export class Strip {
 
   update(state) {
     this.state = state;
-    if (!differs(this, "tree", [state.nodes, state.head, state.base.turn, state.hidden])) return;
+    if (this.going === this.chosen()) this.stay();
+    if (!differs(this, "tree", [state.nodes, state.head, state.base.turn, state.base.sha, state.hidden])) return;
     const { placed, rows } = layOut(state.nodes);
     this.placed = placed;
     this.seen.disconnect();
@@ -87,8 +103,15 @@ export class Strip {
         : ""
       : "The history of the session appears here, with every branch.";
     this.note.hidden = !this.note.textContent;
-    this.reveal(state.base.turn ?? state.head);
+    this.reveal(this.chosen() ?? state.head);
     for (const element of this.list.querySelectorAll("[data-sha]")) this.seen.observe(element);
+  }
+
+  // The turn on the stage, or the question that stands for a picture that was brought in.
+  chosen() {
+    const { turn, sha } = this.state.base;
+    if (turn !== null) return turn;
+    return [...this.placed.values()].find(({ node }) => node.kind === "ask" && sha && node.shas[0] === sha)?.node.number ?? null;
   }
 
   branch({ node, column, row }) {
@@ -105,7 +128,8 @@ export class Strip {
 
   frame({ node, column, row, questions }) {
     const isHead = node.number === this.state.head;
-    const chosen = node.number === this.state.base.turn;
+    const chosen = node.number === this.chosen();
+    const question = node.kind === "ask";
     const marks = [
       node.shas.length > 1 ? `${node.shas.length} pictures` : "",
       questions.length ? `${questions.length} question${questions.length > 1 ? "s" : ""}` : "",
@@ -119,7 +143,7 @@ export class Strip {
         role: "option",
         id: `${this.name}-${node.number}`,
         "aria-selected": String(chosen),
-        title: `t${node.number} · ${shorten(node.prompt, 120)}\n${node.model}\nDouble click to go on from here`,
+        title: `t${node.number} · ${shorten(node.prompt, 120)}\n${node.model}\n${question ? "Asked about a picture that was brought in" : "Double click to go on from here"}`,
         onclick: () => this.look(node.number),
         ondblclick: () => this.goOn(node.number),
       },
@@ -158,15 +182,25 @@ export class Strip {
   }
 
   look(number) {
-    if (number !== this.state.base.turn) this.link.send("look", { turn: number });
+    if (number !== (this.going ?? this.chosen())) {
+      this.going = number;
+      this.link.send("look", { turn: number });
+    }
+  }
+
+  // Where one is on the way to is no longer of interest: one is there, or it did not work out.
+  stay() {
+    this.going = null;
   }
 
   goOn(number) {
-    if (number !== this.state.head) this.link.send("checkout", { turn: number });
+    if (this.placed.get(number)?.node.kind === "ask") this.look(number);
+    else if (number !== this.state.head) this.link.send("checkout", { turn: number });
   }
 
   key(event) {
-    const current = this.placed.get(this.state?.base.turn) ?? this.placed.get(this.state?.head);
+    // Keys come faster than answers: the next one goes on from where the last one leads.
+    const current = this.state && (this.placed.get(this.going ?? this.chosen()) ?? this.placed.get(this.state.head));
     if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && current) this.goOn(current.node.number);
     else if (!event.key.startsWith("Arrow") && event.key !== "Home" && event.key !== "End") return;
     else if (current) {
