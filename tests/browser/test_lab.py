@@ -107,3 +107,20 @@ def test_a_saved_notebook_shows_picture_and_words_without_a_kernel(lab: Server, 
     expect(left).to_be_hidden()
     page.get_by_role("tab", name=name).click()
     expect(left).to_be_visible(timeout=SOON)
+    # After a restart the line to the kernel is closed; every control says so instead of failing in silence.
+    page.get_by_role("tab", name="living.ipynb").click()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem").filter(has_text="Restart Kernel…").first.click()
+    page.locator(".jp-Dialog .jp-mod-accept, .jp-Dialog .jp-mod-warn").last.click()
+    page.wait_for_selector(".jp-NotebookPanel:visible .jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000, state="attached")
+    panel = page.locator(".jp-NotebookPanel:visible .nbi")
+    prompt(panel).fill("warmer")
+    error = panel.get_by_role("tabpanel", name="Edit").locator(".nbi-error")
+
+    def told() -> bool:
+        panel.get_by_role("button", name="Run", exact=True).click()
+        return bool(error.text_content() or "")
+
+    wait_for(told, timeout=30)
+    expect(error).to_contain_text("The kernel was restarted. Run the cell again to use the panel.")
+    assert page.errors == []
