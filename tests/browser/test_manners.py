@@ -143,6 +143,21 @@ def test_two_views_and_a_kernel_that_is_gone(voila: Server, page: Any, start_emu
     expect(show).to_have_attribute("aria-pressed", "true")
     show.click()
     expect(boxes).to_have_count(0)
+    # What a model writes is drawn, and nothing of it is read as HTML.
+    emulator.control(
+        answer="## Colours\n\nMostly **red** and *warm*, 3*4*5 <b>tags</b>:\n\n1. `#f00`\n2. blue\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    )
+    panel.get_by_label("Draw boxes").uncheck()
+    panel.get_by_role("textbox", name="Question", exact=True).fill("Which colours?")
+    panel.get_by_role("button", name="Ask", exact=True).click()
+    expect(panel.locator(".nbi-live")).to_contain_text("Answered: t3", timeout=SOON)
+    answer = panel.locator(".nbi-answer").last
+    expect(answer.get_by_role("heading")).to_have_text("Colours")
+    expect(answer.locator("b")).to_have_text(["red"])
+    expect(answer.locator("p")).to_have_text("Mostly red and warm, 3*4*5 <b>tags</b>:")
+    expect(answer.locator("ol > li")).to_have_text(["#f00", "blue"])
+    expect(answer.locator("pre")).to_contain_text("| 1 | 2 |")
+    emulator.control(answer="")
     # Stop is at hand on the Gallery tab, and the focus does not fall off with it.
     emulator.control({"kind": "hang", "times": 10})
     panel.get_by_role("tab", name="Edit").click()

@@ -1,6 +1,7 @@
 // The Ask tab's side: a conversation about the picture on the stage.
 
 import { button, differs, field, fill, h } from "./elements.js";
+import { markdown } from "./markdown.js";
 import { ModelChoice } from "./options.js";
 
 export class AskTab {
@@ -85,7 +86,7 @@ export class AskTab {
       "div",
       { class: "nbi-entry" },
       h("div", { class: "nbi-said" }, prompt),
-      h("div", { class: "nbi-answer" }, text || (boxes.length ? `${boxes.length} found.` : "(no words)")),
+      h("div", { class: "nbi-answer" }, markdown(text || (boxes.length ? `${boxes.length} found.` : "(no words)"))),
       warnings.map((warning) => h("div", { class: "nbi-warning" }, warning)),
       show ? h("div", { class: "nbi-bar" }, show, mask) : null,
       h("div", { class: "nbi-quiet" }, [id, model, cost].filter(Boolean).join(" · ")),
@@ -98,7 +99,7 @@ export class AskTab {
       if (!this.state?.chat.length) fill(this.log);
       this.log.append(h("div", { class: "nbi-entry" }, h("div", { class: "nbi-said" }, run.prompt), this.streaming));
     }
-    this.streaming.textContent = run.text || "…";
+    fill(this.streaming, markdown(run.text || "…"));
     this.log.scrollTop = this.log.scrollHeight;
   }
 
