@@ -86,6 +86,8 @@ def find_option(word: str, table: Mapping[str, Option], command: Command) -> tup
 
 def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> str:
     name = MAGICS[command]
+    if any(flag in option.flags and option.notebook_only and command in option.commands for option in OPTIONS):
+        return f"{flag} is an option of notebooks; a shell has its own variables. Leave it out."
     elsewhere = [
         MAGICS[other] for option in OPTIONS if flag in option.flags for other in MAGICS if other in option.commands and other != command
     ]

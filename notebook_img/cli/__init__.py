@@ -5,16 +5,18 @@ Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 the command was wron
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
 import logging
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from notebook_img.cli.looking import SESSIONS
-from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
-from notebook_img.shell_words import in_shell_words
+from notebook_img.cli.printing import print_error, say
+from notebook_img.errors import NotebookImgError, OutputError, UsageError, did_you_mean
+from notebook_img.files import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,10 +37,10 @@ COMMANDS = {
 
 CALLS = ("generate", "edit", "ask")
 FLAGS = {
-    "sessions": "  --json  --yes",
+    "sessions": "  --json  --yes  --force",
     "show": "  -o FILE  --force  --json",
     "models": "  WORD: only models with it in their name  --json",
-    "resume": "  JOB: only this one",
+    "resume": "  JOB: only this one  --json",
     "keys": "  --json  A key is asked for without echo, or read from stdin; it is never part of a command.",
     "doctor": "  --online  --repair  --json",
 }
@@ -58,21 +60,61 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    as_json = "--json" in words
+    _open_what_is_closed()
     try:
-        return _main(words)
-    except UsageError as error:
-        return _failed(error, 2, as_json=as_json)
-    except NotebookImgError as error:
-        return _failed(error, 1, as_json=as_json)
-    except KeyboardInterrupt:
-        # Where a paid reply had come already it is stored to the end, so nothing can be promised either way.
-        print("Interrupted. What was not finished left no trace; notebook-img sessions shows what is stored.", file=sys.stderr)
-        return 130
+        code = _said(words)
+        # What cannot be written is an error here, not one of Python's when it ends.
+        if not sys.stdout.closed:
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader of a pipe has gone; that is its right, and no reason for a traceback, also when Python flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _lead_nowhere(sys.stdout)
+        code = 0
+    except OSError as error:
+        if error.filename is None and error.errno not in UNWRITABLE:
+            raise
+        what = f"{error.filename} cannot be used" if error.filename is not None else "The output cannot be written"
+        stored = "" if error.filename is not None else " What was made before is stored: notebook-img sessions."
+        _lead_nowhere(sys.stdout)
+        code = print_error(OutputError(f"{what}: {reason(error)}.{stored}"), as_json=False)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _lead_nowhere(sys.stderr)
+    return code
+
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Errors of writing to a stream that is open."""
+
+
+def _open_what_is_closed() -> None:
+    """Give a process that was started without stdin, stdout or stderr (``2>&-``) streams that lead nowhere.
+
+    Python has None in their place, which `print` takes for stdout; and the next file that is opened, the store for example,
+    would get the number of the missing one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as the process
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Drop what a stream still holds and cannot write."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _said(words: list[str]) -> int:
+    """Do a command, and say what goes wrong; return the exit code."""
+    try:
+        return _main(words)
+    except NotebookImgError as error:
+        return print_error(error, as_json="--json" in words)
+    except KeyboardInterrupt:
+        # Where a paid reply had come already it is stored to the end, so nothing can be promised either way.
+        say("Interrupted. What was not finished left no trace; notebook-img sessions shows what is stored.")
+        return 130
 
 
 def _main(words: list[str]) -> int:
@@ -102,22 +144,6 @@ def _help() -> str:
     lines = ["notebook-img makes, edits and questions images; the same sessions are open in notebooks and to MCP clients.", ""]
     lines += [f"  {name:<9} {text}" for name, text in COMMANDS.items()]
     return "\n".join([*lines, "", "notebook-img COMMAND --help lists a command's options; --json prints JSON."])
-
-
-def _failed(error: NotebookImgError, code: int, *, as_json: bool) -> int:
-    message = in_shell_words(str(error))
-    # A masked edit in another frame was paid for: its picture is kept, and a shell has no error.picture.
-    kept = getattr(getattr(error, "picture", None), "path", None)
-    job = getattr(error, "job", "")
-    if as_json:
-        facts = {**({"picture": str(kept)} if kept else {}), **({"job": job} if job else {})}
-        print(json.dumps({"error": {"type": type(error).__name__, "message": message, **facts}}, ensure_ascii=False))
-    print(f"{type(error).__name__}: {message}", file=sys.stderr)
-    if kept:
-        print(f"The picture as it was delivered: {kept}", file=sys.stderr)
-    if job:
-        print(f"Later: notebook-img resume {job}", file=sys.stderr)
-    return code
 
 
 def _action(module: str, function: str, *first: str) -> Callable[[list[str]], int]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.printing import ProgressLine, plan_json, print_turn, turn_json
+from notebook_img.cli.printing import ProgressLine, plan_json, print_error, print_json, print_turn, turn_json
 from notebook_img.cli.words import open_studio
-from notebook_img.errors import UsageError
+from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
     from notebook_img.options import Command
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 def perform(kind: Command, words: list[str]) -> int:
     """Make, edit or ask, and print what came of it; return the exit code."""
-    from notebook_img import asking
+    from notebook_img import asking, siblings
     from notebook_img.calls import Call
     from notebook_img.option_reading import parse_words
     from notebook_img.options import Option
@@ -41,6 +40,7 @@ def perform(kind: Command, words: list[str]) -> int:
     values = dict(parsed.values)
     options = dict(values.pop("options", {}))
     as_json = bool(options.pop("json", False) or values.pop("json", False))
+    quiet = bool(values.pop("quiet", False))
     models = values.pop("model", None) or [""]
     images = (*values.pop("images", ()), *parsed.images)
     fields = {name: value for name, value in values.items() if name in Call.__dataclass_fields__}
@@ -54,24 +54,30 @@ def perform(kind: Command, words: list[str]) -> int:
         own=options,
         **{**fields, "references": tuple(values.get("references", ()))},
     )
+    if quiet:
+        studio.say = lambda _: None
     session = studio.session_for(values.get("session"), creates=kind == "generate" or bool(images))
-    line = ProgressLine()
-    results: list[Any] = []
+    line = ProgressLine(quiet=quiet)
     for note in parsed.notes:
-        print(note, file=sys.stderr)
-    for model in models:
-        try:
-            results.append(studio.run(session, call.but(model=model), line.on_event))
-        finally:
-            line.clear()
-    for result in results:
+        studio.say(note)
+    try:
+        family = siblings.run(studio, session, call, models, line.on_event)
+    finally:
+        line.clear()
+    # What came is printed also where another model failed.
+    for result in family.results:
         if isinstance(result, Plan):
-            print(json.dumps(plan_json(result), ensure_ascii=False) if as_json else repr(result))
+            print_json(plan_json(result)) if as_json else print(repr(result))
         elif as_json:
-            print(json.dumps(turn_json(result), ensure_ascii=False))
+            print_json(turn_json(result))
         else:
-            print_turn(result)
-    return 0
+            print_turn(result, quiet=quiet)
+    codes = [0]
+    for model, error in family.failed:
+        if not isinstance(error, NotebookImgError):
+            raise error
+        codes.append(print_error(error, as_json=as_json, model=model))
+    return max(codes)
 
 
 def _schema(text: str) -> Any:

@@ -2,62 +2,80 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.printing import ProgressLine, print_turn, turn_json
+from notebook_img.cli.printing import ProgressLine, print_json, print_turn, say, turn_json
 from notebook_img.cli.words import open_studio, split_flags
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
-SESSIONS = "list sessions; sessions export NAME FILE, import FILE, rename NAME NEW, delete NAME --yes, cost [NAME]"
+SESSIONS = "list sessions; sessions export NAME FILE [--force], import FILE, rename NAME NEW, delete NAME --yes, cost [NAME]"
 
 
 def sessions(words: list[str]) -> int:
     """List sessions, or do to one what the words say; return the exit code."""
     studio = open_studio()
-    rest, flags = split_flags(words, "--json", "--yes")
-    if not rest or rest == ["list"]:
-        records = studio.store.sessions()
-        if "--json" in flags:
-            print(
-                json.dumps(
-                    [{"name": row.name, "turns": row.turns, "model": row.model, "updated": row.updated} for row in records],
-                    ensure_ascii=False,
-                )
-            )
-        else:
-            width = max((len(row.name) for row in records), default=0)
-            for row in records:
-                used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
-                print(f"{row.name:<{width}}  {row.turns:>5} turns  {used}  {row.model}".rstrip())
-        return 0
-    action, *names = rest
-    if action == "cost" and len(names) < 2:
-        from notebook_img.inventory import cost_table
-
-        print(cost_table(studio.store, session=names[0] if names else None).text)
+    rest, flags = split_flags(words, "--json", "--yes", "--force")
+    as_json = "--json" in flags
+    action, *names = rest or ["list"]
+    if action == "list" and not names:
+        _list(studio, as_json=as_json)
+    elif action == "cost" and len(names) < 2:
+        _cost(studio, names, as_json=as_json)
     elif action == "export" and len(names) == 2:
-        print(studio.session_for(names[0], creates=False).export(names[1]))
+        path = studio.session_for(names[0], creates=False).export(names[1], force="--force" in flags)
+        _done(str(path), {"session": names[0], "file": str(path)}, as_json=as_json)
     elif action == "import" and len(names) == 1:
-        for session in studio.import_sessions(names[0]):
-            print(f"{session.name}  {session.record.turns} turns")
+        came = [{"name": session.name, "turns": session.record.turns} for session in studio.import_sessions(names[0])]
+        _done("\n".join(f"{row['name']}  {row['turns']} turns" for row in came), came, as_json=as_json)
     elif action == "rename" and len(names) == 2:
         studio.session_for(names[0], creates=False).rename(names[1])
+        _done("", {"was": names[0], "name": names[1]}, as_json=as_json)
     elif action == "delete" and len(names) == 1:
         session = studio.session_for(names[0], creates=False)
         if "--yes" not in flags:
             raise UsageError(f"This would delete session {names[0]!r} for good. If that is meant, add --yes.")
         session.delete()
+        _done("", {"deleted": names[0]}, as_json=as_json)
     else:
         actions = ("list", "cost", "export", "import", "rename", "delete")
         raise UsageError(f"sessions {' '.join(rest)} is not understood.{did_you_mean(action, actions)} {SESSIONS}")
     return 0
+
+
+def _done(text: str, facts: Any, *, as_json: bool) -> None:
+    """Print what was done: as JSON, or the line or lines of it a pipe can use, if any."""
+    if as_json:
+        print_json(facts)
+    elif text:
+        print(text)
+
+
+def _list(studio: Studio, *, as_json: bool) -> None:
+    records = studio.store.sessions()
+    if as_json:
+        print_json([{"name": row.name, "turns": row.turns, "model": row.model, "updated": row.updated} for row in records])
+        return
+    width = max((len(row.name) for row in records), default=0)
+    for row in records:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
+        print(f"{row.name:<{width}}  {row.turns:>5} turns  {used}  {row.model}".rstrip())
+
+
+def _cost(studio: Studio, names: Sequence[str], *, as_json: bool) -> None:
+    from notebook_img.inventory import cost_rows, cost_table
+
+    name = studio.session_for(names[0], creates=False).name if names else None
+    if as_json:
+        print_json(cost_rows(studio.store, session=name))
+    else:
+        print(cost_table(studio.store, session=name).text)
 
 
 def show(words: list[str]) -> int:
@@ -81,7 +99,7 @@ def show(words: list[str]) -> int:
         if output:
             raise UsageError(f"-o wants one turn: notebook-img show {rest[0]}/t3 -o {output}")
         if "--json" in flags:
-            print(json.dumps([turn_json(turn) for turn in session.turns], ensure_ascii=False))
+            print_json([turn_json(turn) for turn in session.turns])
         else:
             print(session.tree().text)
         return 0
@@ -90,9 +108,9 @@ def show(words: list[str]) -> int:
     if output:
         if not turn.pictures:
             raise NotFoundError(f"{turn.full_id} has no picture.")
-        _save(studio, turn, output, force="--force" in flags)
+        _save(studio, turn, output, force="--force" in flags, as_json="--json" in flags)
     elif "--json" in flags:
-        print(json.dumps(turn_json(turn), ensure_ascii=False))
+        print_json(turn_json(turn))
     else:
         print(turn.figure().text)
         print(f"prompt: {turn.prompt}")
@@ -101,7 +119,7 @@ def show(words: list[str]) -> int:
     return 0
 
 
-def _save(studio: Studio, turn: Turn, output: str, *, force: bool) -> None:
+def _save(studio: Studio, turn: Turn, output: str, *, force: bool, as_json: bool) -> None:
     """Write a turn's pictures, or the one that was picked, where the user asked for them."""
     from notebook_img import outputs
     from notebook_img.keeping import provenance_of
@@ -109,18 +127,23 @@ def _save(studio: Studio, turn: Turn, output: str, *, force: bool) -> None:
     chosen = [turn.picture] if turn.picked else turn.pictures
     outputs.check_before(output, len(chosen), studio.store, force=force)
     paths, said = outputs.write(output, chosen, studio.store, force=force, facts=provenance_of(studio, turn.record))
-    print("\n".join(str(path) for path in paths))
+    _done("\n".join(str(path) for path in paths), {"id": turn.full_id, "files": [str(path) for path in paths]}, as_json=as_json)
     for text in said:
-        print(text, file=sys.stderr)
+        say(text)
 
 
 def models(words: list[str]) -> int:
     """List models; return the exit code."""
     studio = open_studio()
     rest, flags = split_flags(words, "--json")
-    rows = [row for row in studio.models() if not rest or any(word in row["name"] for word in rest)]
+    known = studio.models()
+    for word in rest:
+        if not any(word in row["name"] for row in known):
+            names = [part for row in known for part in (row["name"], *row["name"].split(":", 1))]
+            raise NotFoundError(f"No model has {word!r} in its name.{did_you_mean(word, names)} notebook-img models lists them all.")
+    rows = [row for row in known if not rest or any(word in row["name"] for word in rest)]
     if "--json" in flags:
-        print(json.dumps(rows, ensure_ascii=False))
+        print_json(rows)
         return 0
     from notebook_img import display
 
@@ -135,10 +158,17 @@ def models(words: list[str]) -> int:
 def resume(words: list[str]) -> int:
     """Fetch the pictures of jobs that were left with a service; return the exit code."""
     studio = open_studio()
-    rest, _ = split_flags(words)
-    turns = studio.resume(rest[0] if rest else None, ProgressLine().on_event)
+    rest, flags = split_flags(words, "--json")
+    line = ProgressLine()
+    try:
+        turns = studio.resume(rest[0] if rest else None, line.on_event)
+    finally:
+        line.clear()
+    if "--json" in flags:
+        print_json([turn_json(turn) for turn in turns])
+        return 0
     for turn in turns:
         print_turn(turn)
     if not turns:
-        print("No job is waiting with a service.", file=sys.stderr)
+        say("No job is waiting with a service.")
     return 0

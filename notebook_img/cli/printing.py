@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.errors import UsageError
+from notebook_img.shell_words import in_shell_words
+
 if TYPE_CHECKING:
+    from notebook_img.errors import NotebookImgError
     from notebook_img.results import Plan
     from notebook_img.tree import Turn
 
 
-class ProgressLine:
-    """One line on a terminal's stderr that counts the seconds; nothing where stderr is no terminal."""
+def say(text: str, *, end: str = "\n") -> None:
+    """Print a remark on stderr; one that cannot be written (a full disk, a reader that has left) must not cost what stands on stdout."""
+    with contextlib.suppress(OSError):
+        print(text, end=end, file=sys.stderr, flush=True)
 
-    def __init__(self) -> None:
-        self.on = sys.stderr.isatty()
+
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:
+    """Say what went wrong, naming the model where several were asked; return the exit code."""
+    message = in_shell_words(str(error))
+    # A masked edit in another frame was paid for: its picture is kept, and a shell has no error.picture.
+    kept = getattr(getattr(error, "picture", None), "path", None)
+    job = getattr(error, "job", "")
+    if as_json:
+        facts = {name: str(value) for name, value in (("model", model), ("picture", kept), ("job", job)) if value}
+        print_json({"error": {"type": type(error).__name__, "message": message, **facts}})
+    say(f"{type(error).__name__}: {f'{model}: ' if model else ''}{message}")
+    if kept:
+        say(f"The picture as it was delivered: {kept}")
+    if job:
+        say(f"Later: notebook-img resume {job}")
+    return 2 if isinstance(error, UsageError) else 1
+
+
+class ProgressLine:
+    """One line on a terminal's stderr that counts the seconds; nothing where stderr is no terminal.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing but where pictures go and what that costs.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.on = sys.stderr.isatty() and not quiet
+        self.quiet = quiet
         self.started = time.monotonic()
         self.shown = 0.0
         self.message = "working"
@@ -27,26 +68,29 @@ class ProgressLine:
 
         if isinstance(event, Notice):
             self.clear()
-            print(event.text, file=sys.stderr)
+            say(in_shell_words(event.text))
         elif isinstance(event, ProgressEvent):
             self.message = event.message
         elif isinstance(event, WaitEvent):
             self.message = f"{event.reason}; waiting {event.seconds:.0f} s"
-            if not self.on:
-                print(self.message, file=sys.stderr)
+            if not self.on and not self.quiet:
+                say(self.message)
         now = time.monotonic()
         if self.on and now - self.started > 0.5 and now - self.shown > 0.2:
             self.shown = now
-            print(f"\r\x1b[K{self.message[:60]} ... {now - self.started:.0f} s", end="", file=sys.stderr, flush=True)
+            say(f"\r\x1b[K{self.message[:60]} ... {now - self.started:.0f} s", end="")
 
     def clear(self) -> None:
         """Take the line away."""
         if self.on and self.shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            say("\r\x1b[K", end="")
 
 
-def print_turn(turn: Turn) -> None:
-    """Print an answer, or where each picture lies: the file that was asked for, else the one in the store."""
+def print_turn(turn: Turn, *, quiet: bool = False) -> None:
+    """Print an answer, or where each picture lies: the file that was asked for, else the one in the store.
+
+    The caption follows on stderr, unless `quiet`.
+    """
     from notebook_img.tree.showing import caption
 
     if turn.kind == "ask":
@@ -54,7 +98,8 @@ def print_turn(turn: Turn) -> None:
     else:
         for path in turn.files or [picture.path for picture in turn.pictures]:
             print(path)
-    print(caption(turn).plain(), file=sys.stderr)
+    if not quiet:
+        say(in_shell_words(caption(turn).plain()))
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

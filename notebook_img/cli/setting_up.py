@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from notebook_img.cli.printing import print_json
 from notebook_img.cli.words import open_studio, split_flags
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.shell_words import in_shell_words
 
 
 def manage_keys(words: list[str]) -> int:
@@ -23,7 +24,7 @@ def manage_keys(words: list[str]) -> int:
                 {"name": name, "where": keys.where(name, settings), "variables": list(service.variables)}
                 for name, service in keys.SERVICES.items()
             ]
-            print(json.dumps(rows, ensure_ascii=False))
+            print_json(rows)
             return 0
         width = max(len(name) for name in keys.SERVICES)
         for name, service in keys.SERVICES.items():
@@ -35,11 +36,19 @@ def manage_keys(words: list[str]) -> int:
             f"Write keys set NAME or keys forget NAME.{did_you_mean(action, ('set', 'forget', 'list'))} A key is never part of a command."
         )
     if action == "forget":
-        print("Forgotten." if keys.forget(names[0], settings) else "No key was kept.")
+        forgotten = keys.forget(names[0], settings)
+        if "--json" in flags:
+            print_json({"name": names[0], "forgotten": bool(forgotten)})
+        else:
+            print("Forgotten." if forgotten else "No key was kept.")
         return 0
     service = keys.service(names[0])
     given = getpass.getpass(f"Key for {service.title} (nothing is shown): ") if sys.stdin.isatty() else sys.stdin.readline()
-    print(f"Kept in {keys.keep(service.name, given, settings)}.")
+    where = keys.keep(service.name, given, settings)
+    if "--json" in flags:
+        print_json({"name": service.name, "where": str(where)})
+    else:
+        print(f"Kept in {where}.")
     return 0
 
 
@@ -52,9 +61,9 @@ def doctor(words: list[str]) -> int:
         raise UsageError(f"doctor takes no word {rest[0]!r}. It takes --online, --repair, --json.")
     findings = examine(open_studio(), online="--online" in flags, repair="--repair" in flags)
     if "--json" in flags:
-        print(json.dumps([vars(finding) for finding in findings], ensure_ascii=False))
+        print_json([{**vars(finding), "details": in_shell_words(finding.details)} for finding in findings])
     else:
         width = max(len(finding.what) for finding in findings)
         for finding in findings:
-            print(f"{finding.what:<{width}}  {finding.state:<8} {finding.details}")
+            print(f"{finding.what:<{width}}  {finding.state:<8} {in_shell_words(finding.details)}")
     return 1 if any(finding.state == "problem" for finding in findings) else 0

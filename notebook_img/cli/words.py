@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 def open_studio() -> Studio:
     """Return the studio of this shell."""
+    from notebook_img.cli.printing import say
     from notebook_img.records import Origin
+    from notebook_img.shell_words import in_shell_words
     from notebook_img.studio import Studio
 
     studio = Studio()
     studio.origin = Origin(surface="cli")
+    studio.say = lambda text: say(in_shell_words(text))
     return studio
 
 

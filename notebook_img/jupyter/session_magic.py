@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("cost", "what was spent, by model and day"),
     "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word: what is chosen"),
     "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
-    "export": ("export FILE", "FILE.py: a script that repeats the work; FILE.zip: everything"),
+    "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "import": ("import FILE", "bring in the sessions of an exported zip"),
     "resume": ("resume [JOB]", "fetch pictures of jobs that were left with a service"),
     "panel": ("panel", "the session with mouse and brush"),
@@ -250,7 +250,7 @@ def _pack(magics: NotebookImg, rest: list[str]) -> Any:
 
 def _export(magics: NotebookImg, rest: list[str]) -> Any:
     session = magics.studio.session()
-    path = session.export(_one(rest, "export"))
+    path = session.export(_one([word for word in rest if word != "--force"], "export"), force="--force" in rest)
     tell(magics.shell, f"Exported session {session.name!r} to {path}.")
     return path
 

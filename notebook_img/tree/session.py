@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, OutputError, UsageError
+from notebook_img.files import reason
 from notebook_img.ids import MOST_NUMBER, parse_id
 from notebook_img.tree.ids import unknown_turn
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
@@ -324,7 +326,7 @@ class Session:
             self.actor.move_head(self.id, found.record.parent, "checkout")
         return gone
 
-    def export(self, path: str | Path, *, raw: bool = True) -> Path:
+    def export(self, path: str | Path, *, raw: bool = True, force: bool = False) -> Path:
         """Write everything of it into one ``.zip`` that another store can import, or a ``.py`` that repeats its work.
 
         Parameters
@@ -333,6 +335,8 @@ class Session:
             Ends in ``.zip`` or ``.py``. Pictures the script cannot name lie beside it, in ``NAME-files``.
         raw : bool
             Whether the providers' raw state goes along in a ``.zip``, so that a conversation can be continued there.
+        force : bool
+            Overwrite the file whatever it holds.
 
         Raises
         ------
@@ -346,6 +350,8 @@ class Session:
         target = Path(path).expanduser()
         suffix = target.suffix.casefold()
         if suffix == ".py":
+            if force:
+                self._give_up(target.resolve())
             return self.actor.export(self, target)
         if suffix != ".zip":
             raise UsageError(
@@ -354,8 +360,17 @@ class Session:
             )
         from notebook_img.store.bundle import export_sessions
 
-        export_sessions(self.actor.store, [self.id], target, raw=raw)
+        export_sessions(self.actor.store, [self.id], target, raw=raw, force=force)
         return target
+
+    def _give_up(self, path: Path) -> None:
+        """Note that what lies at a path now may be overwritten, as if it had been written from here."""
+        if self.record.turns and path.is_file():
+            try:
+                present = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as error:
+                raise OutputError(f"{path} cannot be read: {reason(error)}.") from error
+            self.actor.store.note_written(path, present)
 
     def __repr__(self) -> str:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from nbclient import NotebookClient
 
-from tests.jupyter.kernels import environment, notebook
+from tests.jupyter.kernels import Kernel, environment, notebook
 
 CELLS = {
     "load": "%load_ext notebook_img\n%imgsession fox",
@@ -157,3 +157,12 @@ def test_saved_html_holds_it_all(ran: dict[str, Any], tmp_path: Path) -> None:
     assert page.count("data:image/") >= html(ran["tree"]).count("data:image/") + html(ran["both"]).count("data:image/")
     assert "No description has been provided for this image" not in page
     assert os.fspath(tmp_path) not in page
+
+
+def test_an_export_overwrites_a_file_only_with_force(kernel: Kernel) -> None:
+    kernel.good("%imgedit sample:chelsea invert")
+    for name in ("over.zip", "over.py"):
+        kernel.good(f"from pathlib import Path\n_ = Path({name!r}).write_text('mine')")
+        assert "--force" in kernel.run(f"%imgsession export {name}").error
+        kernel.good(f"%imgsession export {name} --force")
+        assert kernel.value(f"Path({name!r}).read_bytes() != b'mine'")
