@@ -41,7 +41,7 @@ class Running:
         with urllib.request.urlopen(f"{self.url}/_requests/{number}/body", timeout=20) as reply:
             return reply.read()
 
-    def wait_for(self, met: Callable[[list[dict[str, Any]]], Any], path: str = "", timeout: float = 10) -> Any:
+    def wait_for(self, met: Callable[[list[dict[str, Any]]], Any], path: str = "", timeout: float = 30) -> Any:
         """Wait until `met(requests)` is true and return it; AssertionError with the record when it does not come to be."""
         end = time.monotonic() + timeout
         while not (result := met(rows := self.requests(path))):

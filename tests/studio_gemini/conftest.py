@@ -14,7 +14,7 @@ from PIL import Image
 from notebook_img.settings import Settings
 from notebook_img.studio import Studio
 from notebook_img.tree import Session
-from tests.emulators.gemini_service import service
+from tests.gemini_service import service
 from tests.emulators.process import Running
 from tests.jupyter.kernels import Kernel, environment, running_kernel
 

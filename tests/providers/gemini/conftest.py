@@ -13,7 +13,7 @@ from notebook_img.pictures import Picture
 from notebook_img.providers.gemini import GeminiProvider
 from notebook_img.providers.interface import Event, PastTurn, Reply, Request
 from notebook_img.settings import Settings
-from tests.emulators.gemini_service import service
+from tests.gemini_service import service
 from tests.emulators.process import Running
 
 __all__ = ["service"]
