@@ -14,8 +14,8 @@ from PIL import Image
 from notebook_img.settings import Settings
 from notebook_img.studio import Studio
 from notebook_img.tree import Session
-from tests.gemini_service import service
 from tests.emulators.process import Running
+from tests.gemini_service import service
 from tests.jupyter.kernels import Kernel, environment, running_kernel
 
 __all__ = ["service"]

@@ -13,8 +13,8 @@ from notebook_img.pictures import Picture
 from notebook_img.providers.gemini import GeminiProvider
 from notebook_img.providers.interface import Event, PastTurn, Reply, Request
 from notebook_img.settings import Settings
-from tests.gemini_service import service
 from tests.emulators.process import Running
+from tests.gemini_service import service
 
 __all__ = ["service"]
 
