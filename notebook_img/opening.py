@@ -33,10 +33,12 @@ class CurrentSession:
         with self._lock:
             if self._id and (record := store.session(self._id)):
                 return record
-            if self._id:
-                self._studio.say("The session was deleted elsewhere; a new one begins.")
+            deleted = self._id is not None
             record = self._named_after_place()
             self._id = record.id
+            if deleted:
+                # Here or in another process; and the session of this place may have turns already.
+                self._studio.say(f"The session in use was deleted; work goes on in session {record.name!r}.")
             return record
 
     def found(self) -> SessionRecord | None:

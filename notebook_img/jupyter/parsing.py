@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from notebook_img.options import Command, OwnOptionLike
 
-NO_TEXT_NEEDED = ("again", "outpaint", "boxes", "table", "schema")
+NO_TEXT_NEEDED = ("again", "outpaint", "boxes")
 """Options that say enough without a text."""
 
 LONE_WORDS: dict[str, str] = {
@@ -70,7 +70,7 @@ _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"\S+")
 _FLAG = re.compile(r"(--?[^\W\d_][^\s=]*)(=?)")
 _QUOTED = re.compile(r"""(?<![^\s(\[{=,:])(?:"[^"]*"|'[^']*')(?!\w)""")
-_COMMENT = re.compile(r"[ \t]{2,}#(?=[ \t]|$)")
+_COMMENT = re.compile(r"(?<![ \t])[ \t]{2,}#(?=[ \t]|$)")
 
 
 def parse(

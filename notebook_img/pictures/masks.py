@@ -175,8 +175,10 @@ def parse_ratio(text: str) -> float:
     """Return width / height of ``"16:9"``, ``"3/2"``, ``"4x5"`` or ``"1.5"``; UsageError for anything else or beyond 1:20."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:[:/x×]\s*(\d+(?:\.\d+)?)\s*)?", str(text))
     width, height = (float(found.group(1)), float(found.group(2) or 1)) if found else (0.0, 0.0)
-    if not width or not height or not 1 / 20 <= width / height <= 20:
+    if not width or not height:
         raise UsageError(f"{text!r} is no aspect ratio; write width and height, for example 16:9 or 4:5.")
+    if not 1 / 20 <= width / height <= 20:
+        raise UsageError(f"A picture cannot be widened to the aspect ratio {text}; the limits are 1:20 and 20:1. For example: 16:9.")
     return width / height
 
 

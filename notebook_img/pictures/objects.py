@@ -64,11 +64,13 @@ def from_array(array: NDArray[Any], limits: Limits, name: str) -> Picture:
 
 
 def _check_shape(array: NDArray[Any]) -> None:
-    shape = " x ".join(map(str, array.shape)) or "no"
+    shape = " x ".join(map(str, array.shape))
     if array.dtype == object:
         raise UsageError("This array holds objects, not pixels; give one of its elements, for example axes[0] or images[0].")
     if array.size == 0:
         raise UsageError(f"This array is empty (shape {shape}).")
+    if array.ndim == 0:
+        raise UsageError("This array holds a single number, which is no picture: give (height, width), or (height, width, 3) for RGB.")
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 2, 3, 4}):
         return
     hint = "give (height, width), or (height, width, 3) for RGB, or (height, width, 4) for RGBA"

@@ -342,6 +342,15 @@ def test_undo_redo_checkout_and_delete_move_the_head(kernel: Kernel) -> None:
     assert "nothing to undo" in kernel.run("%imgsession undo").error
 
 
+def test_after_the_session_in_use_was_deleted_it_is_said_where_work_goes_on(kernel: Kernel) -> None:
+    kernel.good("%imgedit sample:chelsea invert")
+    name = kernel.value("ni.session().name")
+    kernel.good(f"%imgsession delete {name} --yes")
+    text = kernel.good("%imgedit sample:chelsea warmer").text
+    assert "elsewhere" not in text
+    assert f"The session in use was deleted; work goes on in session {kernel.value('ni.session().name')!r}." in text
+
+
 def test_no_arguments_show_where_things_stand(kernel: Kernel) -> None:
     front = kernel.good("%img")
     for part in ("session", "head", "edits go to", "ready", "spent today", "%imgedit", "%img key gemini"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pytest
 from hypothesis import given
@@ -240,6 +241,8 @@ def test_a_line_says(command, line, body, text, images, values):
         ("generate", "  # nothing", None, "%imggen"),
         ("ask", "cat.png", "  \n\n", "%askimage"),
         ("edit", "--quiet", None, "no prompt"),
+        ("ask", 'cat.png --table "year int"', None, "no question"),
+        ("ask", "cat.png --schema Receipt", None, "no question"),
         ("edit", "undo", None, "%imgsession undo"),
         ("edit", "Undo;", None, "%imgsession undo"),
         ("edit", "", "undo\n", "%imgsession undo"),
@@ -440,3 +443,13 @@ def test_no_odd_line_raises_anything_but_a_sentence(line, command):
 def test_a_long_line_takes_no_longer_than_its_length():
     text = "it's a 'word --zz \"b " * 5_000 + "and more"
     assert read(text).text == text
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\xa0", " #"])
+def test_long_runs_of_blanks_take_no_time(blank: str):
+    began = time.process_time()
+    for line in (f"cat.png {blank * 300_000}", f"cat.png {blank * 300_000}warmer"):
+        with contextlib.suppress(UsageError):
+            read(line)
+    # The square of it took minutes.
+    assert time.process_time() - began < 10

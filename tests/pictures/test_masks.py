@@ -232,6 +232,12 @@ def test_what_is_no_ratio_is_an_error(text: str):
     assert parse_ratio("4x5") == parse_ratio("4/5") == parse_ratio("0.8") == 0.8
 
 
+@pytest.mark.parametrize("text", ["100:1", "1:21", "20.5"])
+def test_a_ratio_beyond_the_limits_is_told_the_limits(text: str):
+    with pytest.raises(UsageError, match="1:20 and 20:1"):
+        outpaint(LIKE, text)
+
+
 def test_a_canvas_beyond_the_limits_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NOTEBOOK_IMG_MAX_PIXELS", "3000")
     with pytest.raises(PictureError, match="canvas"):

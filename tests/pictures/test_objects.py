@@ -157,3 +157,8 @@ def test_an_empty_figure_is_refused_with_the_reason():
             load(empty)
     with pytest.raises(UsageError, match=r"axes\[0\]"):
         load(np.array(framed.axes))
+
+
+def test_a_number_in_an_array_is_said_to_be_one():
+    with pytest.raises(UsageError, match="holds a single number"):
+        load(np.array(7, np.uint8))

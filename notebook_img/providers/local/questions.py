@@ -204,6 +204,10 @@ def _transparency(f: Mapping[str, Any]) -> str:
     return f"{f['transparency']:g} % of it is transparent." if f["transparent"] else "Nothing in it is transparent."
 
 
+def _megapixels(rounded: float) -> str:
+    return f"{rounded:g}" if rounded else "under 0.01"
+
+
 def _frames(f: Mapping[str, Any]) -> str:
     return (
         f"It is animated, with {f['frames']} frames; the first is looked at."
@@ -213,7 +217,7 @@ def _frames(f: Mapping[str, Any]) -> str:
 
 
 SAY: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "size": lambda f: f"It is {f['width']} × {f['height']} pixels ({f['megapixels']:g} megapixels).",
+    "size": lambda f: f"It is {f['width']} × {f['height']} pixels ({_megapixels(f['megapixels'])} megapixels).",
     "ratio": _shape,
     "bytes": lambda f: f"The file has {_bytes(f['bytes'])}.",
     "format": lambda f: f"It is a {f['format']} file ({f['mime_type']}).",

@@ -150,3 +150,7 @@ def test_boxes_are_refused(cat, run):
 def test_a_wholly_transparent_picture_and_a_single_pixel_have_facts():
     assert facts(png(Image.new("RGBA", (10, 10), (0, 0, 0, 0))))["palette"] == []
     assert facts(png(Image.new("RGB", (1, 1), "red")))["colours"]
+
+
+def test_a_small_picture_has_some_megapixels(run):
+    assert "60 × 40 pixels (under 0.01 megapixels)" in run("ask", "How big is it?", png(Image.new("RGB", (60, 40)))).text
