@@ -108,6 +108,20 @@ def test_drops_and_the_gallery(voila: Server, page: Any) -> None:
     expect(panel.locator(".nbi-tile.nbi-chosen")).to_have_count(1)
     panel.get_by_role("toolbar", name="Chosen picture").get_by_role("button", name="Compare").click()
     expect(panel.get_by_label("Compare with").locator("option:checked")).to_have_text("drops/t1", timeout=SOON)
+    # A picture that was only asked about has a place in the history, and its conversation with it.
+    panel.get_by_role("tab", name="Ask").click()
+    panel.get_by_role("textbox", name="Question", exact=True).fill("What size is it?")
+    panel.get_by_role("button", name="Ask", exact=True).click()
+    expect(panel.locator(".nbi-live")).to_contain_text("Answered: t1", timeout=SOON)
+    panel.locator(".nbi-session").select_option("drops")
+    head(panel, "t1")
+    panel.locator(".nbi-session").select_option("drops two")
+    frame = panel.locator(".nbi-frame")
+    expect(frame.locator(".nbi-asked")).to_have_count(1, timeout=SOON)
+    frame.click()
+    caption(panel, "sample:chelsea")
+    expect(frame).to_have_class(re.compile("nbi-chosen"))
+    expect(panel.locator(".nbi-said")).to_have_text(["What size is it?"])
     clean(page)
 
 

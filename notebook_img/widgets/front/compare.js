@@ -119,8 +119,9 @@ export class Compare {
       const cell = (url, words) => h("figure", {}, picture(url, words), h("figcaption", {}, words));
       fill(this.body, h("div", { class: "nbi-pair" }, cell(this.before, before), cell(this.after, after)), this.words);
     } else {
-      const drawn = this.heat ? picture(this.heat, `Where ${before} and ${after} differ: ${this.words.textContent}`) : h("p", {}, "Comparing…");
-      fill(this.body, h("div", { class: "nbi-over" }, drawn), this.words, h("p", { class: "nbi-quiet" }, "Dark: the same. Light: differs most."));
+      const drawn = () => h("div", { class: "nbi-over" }, picture(this.heat, `Where ${before} and ${after} differ: ${this.words.textContent}`));
+      const legend = h("p", { class: "nbi-quiet" }, "Dark: the same. Light: differs most.");
+      fill(this.body, this.heat ? drawn() : h("p", {}, "Comparing…"), this.words, legend);
     }
   }
 

@@ -269,8 +269,10 @@ class View {
   }
 
   nameKey(event) {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault(); // the same key would press the button that gets the focus now
     if (event.key === "Enter") this.saveName();
-    else if (event.key === "Escape") this.rename(null);
+    else this.rename(null);
   }
 
   saveName() {
