@@ -75,7 +75,7 @@ def run(studio: Studio, session: Session, call: Call, models: Sequence[str], on_
     if len(calls) == 1:
         return Family((studio.run(session, calls[0], on_event),))
     asked: list[Any] = []
-    with studio._tried(session):  # noqa: SLF001 - the same package
+    with studio.trials.trying(session.id):
         for one in calls:
             _check_model(one, studio.settings)
         try:

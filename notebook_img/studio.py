@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import os
 import threading
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import asking, jobs, keys, loop, performing, replay, sharing
 from notebook_img.calls import Call, make_call
-from notebook_img.errors import NotebookImgError, NotFoundError, StoreError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.heads import Heads
 from notebook_img.opening import CurrentSession, unknown_session, working_directory
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 from notebook_img.results import Notice, Plan
 from notebook_img.settings import Settings
 from notebook_img.shared import Shared
+from notebook_img.trials import Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from notebook_img.asking import Asked
@@ -62,9 +61,7 @@ class Studio:
         self.say: Callable[[str], None] = log.info
         self.heads = Heads()
         self._current = CurrentSession(self)
-        self._untried: set[str] = set()
-        self._under_way: Counter[str] = Counter()
-        self._lock = threading.RLock()
+        self.trials = Trials(self)
 
     def __repr__(self) -> str:
         return f"<Studio {self.settings.home}>"
@@ -161,7 +158,7 @@ class Studio:
             if not creates:
                 raise unknown_session(self.store, name)
             found = self.store.create_session(name)
-            self._untried.add(found.id)
+            self.trials.made(found.id)
             self.say(f"Session {name!r}: created.")
         return Session(self, found.id)
 
@@ -315,36 +312,12 @@ class Studio:
 
     def run(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and wait for it; events are handed over in the caller's thread."""
-        with self._tried(session):
+        with self.trials.trying(session.id):
             asked = self.prepare(session, call)
             try:
                 return self._result(loop.run(lambda tell: performing.perform(self, asked, tell), on_event or self._say_notice))
             finally:
                 asked.leave()
-
-    @contextlib.contextmanager
-    def _tried(self, session: Session) -> Iterator[None]:
-        """Take a session away again that a command made for itself (``-s NAME``), if nothing came of the command."""
-        with self._lock:
-            self._under_way[session.id] += 1
-        try:
-            yield
-        finally:
-            with contextlib.suppress(StoreError):
-                self._leave(session.id)
-
-    def _leave(self, session_id: str) -> None:
-        with self._lock:
-            self._under_way[session_id] -= 1
-            if self._under_way[session_id]:
-                return
-            del self._under_way[session_id]
-            if session_id not in self._untried:
-                return
-            self._untried.discard(session_id)
-            record = self.store.session(session_id)
-            if record is not None and not record.turns and not any(job.session == record.name for job in jobs.waiting(self)):
-                self.store.delete_session(session_id)
 
     def start(self, session: Session, call: Call, on_event: loop.Tell) -> Future[Turn | Plan]:
         """Start a call and return at once; events are told on the core's thread, and cancelling the future cancels the call."""
@@ -357,7 +330,7 @@ class Studio:
 
     async def run_async(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and await it."""
-        with self._tried(session):
+        with self.trials.trying(session.id):
             asked = self.prepare(session, call)
             try:
                 return self._result(await loop.wait(lambda tell: performing.perform(self, asked, tell), on_event or self._say_notice))
