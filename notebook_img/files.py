@@ -7,13 +7,16 @@ import errno
 import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from notebook_img.errors import OutputError
 
 PRIVATE = 0o600
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+FOLLOWS_NO_LINKS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+"""Whether the system opens names beneath a folder that is open already (not on Windows)."""
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False, durable: bool = True) -> None:
@@ -55,6 +58,60 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, durable:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
         raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
+
+
+def write_beneath(path: Path, data: bytes) -> None:
+    """Write `data` to a resolved path as `write_atomically` does, no folder on its way and not the file itself being a link.
+
+    A folder that was exchanged for a link since the path was resolved and checked is refused, not followed.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomically`, and when a part of the path has become a link.
+    """
+    if not FOLLOWS_NO_LINKS:
+        if Path(os.path.realpath(path)) != path:
+            raise OutputError(f"{path} cannot be written: it became a link.")
+        write_atomically(path, data)
+        return
+    temporary = f".{path.name[:40]}.{secrets.token_hex(6)}.part"
+    try:
+        with open_folder(path.parent) as folder:
+            try:
+                descriptor = os.open(temporary, _NEW, 0o666, dir_fd=folder)
+                with os.fdopen(descriptor, "wb") as file:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.fchmod(file.fileno(), os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode & 0o777)
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            with contextlib.suppress(OSError):
+                os.fsync(folder)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    """Open a resolved folder, each part of its path from the one before and none of them a link; only where `FOLLOWS_NO_LINKS`."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    folder = os.open(path.anchor or "/", flags)
+    try:
+        for depth, part in enumerate(path.parts[1:], 2):
+            # Folders on the way need not be listed, but only Linux can open them without that.
+            way = getattr(os, "O_PATH", 0) if depth < len(path.parts) else 0
+            deeper = os.open(part, flags | os.O_NOFOLLOW | way, dir_fd=folder)
+            os.close(folder)
+            folder = deeper
+        yield folder
+    finally:
+        os.close(folder)
 
 
 def create_exclusively(path: Path, data: bytes) -> bool:
@@ -116,6 +173,7 @@ def reason(error: OSError) -> str:
         errno.EROFS: "the file system is read-only",
         errno.ENOENT: "the folder does not exist",
         errno.ENOTDIR: "a part of the path is no folder",
+        errno.ELOOP: "a part of the path is a link",
         errno.EISDIR: "it is a folder",
         errno.ENAMETOOLONG: "the name is too long",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture
     from notebook_img.store import Store
+
+_writing = threading.Lock()
+"""Held from the look at whose file it is to the note of what was written: in between our own file looks like somebody's."""
 
 
 def names_for(output: str | Path, pictures: Sequence[Picture] | int) -> list[Path]:
@@ -56,7 +60,7 @@ def check_place(output: str | Path) -> Path:
     return base
 
 
-def check_before(output: str | Path, count: int, store: Store, *, force: bool) -> None:
+def check_before(output: str | Path, count: int, store: Store, *, force: bool, inside: Callable[[Path], Path] | None = None) -> None:
     """Refuse an output that could not be written, before anything is paid for.
 
     Raises
@@ -64,7 +68,7 @@ def check_before(output: str | Path, count: int, store: Store, *, force: bool) -
     OutputError
         As `check_place`, and when a file lies there that is not ours (without a suffix: any picture of that name).
     UsageError
-        When its suffix is no image format.
+        When its suffix is no image format, or a name leads out of the folders of `inside` (see `write`).
     """
     from notebook_img.pictures import SUFFIXES
 
@@ -72,6 +76,8 @@ def check_before(output: str | Path, count: int, store: Store, *, force: bool) -
     # Without a suffix the picture decides on it, so every name it could get has to be free (or ours).
     for suffix in [base.suffix] if base.suffix else sorted(set(SUFFIXES.values())):
         for path in names_for(base.with_name(base.name + ("" if base.suffix else suffix)), count):
+            if inside is not None:
+                inside(path)
             refuse_foreign(path, store, force=force)
 
 
@@ -83,6 +89,7 @@ def write(
     force: bool,
     facts: Callable[[int], dict[str, Any]],
     same_stays: bool = False,
+    inside: Callable[[Path], Path] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Write pictures and remember what was written.
 
@@ -100,6 +107,9 @@ def write(
         Provenance of the picture with that index, written into the file where it harms no content credentials.
     same_stays : bool
         Leave a file of somebody's that holds the same picture as it is.
+    inside : callable, optional
+        Returns a path with its links resolved, or raises where it leads out of the folders that may be written. What it returns
+        is written without following a link that was put there since.
 
     Returns
     -------
@@ -111,28 +121,38 @@ def write(
     paths = names_for(output, pictures)
     said: list[str] = []
     kept = {path for path, picture in zip(paths, pictures, strict=True) if same_stays and not force and _holds(path, picture, store)}
-    for path in paths:
-        if path not in kept:
-            refuse_foreign(path, store, force=force)
+    contents: dict[Path, bytes] = {}
     for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
         if path in kept:
             said.append(f"{path} holds this picture already and was left as it is.")
             continue
-        _write_one(path, picture, store, facts(index))
+        contents[path] = _content(path, picture, facts(index))
         said += conversion_notes(picture, path)
+    with _writing:
+        for path in contents:
+            if inside is not None:
+                inside(path)
+            refuse_foreign(path, store, force=force)
+        for path, data in contents.items():
+            _write_one(path, data, store, inside)
     return paths, list(dict.fromkeys(said))
 
 
-def _write_one(path: Path, picture: Picture, store: Store, facts: dict[str, Any]) -> None:
-    from notebook_img.files import write_atomically
+def _content(path: Path, picture: Picture, facts: dict[str, Any]) -> bytes:
+    """Return the bytes of a file with that name."""
     from notebook_img.pictures import provenance
     from notebook_img.pictures.picture import mime_type_for
 
     mime_type = mime_type_for(path)
-    data = provenance.write(picture.as_type(mime_type), mime_type, facts)
+    return provenance.write(picture.as_type(mime_type), mime_type, facts)
+
+
+def _write_one(path: Path, data: bytes, store: Store, inside: Callable[[Path], Path] | None = None) -> None:
+    from notebook_img.files import write_atomically, write_beneath
+
     # A link stays a link: what it leads to is written.
-    target = path.resolve()
-    write_atomically(target, data)
+    target = path.resolve() if inside is None else inside(path)
+    (write_atomically if inside is None else write_beneath)(target, data)
     store.note_written(target, hashlib.sha256(data).hexdigest())
 
 
@@ -159,8 +179,10 @@ def keep_copies(
         for path, (index, picture) in zip(
             _numbered(folder / portable(stem), [item.suffix for item in pictures]), enumerate(pictures), strict=True
         ):
-            free = next(name for name in _names_like(path) if _is_ours(name, store))
-            _write_one(free, picture, store, facts(index))
+            data = _content(path, picture, facts(index))
+            with _writing:
+                free = next(name for name in _names_like(path) if _is_ours(name, store))
+                _write_one(free, data, store)
             files.append(free)
     except (OSError, NotebookImgError, StopIteration) as error:
         from notebook_img.files import reason
@@ -215,6 +237,9 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
         return
     if not path.exists():
         raise OutputError(f"{path} is a link that leads nowhere, and was left alone. Choose another name, or add --force.")
+    if not path.is_file():
+        # To read a pipe or a device could wait for ever.
+        raise OutputError(f"{path} is no ordinary file, and was left alone. Choose another name.")
     written = store.last_written(path.resolve())
     try:
         present = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import OutputError, PictureError, UsageError
-from notebook_img.files import reason
+from notebook_img.files import FOLLOWS_NO_LINKS, open_folder, reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MOST_BASE64 = 28_000_000
 """Characters of a picture given as base64 text, about 20 MB of image; larger ones are named by path."""
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 _CLOEXEC = getattr(os, "O_CLOEXEC", 0)
@@ -206,19 +205,11 @@ def _open(path: Path) -> int:
     exchanged for a link since the check is refused and not followed.
     """
     flags = os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _CLOEXEC | _BINARY
-    if os.open not in os.supports_dir_fd or not _NOFOLLOW:
+    if not FOLLOWS_NO_LINKS:
         descriptor = os.open(path, flags)
         if Path(os.path.realpath(path)) != path or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
             os.close(descriptor)
             raise PermissionError(1, "it became a link while it was opened")
         return descriptor
-    folder = os.open(path.anchor or "/", os.O_RDONLY | _DIRECTORY | _CLOEXEC)
-    try:
-        for part in path.parts[1:-1]:
-            # O_PATH-like access is enough on the way, but only Linux has it; a folder we cannot list is rare.
-            deeper = os.open(part, os.O_RDONLY | _DIRECTORY | _NOFOLLOW | _CLOEXEC, dir_fd=folder)
-            os.close(folder)
-            folder = deeper
+    with open_folder(path.parent) as folder:
         return os.open(path.name or ".", flags, dir_fd=folder)
-    finally:
-        os.close(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
 import re
 import threading
 import time
@@ -140,19 +141,24 @@ class Work(Jobs):
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def prepare(self, caller: Caller, session: Session, call: Call, *, tool: str, output: str | None = None) -> Running:
-        """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread."""
+    def prepare(self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None) -> Running:
+        """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread.
+
+        Without a session it is the one all single requests share, whose first model is nobody's choice: they go to the default model.
+        """
         path = caller.folders.output(output) if output else None
         if path is not None:
-            outputs.check_before(path, call.n or 1, caller.studio.store, force=False)
-        asked = caller.studio.prepare(session, call)
+            outputs.check_before(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
+        asked = caller.studio.prepare(session or self.own_session(caller), call)
+        if session is None:
+            asked = dataclasses.replace(asked, session=dataclasses.replace(asked.session, model=""))
 
         async def perform(tell: loop.Tell) -> Made:
             made = await performing.perform(caller.studio, asked, tell)
             assert isinstance(made, Made)  # tools make no dry runs
             return made
 
-        return Running(caller, asked.session.name, call.prompt, tool, perform, path, asked.session.model or call.model)
+        return Running(caller, asked.session.name, call.prompt, tool, perform, path, call.model or asked.session.model)
 
     async def wait(
         self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None
@@ -249,8 +255,9 @@ class Work(Jobs):
         if running.output is not None and turn.pictures:
             try:
                 # The folder is checked again: minutes may have passed.
-                path = running.caller.folders.inside(running.output)
-                written, said = outputs.write(path, turn.pictures, studio.store, force=False, facts=facts_of(turn))
+                inside = running.caller.folders.inside
+                path = inside(running.output)
+                written, said = outputs.write(path, turn.pictures, studio.store, force=False, facts=facts_of(turn), inside=inside)
                 files, notices = (*files, *written), [*notices, *said]
             except NotebookImgError as error:
                 notices.append(f"The picture is kept, but the file was not written: {error}")

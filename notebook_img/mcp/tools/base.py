@@ -25,7 +25,7 @@ from notebook_img.ids import parse_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import results
 from notebook_img.mcp.folders import Folders
-from notebook_img.mcp.work import Caller, Note, Result, Work
+from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord
 from notebook_img.tree import Session, Turn
 
@@ -157,10 +157,14 @@ class Tools:
         return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
 
     async def perform(
-        self, call: Calling, session: Callable[[], Session], make: Callable[[], Call], *, output: str | None = None
+        self, call: Calling, session: Callable[[], Session] | None, make: Callable[[], Call], *, output: str | None = None
     ) -> Result | JobRecord:
-        """Prepare a request in a thread, start it, wait a while."""
-        running = await in_thread(lambda: self.work.prepare(call.caller, session(), make(), tool=call.tool, output=output))
+        """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests."""
+
+        def prepare() -> Running:
+            return self.work.prepare(call.caller, session() if session is not None else None, make(), tool=call.tool, output=output)
+
+        running = await in_thread(prepare)
         done = await self.work.wait(running, call.progress)
         if isinstance(done, Result):
             call.turn = done.turn

@@ -114,7 +114,7 @@ class GeminiTools(Tools):
         async with self.calling(ctx, "generate_image", prompt) as call:
             done = await self.perform(
                 call,
-                lambda: self.work.own_session(call.caller),
+                None,
                 lambda: Call("generate", prompt, **self._options(aspectRatio, imageSize, model)),
                 output=outputPath,
             )
@@ -134,7 +134,7 @@ class GeminiTools(Tools):
         async with self.calling(ctx, "edit_image", prompt) as call:
             done = await self.perform(
                 call,
-                lambda: self.work.own_session(call.caller),
+                None,
                 lambda: Call("edit", prompt, (self.image(call.caller, imagePath),), **self._options(aspectRatio, imageSize, model)),
                 output=outputPath,
             )

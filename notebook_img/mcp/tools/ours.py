@@ -292,10 +292,12 @@ class OurTools(Tools):
 
             def save() -> Saved:
                 picture, name = self._look_up(call, image)
-                path = call.caller.folders.output(outputPath)
+                folders = call.caller.folders
+                path = folders.output(outputPath)
                 turn = self.turn(call.caller, image)
                 facts = facts_of(turn) if turn is not None else lambda _index: {}
-                files, said = outputs.write(path, [picture], self.work.studio.store, force=False, facts=facts)
+                store = self.work.studio.store
+                files, said = outputs.write(path, [picture], store, force=False, facts=facts, inside=folders.inside)
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
 
             done = await in_thread(save)

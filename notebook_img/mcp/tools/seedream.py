@@ -79,7 +79,7 @@ class SeedreamTools(Tools):
                 return Call(kind, words, (self.image(call.caller, filePath),) if filePath else (), **options)  # type: ignore[arg-type]
 
             ready = await in_thread(make)
-            done = await self.perform(call, lambda: self.work.own_session(call.caller), lambda: ready)
+            done = await self.perform(call, None, lambda: ready)
             if hasattr(done, "notices"):
                 done.notices = (*done.notices, *notes)
             return await self.picture_result(done)

@@ -114,7 +114,7 @@ class VisionTools(Tools):
         async with self.calling(ctx, "analyze_image", prompt or DEFAULT_QUESTION) as call:
             done = await self.perform(
                 call,
-                lambda: self.work.own_session(call.caller),
+                None,
                 lambda: Call("ask", prompt or DEFAULT_QUESTION, (self._small_enough(call, image),)),
             )
             if isinstance(done, JobRecord):
