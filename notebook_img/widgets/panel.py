@@ -191,12 +191,16 @@ class Panel(anywidget.AnyWidget):
 
     def _refresh(self, what: str, number: int | None) -> None:
         self._refreshing = False  # what happens from now on needs another look
+        self._seen = self._row()  # what this kernel did itself is no news from elsewhere
         self.actions.refresh(what, number)
+
+    def _row(self) -> tuple[Any, ...]:
+        found = self.studio.store.session(self.session.id)
+        return (found.updated, found.turns, found.name) if found else ()
 
     def look_around(self) -> None:
         """Notice what other processes did to the session."""
-        found = self.studio.store.session(self.session.id)
-        seen = (found.updated, found.turns, found.name) if found else ()
+        seen = self._row()
         if seen != self._seen:
             self._seen = seen
             self.later(self.actions.refresh, "elsewhere", None)

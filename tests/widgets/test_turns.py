@@ -306,6 +306,14 @@ def test_what_another_process_did_is_seen(cat: Watched, home: Any) -> None:
     assert cat.state["head"] == 1, "this kernel's head is its own"
 
 
+def test_what_the_panel_did_itself_is_no_news(cat: Watched) -> None:
+    run(cat, "warmer")
+    cat.do("look", turn=1)
+    cat.panel.look_around()
+    cat.panel.settle()
+    assert cat.state["newer"] == ""
+
+
 def test_a_panel_that_is_gone_is_no_burden(watch: Callable[..., Watched], studio: Studio) -> None:
     panel = watch("gone").panel
     listeners = len(studio.shared.listeners)
