@@ -92,15 +92,18 @@ def _cursor(program: str, arguments: list[str], environment: dict[str, str]) -> 
 
 
 def _codex(program: str, arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    # A JSON string is a TOML basic string.
+    # A JSON string is a TOML basic string, except that TOML knows no surrogate pairs and wants U+007F escaped.
+    def toml(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
     lines = [
         f"[mcp_servers.{NAME}]",
-        f"command = {json.dumps(program)}",
-        f"args = {json.dumps(arguments)}",
+        f"command = {toml(program)}",
+        f"args = {toml(arguments)}",
         "startup_timeout_sec = 20",
         "tool_timeout_sec = 90",
         "",
         f"[mcp_servers.{NAME}.env]",
-        *(f"{name} = {json.dumps(value)}" for name, value in environment.items()),
+        *(f"{name} = {toml(value)}" for name, value in environment.items()),
     ]
     return "Put this into ~/.codex/config.toml:", "\n".join(lines)

@@ -106,6 +106,9 @@ def _read(path: Path) -> Announcement | None:
         facts = path.stat()
         if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o077):
             return None
-        return Announcement(**json.loads(path.read_text(encoding="utf-8")), path=path)
+        row = Announcement(**json.loads(path.read_text(encoding="utf-8")), path=path)
+        texts = (row.url, row.token, row.bridge, row.owner, row.home, row.notebook)
+        number = isinstance(row.started, (int, float)) and not isinstance(row.started, bool)
+        return row if number and all(isinstance(text, str) for text in texts) else None
     except (OSError, ValueError, TypeError):
         return None

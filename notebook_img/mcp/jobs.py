@@ -32,7 +32,7 @@ class Jobs:
     """The jobs of `Work`, which does the requests themselves."""
 
     studio: Studio
-    _running: set[int]
+    _running: dict[int, Running]
     _jobs: dict[str, Running]
     _lock: threading.RLock
 
@@ -91,10 +91,22 @@ class Jobs:
         try:
             if job:
                 self._note_end(running, job, error, turn)
+            if error is not None and running.fresh:
+                self.drop_empty(running.fresh, but=running)
         finally:
             # Last, since a process that ends waits for this only.
             with self._lock:
-                self._running.discard(id(running))
+                self._running.pop(id(running), None)
+
+    def drop_empty(self, session_id: str, *, but: Running | None = None) -> None:
+        """Take a session away that was made for a request nothing came of, unless something may still come into it."""
+        store = self.studio.store
+        record = store.session(session_id)
+        if record is None or record.turns:
+            return
+        others = [other for other in tuple(self._running.values()) if other is not but and other.session == record.name]
+        if not others and not any(job.state in ("running", "submitted") for job in store.jobs(session=record.name)):
+            store.delete_session(session_id)
 
     def _note_end(self, running: Running, job: str, error: BaseException | None, turn: Turn | None) -> None:
         if error is None and turn is not None:
@@ -201,11 +213,11 @@ class Jobs:
             if row.id in self._jobs:
                 return row, True
             self._jobs[row.id] = running
-            self._running.add(id(running))
+            self._running[id(running)] = running
         if not await in_thread(store.claim_job, row):  # another process was quicker; it tells in the row
             with self._lock:
                 self._jobs.pop(row.id, None)
-                self._running.discard(id(running))
+                self._running.pop(id(running), None)
             return await in_thread(self.job, row.id), True
         running.future = loop.spawn(lambda tell: self._do(running, tell))
         loop.spawn(lambda _tell: self._watch(running))

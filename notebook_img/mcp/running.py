@@ -52,6 +52,8 @@ class Running:
     done: bool = False
     job: str = ""
     submit_id: str = ""
+    fresh: str = ""
+    """Id of the session made for this request; it goes when nothing came of it."""
     future: concurrent.futures.Future[Result] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -16,6 +16,7 @@ import time
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from notebook_img.errors import NotebookImgError, UsageError
 
@@ -182,9 +183,9 @@ class ServerHandle:
     def _security(self) -> Any:
         from mcp.server.transport_security import TransportSecuritySettings
 
-        hosts = {"127.0.0.1", "localhost", "[::1]"}
+        hosts = {"127.0.0.1", "localhost", "[::1]", urlsplit(self.url).netloc.rpartition(":")[0]}
         if not is_loopback(self._host):
-            hosts |= {self._host, socket.gethostname(), socket.getfqdn()}
+            hosts |= {socket.gethostname(), socket.getfqdn()}
             with contextlib.suppress(OSError):
                 hosts |= set(socket.gethostbyname_ex(socket.gethostname())[2])
         named = sorted(f"{host}:{self.port}" for host in hosts)

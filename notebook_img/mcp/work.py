@@ -71,7 +71,7 @@ class Work(Jobs):
         self.passing: set[str] = set()
         """Sessions that are not kept (VISION_ENABLE_PERSISTENCE=false)."""
         self._studios: OrderedDict[str, Studio] = OrderedDict()
-        self._running: set[int] = set()
+        self._running: dict[int, Running] = {}
         self._jobs: dict[str, Running] = {}
         self._slots: asyncio.Semaphore | None = None
         self._lock = threading.RLock()
@@ -196,7 +196,7 @@ class Work(Jobs):
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
         with self._lock:
-            self._running.add(id(running))
+            self._running[id(running)] = running
         running.future = loop.spawn(lambda tell: self._do(running, tell), tell)
         running.future.add_done_callback(lambda _: tell(_DONE))
         message, told = "waiting for its turn", 0.0

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
@@ -157,15 +159,40 @@ class Tools:
         return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
 
     async def perform(
-        self, call: Calling, session: Callable[[], Session] | None, make: Callable[[], Call], *, output: str | None = None
+        self,
+        call: Calling,
+        session: Callable[[], Session] | None,
+        make: Callable[[], Call],
+        *,
+        output: str | None = None,
+        fresh: bool = False,
+        seconds: float | None = None,
     ) -> Result | JobRecord:
-        """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests."""
+        """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests.
+
+        A session made for this request (`fresh`) is taken away again when nothing comes of it.
+        """
+        made: list[Session] = []
 
         def prepare() -> Running:
-            return self.work.prepare(call.caller, session() if session is not None else None, make(), tool=call.tool, output=output)
+            if session is not None:
+                made.append(session())
+            running = self.work.prepare(call.caller, made[0] if made else None, make(), tool=call.tool, output=output)
+            running.fresh = made[0].id if fresh else ""
+            return running
 
-        running = await in_thread(prepare)
-        done = await self.work.wait(running, call.progress)
+        running: Running | None = None
+        try:
+            with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
+                running = await in_thread(prepare)
+            await anyio.lowlevel.checkpoint()  # cancelled meanwhile: nothing is sent
+            done = await self.work.wait(running, call.progress, seconds=seconds)
+        except BaseException:
+            # Once it was started its end does this; before, nobody else knows of the session.
+            if fresh and made and (running is None or running.future is None):
+                with anyio.CancelScope(shield=True):
+                    await in_thread(self.work.drop_empty, made[0].id)
+            raise
         if isinstance(done, Result):
             call.turn = done.turn
         else:

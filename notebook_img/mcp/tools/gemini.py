@@ -11,6 +11,7 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
 from notebook_img.calls import Call
+from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
 from notebook_img.mcp import models
 from notebook_img.mcp.results import ImageResult
@@ -152,11 +153,9 @@ class GeminiTools(Tools):
     ) -> Annotated[CallToolResult, ImageResult]:
         """Begin a session."""
         async with self.calling(ctx, "start_image_session", prompt) as call:
-            made: list[Session] = []
 
             def session() -> Session:
-                made.append(self.work.new_session(call.caller, " ".join(prompt.split()[:4])))
-                return made[0]
+                return self.work.new_session(call.caller, " ".join(prompt.split()[:4]))
 
             def make() -> Call:
                 options = self._options(aspectRatio, imageSize, model)
@@ -164,15 +163,10 @@ class GeminiTools(Tools):
                     return Call("generate", prompt, **options)
                 return Call("edit", prompt, (self.image(call.caller, imagePath),), **options)
 
-            try:
-                # The image and the output are checked before the session is made, so that a mistake leaves none behind.
-                ready = await in_thread(make)
-                await in_thread(call.caller.folders.output, outputPath)
-                done = await self.perform(call, session, lambda: ready, output=outputPath)
-            except Exception:
-                if made and not await in_thread(lambda: len(made[0].turns)):
-                    await in_thread(made[0].delete)
-                raise
+            # The image and the output are checked before the session is made, so that a mistake leaves none behind.
+            ready = await in_thread(make)
+            await in_thread(call.caller.folders.output, outputPath)
+            done = await self.perform(call, session, lambda: ready, output=outputPath, fresh=True)
             return await self.picture_result(done)
 
     async def continue_image_session(
@@ -180,12 +174,17 @@ class GeminiTools(Tools):
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
-            done = await self.perform(
-                call,
-                lambda: self.work.session(call.caller, sessionId),
-                lambda: Call("edit", prompt, references=(self.image(call.caller, imagePath),) if imagePath else ()),
-                output=outputPath,
-            )
+            session = await in_thread(self.work.session, call.caller, sessionId)
+
+            def make() -> Call:
+                images = (self.image(call.caller, imagePath),) if imagePath else ()
+                if call.caller.studio.head(session.id) is not None:
+                    return Call("edit", prompt, references=images)
+                if not images:
+                    raise UsageError(f"Session {session.name} stands before its first image. Give imagePath: the image to begin with.")
+                return Call("edit", prompt, images)
+
+            done = await self.perform(call, lambda: session, make, output=outputPath)
             return await self.picture_result(done)
 
     async def get_image_config_info(self, ctx: Context) -> Annotated[CallToolResult, ConfigInfo]:

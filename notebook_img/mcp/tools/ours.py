@@ -351,6 +351,8 @@ class OurTools(Tools):
                 raise UsageError(f"{turn.full_id} has {len(turn.pictures)} pictures. Name one: {turn.full_id}.1")
             return turn.picture, turn.full_id
         picture = self.image(call.caller, text)
+        if isinstance(picture, str):
+            raise UsageError(f"{picture} of which session? Write it with the session's name, such as fox/{picture}.")
         return picture, picture.name or f"nbimg://pictures/{picture.sha256}"
 
 

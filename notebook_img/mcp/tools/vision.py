@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from typing import Annotated, Any, Literal
+from weakref import WeakValueDictionary
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
@@ -17,6 +19,7 @@ from notebook_img.loop import in_thread
 from notebook_img.mcp import history, results
 from notebook_img.mcp.results import AnswerResult
 from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools, structured
+from notebook_img.mcp.work import Work
 from notebook_img.records import JobRecord
 from notebook_img.tree import Session
 
@@ -104,6 +107,10 @@ class VisionTools(Tools):
         ),
     )
 
+    def __init__(self, work: Work) -> None:
+        super().__init__(work)
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
     async def analyze_image(
         self,
         image: Image,
@@ -151,10 +158,38 @@ class VisionTools(Tools):
             raise UsageError("The question is empty. Ask something about the image.")
         await in_thread(history.import_once, self.work.studio)
         most = self.work.studio.settings.mcp_chat_turns
-        conversation: Session | None = None
+        if not session_id or anew:
+            return await self._ask(call, image, question, session_id, None, most)
+        found = await in_thread(self._conversation, call, session_id)
+        began, wait = time.monotonic(), self.work.studio.settings.mcp_wait
+        # Turns are counted and asked one after the other: questions sent at once would all see the same count.
+        one_at_a_time = self._asking.setdefault(found.id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(wait):
+                await one_at_a_time.acquire()
+        except TimeoutError:
+            raise UsageError("This conversation still works on the question before. Ask again in a moment.") from None
+        try:
+            if (job := await in_thread(self._under_way, found)) is not None:
+                return self._running(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
+            left = max(0.0, wait - (time.monotonic() - began))
+            return await self._ask(call, image, question, session_id, found, most, seconds=left)
+        finally:
+            one_at_a_time.release()
+
+    async def _ask(
+        self,
+        call: Calling,
+        image: str,
+        question: str,
+        session_id: str,
+        conversation: Session | None,
+        most: int,
+        seconds: float | None = None,
+    ) -> ChatResult:
         asked = 0
-        if session_id and not anew:
-            found = conversation = await in_thread(self._conversation, call, session_id)
+        if conversation is not None:
+            found = conversation
             asked = await in_thread(lambda: len(found.turns))
             if asked >= most:
                 return ChatResult(
@@ -175,24 +210,12 @@ class VisionTools(Tools):
             if not self.work.studio.settings.vision_enable_persistence:
                 self.work.passing.add(conversation.id)
         session = conversation
-        try:
-            done = await self.perform(call, lambda: session, lambda: Call("ask", question, () if picture is None else (picture,)))
-        except NotebookImgError:
-            if made and not await in_thread(lambda: len(session.turns)):
-                await in_thread(session.delete)
-                self.work.passing.discard(session.id)
-            raise
         name = await in_thread(lambda: session.name)
+        done = await self.perform(
+            call, lambda: session, lambda: Call("ask", question, () if picture is None else (picture,)), fresh=made, seconds=seconds
+        )
         if isinstance(done, JobRecord):
-            return ChatResult(
-                status="running",
-                session_id=name,
-                conversation_turn=asked + 1,
-                remaining_turns=max(0, most - asked - 1),
-                can_continue=False,
-                job_id=done.id,
-                message=f"Still working. get_job with job_id={done.id!r} fetches the answer.",
-            )
+            return self._running(done, name, asked + 1, most)
         turns = await in_thread(lambda: len(session.turns))
         left = max(0, most - turns)
         return ChatResult(
@@ -205,6 +228,25 @@ class VisionTools(Tools):
             image_info=await in_thread(_image_info, session),
             model=done.turn.model,
         )
+
+    @staticmethod
+    def _running(job: JobRecord, name: str, turn: int, most: int) -> ChatResult:
+        return ChatResult(
+            status="running",
+            session_id=name,
+            conversation_turn=turn,
+            remaining_turns=max(0, most - turn),
+            can_continue=False,
+            job_id=job.id,
+            message=f"Still working. get_job with job_id={job.id!r} fetches the answer.",
+        )
+
+    def _under_way(self, conversation: Session) -> JobRecord | None:
+        """Return the job that still answers an earlier question of this conversation."""
+        store = self.work.studio.store
+        rows = [row for row in store.jobs(session=conversation.name) if row.request.get("tool")]
+        alive = (row for row in rows if row.state == "submitted" or (row.state == "running" and store.alive(row.owner) is not False))
+        return next(alive, None)
 
     def _conversation(self, call: Calling, session_id: str) -> Session:
         return self.work.session(call.caller, session_id)
