@@ -242,12 +242,12 @@ def serve(
     from notebook_img.mcp.builder import build
     from notebook_img.mcp.work import Work
 
-    if allowed:
-        studio.settings.set("allowed_dirs", tuple(allowed))
     if not is_loopback(host):
         text = f"The MCP server listens on {host}: every computer that reaches this one and has the token can use your keys and budget."
         warnings.warn(text, stacklevel=2)
-    handle = ServerHandle(build(Work(studio), tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
+    # The server's alone: they must not outlive it in the settings.
+    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()))
+    handle = ServerHandle(build(work, tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
     return handle.start(announced=True, live=show)
 
 

@@ -58,11 +58,14 @@ class Work(Jobs):
         Whose store, settings and providers are used; its own heads are left alone.
     at_once : int
         Requests on their way to services at the same time.
+    allowed : tuple of Path
+        Folders clients may read and write, in place of those of the settings.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE) -> None:
+    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = ()) -> None:
         self.studio = studio
         self.at_once = at_once
+        self.allowed = allowed
         self.bridge_secret = ""
         """What a bridge of ours shows to name its client's folders; empty where there is no bridge."""
         self.listeners: list[Callable[[Note], None]] = []
@@ -86,7 +89,7 @@ class Work(Jobs):
             self._studios[name] = studio
             while len(self._studios) > CLIENTS:
                 self._studios.popitem(last=False)
-        return Caller(name, studio, folders or folders_of(self.studio.settings))
+        return Caller(name, studio, folders or folders_of(self.studio.settings, allowed=self.allowed or None))
 
     def session(self, caller: Caller, name: str) -> Session:
         """Return a session by name or id.

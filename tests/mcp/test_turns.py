@@ -135,3 +135,17 @@ def test_the_url_that_is_announced_is_answered(folder: Path, host: str):
     with handle:
         headers = {**ACCEPT, "Authorization": f"Bearer {handle.token}"}
         assert httpx.post(handle.url, json=HELLO, headers=headers, trust_env=False, timeout=20).status_code == 200
+
+
+def test_folders_named_at_the_start_are_the_servers_alone_and_may_begin_with_a_tilde(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "Pics").mkdir()
+    studio = Studio()
+    with serve(studio, allowed=(Path("~/Pics"),)) as handle:
+        assert handle.work.caller("someone").folders.allowed == ((tmp_path / "Pics").resolve(),)
+    assert not studio.settings.allowed_dirs
+    with serve(studio) as handle:
+        assert folder.resolve() in handle.work.caller("someone").folders.allowed

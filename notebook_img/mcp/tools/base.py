@@ -184,9 +184,9 @@ class Tools:
         running: Running | None = None
         try:
             with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
-                running = await in_thread(prepare)
+                running = ready = await in_thread(prepare)
             await anyio.lowlevel.checkpoint()  # cancelled meanwhile: nothing is sent
-            done = await self.work.wait(running, call.progress, seconds=seconds)
+            done = await self.work.wait(ready, call.progress, seconds=seconds)
         except BaseException:
             # Once it was started its end does this; before, nobody else knows of the session.
             if fresh and made and (running is None or running.future is None):
