@@ -214,12 +214,16 @@ def _colours(phrase: Phrase) -> list[str]:
     return found
 
 
-def _count(phrase: Phrase) -> int:
+def _count(phrase: Phrase, source: str) -> int:
+    """Take a count out of the phrase; 1 if none is said."""
     for word in sorted(COUNTS, key=len, reverse=True):
         if phrase.take(word):
             return COUNTS[word]
-    match = phrase.take(r"\d{1,4}")
-    return int(match.group()) if match else 0
+    match = phrase.take(r"\d{1,4}|zero")
+    count = int(match.group()) if match and match.group().isdecimal() else int(match is None)
+    if not count:
+        raise UsageError(f"{source!r} asks for none of them: leave it out, or say how many, for example {EXAMPLES[0]!r}.")
+    return count
 
 
 def _understood(phrase: Phrase, mark: str, scene: Scene, previous: Background | Item | None) -> Background | Item | None:
@@ -295,7 +299,7 @@ def _is_shape(phrase: Phrase, name: str, pattern: str, scene: Scene) -> bool:
 
 def _shape(shape: str, phrase: Phrase, source: str, scene: Scene) -> Item | Background:
     if shape == "star" and scene.stars and not any(item.shape == "star" for item in scene.items):
-        _count(phrase)
+        _count(phrase, source)
         phrase.take(r"twinkling|bright|shining")
         _finish(phrase, source)
         return scene.background
@@ -311,7 +315,7 @@ def _shape(shape: str, phrase: Phrase, source: str, scene: Scene) -> Item | Back
         if phrase.take(pattern):
             item.size = size
             break
-    item.count = _count(phrase) or 1
+    item.count = _count(phrase, source)
     item.colours = _colours(phrase)
     _finish(phrase, source)
     scene.items.append(item)
@@ -333,6 +337,8 @@ def _pattern(kind: str, phrase: Phrase, source: str, scene: Scene) -> Background
     phrase.take(r"linear|pattern|background|seamless")
     match = phrase.take(r"(\d{1,3}) ?[x×] ?\d{1,3}|(\d{1,3})(?: (?:cells|squares|columns))?")
     background.cells = int(match[1] or match[2]) if match else 0
+    if match and not background.cells:
+        raise UsageError(f"{source!r} asks for none of them: leave the number out, or say one from 1 on.")
     for pattern, size in SIZES:
         if not background.cells and phrase.take(pattern):
             background.cells = max(2, round(8 / size))
