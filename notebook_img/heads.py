@@ -26,10 +26,13 @@ class Heads:
     keeps_stored : bool
         Leave the stored head of sessions a person started where it is: an agent that works there must not decide where a
         kernel that is restarted begins. In sessions agents started (`BY_AGENT`) the stored head moves.
+    agent : str
+        The name of an agent: in a person's session it goes on with the branch it made itself, also in another process.
     """
 
-    def __init__(self, *, keeps_stored: bool = False) -> None:
+    def __init__(self, *, keeps_stored: bool = False, agent: str = "") -> None:
         self.keeps_stored = keeps_stored
+        self.agent = agent
         self._heads: dict[str, int | None] = {}
         self._questions: dict[str, int | None] = {}
         self._lock = threading.RLock()
@@ -39,7 +42,8 @@ class Heads:
         with self._lock:
             if session_id not in self._heads:
                 record = store.session(session_id)
-                self._heads[session_id] = record.head if record else None
+                own = store.branch_of(session_id, self.agent) if self.agent and not self.moves_stored(store, session_id) else None
+                self._heads[session_id] = own if own is not None else record.head if record else None
             head = self._heads[session_id]
             if head is not None and not store.has_turn(session_id, head):
                 # Deleted under us, here or in another process: the stored head went to what it followed.

@@ -82,7 +82,9 @@ class Studio:
         other.shared = self.shared
         other.origin = origin
         other.notebook = self.notebook
-        other.heads = self.heads if same_heads else Heads(keeps_stored=keeps_stored_head)
+        other.heads = (
+            self.heads if same_heads else Heads(keeps_stored=keeps_stored_head, agent=origin.name if origin.surface == "agent" else "")
+        )
         return other
 
     @property

@@ -323,3 +323,21 @@ def test_a_question_refuses_a_start_that_is_none_and_a_pick_of_a_file(open_studi
 def test_boxes_and_a_table_are_not_asked_for_at_once(open_studio):
     with pytest.raises(UsageError, match="Boxes"):
         open_studio().session("fox").ask("things", "sample:coffee", boxes="", table="a int")
+
+
+def test_an_agent_goes_on_with_its_own_branch_in_another_process_until_the_person_goes_on(open_studio):
+    person = open_studio()
+    person.session("fox").edit("darker", "sample:chelsea")
+    agent = Origin(surface="agent", name="claude")
+
+    def session(studio, origin):
+        return studio.beside(origin, keeps_stored_head=True).session_for("fox", creates=False)
+
+    branch = session(person, agent).edit("warmer")
+    assert person.session("fox").head.id == "t1"
+    again = session(open_studio(), agent).edit("sharper")
+    assert again.parent == branch
+    assert session(open_studio(), Origin(surface="agent", name="another")).edit("sharper").parent.id == "t1"
+    newest = person.session("fox").edit("invert")
+    assert newest.parent.id == "t1"
+    assert session(open_studio(), agent).edit("cooler").parent == newest

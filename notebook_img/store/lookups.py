@@ -75,6 +75,16 @@ class Lookups:
             number = connection.exec_driver_sql(query, {"session": session_id}).scalar_one_or_none()
         return self.turn(session_id, int(number)) if number is not None else None  # type: ignore[attr-defined]
 
+    def branch_of(self, session_id: str, agent: str) -> int | None:
+        """Return the turn an agent made last in a session, if no person has made one since."""
+        query = (
+            "SELECT number, surface FROM turns WHERE session_id = :session AND kind != 'ask' "
+            "AND (surface != 'agent' OR origin_name = :agent) ORDER BY number DESC LIMIT 1"
+        )
+        with self._database.read() as connection:
+            row = connection.exec_driver_sql(query, {"session": session_id, "agent": agent}).first()
+        return int(row.number) if row is not None and row.surface == "agent" else None
+
     def has_turn(self, session_id: str, number: int) -> bool:
         """Return whether there is such a turn: the quick part of `turn`."""
         query = "SELECT 1 FROM turns WHERE session_id = :session AND number = :number"
