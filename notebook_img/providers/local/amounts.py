@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from notebook_img.errors import UsageError
 from notebook_img.providers.local.phrases import Phrase
+from notebook_img.providers.local.said import FULL, PERCENT, N, Said, explicit, number, polarity, scale
 
-N = r"(?P<number>[+-]? ?(?:\d+(?:[.,]\d+)?|\.\d+))"
-PERCENT = r"(?: ?(?:%|percent|per cent|pct))"
-
-SCALES: tuple[tuple[str, float], ...] = (
-    (r"ever so slightly|barely|a hair", 0.25),
-    (
-        (
-            r"slight(?:ly)?|an? (?:tiny |little |wee )?bit(?: of)?|a little|"
-            r"a touch(?: of)?|a tad|subtl[ey]|gent(?:le|ly)|faint(?:ly)?|a hint of|thin"
-        ),
-        0.5,
-    ),
-    (r"somewhat|moderate(?:ly)?|medium|fairly|rather|quite(?: a bit)?", 0.75),
-    (r"a lot(?: of)?|lots of|much|strong(?:ly)?|very|heav(?:y|ily)|far|way|considerably|really|noticeably|thick|big|bold", 2.0),
-    (r"extreme(?:ly)?|dramatic(?:ally)?|massive(?:ly)?|super|intense(?:ly)?|totally|completely|fully|maximum", 3.0),
-    (r"still|even|further|again|once more|yet", 1.25),
-)
-"""Words that scale a default amount. ``darker still`` goes a little further than ``darker`` did."""
-
-MORE = r"more|increas(?:e|ed|ing)|rais(?:e|ed)|boost(?:ed)?|strengthen|add|up|higher|greater|extra|stronger|push|bump|turn up|enhance"
-LESS = r"less|reduc(?:e|ed)|decreas(?:e|ed)|lower(?:ed)?|cut|weaken|drop|down|fewer|weaker|turn down|tone down|take out"
-
-FRACTIONS: tuple[tuple[str, float], ...] = (
-    (r"two thirds?|2 thirds?|2/3", 200 / 3),
-    (r"three quarters?|3/4", 75.0),
-    (r"(?:an? |one )?half|1/2", 50.0),
-    (r"(?:an? |one )?third|1/3", 100 / 3),
-    (r"(?:an? |one )?quarter|1/4", 25.0),
-    (r"(?:an? |one )?fifth|1/5", 20.0),
-    (r"(?:an? |one )?tenth|1/10", 10.0),
-)
-FACTORS: tuple[tuple[str, float], ...] = (
-    (r"doubled?(?: the)?|twice(?: as)?(?: the)?", 2.0),
-    (r"tripled?(?: the)?|three times(?: as)?", 3.0),
-    (r"quadrupled?(?: the)?|four times(?: as)?", 4.0),
-    (r"halved?|half as|half the", 0.5),
-)
+SMALL = 4
+"""A bare number below it may be meant as "so many times"; from it on it is percent."""
+SMALL_SIZE = 10
+"""The same for sizes, which people say in times more often than in percent."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +45,8 @@ class Parameter:
     unit: str = ""
     base: float = 0.0
     """What "to N %" counts from: 100 where N % of the present state is meant."""
+    inverse: bool = False
+    """More of the effect is a smaller number: few levels posterise strongly."""
     optional: bool = False
     """None is a value of its own: nothing was said."""
     help: str = ""
@@ -84,20 +54,6 @@ class Parameter:
 
 Presets: TypeAlias = dict[str, Any]
 Reader: TypeAlias = Callable[[Phrase, Parameter, Presets], Any]
-
-
-def number(text: str) -> float:
-    """Return the number of a matched `N`; a decimal comma is a decimal point."""
-    return float(text.replace(" ", "").replace(",", "."))
-
-
-def scale(phrase: Phrase) -> float | None:
-    """Take all scaling words out and return their product; None if there are none."""
-    found: float | None = None
-    for pattern, factor in SCALES:
-        while phrase.take(pattern):
-            found = (found or 1.0) * factor
-    return found
 
 
 def within(value: float, parameter: Parameter, phrase: str = "") -> float:
@@ -116,107 +72,170 @@ def _clamped(value: float, parameter: Parameter) -> float:
     return max(low, min(high, value))
 
 
-def _explicit(phrase: Phrase) -> tuple[str, float, bool] | None:
-    """Take an amount with its unit: kind ("percent", "factor", "stops", "bare"), number, whether "to" stood before it."""
-    lead = r"(?:(?P<lead>by|to|at|of|is|=) (?:a factor of )?)?"
-    for kind, pattern in (
-        ("stops", rf"{lead}{N} ?(?:f )?(?:stops?|ev)"),
-        ("percent", rf"{lead}{N}{PERCENT}"),
-        ("factor", rf"{lead}(?:[x×] ?{N})"),
-        ("factor", rf"{lead}{N} ?(?:[x×]|times|fold)"),
-    ):
-        # The percent sign is no word character, so the pattern's end is looked for by itself.
-        match = phrase.take(pattern)
-        if match:
-            return kind, number(match["number"]), match["lead"] == "to"
-    if phrase.take(r"(?:by )?half an? (?:f )?stop"):
-        return "stops", 0.5, False
-    if phrase.take(r"(?:by )?an? (?:f )?stop"):
-        return "stops", 1.0, False
-    for pattern, factor in FACTORS:
-        if phrase.take(pattern):
-            return "factor", factor, False
-    for pattern, percent in FRACTIONS:
-        match = phrase.take(rf"(?:(?P<lead>by|to) )?(?:{pattern})")
-        if match:
-            return "percent", percent, match["lead"] == "to"
-    match = phrase.take(rf"(?:(?P<lead>by|to|at|of|=) ?)?(?:a factor of )?{N}")
-    if match:
-        return "bare", number(match["number"]), match["lead"] == "to"
-    return None
+def _unclear(said: Said, unit: str = "%") -> UsageError:
+    times = f"{abs(said.value):g}"
+    return UsageError(f"{said.words!r} may mean {times} {unit} or {times} times as much: write '{times} {unit}' or '{times}x'.")
+
+
+def _agreeing(value: float, direction: int, said: Said) -> float:
+    """Return a change, or raise UsageError where it goes against the word: nobody who says brighter wants it darker."""
+    if value * direction < 0:
+        wanted, given = ("more", "less") if direction > 0 else ("less", "more")
+        raise UsageError(
+            f"{said.words!r} goes against its own word: that asks for {wanted}, and the amount would give {given}. "
+            "Say how far to go without a sign, for example 'brighter by 20 %'; 'to 80 %' means 80 % of what it is now."
+        )
+    return value
+
+
+def _gain(said: Said, direction: int) -> float:
+    """Return what a factor multiplies by. Twice as dark and darker by 2x are both a half."""
+    if said.lead == "to":
+        return said.value
+    turned = direction < 0 and (said.value > 1 or said.equative)
+    return 1 / max(said.value, 1e-6) if turned else said.value
+
+
+def _settled(said: Said, parameter: Parameter, *, directed: bool) -> Said:
+    """Return a bare number as percent or as a factor.
+
+    Below 1 it is a share of the way (0.2 is 20 %), or of the present state after a noun (contrast 0.5). A sign makes it
+    percent as on a slider. Between that and `SMALL` whole numbers could be either.
+
+    Raises
+    ------
+    UsageError
+        For a number that could be either.
+    """
+    size = abs(said.value)
+    if said.signed:
+        return replace(said, kind="percent", value=said.value * (100 if 0 < size < 1 else 1))
+    if size >= SMALL:
+        return replace(said, kind="percent")
+    state = said.is_state(directed=directed)
+    if parameter.base and (state or (size and not directed and said.lead != "by" and size != int(size))):
+        return replace(said, kind="factor", lead="to")
+    if 0 < size < 1:
+        return replace(said, kind="percent", value=100 * said.value)
+    if parameter.base and size != int(size):
+        return replace(said, kind="factor")
+    raise _unclear(said)
+
+
+def _change(said: Said, direction: int, parameter: Parameter, *, directed: bool) -> float:
+    if said.kind == "bare":
+        said = _settled(said, parameter, directed=directed)
+    if said.kind == "stops":
+        return 100 * (2 ** (direction * said.value) - 1)
+    if said.equative and said.kind != "factor":
+        said = replace(said, kind="factor", value=said.value / 100)
+    if said.kind == "factor":
+        return 100 * (_gain(said, direction) - 1)
+    if parameter.base and said.is_state(directed=directed):
+        return said.value - parameter.base
+    return direction * said.value
 
 
 def read_amount(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
     """Read a signed amount in percent. `presets["sign"]` is the direction of the word that triggered, None for a mere noun."""
-    said = _explicit(phrase)
-    polarity = 1 if phrase.take(MORE) else -1 if phrase.take(LESS) else 0
+    said = explicit(phrase)
+    towards = polarity(phrase)
+    whole = phrase.take(FULL)
     scaled = scale(phrase)
     sign = presets.get("sign")
+    directed = sign is not None or towards != 0
+    direction = (sign or 1) * (towards or 1)
     if said is None:
-        if sign is None and not polarity:
+        if not directed:
             return None
-        step = presets.get("default", parameter.default)
-        return _clamped((sign or 1) * (polarity or 1) * step * (scaled or 1.0), parameter)
-    kind, value, absolute = said
-    direction = (sign or 1) * (polarity or 1)
-    if kind == "stops":
-        return within(100 * (2 ** (direction * value) - 1), parameter)
-    if kind == "factor" or (kind == "bare" and parameter.base and 0 < value < 4 and value != int(value)):
-        return within(100 * ((value if direction > 0 else 1 / max(value, 1e-6)) - 1), parameter)
-    if absolute:
-        return within(value - parameter.base if parameter.base else direction * value, parameter)
-    return within(direction * value, parameter)
+        step = 100.0 if whole else presets.get("default", parameter.default) * (scaled or 1.0)
+        return _clamped(direction * step, parameter)
+    change = _change(said, direction, parameter, directed=directed)
+    if directed and not said.equative:
+        change = _agreeing(change, direction, said)
+    return within(change, parameter)
 
 
 def read_strength(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
-    """Read a percentage without a direction."""
-    said = _explicit(phrase)
+    """Read a percentage without a direction.
+
+    `presets["opposite"]` tells that more of it leaves less: True for every amount (30 % transparent), "way" for those
+    that say how far to go and not where to end (fade by 20 %, but fade to 80 %).
+    """
+    said = explicit(phrase)
+    whole = phrase.take(FULL)
     scaled = scale(phrase)
+    opposite = presets.get("opposite")
     if said is None:
         default = presets.get("default", parameter.default)
-        return None if default is None else _clamped(default * (scaled or 1.0), parameter)
-    kind, value, _ = said
-    if kind == "factor" or (kind == "bare" and 0 < value < 1):
+        if default is None:
+            return None
+        strength = 100.0 if whole else float(default) * (scaled or 1.0)
+        return _clamped(100 - strength if opposite else strength, parameter)
+    value = said.value
+    if said.kind == "factor" or (said.kind == "bare" and 0 < value < 1):
         value *= 100
-    return within(value, parameter)
+    elif said.kind == "bare" and 1 <= value < (SMALL if (parameter.high or 0) > 100 else 2):
+        raise _unclear(said)
+    value = within(value, parameter)
+    if opposite is True or (opposite == "way" and said.lead not in {"to", "at", "of", "is", "="}):
+        value = 100 - value
+    return value
 
 
 def read_factor(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
     """Read a size in percent of the present one: ``2x``, ``50 %``, ``half the size``, ``20 % smaller``."""
     sign = presets.get("sign")
-    said = _explicit(phrase)
+    said = explicit(phrase)
     scaled = scale(phrase)
     if said is None:
-        if sign is None:
-            return None
-        return _clamped(100 + sign * presets.get("default", 25.0) * (scaled or 1.0), parameter)
-    kind, value, absolute = said
-    if kind == "factor":
-        return within(100 * value if value < 1 or sign != -1 else 100 / value, parameter)
-    if absolute or sign is None:
-        return within(value, parameter)
-    return within(100 + sign * value, parameter)
+        step = presets.get("default", 25.0)
+        return None if sign is None or step is None else _clamped(100 + sign * step * (scaled or 1.0), parameter)
+    value = _new_size(said, sign)
+    if sign is not None:
+        _agreeing(value - 100, sign, said)
+    return within(value, parameter)
+
+
+def _new_size(said: Said, sign: int | None) -> float:
+    if said.kind == "stops":
+        raise UsageError(f"{said.words!r} is no size: write percent, times or pixels, for example '50 %', '2x', '800 px wide'.")
+    size = abs(said.value)
+    if said.kind == "bare" and not said.signed:
+        if size >= SMALL_SIZE and sign is None:
+            raise UsageError(f"{said.words!r} has no unit: write '{size:g} %', '{size:g}x' or '{size:g} px'.")
+        share = sign is not None and said.lead != "to" and size < 1
+        kind = "percent" if share or size >= SMALL_SIZE else "factor"
+        said = replace(said, kind=kind, value=said.value * (100 if share else 1))
+    elif said.kind == "bare" and 0 < size < 1:
+        said = replace(said, value=100 * said.value)
+    if said.kind == "factor":
+        return 100 * _gain(said, sign or 1)
+    if said.lead == "to" or (sign is None and not said.signed):
+        return said.value
+    return 100 + (sign or 1) * said.value
 
 
 def read_stops(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
     """Read photographic stops; percent and factors are turned into stops."""
     import math
 
-    said = _explicit(phrase)
-    polarity = 1 if phrase.take(MORE) else -1 if phrase.take(LESS) else 0
+    said = explicit(phrase)
+    towards = polarity(phrase)
+    phrase.take(FULL)
     scaled = scale(phrase)
-    direction = (presets.get("sign") or 1) * (polarity or 1)
+    directed = presets.get("sign") is not None or towards != 0
+    direction = (presets.get("sign") or 1) * (towards or 1)
     if said is None:
-        if presets.get("sign") is None and not polarity:
-            return None
-        return _clamped(direction * float(parameter.default) * (scaled or 1.0), parameter)
-    kind, value, absolute = said
-    if kind in {"stops", "bare"}:
-        return within(direction * value, parameter)
-    gain = value if kind == "factor" else value / 100 if absolute else 1 + direction * value / 100
-    if gain <= 0:
-        raise UsageError("An exposure cannot be reduced to nothing: say stops, for example 'exposure -1 stop'.")
-    return within(math.log2(gain), parameter)
+        return _clamped(direction * float(parameter.default) * (scaled or 1.0), parameter) if directed else None
+    if said.kind in {"stops", "bare"}:
+        stops = direction * said.value
+    else:
+        gain = 1 + _change(said, direction, replace(parameter, base=100.0), directed=directed) / 100
+        if gain <= 0:
+            raise UsageError("An exposure cannot be reduced to nothing: say stops, for example 'exposure -1 stop'.")
+        stops = math.log2(gain)
+    return within(_agreeing(stops, direction, said) if directed and not said.equative else stops, parameter)
 
 
 def read_number(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
@@ -226,7 +245,9 @@ def read_number(phrase: Phrase, parameter: Parameter, presets: Presets) -> float
         return within(number(match["number"]), parameter)
     scaled = scale(phrase)
     default = presets.get("default", parameter.default)
-    return default if default is None or scaled is None else _clamped(default * scaled, parameter)
+    if default is None or scaled is None:
+        return None if default is None else float(default)
+    return _clamped(float(round(default / scaled)) if parameter.inverse else default * scaled, parameter)
 
 
 def read_degrees(phrase: Phrase, parameter: Parameter, presets: Presets) -> float | None:
@@ -234,8 +255,12 @@ def read_degrees(phrase: Phrase, parameter: Parameter, presets: Presets) -> floa
     left = bool(phrase.take(r"(?:to )?(?:the )?left|(?:anti|counter) ?clockwise|ccw"))
     right = bool(phrase.take(r"(?:to )?(?:the )?right|clockwise|cw"))
     match = phrase.take(rf"(?:(?:by|to|of|at) )?{N} ?(?:degrees?|deg|°)?°?")
+    if left and right:
+        raise UsageError("A picture is turned left or right, not both: say one of them, for example 'rotate left by 90 degrees'.")
     if match:
         value = number(match["number"])
+        if value < 0 and (left or right):
+            raise UsageError(f"{' '.join(match.group().split())!r} turns its own direction round: say left or right, or write a sign.")
     elif phrase.take(r"an? quarter(?: turn)?"):
         value = 90.0
     elif phrase.take(r"an? half(?: turn)?|upside down"):

@@ -10,15 +10,11 @@ from typing import Any
 
 from notebook_img.errors import UsageError
 from notebook_img.providers.local.operations import OPERATIONS, Operation, operation_words
-from notebook_img.providers.local.phrases import QUOTED, Phrase, Pieces, compiled, cut
+from notebook_img.providers.local.phrases import Phrase, Pieces, compiled, cut, mark_images
 from notebook_img.providers.local.readers import READERS, to_json, to_words
 
 WINDOW = 6
 """Most pieces that are read as one phrase: the four numbers of a box, a night with its moon and stars."""
-FIRST_IMAGE = re.compile(
-    rf"(?P<quoted>{QUOTED.pattern})|\b(?:the\s+)?(?:image|picture|photo)\s+(?:1|one)\b(?![.,]\d|\s*%)", re.DOTALL | re.IGNORECASE
-)
-"""The picture that is edited, by the number ``{photo}`` gets in a prompt. Left as it is, the number would be read as an amount."""
 MOST_STEPS = 40
 MOST_CHARACTERS = 4000
 
@@ -94,7 +90,7 @@ def parse(prompt: str) -> list[Step]:
     """
     if len(prompt) > MOST_CHARACTERS:
         raise UsageError(f"The built-in engine reads prompts of up to {MOST_CHARACTERS} characters; this one has {len(prompt)}.")
-    pieces = cut(FIRST_IMAGE.sub(lambda found: found[0] if found["quoted"] else "it", prompt))
+    pieces = cut(mark_images(prompt))
     if len(pieces.spans) > 4 * MOST_STEPS:
         raise UsageError(f"The built-in engine does up to {MOST_STEPS} operations per prompt; split this one over several edits.")
     steps: list[Step] = []
@@ -149,8 +145,6 @@ def _attempts(phrase: Phrase, operation: Operation) -> list[_Tried | tuple[int, 
                 continue
             missing = missing or (value is None and not parameter.optional)
             values[parameter.name] = value
-        if presets.get("opposite") and "amount" in values and values["amount"] is not None:
-            values["amount"] = 100.0 - values["amount"]
         left = len(trial.left(operation.fillers)) + trial.text.count("⟦")
         if left or missing or error is not None:
             found.append(_Tried(operation, left + (0.5 if missing else 0), weight, error))  # type: ignore[arg-type]
@@ -185,6 +179,8 @@ def _unknown(pieces: Pieces, index: int, before: list[Step]) -> UsageError:
     hint = ""
     if before and before[-1].operation.parameters and before[-1].operation.parameters[0].kind == "text":
         hint = "Put a text that has commas or 'and' in it in quotes."
+    elif re.search(r"\b(?:image|picture|photo) ([2-9]|1\d)\b", phrase):
+        hint = "It edits image 1; another is used by 'blend with image 2 by 40 %' alone."
     return UnknownPhraseError(phrase if len(phrase) <= 80 else phrase[:79] + "…", _nearest(phrase, tried), hint)
 
 

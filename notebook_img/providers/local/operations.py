@@ -111,16 +111,19 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "resize", "Give it another size in pixels; the longest side where one number is given.", ("resize", "shrink", "enlarge", "width"),
-        {r"resiz(?:e|ed)|scal(?:e|ed)(?: up| down)?|shrink|enlarge|reduce|size|downscale|upscale|make|change": {}},
+        {r"scaled? up|enlarged?|upscaled?": {"direction": 1}, r"scaled? down|shrink|reduced?|downscaled?": {"direction": -1},
+         r"resized?|scaled?|size|make|change": {}},
         (Parameter("size", "pixel size", unit="px", help="800 px wide, 600 px tall, 800x600, 1024"),
          Parameter("stretch", "flag", False, help=r"stretch(?:ed|ing)?|distort(?:ed|ing)?|exactly"),
-         Parameter("fit", "flag", False, help=r"(?:fit(?:ting)? )?(?:within|inside|into)|fit(?:ting)?")),
+         Parameter("fit", "flag", False, help=r"(?:fit(?:ting)? )?(?:within|inside|into)|fit(?:ting)?"),
+         Parameter("direction", "preset", optional=True)),
         "resize to 200 px wide", "frame:resize", "resized to {size} px", changes_frame=True, fillers=_words("width", "height", "max", "maximum", "most"),
     ),
     Operation(
         "scale", "Change the size by a factor.", ("half the size", "double the size", "smaller", "larger", "bigger"),
-        {r"smaller|downscaled?|downsize|shrink|scale down": {"sign": -1}, r"larger|bigger|upscaled?|enlarged?|scale up": {"sign": 1},
-         r"resized?|scaled?|rescaled?|(?:in |the )?size|reduce(?: the)?(?: size)?": {}},
+        {r"smaller|downscaled?|downsized?|shrink|scaled? down|(?:reduce|decrease|lower)(?: the| its)? size": {"sign": -1},
+         r"larger|bigger|upscaled?|enlarged?|scaled? up|(?:increase|raise)(?: the| its)? size": {"sign": 1},
+         r"reduced?": {"sign": -1, "default": None}, r"resized?|scaled?|rescaled?|(?:in |the )?size": {}},
         (Parameter("factor", "factor", None, 1.0, 1000.0, "%"),),
         "scale to 50 %", "frame:scale", "scaled to {factor} %", changes_frame=True, fillers=_words("original", "size"),
     ),
@@ -182,7 +185,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "contrast", "More or less contrast.", ("contrast", "punchier", "flatter", "contrasty"),
-        {r"punch(?:y|ier)|contrast(?:y|ier)|crunch(?:y|ier)": {"sign": 1}, r"flat(?:ter|ten)?(?: contrast)?": {"sign": -1}, r"contrasts?": {}},
+        {r"punch(?:y|ier)|contrast(?:y|ier)|crunch(?:y|ier)": {"sign": 1}, r"flat(?:ter)?(?: contrast)?|flatten(?:ed)?(?: the)? contrast": {"sign": -1}, r"contrasts?": {}},
         _amount(25, -100, 300, base=100), "more contrast", "tone:contrast", "contrast raised by {amount} %|contrast lowered by {amount} %",
     ),
     Operation(
@@ -238,7 +241,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "sepia", "Brown tones of an old photograph.", ("sepia", "brown tones", "old photograph"),
-        {r"sepia(?: tone[ds]?)?|old photo(?:graph)?": {}}, (_strength(),), "sepia by 80 %", "tone:sepia", "sepia by {amount} %",
+        {r"sepia(?: tone[ds]?)?|brown tones|old photo(?:graph)?": {}}, (_strength(),), "sepia by 80 %", "tone:sepia", "sepia by {amount} %",
     ),
     Operation(
         "vintage", "Faded colours, warm light, a soft vignette.", ("vintage", "retro", "faded film"),
@@ -252,7 +255,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "posterise", "Few tones per channel.", ("posterise", "posterize", "poster"),
-        {r"posteri[sz](?:e|ed|ation)|poster(?: effect)?": {}}, (Parameter("levels", "number", 5.0, 2, 64, "levels"),),
+        {r"posteri[sz](?:e|ed|ation)|poster(?: effect)?": {}}, (Parameter("levels", "number", 5.0, 2, 64, "levels", inverse=True),),
         "posterise to 4 levels", "tone:posterise", "posterised to {levels} levels", fillers=_words("levels"),
     ),
     Operation(
@@ -262,7 +265,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "solarise", "Turn bright tones over.", ("solarise", "solarize"),
-        {r"solari[sz](?:e|ed|ation)": {}}, (_strength(50, 0, 100),), "solarise", "tone:solarise", "solarised above {amount} %",
+        {r"solari[sz](?:e|ed|ation)": {"opposite": "way"}}, (_strength(50, 0, 100),), "solarise", "tone:solarise", "solarised above {amount} %",
     ),
     Operation(
         "tint", "Lay a colour over it.", ("tint", "colourise", "tone"),
@@ -277,8 +280,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "opacity", "Make it see-through.", ("opacity", "fade", "transparent"),
-        {r"opacity|opaque|fade(?:d)?(?: out)?|alpha": {}, r"transparen(?:t|cy)|see through|translucent": {"opposite": True}},
-        (_strength(50),), "fade to 60 % opacity", "tone:opacity", "opacity set to {amount} %", fillers=_words("opacity", "opaque"),
+        {r"opaque": {"default": 100.0}, r"opacity|alpha|faded?(?: out)?(?=.* opa(?:city|que))": {}, r"transparen(?:t|cy)|see through|translucent": {"opposite": True},
+         r"faded?(?: out)?(?!.* opa(?:city|que))": {"opposite": "way"}},
+        (_strength(50),), "fade to 60 % opacity", "tone:opacity", "opacity set to {amount} %", fillers=_words("opacity", "opaque", "fade", "faded"),
     ),
     # --- detail
     Operation(

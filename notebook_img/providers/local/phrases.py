@@ -7,19 +7,57 @@ import functools
 import re
 from dataclasses import dataclass
 
+from notebook_img.providers.local.colours import NAMED
+
 SEPARATOR = re.compile(
     r"\s*(?:[\n;!]|[,，、](?!\S*[%]\S*,)|\.(?=\s|$)|,)\s*(?:(?:and\s+)?(?:then|also|after\s+that|finally|next)\b)?\s*(?:and\b)?\s*"
     r"|\s+(?:and\s+(?:then|also|after\s+that|finally)|and|then|plus|after\s+that|afterwards|finally|&)\s+",
     re.IGNORECASE,
 )
 
+_COLOUR_WORDS = "|".join(sorted({word for name in NAMED for word in re.findall(r"[a-z]+", name)}))
+_LOOKS = (
+    r"very|tiny|small|smaller|medium|large|larger|big|bigger|huge|giant|bold|sized?|font|letters|coloured|colored|opacity|opaque|please|"
+    + _COLOUR_WORDS
+)
+"""How a text is to look. Such a word may also stand in it ('the kids' blue car'), where a further apostrophe closes."""
+_INSIDE = r"(?!\s['‘](?!n['’]|(?:tis|twas|til|em|cause)\b|\d)\w)."
+"""Any character of a text in apostrophes that does not begin another such text; 'n', 'tis and '90s begin none."""
+
 # A closing apostrophe is one that ends the prompt or stands before a mark or one of the words that go on after a text,
-# so that 'the cats' toy' and 'it's me' are whole.
+# so that 'the cats' toy' and 'it's me' are whole. Where there is none, the last apostrophe before another text closes.
 QUOTED = re.compile(
     r"\"([^\"]*)\"|“([^”]*)”|«([^»]*)»"
-    r"|(?<!\w)['‘](.+?)['’](?=\s*(?:$|[,.;:!?)\n]|(?:and|then|at|in|on|to|with|from|along|across|as|below|above|top|bottom|plus|using|over)\b))",
+    rf"|(?<!\w)['‘]((?:{_INSIDE})*?)['’](?=\s*(?:$|[,.;:!?)\n#]|\d+\s*(?:%|percent|px)"
+    r"|(?:and|then|at|in|on|to|with|from|along|across|as|below|above|top|bottom|plus|using|over)\b"
+    rf"|(?:{_LOOKS})\b(?![^'’]*\w['’](?!\w))))"
+    rf"|(?<!\w)['‘](?!n['’])((?:{_INSIDE})*)['’](?!\w)",
     re.DOTALL | re.IGNORECASE,
 )
+
+LIST_NUMBER = re.compile(r"^[ \t]*(?:\(?\d{1,2}[.):]|[-*•])[ \t]+(?=[^\W\d]|⟦)", re.MULTILINE)
+"""What numbers the lines of a list. Left there, "1. brighter" would be brighter by 1."""
+
+_UNITS = r"[.,:/x×*]\d|\s*(?:%|°|px|pixels?|pt|points?|per\s?cent|pct|deg|stops?|ev\b|f\b|x\b|×|times|fold|levels?|colou?rs?|tones?|steps?)"
+IMAGE = re.compile(
+    rf"(?P<quoted>{QUOTED.pattern})"
+    rf"|\b(?P<kind>image|picture|photo)\s+(?:no\.?\s*|number\s+|#)?(?P<index>[1-9]|1[0-6]|one)\b(?!{_UNITS})",
+    re.DOTALL | re.IGNORECASE,
+)
+MARKED = re.compile(r"⟨(\w+)#(\w+)⟩")
+FIRST = re.compile(r"⟨\w+#(?:1|one)⟩", re.IGNORECASE)
+
+
+def mark_images(prompt: str) -> str:
+    """Mark pictures named by number, as ``{photo}`` gives them in a prompt, so that no number is taken for an amount."""
+    prompt = re.sub(r"[⟨⟩]", " ", prompt)
+    return IMAGE.sub(lambda found: found[0] if found["quoted"] is not None else f"⟨{found['kind']}#{found['index']}⟩", prompt)
+
+
+def unmarked(text: str) -> str:
+    """Return a text as it was before `mark_images`."""
+    return MARKED.sub(r"\1 \2", text)
+
 
 FILLERS = frozenset(
     """the a an it its it's this that these those image images picture pictures photo photos photograph pic of to by in on at with please make
@@ -67,7 +105,8 @@ class Phrase:
 
     def left(self, more: frozenset[str] = frozenset()) -> list[str]:
         """Return the words nothing has taken, without the fillers."""
-        words = re.findall(r"[^\s,.:;!?()&+]+", self.text)
+        # Image 1 is the one that is edited, so its name adds nothing.
+        words = re.findall(r"[^\s,.:;!?()&+]+", FIRST.sub(" ", self.text))
         return [word for word in words if word.casefold() not in FILLERS and word.casefold() not in more]
 
 
@@ -89,7 +128,7 @@ class Pieces:
         """Return the pieces as they were typed, for messages."""
         text = self.text[self.spans[first][0] : self.spans[last][1]]
         text = re.sub(r"⟦(\d+)⟧", lambda match: f'"{self.quoted[int(match.group(1))]}"', text)
-        return " ".join(text.split())
+        return unmarked(" ".join(text.split()))
 
 
 def cut(prompt: str) -> Pieces:
@@ -101,6 +140,7 @@ def cut(prompt: str) -> Pieces:
         return f"⟦{len(quoted) - 1}⟧"
 
     text = QUOTED.sub(keep, re.sub(r"[⟦⟧]", " ", prompt)).replace("’", "'").replace("−", "-")
+    text = LIST_NUMBER.sub("", text)
     spans: list[tuple[int, int]] = []
     start = 0
     for match in SEPARATOR.finditer(text):

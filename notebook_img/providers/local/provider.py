@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from notebook_img.settings import Settings
 
 NOTE = "built-in, not AI"
-ENGINE = "notebook_img built-in engine 1"
+ENGINE = "notebook_img built-in engine 2"
 """Goes up when the same request gives other pixels."""
 MODEL = "builtin"
 

@@ -8,14 +8,10 @@ from typing import Any
 from notebook_img.errors import UsageError
 from notebook_img.providers.local import colours
 from notebook_img.providers.local.amounts import (
-    FRACTIONS,
-    PERCENT,
     Length,
-    N,
     Parameter,
     Presets,
     Reader,
-    number,
     read_amount,
     read_degrees,
     read_factor,
@@ -25,7 +21,8 @@ from notebook_img.providers.local.amounts import (
     read_strength,
     within,
 )
-from notebook_img.providers.local.phrases import Phrase
+from notebook_img.providers.local.phrases import FIRST, Phrase, unmarked
+from notebook_img.providers.local.said import FRACTIONS, PERCENT, N, number
 
 
 def read_colour(phrase: Phrase, parameter: Parameter, presets: Presets) -> str | None:
@@ -87,9 +84,14 @@ def read_box(phrase: Phrase, parameter: Parameter, _presets: Presets) -> tuple[L
     return values[0], values[1], values[2], values[3]
 
 
+BY_ONE_LENGTH = re.compile(r"\bby\s+\d{1,5}(?!\d)(?!\s*(?:px|pixels?)?\s*(?:[x×*]|by)\s*\d)", re.IGNORECASE)
+
+
 def read_pixel_size(phrase: Phrase, _parameter: Parameter, _presets: Presets) -> tuple[int | None, int | None, int | None] | None:
     """Read ``800x600``, ``800 px wide``, ``600 px tall``, ``1024 px``: width, height, longest side, each or None."""
     unit = r" ?(?:px|pixels?)?"
+    if BY_ONE_LENGTH.search(phrase.text):
+        return None  # "enlarge by 50 px" tells how far, not how large
     match = phrase.take(rf"(?:(?:to|at) )?(\d{{1,5}}){unit} ?(?:[x×*]|by) ?(\d{{1,5}}){unit}")
     found: tuple[int | None, int | None, int | None]
     if match:
@@ -145,7 +147,7 @@ def read_text(phrase: Phrase, parameter: Parameter, _presets: Presets) -> str | 
                 r"(.*?)(\s+(?:at|on|in|along|near|to|into) (?:the )?(?:very )?(?:top|bottom|upper|lower|cent(?:re|er)|middle)\b.*)", after
             )
             quoted, rest = (ending[1], ending[2]) if ending else (after, "")
-            quoted = quoted.strip(" :,")
+            quoted = unmarked(quoted.strip(" :,"))
             phrase.text = before + rest
     phrase.text = phrase.text.replace("⟪", " ")
     if quoted is None or not quoted.strip():
@@ -157,8 +159,9 @@ def read_text(phrase: Phrase, parameter: Parameter, _presets: Presets) -> str | 
 
 def read_image(phrase: Phrase, _parameter: Parameter, _presets: Presets) -> int | None:
     """Read which picture is meant: ``image 2``, ``the second picture``, ``the reference``."""
-    match = phrase.take(r"(?:the )?(?:image|picture|photo) (?:no\.? |number |#)?(\d{1,2})")
+    match = re.search(r"⟨\w+#(\d+)⟩", FIRST.sub(lambda found: "_" * len(found[0]), phrase.text))
     if match:
+        phrase.text = f"{phrase.text[: match.start()]} {phrase.text[match.end() :]}"
         return int(match[1])
     for index, word in enumerate(("second", "third", "fourth", "fifth"), start=2):
         if phrase.take(rf"(?:the )?{word} (?:image|picture|photo|one)"):

@@ -95,6 +95,15 @@ def test_what_it_cannot_draw_is_said(prompt, run):
     assert len(message) < 600
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    ["0 circles", "zero red circles", "a star and 0 circles", "0 stars on a night sky", "night sky with 0 stars", "0x0 checkerboard"],
+)
+def test_none_of_a_shape_is_an_error_and_not_one(prompt, run):
+    with pytest.raises(UsageError, match="asks for none"):
+        run("generate", prompt)
+
+
 @pytest.mark.parametrize("options", [{"size": "9K"}, {"size": "99999x2"}, {"aspect_ratio": "0:1"}, {"aspect_ratio": "wide"}])
 def test_bad_sizes_are_errors(options, run):
     with pytest.raises(UsageError):

@@ -171,6 +171,7 @@ def pad(image: Image.Image, values: Values, _context: Context) -> Image.Image:
 def resize(image: Image.Image, values: Values, context: Context) -> Image.Image:
     """Scale to a size; where the ratio differs the picture is cut, not distorted, unless told to."""
     width, height, longest = values["size"]
+    before = image.size
     if longest:
         factor = longest / max(image.size)
         width, height = round(image.width * factor), round(image.height * factor)
@@ -184,6 +185,13 @@ def resize(image: Image.Image, values: Values, context: Context) -> Image.Image:
     elif not values["stretch"] and abs(math.log((width / height) / (image.width / image.height))) > 0.01:
         image = crop_ratio(image, {"ratio": (width, height), "place": "centre"}, context)
         context.warn(f"Cut to {width}:{height} so that nothing is distorted; 'resize to {width}x{height} stretched' distorts.")
+    direction = values.get("direction") or 0
+    if direction * (max(width, height) - max(before)) < 0:
+        word, change = ("enlarge", "smaller") if direction > 0 else ("shrink", "larger")
+        raise UsageError(
+            f"The picture has {before[0]}×{before[1]} px, and {width}×{height} px would make it {change}: "
+            f"say 'resize' in the place of '{word}' if that is meant."
+        )
     return _resized(image, max(1, width), max(1, height))
 
 
