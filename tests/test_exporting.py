@@ -170,6 +170,7 @@ def test_a_typed_question_to_a_service_is_repeated_with_its_form_model_and_optio
     from tests.studio.conftest import openai_environ
 
     service = start_emulator("openai")
+    service.reset()  # it may have served other tests
     environ = openai_environ(service)
     studio = Studio(settings=Settings({"NOTEBOOK_IMG_HOME": str(home), **environ}))
     s = studio.session("fox")
