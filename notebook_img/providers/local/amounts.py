@@ -110,8 +110,8 @@ def _settled(said: Said, parameter: Parameter, *, directed: bool) -> Said:
     size = abs(said.value)
     if said.signed:
         return replace(said, kind="percent", value=said.value * (100 if 0 < size < 1 else 1))
-    if size >= SMALL:
-        return replace(said, kind="percent")
+    if size >= SMALL or (not parameter.base and size == int(size)):
+        return replace(said, kind="percent")  # warmer by 2: there is no present warmth that could be doubled
     state = said.is_state(directed=directed)
     if parameter.base and (state or (size and not directed and said.lead != "by" and size != int(size))):
         return replace(said, kind="factor", lead="to")

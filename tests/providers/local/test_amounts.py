@@ -123,7 +123,7 @@ def test_words_make_an_effect_stronger_or_weaker(effect, photo):
         ("brighter by 0.2", "amount", 20), ("darker by 0.2", "amount", -20), ("desaturate 0.5", "amount", -50), ("less saturated by 0.3", "amount", -30),
         ("half brightness", "amount", -50), ("contrast half", "amount", -50), ("contrast to half", "amount", -50), ("saturation 0.5", "amount", -50),
         ("brightness 1.5", "amount", 50), ("brightness to 1.2", "amount", 20), ("brightness at 80 %", "amount", -20), ("contrast +0.2", "amount", 20),
-        ("contrast -0.2", "amount", -20), ("warmer by 0.2", "amount", 20), ("darker by 1.5", "amount", -100 / 3), ("darker to 0.5", "amount", -50),
+        ("contrast -0.2", "amount", -20), ("warmer by 0.2", "amount", 20), ("warmer 2", "amount", 2), ("darker by 1.5", "amount", -100 / 3), ("darker to 0.5", "amount", -50),
         ("brighter by a factor of 2", "amount", 100), ("darker by a factor of 0.5", "amount", -50), ("half as bright", "amount", -50),
         ("a third as bright", "amount", -200 / 3), ("twice as dark", "amount", -50), ("half as dark", "amount", 100), ("darker to half", "amount", -50),
         ("very slightly warmer", "amount", 5), ("slightly warmer", "amount", 10), ("very warm", "amount", 40), ("desaturate completely", "amount", -100),
