@@ -34,6 +34,10 @@ CONNECT = 5.0
 """Seconds a kernel gets to answer; one whose process is stopped is passed over."""
 
 
+TURNING = 0.5
+"""Seconds a server that is stopped gets to turn the requests it has sent into jobs."""
+
+
 class Link:
     """An open connection to one kernel's server, held by a task of its own."""
 
@@ -118,20 +122,34 @@ class JoiningServer(Server):
             if link.to.alive and link.client is not None and await self._answers(link):
                 raise
             await self._lost(link)
-            raise self._gone() from error
+            raise await self._gone(link) from error
         except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError, RuntimeError) as error:
             await self._lost(link)
-            raise self._gone() from error
+            raise await self._gone(link) from error
         finally:
             if not call.done():
                 call.cancel()
 
-    def _gone(self) -> MCPError:
+    async def _gone(self, link: Link) -> MCPError:
+        """Return the error for a call whose server went away. Where its kernel lives, what was sent goes on there as a job."""
+        if link.to.alive:
+            await asyncio.sleep(TURNING)
+            going = await anyio.to_thread.run_sync(self._going_on)
+            if going:
+                return MCPError(
+                    code=INTERNAL_ERROR,
+                    message="The notebook stopped its server while it worked on this. What was sent goes on and is kept, "
+                    f"so do not ask again: get_job fetches {' or '.join(going)}.",
+                )
         return MCPError(
             code=INTERNAL_ERROR,
             message="The notebook's kernel ended while it worked on this. This server goes on without it: "
             "show_session tells what was kept, then ask again.",
         )
+
+    def _going_on(self) -> list[str]:
+        store = self.work.studio.store
+        return [row.id for row in store.jobs(state="running", limit=5) if store.alive(row.owner)]
 
     async def _answers(self, link: Link) -> bool:
         if link.client is None:

@@ -145,6 +145,21 @@ async def test_a_kernel_killed_mid_call_is_a_clean_error_and_the_client_goes_on(
     kernel.manager.cleanup_resources()
 
 
+async def test_a_server_stopped_mid_call_names_the_job_that_goes_on(gemini: Running, kernel: Kernel, home: Path, tmp_path: Path):
+    gemini.control({"kind": "slow", "seconds": 8})
+    await asyncio.to_thread(kernel.run, "%imgmcp start")
+    async with Client(stdio(home, tmp_path)) as client:
+        asking = asyncio.create_task(client.call_tool("generate_image", {"prompt": "a fox", "outputPath": "fox.png"}))
+        await asyncio.to_thread(gemini.wait_for, lambda rows: rows, "generateContent")
+        await asyncio.to_thread(kernel.run, "%imgmcp stop")
+        with pytest.raises(MCPError, match="do not ask again: get_job fetches j") as caught:
+            await asyncio.wait_for(asking, 30)
+        job = str(caught.value).rpartition(" ")[2].rstrip(".")
+        fetched = await called(client, "get_job", job_id=job, wait_seconds=30)
+        assert fetched.structured_content["status"] == "done"
+    assert len(gemini.requests("generateContent")) == 1
+
+
 async def test_a_restart_takes_the_announcement_away_and_a_new_start_is_found(kernel: Kernel, home: Path, tmp_path: Path):
     await asyncio.to_thread(kernel.run, "%imgmcp start")
     (before,) = discovery.find(home)
