@@ -25,6 +25,9 @@ from notebook_img.mcp.tools.seedream import SeedreamTools
 from notebook_img.mcp.tools.vision import VisionTools
 
 if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult, InputRequiredResult
+
     from notebook_img.mcp.work import Work
     from notebook_img.records import TurnRecord
 
@@ -66,6 +69,10 @@ class Server(MCPServer[Any]):
         OurTools(work).register(self, lambda name: tools == "all" or name in _JOBS)
         self._register_resources()
         prompts.register(self)
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
+        """Call a tool; an argument that is null counts as left out, as many clients write all optional ones."""
+        return await super().call_tool(name, {key: value for key, value in arguments.items() if value is not None}, context)
 
     def _register_resources(self) -> None:
         @self.resource(

@@ -79,6 +79,16 @@ async def test_a_server_can_be_limited_to_one_family(make_desk: Callable[..., De
     assert "list_sessions" not in names
 
 
+async def test_a_null_argument_counts_as_left_out(client: Client):
+    made = await called(
+        client, "generate_image", prompt="a red circle on white", outputPath="n.png", aspectRatio=None, imageSize=None, model=None
+    )
+    assert made.structured_content["status"] == "done"
+    answer = await called(client, "chat_vision", image="n.png", question="What size is it?", session_id=None, is_new_conversation=None)
+    assert answer.structured_content["conversation_turn"] == 1
+    assert "outputPath" in await refused(client, "generate_image", prompt="a red circle on white", outputPath=None)
+
+
 async def test_an_image_result_is_a_line_a_thumbnail_a_link_and_facts_without_bytes(client: Client, folder: Path):
     result = await called(client, "generate_image", prompt="a red circle on white", outputPath="out/circle.png")
     line, picture, link = result.content
