@@ -36,7 +36,7 @@ from notebook_img.records import TurnRecord
 from notebook_img.results import Made, Notice, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Sequence
 
     from notebook_img.asking import Asked
     from notebook_img.loop import Tell
@@ -74,21 +74,19 @@ async def perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
 async def _perform(studio: Studio, asked: Asked, tell: Tell) -> Made | Plan:
     slot = asked.slot
     try:
-        if slot is None and not asked.call.dry_run and (studio.kernel is None or studio.settings.replay in ("restart", "off")):
-            ready, books = await _uncut(studio, in_thread(_begin_and_open, studio, asked))
-            return await _ask_service(studio, ready, replay.Decision(), tell, books)
         ready = await in_thread(begin, studio, asked)
         if slot is not None:
             await slot.wait_for_earlier()
-        key, typed = ready.pending.request_key, bool(asked.call.model)
-        decision = await in_thread(lambda: giving.decide(studio, asked, key, ready.model, typed=typed))
+        decision = replay.Decision()
+        if studio.kernel is not None:
+            key, typed = ready.pending.request_key, bool(asked.call.model)
+            decision = await in_thread(lambda: giving.decide(studio, asked, key, ready.model, typed=typed))
         if asked.call.dry_run:
             return await in_thread(_plan, studio, ready, decision)
         if decision.stored is not None:
             return await to_the_end(in_thread(_give_back, studio, ready, decision.stored))
         if decision.miss:
             raise ReplayMissError(await in_thread(giving.explain_miss, studio, asked, ready.pending))
-        await in_thread(check_output, studio, asked)
         return await _ask_service(studio, ready, decision, tell)
     except BaseException:
         if slot is not None:
@@ -119,10 +117,10 @@ def _plan(studio: Studio, ready: Ready, decision: replay.Decision) -> Plan:
     )
 
 
-async def _ask_service(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell, books: Books | None = None) -> Made:
+async def _ask_service(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell) -> Made:
     """Send the request; when the model stays overloaded and a fallback is set, ask that one."""
     try:
-        return await _ask_one(studio, ready, decision, tell, books)
+        return await _ask_one(studio, ready, decision, tell)
     except (OverloadedError, RateLimitError) as error:
         fallback = studio.settings.fallback
         if not fallback or ready.asked.call.model:
@@ -151,29 +149,17 @@ class Books(NamedTuple):
     """What must be said first."""
 
 
-async def _uncut(studio: Studio, work: Awaitable[tuple[Ready, Books]]) -> tuple[Ready, Books]:
-    """Await work that reserves money; where it is stopped meanwhile, nothing was sent for the reservation, and it is given back."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        with contextlib.suppress(NotebookImgError):
-            _, books = await task
-            await to_the_end(in_thread(_settle_unsent, studio, books.spend))
-        raise
-
-
-def _begin_and_open(studio: Studio, asked: Asked) -> tuple[Ready, Books]:
-    """Begin a call for which no stored reply is looked up; one hop between threads for both."""
-    ready = begin(studio, asked)
-    check_output(studio, asked)
-    return ready, _open_books(studio, ready)
-
-
-async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell, books: Books | None = None) -> Made:
+async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell: Tell) -> Made:
     provider, request = ready.provider, ready.request
-    if books is None:
-        _, books = await _uncut(studio, in_thread(lambda: (ready, _open_books(studio, ready))))
+    opening = asyncio.ensure_future(in_thread(_open_books, studio, ready))
+    try:
+        books = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The reservation may have been made by the time the stop is seen; nothing was sent for it.
+        with contextlib.suppress(NotebookImgError):
+            late = await opening
+            await to_the_end(in_thread(_settle_unsent, studio, late.spend))
+        raise
     mark, estimate, spend, notices = books
     for text in notices:
         tell(Notice(text))
@@ -206,7 +192,8 @@ async def _ask_one(studio: Studio, ready: Ready, decision: replay.Decision, tell
 
 
 def _open_books(studio: Studio, ready: Ready) -> Books:
-    """Check the request against key, model and budget, and reserve what it may cost."""
+    """Check the request against its output file, key, model and budget, and reserve what it may cost."""
+    check_output(studio, ready.asked)
     provider, request = ready.provider, ready.request
     if missing := provider.missing():
         raise KeyMissingError(missing, provider=provider.name, model=request.model)

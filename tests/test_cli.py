@@ -246,6 +246,19 @@ def test_a_reader_that_leaves_early_is_no_error(cwd: Path) -> None:
     assert "Exception" not in done.stderr
 
 
+def ending() -> float:
+    """Return how long a plain process takes just now to end after an interrupt."""
+    plain = subprocess.Popen(
+        [sys.executable, "-c", "import time; print('on', flush=True); time.sleep(60)"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert plain.stdout is not None
+    plain.stdout.readline()
+    started = time.monotonic()
+    plain.send_signal(signal.SIGINT)
+    plain.communicate(timeout=60)
+    return time.monotonic() - started
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_interrupting_ends_with_130_within_a_second_and_stops_the_request(cwd: Path, service: Running) -> None:
     service.control({"kind": "hang", "path": "generateContent"})
