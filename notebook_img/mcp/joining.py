@@ -99,7 +99,9 @@ class JoiningServer(Server):
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
         """Let the kernel do it, else do it here."""
-        link = None if self.alone or context is None else await self._joined(context)
+        # A tool that is not of this server's family is unknown here, whatever the kernel serves.
+        unknown = all(tool.name != name for tool in await self.list_tools())
+        link = None if self.alone or context is None or unknown else await self._joined(context)
         if link is None or link.client is None:
             return await super().call_tool(name, arguments, context)
         assert context is not None

@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 
 from notebook_img.mcp import discovery
 from tests.emulators.process import Running
-from tests.mcp.conftest import ERAS, KEY, called, slow, stdio
+from tests.mcp.conftest import ERAS, KEY, called, refused, slow, stdio
 
 
 class Kernel:
@@ -126,6 +126,13 @@ async def test_the_kernels_head_stays_where_it_is(kernel: Kernel, home: Path, tm
     async with Client(stdio(home, tmp_path)) as client:
         await called(client, "continue_image_session", sessionId="fox", prompt="rotate by 90 degrees", outputPath="a.png")
     assert "t1 2" in await asyncio.to_thread(kernel.text, "print(s.head.id, len(s.turns))")
+
+
+async def test_a_server_of_one_family_keeps_to_it_when_it_has_joined_a_kernel(kernel: Kernel, home: Path, tmp_path: Path):
+    await asyncio.to_thread(kernel.run, "%imgmcp start")
+    async with Client(stdio(home, tmp_path, "--tools", "gemini")) as client:
+        assert "Unknown tool" in await refused(client, "get_status")
+        await called(client, "get_image_config_info")
 
 
 async def test_a_kernel_killed_mid_call_is_a_clean_error_and_the_client_goes_on(folder: Path, home: Path, tmp_path: Path, gemini: Running):
