@@ -57,7 +57,7 @@ bench: $(DEV_STAMP)
 	$(BIN)/python -m benchmarks
 
 mcpb: $(RUN_STAMP)
-	$(BIN)/python -m notebook_img.mcp.bundle build/notebook-img.mcpb
+	$(BIN)/python -m notebook_img.mcp.mcpb build/notebook-img.mcpb
 
 clean:
 	rm -rf build $(VENV)

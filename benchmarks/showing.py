@@ -45,8 +45,7 @@ def rows(rounds: int = 5) -> list[Row]:
     """Measure time, bytes and memory."""
     from PIL import Image
 
-    from notebook_img.display import previews
-    from notebook_img.pictures import Picture
+    from notebook_img.pictures import Picture, previews
 
     found = []
     for kind in ("PNG", "JPEG"):
@@ -100,7 +99,7 @@ def memory(count: int = 100) -> Row:
     import zlib
 
     from notebook_img.records import PictureUse, TurnRecord
-    from notebook_img.studio import Studio
+    from notebook_img.studio.studio import Studio
 
     base = photograph("PNG")
     with home_of_its_own() as home:

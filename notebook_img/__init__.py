@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from notebook_img._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Box",

@@ -36,8 +36,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from notebook_img.pictures import Picture
-
 
 class NotebookImgError(Exception):
     """Base of all errors of this package.
@@ -274,7 +272,7 @@ class ReplyTimeoutError(ProviderError):
 class FrameError(ProviderError):
     """A masked edit came back in another frame and cannot be pasted; ``picture`` holds it."""
 
-    def __init__(self, message: str, *, picture: Picture | None = None, **facts: Any) -> None:
+    def __init__(self, message: str, *, picture: Any = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.picture = picture
 

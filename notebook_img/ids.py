@@ -1,4 +1,4 @@
-"""Ids as people write them: ``t7``, ``t7.2``, ``fox/t7``, ``My Notebook/t7.2``. The only place that takes them apart."""
+"""Ids as people write them: ``t7``, ``t7.2``, ``fox/t7``, ``My Notebook/t7.2``. The only place that reads and writes them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,8 @@ def parse_id(text: str) -> TurnId | None:
     if match is None:
         return None
     return TurnId(int(match["number"]), match["session"] or "", int(match["picture"]) if match["picture"] else None)
+
+
+def turn_id(number: int, picture: int | None = None, session: str = "") -> str:
+    """Return an id as people write it: ``t7``, ``t7.2`` for one picture of several, ``fox/t7`` with its session."""
+    return f"{f'{session}/' if session else ''}t{number}{f'.{picture}' if picture is not None else ''}"

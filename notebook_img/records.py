@@ -1,4 +1,4 @@
-"""Rows of the store as plain, frozen values. They hold hashes and JSON, never bytes; tree.py gives them behaviour."""
+"""Rows of the store as plain, frozen values. They hold hashes and JSON, never bytes; the folder tree gives them behaviour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Origin:
     kernel: str = ""
     """Random id of the running kernel; empty outside one."""
     cell: str = ""
-    """Key of the cell (see replay.py); empty outside a cell."""
+    """Key of the cell (see replay/cells.py); empty outside a cell."""
     run: int = 0
     """Row id of the cell's run in the store; 0 outside a cell."""
     notebook: str = ""
@@ -47,7 +47,7 @@ class PictureUse:
     name: str = ""
     """Where it came from, short: a file name, ``sample:chelsea``, ``figure``, ``fox/t2``."""
     pixels_key: str = ""
-    """Set for pictures this package encoded itself: hash of mode, size and pixels (see replay.py)."""
+    """Set for pictures this package encoded itself: hash of mode, size and pixels (see replay/rules.py)."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class TurnRecord:
     seconds: float = 0.0
     origin: Origin = field(default_factory=Origin)
     request_key: str = ""
-    """What replay compares (see replay.py), the model left out."""
+    """What replay compares (see replay/rules.py), the model left out."""
     content_key: str = ""
     """Hash of the request and of what it returned, hence of the whole chain; parent of the next request's key."""
     key_mark: str = ""

@@ -115,7 +115,7 @@ def test_json_prints_json_whatever_is_done(here: Here) -> None:
 
 
 def test_costs_as_json_are_those_of_the_table(here: Here) -> None:
-    from notebook_img.studio import Studio
+    from notebook_img.studio.studio import Studio
 
     here("edit", "cat.png", "warmer", "-s", "fox")
     store = Studio().store

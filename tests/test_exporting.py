@@ -104,7 +104,7 @@ def test_the_script_gives_the_same_pictures_with_branches_questions_and_several_
     ],
 )
 def test_prompts_come_back_as_they_were(studio, tmp_path, prompt):
-    from notebook_img.exporting import export_script
+    from notebook_img.studio.script import export_script
 
     s = studio.session("fox")
     s.edit("warmer", "sample:coffee")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img import inventory, keys
+from notebook_img import keys
 from notebook_img.errors import AuthenticationError, NotFoundError, UsageError
+from notebook_img.providers.catalog import service_rows
 from notebook_img.settings import Settings
 
 KEY = "AIza-kept-key-0123456789-abcd"
@@ -177,7 +178,7 @@ def test_a_key_that_cannot_be_sent_counts_as_set_and_is_listed_as_a_problem(home
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": "käse-12345678", "GEMINI_API_KEY": KEY})
     assert keys.is_set("ark", settings)
     assert "ark" in keys.ready(settings)
-    states = {row["name"]: row["state"] for row in inventory.service_rows(settings)}
+    states = {row["name"]: row["state"] for row in service_rows(settings)}
     assert "a character outside ASCII" in states["ark"]
     assert states["gemini"] == "ready", "the others are not held up"
 

@@ -15,18 +15,18 @@ import numpy as np
 import pytest
 
 import notebook_img as ni
-from notebook_img.calls import make_call
-from notebook_img.cells import Kernel
+from notebook_img.calls.budget import today
+from notebook_img.calls.call import make_call
+from notebook_img.calls.results import Notice
 from notebook_img.cli import main
 from notebook_img.errors import BadReplyError, BudgetError, NotebookImgError, NotFoundError, OutputError, StoreError, UsageError
 from notebook_img.files import write_atomically
 from notebook_img.ids import parse_id
-from notebook_img.jupyter.showing import Screen
-from notebook_img.performing import today
+from notebook_img.jupyter.output import Screen
 from notebook_img.records import Origin
-from notebook_img.results import Notice
-from notebook_img.siblings import outputs_for
+from notebook_img.replay.cells import Kernel
 from notebook_img.store import Store
+from notebook_img.studio.siblings import outputs_for
 from tests.emulators.process import Running
 
 KEY = "AIza-money-key-0123456789-ab"

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.image_words import is_image_word
-from notebook_img.option_reading import parse_words
-from notebook_img.option_values import columns
-from notebook_img.options import OPTIONS, Option, table_for
+from notebook_img.options.arguments import parse_words
+from notebook_img.options.image_words import is_image_word
+from notebook_img.options.table import OPTIONS, Option, table_for
 from notebook_img.providers.interface import OwnOption
+from notebook_img.tree.schemas import columns
 
 
 def read(*words, command="edit", own=(), files=("cat.png", "b/w")):
@@ -186,6 +186,6 @@ def test_any_word_is_an_image_or_not(word):
 
 
 def test_the_table_is_light():
-    code = "import sys, notebook_img.options, notebook_img.jupyter.parsing, notebook_img.jupyter.interpolation; print(*sys.modules)"
+    code = "import sys, notebook_img.options, notebook_img.jupyter.line, notebook_img.jupyter.interpolation; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"IPython", "PIL", "numpy", "pydantic", "sqlalchemy", "httpx", "argparse"} & set(loaded)

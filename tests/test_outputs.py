@@ -11,8 +11,8 @@ import pytest
 
 import notebook_img as ni
 from notebook_img import files
+from notebook_img.calls.outputs import output_names
 from notebook_img.errors import OutputError, PictureError, UsageError
-from notebook_img.outputs import names_for
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ni.Studi
 
 
 def test_one_picture_takes_the_name_and_several_are_numbered() -> None:
-    assert names_for("a/fox.png", 1) == [Path("a/fox.png")]
-    assert names_for("fox.png", 3) == [Path("fox-1.png"), Path("fox-2.png"), Path("fox-3.png")]
-    assert names_for("fox v1.2", 1) == [Path("fox v1.2")]
+    assert output_names("a/fox.png", 1) == [Path("a/fox.png")]
+    assert output_names("fox.png", 3) == [Path("fox-1.png"), Path("fox-2.png"), Path("fox-3.png")]
+    assert output_names("fox v1.2", 1) == [Path("fox v1.2")]
 
 
 def test_the_suffix_decides_the_format_and_the_bytes_agree(studio: ni.Studio, tmp_path: Path) -> None:

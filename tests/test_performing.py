@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import notebook_img as ni
+from notebook_img.calls.budget import today
 from notebook_img.errors import BudgetError, KeyMissingError, NoPictureError, OverloadedError, ProviderError, RefusedError, UnsupportedError
-from notebook_img.performing import today
 from notebook_img.providers import retry
 from tests.emulators.process import Running
 

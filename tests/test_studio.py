@@ -83,8 +83,8 @@ def test_a_moved_notebook_keeps_its_session_and_it_is_said(open_studio, tmp_path
     ("stem", "name"), [("t7", "t7-session"), ("Übung 1", "Übung 1"), ("a/b:c", "a-b-c"), ("...", "-session"), ("x" * 200, "x" * 60)]
 )
 def test_any_file_name_makes_a_legal_session_name(open_studio, stem: str, name: str) -> None:
-    from notebook_img.opening import session_name_from
-    from notebook_img.tree import check_session_name
+    from notebook_img.store import check_session_name
+    from notebook_img.studio.sessions import session_name_from
 
     made = session_name_from(stem)
     assert made == name or made.strip("-")

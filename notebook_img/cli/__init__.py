@@ -13,8 +13,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
-from notebook_img.cli.looking import SESSIONS
 from notebook_img.cli.printing import print_error, say
+from notebook_img.cli.sessions import SESSIONS
 from notebook_img.errors import NotebookImgError, OutputError, UsageError, did_you_mean
 from notebook_img.files import reason
 
@@ -122,7 +122,7 @@ def _main(words: list[str]) -> int:
         print(_help())
         return 0
     if words[0] == "--version":
-        from notebook_img import __version__
+        from notebook_img._version import __version__
 
         print(__version__)
         return 0
@@ -156,13 +156,13 @@ def _action(module: str, function: str, *first: str) -> Callable[[list[str]], in
 
 
 ACTIONS: dict[str, Callable[[list[str]], int]] = {
-    "generate": _action("calling", "perform", "generate"),
-    "edit": _action("calling", "perform", "edit"),
-    "ask": _action("calling", "perform", "ask"),
-    "sessions": _action("looking", "sessions"),
-    "show": _action("looking", "show"),
-    "models": _action("looking", "models"),
-    "resume": _action("looking", "resume"),
-    "keys": _action("setting_up", "manage_keys"),
-    "doctor": _action("setting_up", "doctor"),
+    "generate": _action("images", "perform", "generate"),
+    "edit": _action("images", "perform", "edit"),
+    "ask": _action("images", "perform", "ask"),
+    "sessions": _action("sessions", "sessions"),
+    "show": _action("sessions", "show"),
+    "models": _action("sessions", "models"),
+    "resume": _action("sessions", "resume"),
+    "keys": _action("setup", "manage_keys"),
+    "doctor": _action("setup", "doctor"),
 }

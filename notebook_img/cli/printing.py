@@ -8,12 +8,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import UsageError
-from notebook_img.shell_words import in_shell_words
+from notebook_img.cli.wording import in_shell_words
+from notebook_img.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from notebook_img.calls import Plan
     from notebook_img.errors import NotebookImgError
-    from notebook_img.results import Plan
+    from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
 
@@ -63,8 +64,8 @@ class ProgressLine:
 
     def on_event(self, event: Any) -> None:
         """Take an event of the core."""
+        from notebook_img.calls import Notice
         from notebook_img.providers.interface import ProgressEvent, WaitEvent
-        from notebook_img.results import Notice
 
         if isinstance(event, Notice):
             self.clear()
@@ -91,7 +92,7 @@ def print_turn(turn: Turn, *, quiet: bool = False) -> None:
 
     The caption follows on stderr, unless `quiet`.
     """
-    from notebook_img.tree.showing import caption
+    from notebook_img.tree import caption
 
     if turn.kind == "ask":
         print(turn.text)
@@ -136,3 +137,22 @@ def turn_json(turn: Turn) -> dict[str, Any]:
         "seed": turn.seed,
         "warnings": list(turn.warnings),
     }
+
+
+def open_studio() -> Studio:
+    """Return the studio of this shell."""
+    from notebook_img.records import Origin
+    from notebook_img.studio import Studio
+
+    studio = Studio()
+    studio.origin = Origin(surface="cli")
+    studio.say = lambda text: say(in_shell_words(text))
+    return studio
+
+
+def split_flags(words: list[str], *known: str) -> tuple[list[str], set[str]]:
+    """Split off flags; an unknown one is an error with the nearest name."""
+    flags = {word for word in words if word.startswith("--")}
+    for flag in flags - set(known):
+        raise UsageError(f"There is no option {flag} here.{did_you_mean(flag, known)} It takes {', '.join(known) or 'none'}.")
+    return [word for word in words if word not in flags], flags

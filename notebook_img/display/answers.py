@@ -12,10 +12,9 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from notebook_img.display import previews
-from notebook_img.display.bundles import Bundle
 from notebook_img.display.captions import Caption
 from notebook_img.display.figures import image_html, small
+from notebook_img.pictures import Bundle, previews
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

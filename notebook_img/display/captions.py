@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from notebook_img.pictures import shorten, size_words
+
 SEPARATOR = " · "
 
 NO_MATH = "tex2jax_ignore mathjax_ignore"
@@ -137,11 +139,6 @@ def money(dollars: float) -> str:
     return f"${dollars:.4f}" if dollars >= 0.0001 else "less than $0.0001"
 
 
-def size_words(size: tuple[int, int] | None) -> str:
-    """Return ``512 × 384``; empty for None."""
-    return f"{size[0]} × {size[1]}" if size else ""
-
-
 def seconds_words(seconds: float | None) -> str:
     """Return a duration in words: ``0.4 s``, ``12 s``, ``2 min 5 s``; empty for None and 0."""
     if not seconds:
@@ -152,16 +149,6 @@ def seconds_words(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-
-
-def shorten(text: str, most: int) -> str:
-    """Return `text` on one line and no longer than `most` characters, cut at a word where possible."""
-    flat = " ".join(text.split())
-    if len(flat) <= most:
-        return flat
-    cut = flat[: most - 1]
-    words = cut.rsplit(" ", 1)[0]
-    return (words if len(words) > most * 2 // 3 else cut).rstrip(" ,.;:") + "…"
 
 
 def paragraphs(text: str) -> str:

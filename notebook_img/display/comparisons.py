@@ -9,17 +9,15 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from notebook_img.display import previews
-from notebook_img.display.bundles import Bundle
-from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR, shorten
+from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR
 from notebook_img.display.differences import VISIBLE, confront, heat
 from notebook_img.display.figures import image_html
+from notebook_img.pictures import Bundle, previews, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.display.previews import Preview
-    from notebook_img.pictures import Picture
+    from notebook_img.pictures import Picture, Preview
 
 _SMALL_SIDE, _SMALL_BYTES = 320, 14_000
 _SMALL_WIDTH = 256

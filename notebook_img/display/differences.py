@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.display.captions import size_words
+from notebook_img.pictures import size_words
 
 if TYPE_CHECKING:
     import numpy as np

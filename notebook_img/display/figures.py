@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from notebook_img.display import previews
-from notebook_img.display.bundles import Bundle
-from notebook_img.display.captions import NO_MATH, QUIET, Caption, shorten, size_words
+from notebook_img.display.captions import NO_MATH, QUIET, Caption
+from notebook_img.pictures import Bundle, previews, shorten, size_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.display.previews import Preview
-    from notebook_img.pictures import Picture
+    from notebook_img.pictures import Picture, Preview
 
 _SIDES = ((4, 512), (9, 384), (10**9, 256))
 """Longest side of each preview by the number of pictures in the grid, pixels."""

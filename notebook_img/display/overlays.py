@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from notebook_img.display import previews
-from notebook_img.display.captions import shorten
+from notebook_img.pictures import previews, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

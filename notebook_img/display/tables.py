@@ -6,8 +6,8 @@ import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.display.bundles import Bundle
-from notebook_img.display.captions import NO_MATH, shorten
+from notebook_img.display.captions import NO_MATH
+from notebook_img.pictures import Bundle, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

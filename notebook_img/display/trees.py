@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
-from notebook_img.display import previews
-from notebook_img.display.bundles import Bundle
-from notebook_img.display.captions import NO_MATH, shorten
+from notebook_img.display.captions import NO_MATH
 from notebook_img.display.figures import image_html
+from notebook_img.pictures import Bundle, previews, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

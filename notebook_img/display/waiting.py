@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from notebook_img.display import previews
-from notebook_img.display.bundles import Bundle
-from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR, WORDS, paragraphs, seconds_words, shorten
+from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR, WORDS, paragraphs, seconds_words
 from notebook_img.display.figures import image_html
+from notebook_img.pictures import Bundle, previews, shorten
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-    from notebook_img.jupyter.magics import NotebookImg
+    from notebook_img.jupyter.kernel import NotebookKernel
     from notebook_img.options import Command, Option
     from notebook_img.providers.interface import Capabilities, Provider
     from notebook_img.records import SessionRecord
@@ -43,8 +43,8 @@ class Completion:
     matcher_identifier = "notebook_img"
     matcher_priority = 200.0
 
-    def __init__(self, magics: NotebookImg) -> None:
-        self.magics = magics
+    def __init__(self, kernel: NotebookKernel) -> None:
+        self.kernel = kernel
         # IPython reads a matcher's name as functions have it, also where it has an identifier (9.18, _get_matcher_id).
         self.__qualname__ = self.matcher_identifier
 
@@ -82,7 +82,7 @@ class Completion:
     @staticmethod
     def _front_words(words: list[str], last: str) -> Iterable[str]:
         from notebook_img import keys
-        from notebook_img.jupyter.front_magic import COMMANDS
+        from notebook_img.jupyter.commands.front import COMMANDS
 
         if not words:
             return _starting(COMMANDS, last)
@@ -91,8 +91,8 @@ class Completion:
         return _starting(("--online",), last) if words == ["doctor"] else ()
 
     def _session_words(self, words: list[str], last: str) -> Iterable[str]:
-        from notebook_img.jupyter.session_magic import COMMANDS
-        from notebook_img.tree.session import HISTORIES
+        from notebook_img.jupyter.commands.session import COMMANDS
+        from notebook_img.tree import HISTORIES
 
         if not words:
             return [*_starting(COMMANDS, last), *_starting(self._sessions(), last)]
@@ -107,16 +107,16 @@ class Completion:
         if command == "history" and len(words) == 1:
             found += _starting(HISTORIES, last)
         if command == "resume" and len(words) == 1:
-            found += _starting((job.id for job in self.magics.studio.waiting_jobs()), last)
+            found += _starting((job.id for job in self.kernel.studio.waiting_jobs()), last)
         if command in ("export", "import", "pack") and len(words) == 1:
             found += _files(last, suffixes={".zip", ".py"} if command == "export" else {".zip"})
         return found
 
     def _prompt_words(self, command: Command, words: list[str], last: str) -> Iterable[str]:
-        from notebook_img.inventory import own_options
         from notebook_img.options import table_for
+        from notebook_img.providers import own_options
 
-        table = table_for(command, own_options(self.magics.studio.settings))
+        table = table_for(command, own_options(self.kernel.studio.settings))
         if last.startswith("-"):
             return self._flags(command, words, last, table)
         option = table.get(words[-1]) if words else None
@@ -141,7 +141,7 @@ class Completion:
 
     def _values(self, option: Option, command: Command, words: list[str], last: str) -> Iterable[str]:
         if option.name == "model":
-            rows = [row["name"] for row in self.magics.studio.models()]
+            rows = [row["name"] for row in self.kernel.studio.models()]
             return _starting([*dict.fromkeys(name.split(":")[0] for name in rows), *rows], last)
         if option.name == "session":
             return _starting(self._sessions(), last)
@@ -163,39 +163,39 @@ class Completion:
         if option.choices:
             return _starting([str(choice) for choice in option.choices], last)
         if option.name in ("images", "references", "mask"):
-            names = [name for name, value in self.magics.shell.user_ns.items() if not name.startswith("_") and _holds_image(value)]
+            names = [name for name, value in self.kernel.shell.user_ns.items() if not name.startswith("_") and _holds_image(value)]
             samples = (f"sample:{name}" for name in _samples())
             return [*_starting(samples, last), *_starting(names, last), *_files(last), *_starting(self._ids(last, words=words), last)]
         if option.name == "schema":
-            return _starting((name for name, value in self.magics.shell.user_ns.items() if _is_schema(name, value)), last)
+            return _starting((name for name, value in self.kernel.shell.user_ns.items() if _is_schema(name, value)), last)
         return _files(last) if option.name == "output" else ()
 
     # What the line is about
 
     def _session(self, words: Iterable[str] = ()) -> SessionRecord | None:
         """Return the session the line names, else the current one, without making it."""
-        studio = self.magics.studio
+        studio = self.kernel.studio
         named = _value_of(words, "-s", "--session")
         return studio.store.session_named(named.strip("'\"")) if named else studio.current()
 
     def _model(self, command: Command, words: Iterable[str]) -> tuple[Provider, str]:
         """Return the provider and model the line would go to."""
-        from notebook_img import choice
+        from notebook_img.providers import choose_model
 
         record = self._session(words)
         asked = _value_of(words, "-m", "--model")
-        return choice.choose(command, self.magics.studio.settings, asked=asked, session=record.model if record else "")
+        return choose_model(command, self.kernel.studio.settings, asked=asked, session=record.model if record else "")
 
     def _able(self, command: Command, words: Iterable[str]) -> Capabilities:
         provider, model = self._model(command, words)
         return provider.model_info(model).capabilities
 
     def _sessions(self) -> list[str]:
-        return self.magics.studio.store.session_names()
+        return self.kernel.studio.store.session_names()
 
     def _ids(self, last: str = "", *, words: Iterable[str] = (), picks: bool = True, questions: bool = True) -> list[str]:
         """Return ids of turns, the newest first; with the session's name where the word begins with one."""
-        store = self.magics.studio.store
+        store = self.kernel.studio.store
         name, slash, _ = last.rpartition("/")
         record = store.session_named(name) if slash else self._session(words)
         found: list[str] = []
@@ -209,8 +209,8 @@ class Completion:
 
     def _head_pictures(self, words: Iterable[str]) -> list[str]:
         record = self._session(words)
-        head = self.magics.studio.head(record.id) if record else None
-        turn = self.magics.studio.store.turn(record.id, head) if record and head is not None else None
+        head = self.kernel.studio.head(record.id) if record else None
+        turn = self.kernel.studio.store.turn(record.id, head) if record and head is not None else None
         return [str(number) for number in range(1, len(turn.uses("output")) + 1)] if turn else []
 
 

@@ -5,18 +5,14 @@ Sessions live in the process's studio, not in the magics, so that ``%reload_ext`
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cells import Kernel
-from notebook_img.jupyter.empty_body import fill_empty_body
-from notebook_img.jupyter.question_mark import protect_question
+from notebook_img.jupyter.kernel import NotebookKernel, cell_id, kernel, notebook_path
+from notebook_img.jupyter.transformers import fill_empty_body, protect_question
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
-_kernel: Kernel | None = None
 _loaded: dict[int, Hooks] = {}
 TRANSFORMERS = (protect_question, fill_empty_body)
 """What reads a cell before IPython does."""
@@ -30,8 +26,9 @@ class Hooks:
         from notebook_img.jupyter.magics import NotebookImg
 
         self.shell = shell
-        self.magics = NotebookImg(shell=shell)
-        self.completion = Completion(self.magics)
+        self.kernel = NotebookKernel(shell)
+        self.magics = NotebookImg(self.kernel)
+        self.completion = Completion(self.kernel)
 
     def register(self) -> None:
         """Register everything with the shell."""
@@ -68,7 +65,7 @@ class Hooks:
 
     def before(self, info: ExecutionInfo) -> None:
         """Note the cell that starts to run."""
-        self.magics.cell = info.raw_cell or ""
+        self.kernel.cell = info.raw_cell or ""
         kernel().begin(
             info.raw_cell or "",
             cell_id=str(getattr(info, "cell_id", None) or cell_id(self.shell)),
@@ -77,15 +74,7 @@ class Hooks:
 
     def after(self, result: ExecutionResult) -> None:
         """Note how it ended."""
-        kernel().end(lambda: self.magics.studio.store, failed=not result.success)
-
-
-def kernel() -> Kernel:
-    """Return the cells of this process."""
-    global _kernel  # noqa: PLW0603 - one per process, kept over reloads
-    if _kernel is None:
-        _kernel = Kernel()
-    return _kernel
+        kernel().end(lambda: self.kernel.studio.store, failed=not result.success)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -102,23 +91,3 @@ def unload(shell: InteractiveShell) -> None:
     hooks = _loaded.pop(id(shell), None)
     if hooks is not None:
         hooks.unregister()
-
-
-def cell_id(shell: Any) -> str:
-    """Return the front end's id of the running cell, or an empty string (nbclient and terminals tell none)."""
-    running = getattr(shell, "kernel", None)
-    if running is None:
-        return ""
-    try:
-        return str(running.get_parent().get("metadata", {}).get("cellId") or "")
-    except (AttributeError, TypeError, LookupError):
-        return ""
-
-
-def notebook_path(shell: Any) -> Path | None:
-    """Return the notebook's path where the front end tells it.
-
-    JupyterLab and Notebook 7 set ``JPY_SESSION_NAME`` (measured with JupyterLab 4.6), VS Code a variable in the namespace.
-    """
-    text = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or ""
-    return Path(text) if str(text).endswith(".ipynb") else None

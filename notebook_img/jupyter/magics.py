@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
@@ -17,11 +16,8 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from notebook_img.jupyter.kernel import NotebookKernel
     from notebook_img.options import Command
-    from notebook_img.studio import Studio
-    from notebook_img.tree import Turn
-
-Namespace = ChainMap[str, Any]
 
 
 @magics_class
@@ -44,13 +40,11 @@ class NotebookImg(Magics):
 
     _settings = ("model", "preview", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
 
-    def __init__(self, shell: InteractiveShell | None = None, **more: Any) -> None:
+    def __init__(self, kernel: NotebookKernel) -> None:
         self._ready = False
-        self.cell = ""
-        """Source of the cell that runs."""
-        if shell is not None:
-            self._drop_unusable(shell)
-        super().__init__(shell=shell, **more)
+        self.kernel = kernel
+        self._drop_unusable(kernel.shell)
+        super().__init__(shell=kernel.shell)
         self._ready = True
         for name in self._settings:
             if name in self._config_names():
@@ -125,23 +119,6 @@ class NotebookImg(Magics):
         if name == "verbose_errors":
             NotebookImgError.verbose = bool(value)
 
-    @property
-    def studio(self) -> Studio:
-        """The kernel's studio, told about this shell."""
-        from notebook_img.jupyter.extension import kernel, notebook_path
-        from notebook_img.jupyter.session_magic import tell
-        from notebook_img.records import Origin
-        from notebook_img.studio import default_studio
-
-        studio = default_studio()
-        if studio.shared.kernel is None:
-            studio.shared.kernel = kernel()
-            studio.origin = Origin(surface="cell", kernel=kernel().id)
-            studio.say = lambda text: tell(self.shell, text)
-        if studio.notebook is None:
-            studio.notebook = notebook_path(self.shell)
-        return studio
-
     # ------------------------------------------------------------------------------------------ magics
 
     @no_var_expand
@@ -176,46 +153,31 @@ class NotebookImg(Magics):
     @line_magic
     def img(self, line: str) -> Any:
         """Show session, head, model, what is ready and what was spent; ``%img key``, ``%img local``, ``%img doctor``."""
-        from notebook_img.jupyter.front_magic import front
+        from notebook_img.jupyter.commands.front import front
 
-        return front(self, line)
+        return front(self.kernel, line)
 
     @no_var_expand
     @line_cell_magic
     def imgsession(self, line: str, cell: str | None = None) -> Any:
         """Look at, switch, undo, redo, branch, pack and export sessions. ``%imgsession -h`` lists what it does."""
-        from notebook_img.jupyter.session_magic import run
+        from notebook_img.jupyter.commands.session import run
 
         if cell is not None:
             raise UsageError("%%imgsession has no cell form. Write one command in a line: %imgsession tree.")
-        return run(self, line)
+        return run(self.kernel, line)
 
     @no_var_expand
     @line_magic
     def imgmcp(self, line: str) -> Any:
         """Serve this kernel's images to MCP clients: ``%imgmcp start``, ``stop``, ``status``, ``config CLIENT``, ``log``."""
-        from notebook_img.jupyter.mcp_magic import run
+        from notebook_img.jupyter.commands.mcp import run
 
-        return run(self, line)
+        return run(self.kernel, line)
 
     # ------------------------------------------------------------------------------------------ doing
 
-    def namespace(self, local_ns: dict[str, Any] | None) -> Namespace:
-        """Return the caller's variables, the innermost first."""
-        return ChainMap(local_ns or {}, self.shell.user_ns)
-
     def _perform(self, command: Command, line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Any:
-        from notebook_img.jupyter.performing_magic import perform
+        from notebook_img.jupyter.commands.image import perform
 
-        return perform(self, command, line, cell, self.namespace(local_ns))
-
-    def assign(self, name: str, value: Any) -> None:
-        """Assign a result to a variable of the notebook (``--as``)."""
-        if not name.isidentifier():
-            raise UsageError(f"--as {name} is no variable name. Use letters, digits and underscores.")
-        self.shell.user_ns[name] = value
-
-    def shown(self, turn: Turn) -> Turn:
-        """Mark a turn as shown in this execution, so that being the cell's last value does not draw it twice."""
-        turn.shown_in = self.shell.execution_count
-        return turn
+        return perform(self.kernel, command, line, cell, self.kernel.namespace(local_ns))

@@ -18,7 +18,7 @@ from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.mcp.serving import ServerHandle
+    from notebook_img.mcp.http_server import ServerHandle
     from notebook_img.studio import Studio
 
 FAMILIES = ("all", "gemini", "vision", "seedream")
@@ -53,7 +53,7 @@ def command(studio: Studio, name: str, rest: Sequence[str]) -> Any:
 
 
 def _start(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.serving import handle_of, serve
+    from notebook_img.mcp.http_server import handle_of, serve
 
     parser = _Parser(prog="%imgmcp start", add_help=False)
     parser.add_argument("--port", type=int, default=0)
@@ -73,7 +73,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
 
 
 def _stop(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.serving import handle_of
+    from notebook_img.mcp.http_server import handle_of
 
     _Parser(prog="%imgmcp stop", add_help=False).parse_args(rest)
     running = handle_of(studio)
@@ -85,7 +85,7 @@ def _stop(studio: Studio, rest: list[str]) -> None:
 
 
 def _status(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.serving import handle_of
+    from notebook_img.mcp.http_server import handle_of
 
     _Parser(prog="%imgmcp status", add_help=False).parse_args(rest)
     running = handle_of(studio)
@@ -184,7 +184,7 @@ def _log_to_stderr(studio: Studio) -> None:
 
 
 def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
-    from notebook_img.mcp.serving import serve
+    from notebook_img.mcp.http_server import serve
 
     handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False)
     with contextlib.suppress(ValueError):  # not the main thread
@@ -201,8 +201,8 @@ def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
 def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     import anyio
 
-    from notebook_img.mcp.builder import build
-    from notebook_img.mcp.joining import JoiningServer
+    from notebook_img.mcp.bridge import JoiningServer
+    from notebook_img.mcp.server import build
     from notebook_img.mcp.work import Work
 
     work = Work(studio)

@@ -64,7 +64,7 @@ class Folders:
             When there is no such file or sample.
         """
         from notebook_img import pictures
-        from notebook_img.pictures.intake import local_path
+        from notebook_img.pictures import local_path
 
         text = source.strip()
         if not text:
@@ -90,7 +90,7 @@ class Folders:
 
     def read(self, path: Path) -> bytes:
         """Return the bytes of a file inside the folders, opened without following links."""
-        from notebook_img.pictures.intake import missing  # the one message for a missing file, with near names
+        from notebook_img.pictures import missing  # the one message for a missing file, with near names
         from notebook_img.settings import Settings
 
         real = self.inside(path)
@@ -135,7 +135,7 @@ class Folders:
             path = path.expanduser()
         real = self.inside(self.base / path)
         if real.suffix:
-            from notebook_img.pictures.picture import mime_type_for
+            from notebook_img.pictures import mime_type_for
 
             mime_type_for(real)
         try:

@@ -9,18 +9,19 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebook_img import jobs, loop
+from notebook_img import loop
+from notebook_img.calls import resume_job
 from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean
 from notebook_img.loop import in_thread
-from notebook_img.mcp.running import Caller, Running
+from notebook_img.mcp.running_call import Caller, Running
 from notebook_img.records import JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from notebook_img.calls import CallResult
     from notebook_img.mcp.folders import Folders
-    from notebook_img.mcp.running import Result
-    from notebook_img.results import Made
+    from notebook_img.mcp.running_call import Result
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
@@ -194,8 +195,8 @@ class Jobs:
         own = self.caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))
         output = str(row.request.get("output") or "") if row.request.get("tool") else ""
 
-        async def perform(tell: loop.Tell) -> Made:
-            return await jobs.resume(own.studio, kept, tell)
+        async def perform(tell: loop.Tell) -> CallResult:
+            return await resume_job(own.studio, kept, tell)
 
         running = Running(
             Caller(own.name, own.studio, (caller or own).folders),

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from notebook_img import loop, outputs, performing
+from notebook_img import loop
+from notebook_img.calls import CallResult, check_output_files, perform_call, write_outputs
 from notebook_img.errors import (
     NotebookImgError,
     NotFoundError,
@@ -22,14 +23,13 @@ from notebook_img.errors import (
     UsageError,
     did_you_mean,
 )
-from notebook_img.heads import BY_AGENT
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
-from notebook_img.mcp.running import Caller, Note, Result, Running, facts_of
+from notebook_img.mcp.running_call import Caller, Note, Result, Running, facts_of
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent, WaitEvent
 from notebook_img.records import JobRecord, Origin
-from notebook_img.results import Made
+from notebook_img.replay import BY_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -128,7 +128,7 @@ class Work(Jobs):
 
     def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
         """Return a new session named after `stem`."""
-        from notebook_img.opening import session_name_from
+        from notebook_img.studio import session_name_from
         from notebook_img.tree import Session
 
         store = caller.studio.store
@@ -151,17 +151,17 @@ class Work(Jobs):
         """
         path = caller.folders.output(output) if output else None
         if path is not None:
-            outputs.check_before(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
+            check_output_files(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
         asked = caller.studio.prepare(session or self.own_session(caller), call)
         if session is None:
             asked = dataclasses.replace(asked, session=dataclasses.replace(asked.session, model=""))
 
-        async def perform(tell: loop.Tell) -> Made:
-            made = await performing.perform(caller.studio, asked, tell)
-            assert isinstance(made, Made)  # tools make no dry runs
+        async def wait_for(tell: loop.Tell) -> CallResult:
+            made = await perform_call(caller.studio, asked, tell)
+            assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        return Running(caller, asked.session.name, call.prompt, tool, perform, path, call.model or asked.session.model)
+        return Running(caller, asked.session.name, call.prompt, tool, wait_for, path, call.model or asked.session.model)
 
     async def wait(
         self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None
@@ -249,7 +249,7 @@ class Work(Jobs):
         await to_the_end(in_thread(self._ended, running, None, result.turn))
         return result
 
-    def _finished(self, running: Running, made: Made) -> Result:
+    def _finished(self, running: Running, made: CallResult) -> Result:
         """Write the file that was asked for; the turn is kept whatever comes of that."""
         studio = running.caller.studio
         turn = studio.turn(made)
@@ -260,7 +260,7 @@ class Work(Jobs):
                 # The folder is checked again: minutes may have passed.
                 inside = running.caller.folders.inside
                 path = inside(running.output)
-                written, said = outputs.write(path, turn.pictures, studio.store, force=False, facts=facts_of(turn), inside=inside)
+                written, said = write_outputs(path, turn.pictures, studio.store, force=False, facts=facts_of(turn), inside=inside)
                 files, notices = (*files, *written), [*notices, *said]
             except NotebookImgError as error:
                 notices.append(f"The picture is kept, but the file was not written: {error}")

@@ -2,73 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from notebook_img._face import face
 
 if TYPE_CHECKING:
-    from notebook_img.pictures.boxes import Box
-    from notebook_img.pictures.convert import Prepared, encode, prepare
-    from notebook_img.pictures.fetching import fetch, vetted_address
-    from notebook_img.pictures.formats import MIME_TYPES, SUFFIXES, normal_mime_type, sniff
-    from notebook_img.pictures.intake import SAMPLES, is_picture_like, load, local_path
-    from notebook_img.pictures.limits import Limits
-    from notebook_img.pictures.masks import as_mask, confine, outpaint
-    from notebook_img.pictures.picture import Picture
-
-_WHERE = {
-    "Box": "boxes",
-    "Limits": "limits",
-    "MIME_TYPES": "formats",
-    "Picture": "picture",
-    "Prepared": "convert",
-    "SAMPLES": "intake",
-    "SUFFIXES": "formats",
-    "as_mask": "masks",
-    "confine": "masks",
-    "encode": "convert",
-    "fetch": "fetching",
-    "is_picture_like": "intake",
-    "load": "intake",
-    "local_path": "intake",
-    "normal_mime_type": "formats",
-    "outpaint": "masks",
-    "prepare": "convert",
-    "sniff": "formats",
-    "vetted_address": "fetching",
-}
-
-__all__ = [
-    "MIME_TYPES",
-    "SAMPLES",
-    "SUFFIXES",
-    "Box",
-    "Limits",
-    "Picture",
-    "Prepared",
-    "as_mask",
-    "confine",
-    "encode",
-    "fetch",
-    "is_picture_like",
-    "load",
-    "local_path",
-    "normal_mime_type",
-    "outpaint",
-    "prepare",
-    "sniff",
-    "vetted_address",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from notebook_img.pictures.boxes import Box as Box
+    from notebook_img.pictures.bundles import Bundle as Bundle
+    from notebook_img.pictures.bundles import image_bundle as image_bundle
+    from notebook_img.pictures.bundles import shorten as shorten
+    from notebook_img.pictures.bundles import size_words as size_words
+    from notebook_img.pictures.convert import Prepared as Prepared
+    from notebook_img.pictures.convert import conversion_notes as conversion_notes
+    from notebook_img.pictures.convert import encode as encode
+    from notebook_img.pictures.convert import prepare as prepare
+    from notebook_img.pictures.fetching import fetch as fetch
+    from notebook_img.pictures.fetching import vetted_address as vetted_address
+    from notebook_img.pictures.formats import MIME_TYPES as MIME_TYPES
+    from notebook_img.pictures.formats import SUFFIXES as SUFFIXES
+    from notebook_img.pictures.formats import mime_type_for as mime_type_for
+    from notebook_img.pictures.formats import normal_mime_type as normal_mime_type
+    from notebook_img.pictures.formats import sniff as sniff
+    from notebook_img.pictures.intake import SAMPLES as SAMPLES
+    from notebook_img.pictures.intake import is_picture_like as is_picture_like
+    from notebook_img.pictures.intake import load as load
+    from notebook_img.pictures.intake import local_path as local_path
+    from notebook_img.pictures.intake import missing as missing
+    from notebook_img.pictures.limits import Limits as Limits
+    from notebook_img.pictures.masks import as_mask as as_mask
+    from notebook_img.pictures.masks import confine as confine
+    from notebook_img.pictures.masks import outpaint as outpaint
+    from notebook_img.pictures.picture import Picture as Picture
+    from notebook_img.pictures.previews import Preview as Preview
+    from notebook_img.pictures.previews import encode_within as encode_within
+    from notebook_img.pictures.previews import preview as preview
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        boxes="Box",
+        bundles="Bundle image_bundle shorten size_words",
+        convert="Prepared conversion_notes encode prepare",
+        fetching="fetch vetted_address",
+        formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",
+        intake="SAMPLES is_picture_like load local_path missing",
+        limits="Limits",
+        masks="as_mask confine outpaint",
+        picture="Picture",
+        previews="Preview encode_within preview",
+    )

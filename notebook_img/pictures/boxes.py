@@ -95,23 +95,8 @@ class Box:
         UsageError
             When the box and the picture have no pixel in common.
         """
-        from notebook_img.pictures.convert import from_pil
-
         box = self.inside(picture.size)
-        image = picture.pil().crop((box.left, box.top, box.right, box.bottom))
-        return from_pil(image, name=f"{picture.name or 'picture'} {self.label or 'crop'}".strip())
-
-    def mask(self, like: tuple[int, int] | Picture) -> Picture:
-        """Return a mask of the size of a picture, white inside the box."""
-        from PIL import Image
-
-        from notebook_img.pictures.convert import from_pil
-
-        size = like if isinstance(like, tuple) else like.size
-        box = self.inside(size)
-        image = Image.new("L", size, 0)
-        image.paste(255, (box.left, box.top, box.right, box.bottom))
-        return from_pil(image, name="mask")
+        return picture.part((box.left, box.top, box.right, box.bottom), self.label or "crop")
 
     def inside(self, size: tuple[int, int]) -> Box:
         """Return the part inside a picture of this size; UsageError when there is none."""

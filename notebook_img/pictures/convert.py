@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
-from notebook_img.pictures.formats import PILLOW_NAMES, normal_mime_type
+from notebook_img.pictures.formats import PILLOW_NAMES, mime_type_for, normal_mime_type
 from notebook_img.pictures.limits import readable_bytes
-from notebook_img.pictures.picture import Picture, key_of_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from notebook_img.pictures.limits import Limits
+    from notebook_img.pictures.picture import Picture
+
 
 _WITHOUT_ALPHA = frozenset({"image/jpeg", "image/bmp"})
 _LOSSY_SOURCES = frozenset({"image/jpeg", "image/heic", "image/webp", "image/avif"})
@@ -39,21 +39,6 @@ class Prepared:
     """Of the bytes, where it is known already."""
 
 
-def from_pil(image: Image, *, name: str = "", notes: tuple[str, ...] = (), limits: Limits | None = None) -> Picture:
-    """Return a Picture of our own encoding (PNG) from an upright image in L, LA, RGB or RGBA."""
-    return Picture(
-        _png(image),
-        name=name,
-        mime_type="image/png",
-        width=image.width,
-        height=image.height,
-        notes=notes,
-        encoded_here=True,
-        pixels_key=key_of_pixels(image),
-        limits=limits,
-    )
-
-
 def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white", quality: int = 92) -> bytes:
     """Return a new file of this type: upright, without EXIF, with its colour profile and our provenance.
 
@@ -73,14 +58,16 @@ def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white", qu
     UsageError
         When the type is not one we write, or the matte is no colour.
     """
+    from PIL import Image as Pillow
+
     wanted = normal_mime_type(mime_type)
     facts: dict[str, Any] | None = None
-    if isinstance(picture, Picture):
-        image, facts = picture.pil(), picture.provenance()
-    else:
+    if isinstance(picture, Pillow.Image):
         from notebook_img.pictures.decode import upright
 
         image = upright(picture)
+    else:
+        image, facts = picture.pil(), picture.provenance()
     if wanted in _WITHOUT_ALPHA:
         image = flatten(image, matte)
     data = _written(image, wanted, quality)
@@ -118,8 +105,6 @@ def conversion_notes(picture: Picture, target: Path | str, *, matte: str = "whit
         A file name, or a MIME type.
     """
     from pathlib import Path
-
-    from notebook_img.pictures.picture import mime_type_for
 
     text = str(target)
     wanted = normal_mime_type(text) if text.startswith("image/") else mime_type_for(Path(text))
@@ -249,7 +234,8 @@ def _opaque(image: Image) -> Image:
     return plain
 
 
-def _png(image: Image) -> bytes:
+def png_bytes(image: Image) -> bytes:
+    """Return an image as a PNG file with its colour profile."""
     stream = io.BytesIO()
     # Level 4: a third of the time of the default 6 for a few per cent of the size.
     image.save(stream, "PNG", compress_level=4, icc_profile=image.info.get("icc_profile"))
@@ -258,7 +244,7 @@ def _png(image: Image) -> bytes:
 
 def _written(image: Image, mime_type: str, quality: int) -> bytes:
     if mime_type == "image/png":
-        return _png(image)
+        return png_bytes(image)
     options: dict[str, Any] = {}
     if mime_type not in {"image/gif", "image/bmp"} and image.info.get("icc_profile"):
         options["icc_profile"] = image.info["icc_profile"]

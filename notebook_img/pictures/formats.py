@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
+
+from notebook_img.errors import UsageError, did_you_mean
 
 MIME_TYPES: dict[str, str] = {
     ".png": "image/png",
@@ -243,3 +246,19 @@ def _broken_jpeg(data: bytes) -> str | None:
             # also where a phone appended a video to it.
             return None if data.find(b"\xff\xd9", at) >= 0 else "is cut off"
     return "is cut off"
+
+
+def mime_type_for(path: Path) -> str:
+    """Return the MIME type a file of this name must have.
+
+    Raises
+    ------
+    UsageError
+        When the suffix is that of no image format we write; the message lists them.
+    """
+    suffix = path.suffix.casefold()
+    mime_type = MIME_TYPES.get(suffix)
+    if mime_type is None or mime_type not in {MIME_TYPES[known] for known in (*WRITABLE, ".heic")}:
+        ending = f"{suffix!r} is no image format that can be written" if suffix else f"{path.name!r} has no suffix that names a format"
+        raise UsageError(f"{ending}; end the name with {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}.{did_you_mean(suffix, WRITABLE)}")
+    return mime_type

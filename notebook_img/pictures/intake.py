@@ -290,7 +290,7 @@ def _shown(url: str) -> str:
 
 
 def _picture_of(value: Any) -> Picture | None:
-    """Return the picture of a Turn, or of anything else whose `picture` is one; tree.py is not imported for it."""
+    """Return the picture of a Turn, or of anything else whose `picture` is one; the folder tree is not imported for it."""
     try:
         picture = getattr(value, "picture", None)
     except Exception:  # someone else's property may do anything

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import FrameError, UsageError
 from notebook_img.pictures.boxes import Box
-from notebook_img.pictures.convert import from_pil
+from notebook_img.pictures.picture import from_pil
 
 if TYPE_CHECKING:
     import numpy as np

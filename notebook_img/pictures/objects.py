@@ -7,9 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import PictureError, UsageError
-from notebook_img.pictures.convert import from_pil
 from notebook_img.pictures.decode import mode_notes, upright
-from notebook_img.pictures.picture import Picture
+from notebook_img.pictures.picture import Picture, from_pil
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,19 +130,9 @@ def from_figure(value: Any, limits: Limits, name: str) -> Picture:
     # Cut like the inline backend cuts it, so that the picture is what the user sees; no version of matplotlib inside,
     # so that the same figure gives the same bytes.
     figure.savefig(stream, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
-    from notebook_img.pictures.intake import from_bytes
-
-    drawn = from_bytes(stream.getvalue(), limits, name=name or "figure", what="The figure")
-    return Picture(
-        drawn.data,
-        name=drawn.name,
-        mime_type="image/png",
-        width=drawn.width,
-        height=drawn.height,
-        notes=(FIGURE_NOTE,),
-        encoded_here=True,
-        limits=limits,
-    )
+    drawn = stream.getvalue()
+    limits.check_bytes(len(drawn), "The figure")
+    return Picture(drawn, name=name or "figure", mime_type="image/png", notes=(FIGURE_NOTE,), encoded_here=True, limits=limits)
 
 
 def _is_empty(figure: Any) -> bool:

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import OutputError, PictureError, UsageError, did_you_mean
-from notebook_img.pictures.formats import MIME_TYPES, SUFFIXES, WRITABLE, sniff, what_it_is
+from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.pictures.formats import SUFFIXES, mime_type_for, sniff, what_it_is
 from notebook_img.pictures.limits import Limits
 
 if TYPE_CHECKING:
@@ -269,6 +269,10 @@ class Picture:
         write_atomically(target, data)
         return target
 
+    def part(self, edges: tuple[int, int, int, int], label: str) -> Picture:
+        """Return what lies between these edges (left, top, right, bottom; pixels inside the picture) as a new picture."""
+        return from_pil(self.pil().crop(edges), name=f"{self.name or 'picture'} {label}".strip())
+
     def as_type(self, mime_type: str, *, matte: str = "white") -> bytes:
         """Return the picture as a file of this type: its own bytes, untouched, where it is of this type."""
         if mime_type == self.mime_type:
@@ -294,8 +298,7 @@ class Picture:
 
             if not isinstance(crop, Box) and not (isinstance(crop, (list, tuple)) and len(crop) == 4):
                 raise UsageError(f"crop is a Box or four numbers (left, top, right, bottom) in pixels, not {crop!r:.60}.")
-            box = crop if isinstance(crop, Box) else Box("", *crop)
-            box.crop(self).show(full=True)
+            (crop if isinstance(crop, Box) else Box("", *crop)).crop(self).show(full=True)
             return
         data, metadata = self._full_bundle() if full else self._repr_mimebundle_()
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
@@ -317,7 +320,7 @@ class Picture:
         return encode(self, mime_type)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002 - IPython filters by these itself
-        from notebook_img.display import image_bundle
+        from notebook_img.pictures.bundles import image_bundle
 
         bundle = image_bundle(self)
         return dict(bundle.data), dict(bundle.metadata)
@@ -359,17 +362,18 @@ def key_of_pixels(image: Image) -> str:
     return f"px:{digest.hexdigest()}"
 
 
-def mime_type_for(path: Path) -> str:
-    """Return the MIME type a file of this name must have.
+def from_pil(image: Image, *, name: str = "", notes: tuple[str, ...] = (), limits: Limits | None = None) -> Picture:
+    """Return a Picture of our own encoding (PNG) from an upright image in L, LA, RGB or RGBA."""
+    from notebook_img.pictures.convert import png_bytes
 
-    Raises
-    ------
-    UsageError
-        When the suffix is that of no image format we write; the message lists them.
-    """
-    suffix = path.suffix.casefold()
-    mime_type = MIME_TYPES.get(suffix)
-    if mime_type is None or mime_type not in {MIME_TYPES[known] for known in (*WRITABLE, ".heic")}:
-        ending = f"{suffix!r} is no image format that can be written" if suffix else f"{path.name!r} has no suffix that names a format"
-        raise UsageError(f"{ending}; end the name with {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}.{did_you_mean(suffix, WRITABLE)}")
-    return mime_type
+    return Picture(
+        png_bytes(image),
+        name=name,
+        mime_type="image/png",
+        width=image.width,
+        height=image.height,
+        notes=notes,
+        encoded_here=True,
+        pixels_key=key_of_pixels(image),
+        limits=limits,
+    )

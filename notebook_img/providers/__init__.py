@@ -2,6 +2,31 @@
 
 from __future__ import annotations
 
-from notebook_img.providers.registry import forget, get, loadable, names, resolve
+from typing import TYPE_CHECKING
 
-__all__ = ["forget", "get", "loadable", "names", "resolve"]
+from notebook_img._face import face
+
+if TYPE_CHECKING:
+    from notebook_img.providers.catalog import lacking as lacking
+    from notebook_img.providers.catalog import model_rows as model_rows
+    from notebook_img.providers.catalog import own_options as own_options
+    from notebook_img.providers.catalog import price_words as price_words
+    from notebook_img.providers.catalog import service_rows as service_rows
+    from notebook_img.providers.registry import forget as forget
+    from notebook_img.providers.registry import get as get
+    from notebook_img.providers.registry import loadable as loadable
+    from notebook_img.providers.registry import names as names
+    from notebook_img.providers.registry import resolve as resolve
+    from notebook_img.providers.selection import PAID_ORDER as PAID_ORDER
+    from notebook_img.providers.selection import choose_model as choose_model
+    from notebook_img.providers.selection import doing as doing
+    from notebook_img.providers.validation import check_request as check_request
+    from notebook_img.providers.validation import check_seed as check_seed
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        catalog="lacking model_rows own_options price_words service_rows",
+        registry="forget get loadable names resolve",
+        selection="PAID_ORDER choose_model doing",
+        validation="check_request check_seed",
+    )

@@ -5,35 +5,30 @@ Names load on first use: `Store` imports SQLAlchemy (about 0.2 s), and what need
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from notebook_img._face import face
 
 if TYPE_CHECKING:
-    from notebook_img.store.cells import MoveRecord, ReplyRecord, RunRecord
-    from notebook_img.store.gallery import GalleryRow
-    from notebook_img.store.owner import is_alive, this_process
-    from notebook_img.store.store import Store
-
-_WHERE = {
-    "GalleryRow": "gallery",
-    "MoveRecord": "cells",
-    "ReplyRecord": "cells",
-    "RunRecord": "cells",
-    "Store": "store",
-    "is_alive": "owner",
-    "this_process": "owner",
-}
-
-__all__ = ["GalleryRow", "MoveRecord", "ReplyRecord", "RunRecord", "Store", "is_alive", "this_process"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from notebook_img.store.bundle import export_sessions as export_sessions
+    from notebook_img.store.bundle import import_sessions as import_sessions
+    from notebook_img.store.cells import MoveRecord as MoveRecord
+    from notebook_img.store.cells import ReplyRecord as ReplyRecord
+    from notebook_img.store.cells import RunRecord as RunRecord
+    from notebook_img.store.gallery import GalleryRow as GalleryRow
+    from notebook_img.store.names import check_session_name as check_session_name
+    from notebook_img.store.owner import is_alive as is_alive
+    from notebook_img.store.owner import this_process as this_process
+    from notebook_img.store.pack import Pack as Pack
+    from notebook_img.store.store import Store as Store
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        bundle="export_sessions import_sessions",
+        cells="MoveRecord ReplyRecord RunRecord",
+        gallery="GalleryRow",
+        names="check_session_name",
+        owner="is_alive this_process",
+        pack="Pack",
+        store="Store",
+    )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
 from notebook_img.files import reason, sync_folder
-from notebook_img.pictures.formats import SUFFIXES
+from notebook_img.pictures import SUFFIXES
 from notebook_img.store import pack as packs
 from notebook_img.store import schema
 from notebook_img.store.names import check_session_name

@@ -26,12 +26,12 @@ class RunRecord:
 
     id: int
     cell: str
-    """Key of the cell (see replay.py)."""
+    """Key of the cell (see replay/cells.py)."""
     kernel: str
     """Random id of the kernel it ran in."""
     source_hash: str
     ordinal: int
-    """Which run of this source in its kernel, from 0."""
+    """Which run of this source in its kernel, from 1."""
     started: float
     ended: float | None
     state: RunState
@@ -47,7 +47,7 @@ class ReplyRecord:
     """From 0."""
     request_key: str
     model: str
-    """The model as it was typed, or empty."""
+    """The model that answered, as provider:model."""
     session_id: str
     turn: int
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import PackError
-from notebook_img.pictures.formats import SUFFIXES, sniff
+from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.records import Origin, PictureUse, SessionRecord, TurnRecord
 
 if TYPE_CHECKING:

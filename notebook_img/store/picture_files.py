@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason, sync_folder, write_atomically
-from notebook_img.pictures.formats import SUFFIXES, sniff
+from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, literal, select
 
 from notebook_img.errors import StoreError
-from notebook_img.pictures.formats import SUFFIXES
+from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
 from notebook_img.store.rows import dumps, insert_turn, turn_records
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from notebook_img.store.names import check_session_name
-from notebook_img.tree.actor import Actor
-from notebook_img.tree.ids import TurnId, parse_id
-from notebook_img.tree.session import Session
-from notebook_img.tree.turn import Turn, stored_picture
-from notebook_img.tree.turns import Turns
+from typing import TYPE_CHECKING
 
-__all__ = ["Actor", "Session", "Turn", "TurnId", "Turns", "check_session_name", "parse_id", "stored_picture"]
+from notebook_img._face import face
+
+if TYPE_CHECKING:
+    from notebook_img.tree.actor import Actor as Actor
+    from notebook_img.tree.drawing import caption as caption
+    from notebook_img.tree.pictures import pictures_of as pictures_of
+    from notebook_img.tree.pictures import stored_picture as stored_picture
+    from notebook_img.tree.schemas import Shape as Shape
+    from notebook_img.tree.schemas import columns as columns
+    from notebook_img.tree.schemas import read_columns as read_columns
+    from notebook_img.tree.schemas import shape_of as shape_of
+    from notebook_img.tree.session import HISTORIES as HISTORIES
+    from notebook_img.tree.session import Session as Session
+    from notebook_img.tree.turn import Turn as Turn
+    from notebook_img.tree.turns import Turns as Turns
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        actor="Actor",
+        drawing="caption",
+        pictures="pictures_of stored_picture",
+        schemas="Shape columns read_columns shape_of",
+        session="HISTORIES Session",
+        turn="Turn",
+        turns="Turns",
+    )

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import NotebookImgError, NotFoundError, OutputError, UsageError
 from notebook_img.files import reason
 from notebook_img.ids import MOST_NUMBER, parse_id
-from notebook_img.tree.ids import unknown_turn
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.turns import Turns
 
 if TYPE_CHECKING:
-    from notebook_img.display import Bundle
+    from notebook_img.pictures import Bundle
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.tree.actor import Actor
 
@@ -136,7 +135,7 @@ class Session:
             store = self.actor.store
             below = [turn.number for turn in store.turns(self.id, before=number, newest_first=True, limit=NEAR)][::-1]
             above = [turn.number for turn in store.turns(self.id, after=number, limit=NEAR)]
-            raise unknown_turn(number, self.name, below if not above else [*below[-2:], *above[:2]])
+            raise _unknown_turn(number, self.name, below if not above else [*below[-2:], *above[:2]])
         return Turn(self, record)
 
     def _last(self) -> list[int]:
@@ -288,7 +287,7 @@ class Session:
     def tree(self) -> Bundle:
         """Return its history as pictures with branches and questions, and as text."""
         from notebook_img import display
-        from notebook_img.tree.showing import node
+        from notebook_img.tree.drawing import node
 
         store, head = self.actor.store, self.actor.head(self.id)
         return display.tree([node(store, record, is_head=record.number == head) for record in store.turns(self.id)], name=self.name)
@@ -358,7 +357,7 @@ class Session:
                 f"A session is exported as .zip (everything) or .py (a script that repeats the work), not "
                 f"{target.suffix or 'without a suffix'!r}. Write {target.with_suffix('.zip')} or {target.with_suffix('.py').name}."
             )
-        from notebook_img.store.bundle import export_sessions
+        from notebook_img.store import export_sessions
 
         export_sessions(self.actor.store, [self.id], target, raw=raw, force=force)
         return target
@@ -406,3 +405,22 @@ class AsyncSession:
     async def ask(self, prompt: str = "", image: Any = None, **options: Any) -> Turn:
         """Await `Session.ask`."""
         return await self._session.actor.aio.ask(prompt, image, session=self._session, **options)  # type: ignore[no-any-return]
+
+
+def _unknown_turn(number: int, session: str, known: list[int]) -> NotFoundError:
+    """Return the error for a turn that does not exist: the ids around it, or the last ones.
+
+    Parameters
+    ----------
+    number : int
+        What was asked for.
+    session : str
+        The session's name.
+    known : list of int
+        Numbers near it, ascending.
+    """
+    if not known:
+        return NotFoundError(f"There is no turn t{number} in session {session!r}: it has no turn yet.")
+    ids = ", ".join(f"t{other}" for other in known)
+    words = "The last ones are" if number > known[-1] else "The nearest are"
+    return NotFoundError(f"There is no turn t{number} in session {session!r}. {words} {ids}.")

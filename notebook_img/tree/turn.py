@@ -12,39 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from notebook_img.answers import Shape
-    from notebook_img.display import Bundle
-    from notebook_img.pictures import Box, Picture
-    from notebook_img.records import Origin, PictureUse, Role, TurnRecord
-    from notebook_img.store import Store
+    from notebook_img.pictures import Box, Bundle, Picture
+    from notebook_img.records import Origin, Role, TurnRecord
+    from notebook_img.tree.schemas import Shape
     from notebook_img.tree.session import Session
-
-
-def stored_picture(store: Store, use: PictureUse, *, name: str = "") -> Picture:
-    """Return a picture of the store; its facts are known and its bytes are read when they are needed.
-
-    Parameters
-    ----------
-    store : Store
-        Where it lies.
-    use : PictureUse
-        Which one.
-    name : str
-        What to call it; the name it was used under otherwise.
-    """
-    from notebook_img.pictures import Picture
-
-    return Picture(
-        functools.partial(store.read_picture, use.sha256),
-        name=name or use.name,
-        sha256=use.sha256,
-        mime_type=use.mime_type,
-        width=use.width,
-        height=use.height,
-        encoded_here=bool(use.pixels_key),
-        pixels_key=use.pixels_key or None,
-        path=store.picture_path(use.sha256, use.mime_type),
-    )
 
 
 class Turn:
@@ -224,10 +195,9 @@ class Turn:
         return self._pictures("delivered")
 
     def _pictures(self, role: Role) -> list[Picture]:
-        uses = self.record.uses(role)
-        own = f"{self.session.name}/{self.record.id}" if uses and role == "output" else ""
-        names = [own] if len(uses) == 1 else [f"{own}.{index}" if own else "" for index in range(1, len(uses) + 1)]
-        return [stored_picture(self.session.actor.store, use, name=name) for use, name in zip(uses, names, strict=True)]
+        from notebook_img.tree.pictures import pictures_of
+
+        return pictures_of(self.session.actor.store, self.record, self.session.name, role)
 
     def pick(self, picture: int) -> Turn:
         """Choose one of its pictures to go on from: ``t.pick(2).edit("closer")``.
@@ -280,8 +250,7 @@ class Turn:
             import pandas as pd
         except ImportError as error:
             raise UsageError("A table of an answer is a pandas DataFrame, and pandas is not installed: %pip install pandas.") from error
-        from notebook_img.answers import rows_of
-        from notebook_img.option_values import columns
+        from notebook_img.tree.schemas import columns, rows_of
 
         rows = rows_of(self.value) if self.value is not None else [box.to_dict() for box in self.boxes]
         if self.value is None and not rows:
@@ -355,7 +324,7 @@ class Turn:
             Most bytes of all previews together.
         """
         from notebook_img import display
-        from notebook_img.tree.showing import answer_words, caption, shots
+        from notebook_img.tree.drawing import answer_words, caption, shots
 
         limits: dict[str, Any] = {name: limit for name, limit in (("max_side", max_side), ("max_bytes", max_bytes)) if limit is not None}
         if self.kind == "ask":

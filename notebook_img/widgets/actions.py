@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import FrameError, NotFoundError, UsageError
-from notebook_img.widgets import abilities, intake, scene
-from notebook_img.widgets.base import Base, of_turn
-from notebook_img.widgets.looking import Looking
+from notebook_img.widgets import controls, state, uploads
+from notebook_img.widgets.stage import Base, of_turn
+from notebook_img.widgets.views import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from notebook_img.records import TurnRecord
     from notebook_img.tree import Turn
     from notebook_img.widgets.panel import Panel
-    from notebook_img.widgets.running import Run
+    from notebook_img.widgets.runner import Run
 
 Message = dict[str, Any]
 MOST_REFERENCES = 16
@@ -56,7 +56,7 @@ class Actions(Looking):
     def do_hello(self, _message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell a view that has just appeared everything."""
         panel = self.panel
-        panel.tell({"kind": "models", "models": abilities.models(panel.studio.settings)})
+        panel.tell({"kind": "models", "models": controls.models(panel.studio.settings)})
         self.send_state()
         self.send_picture()
 
@@ -65,30 +65,30 @@ class Actions(Looking):
         panel, store = self.panel, self.panel.studio.store
         record = store.session(panel.session.id)
         if record is None:
-            panel.tell({"kind": "gone", "sessions": scene.sessions(store, None)})
+            panel.tell({"kind": "gone", "sessions": state.sessions(store, None)})
             return
         panel.session_name = record.name
-        rows, uses = scene.nodes(store, record.id)
+        rows, uses = state.nodes(store, record.id)
         panel.thumbnails.know(uses)
         base = panel.base
         looked = store.turn(record.id, base.turn) if base.turn is not None else None
-        questions = scene.conversation(store, record.id, base.picture.sha256 if base.picture else "")
+        questions = state.conversation(store, record.id, base.picture.sha256 if base.picture else "")
+        from notebook_img.calls import today
         from notebook_img.display import money
-        from notebook_img.performing import today
 
         spent, _reserved, unknown = store.spent(today())
         panel.tell(
             {
                 "kind": "state",
                 "session": {"id": record.id, "name": record.name, "turns": record.turns, "model": record.model},
-                "sessions": scene.sessions(store, record),
+                "sessions": state.sessions(store, record),
                 "head": panel.studio.head(record.id),
                 "redo": bool(record.redo),
                 "nodes": rows,
                 "hidden": max(0, record.turns - len(rows)),
                 "base": base.described(),
-                "turn": scene.details(looked) if looked is not None else None,
-                "chat": [scene.question(question) for question in questions],
+                "turn": state.details(looked) if looked is not None else None,
+                "chat": [state.question(question) for question in questions],
                 "references": [{"sha": item.sha256, "name": item.name} for item in panel.references],
                 "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + _unknown_cost(unknown),
                 "running": panel.runner.current.described() if panel.runner.current else None,
@@ -212,12 +212,12 @@ class Actions(Looking):
 
     def do_open(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Bring in what the field names: path, address, sample or variable."""
-        picture = intake.opened(str(message.get("text", "")), intake.names_in_notebook(), self.panel.studio.settings)
+        picture = uploads.opened(str(message.get("text", "")), uploads.names_in_notebook(), self.panel.studio.settings)
         self._bring_in(picture, str(message.get("role", "base")))
 
     def do_variables(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell which variables of the notebook hold images."""
-        self.reply(message, {"kind": "variables", "names": intake.image_variables(intake.names_in_notebook())})
+        self.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
 
     def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Take a picture of the gallery to edit, ask about, compare with or refer to."""
@@ -270,7 +270,7 @@ class Actions(Looking):
         panel = self.panel
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
-        told = abilities.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
+        told = controls.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
         self.reply(message, {**told, "for": message["for"], "kind": "abilities"})
 
     def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:
@@ -279,13 +279,13 @@ class Actions(Looking):
         kind = "generate" if message.get("what") == "generate" else "edit"
         if kind == "edit" and panel.base.picture is None:
             raise UsageError("There is no picture to edit yet. Upload or open one, or choose “New picture”.")
-        options = abilities.options_of(message.get("options") or {})
+        options = controls.options_of(message.get("options") or {})
         mask = None
         if kind == "edit" and message.get("mask") and buffers:
             assert panel.base.picture is not None
             if message["mask"].get("sha") != panel.base.picture.sha256:
                 raise UsageError("The picture was replaced while the mask was drawn, so nothing was sent. Draw it on the one shown now.")
-            mask = intake.painted_mask(buffers[0], panel.base.picture, panel.studio.settings)
+            mask = uploads.painted_mask(buffers[0], panel.base.picture, panel.studio.settings)
         return Call(
             kind=kind,  # type: ignore[arg-type]
             prompt=str(message.get("prompt", "")),
@@ -320,7 +320,7 @@ class Actions(Looking):
                 "Type a question, for example: what colours are in it?" if boxes is None else "Type what to find, for example: the cat."
             )
         fields = panel.base.call_fields()
-        before = scene.conversation(panel.studio.store, panel.session.id, panel.base.picture.sha256)
+        before = state.conversation(panel.studio.store, panel.session.id, panel.base.picture.sha256)
         if before and not message.get("anew"):
             fields = {"start": before[-1].id}
         self._start(
@@ -329,7 +329,7 @@ class Actions(Looking):
                 prompt=prompt,
                 model=str(message.get("model", "")),
                 boxes=None if boxes is None else str(boxes),
-                own=abilities.options_of(message.get("options") or {})["own"],
+                own=controls.options_of(message.get("options") or {})["own"],
                 partials=True,
                 **fields,
             ),
@@ -391,9 +391,9 @@ class Actions(Looking):
 
     def do_estimate(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell what the call would cost, or why it would be refused, before anything is sent."""
+        from notebook_img.calls import Plan
         from notebook_img.display import money
         from notebook_img.errors import NotebookImgError
-        from notebook_img.results import Plan
 
         panel = self.panel
         answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": ""}

@@ -16,17 +16,16 @@ from notebook_img.errors import NotebookImgError, NotFoundError
 from notebook_img.records import Origin
 from notebook_img.widgets import front
 from notebook_img.widgets.actions import Actions
-from notebook_img.widgets.base import Base, of_turn
-from notebook_img.widgets.intake import Uploads
-from notebook_img.widgets.leaving import LEFT, Left
-from notebook_img.widgets.running import Run, Runner
+from notebook_img.widgets.runner import Run, Runner
+from notebook_img.widgets.stage import Base, of_turn
+from notebook_img.widgets.static import LEFT, Left
 from notebook_img.widgets.thumbnails import Thumbnails
+from notebook_img.widgets.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.display import Preview
-    from notebook_img.pictures import Picture
+    from notebook_img.pictures import Picture, Preview
     from notebook_img.records import SessionRecord
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from notebook_img.display import Preview
+    from notebook_img.pictures import Preview
     from notebook_img.records import PictureUse
     from notebook_img.store import Store
 
@@ -61,8 +61,8 @@ class Thumbnails:
 
     def thumbnail(self, sha: str) -> Preview | None:
         """Return one thumbnail; None when the picture cannot be read any more."""
-        from notebook_img import display
         from notebook_img.errors import NotebookImgError
+        from notebook_img.pictures import preview
         from notebook_img.tree import stored_picture
 
         with self._lock:
@@ -73,7 +73,7 @@ class Thumbnails:
         if use is None:
             return None
         try:
-            made = display.preview(stored_picture(self._store(), use), SIDE, MOST_BYTES)
+            made = preview(stored_picture(self._store(), use), SIDE, MOST_BYTES)
         except (NotebookImgError, OSError):
             return None
         with self._lock:

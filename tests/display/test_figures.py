@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from notebook_img.display import Caption, Progress, Shot, boxes_overlay, figure, image_bundle, money, progress
-from notebook_img.pictures import Box, Picture
+from notebook_img.display import Caption, Progress, Shot, boxes_overlay, figure, money, progress
+from notebook_img.pictures import Box, Picture, image_bundle
 from tests.display.pictures import HOSTILE, file_of, grows_by, noise, opened, page, picture, shown
 
 FULL = Caption(

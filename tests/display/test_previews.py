@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from notebook_img.display import preview, previews
-from notebook_img.pictures import Picture
+from notebook_img.pictures import Picture, preview, previews
 from tests.display.pictures import file_of, noise, opened, picture
 
 

@@ -15,7 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
 import notebook_img.jupyter.extension
-import notebook_img.studio
+import notebook_img.jupyter.kernel
+import notebook_img.studio.default
 
 Complete = Callable[..., list[str]]
 
@@ -26,8 +27,8 @@ def shell(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(notebook_img.studio, "_default", None)
-    monkeypatch.setattr(notebook_img.jupyter.extension, "_kernel", None)
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
+    monkeypatch.setattr(notebook_img.jupyter.kernel, "_kernel", None)
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance()
     made.history_manager.enabled = False

@@ -425,15 +425,15 @@ def test_tb_shows_the_whole_traceback_of_the_last_error(kernel: Kernel) -> None:
     assert ran.traceback == f"NotFoundError: {ran.outputs[-1]['evalue']}"
     whole = kernel.good("%tb")
     assert "Traceback" in whole.text + whole.complaints
-    assert "asking.py" in whole.text + whole.complaints
+    assert "resolve.py" in whole.text + whole.complaints
 
 
 def test_verbose_errors_show_it_at_once(kernel: Kernel) -> None:
     kernel.good("%config NotebookImg.verbose_errors = True")
     ran = kernel.run("%imgedit t98 warmer")
     kernel.good("%config NotebookImg.verbose_errors = False")
-    assert "asking.py" in ran.traceback
-    assert "asking.py" not in kernel.run("%imgedit t98 warmer").traceback
+    assert "resolve.py" in ran.traceback
+    assert "resolve.py" not in kernel.run("%imgedit t98 warmer").traceback
 
 
 # Loading

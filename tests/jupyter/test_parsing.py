@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.jupyter.parsing import LONE_WORDS, help_text, parse, split_words
-from notebook_img.option_reading import Parsed
-from notebook_img.options import OPTIONS
+from notebook_img.jupyter.line import LONE_WORDS, help_text, parse, split_words
+from notebook_img.options.arguments import Parsed
+from notebook_img.options.table import OPTIONS
 from notebook_img.providers.interface import Capabilities, OwnOption
 
 FILES = {"cat.png", "my cat.png", "photos", "photos/cat", r"C:\pics\cat.png", "fig"}

@@ -11,7 +11,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import no_var_expand
 
-from notebook_img.jupyter.parsing import protect_question
+from notebook_img.jupyter.line import protect_question
 
 
 def transformed(cell: str, *, protected: bool = True) -> str:

@@ -10,7 +10,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import notebook_img.jupyter.extension
-import notebook_img.studio
+import notebook_img.jupyter.kernel
+import notebook_img.studio.default
 from notebook_img.settings import Settings
 
 SECRET = "sk-" + "trait" * 8
@@ -27,8 +28,8 @@ def start(config: Config | None = None) -> InteractiveShell:
 
 @pytest.fixture
 def clean(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(notebook_img.studio, "_default", None)
-    monkeypatch.setattr(notebook_img.jupyter.extension, "_kernel", None)
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
+    monkeypatch.setattr(notebook_img.jupyter.kernel, "_kernel", None)
     monkeypatch.setattr("notebook_img.errors.NotebookImgError.verbose", False)
     yield
     if InteractiveShell.initialized():
@@ -129,7 +130,7 @@ def test_a_configuration_file_sets_them_too(clean: None) -> None:
 
 def test_the_environment_is_the_default_and_config_wins(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "7")
-    monkeypatch.setattr(notebook_img.studio, "_default", None)
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
     shell = start()
     assert notebook_img_magics(shell).budget == settings().budget == 7
     shell.run_line_magic("config", "NotebookImg.budget = 3")
@@ -139,7 +140,7 @@ def test_the_environment_is_the_default_and_config_wins(clean: None, monkeypatch
 def test_no_trait_holds_a_secret(clean: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("GEMINI_API_KEY", "OPENAI_API_KEY", "ARK_API_KEY", "JIMENG_API_TOKEN", "VISION_API_KEY"):
         monkeypatch.setenv(name, SECRET)
-    monkeypatch.setattr(notebook_img.studio, "_default", None)
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
     shell = start()
     shell.run_cell("%config NotebookImg")
     shell.run_cell("%config")

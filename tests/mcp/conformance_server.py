@@ -28,10 +28,10 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from notebook_img.mcp.builder import build
-from notebook_img.mcp.serving import ServerHandle
+from notebook_img.mcp.http_server import ServerHandle
+from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 WAV = b"RIFF$\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0data\0\0\0\0"

@@ -19,9 +19,9 @@ from mcp import Client, StdioServerParameters
 from mcp.types import Implementation
 from PIL import Image
 
-from notebook_img.mcp.builder import build
+from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 
 ROOT = Path(__file__).resolve().parents[2]

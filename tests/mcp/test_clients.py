@@ -16,10 +16,10 @@ import pytest
 from notebook_img import __version__
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.keys import SERVICES
-from notebook_img.mcp import bundle, command, commands
+from notebook_img.mcp import command, commands, mcpb
 from notebook_img.mcp.clients import CLIENTS, configuration
 from notebook_img.settings import Settings
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ROOT
 
 
@@ -64,7 +64,7 @@ def test_the_magic_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFi
 
 
 def test_the_bundle_is_whole_and_the_same_each_time(tmp_path: Path):
-    one, two = bundle.write(tmp_path / "one.mcpb"), bundle.write(tmp_path / "two.mcpb")
+    one, two = mcpb.write(tmp_path / "one.mcpb"), mcpb.write(tmp_path / "two.mcpb")
     assert one.read_bytes() == two.read_bytes()
     with zipfile.ZipFile(one) as opened:
         assert opened.testzip() is None
@@ -181,7 +181,7 @@ ENTRY = closed(
 
 
 def test_the_manifest_and_the_registry_entry_have_the_documented_fields():
-    jsonschema.validate(bundle.manifest(), MANIFEST, jsonschema.Draft202012Validator)
+    jsonschema.validate(mcpb.manifest(), MANIFEST, jsonschema.Draft202012Validator)
     jsonschema.validate(json.loads((ROOT / "server.json").read_text()), ENTRY, jsonschema.Draft202012Validator)
 
 

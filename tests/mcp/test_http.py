@@ -22,9 +22,9 @@ from mcp.client.streamable_http import streamable_http_client
 
 from notebook_img.errors import UsageError
 from notebook_img.mcp import discovery, server_log
-from notebook_img.mcp.serving import ServerHandle, handle_of, is_loopback, serve
+from notebook_img.mcp.http_server import ServerHandle, handle_of, is_loopback, serve
 from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ERAS, called, paint, refused
 
 HELLO = {

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from notebook_img.records import JobRecord
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import ERAS, Desk, Raw, called, refused, slow
 from tests.studio.conftest import jimeng_environ

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from notebook_img.mcp.serving import serve
+from notebook_img.mcp.http_server import serve
 from notebook_img.store import Store
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import ERAS, KEY, Raw, called, paint, refused, slow, stdio
 

@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 from PIL import Image
 
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ERAS, Desk, called, paint, refused
 
 GOLDEN = Path(__file__).with_name("tools.json")
@@ -382,7 +382,7 @@ def test_building_a_server_leaves_the_root_logger_alone(desk: Desk):
 
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    from notebook_img.mcp.builder import build
+    from notebook_img.mcp.server import build
 
     build(desk.work)
     assert (list(root.handlers), root.level) == (handlers, level)
@@ -391,13 +391,13 @@ def test_building_a_server_leaves_the_root_logger_alone(desk: Desk):
 def test_the_thumbnail_of_a_large_noisy_picture_stays_small():
     import os
 
-    from notebook_img.mcp import results
+    from notebook_img.mcp import tool_results
     from notebook_img.pictures import Picture
 
     image = Image.frombytes("RGB", (1500, 1000), os.urandom(1500 * 1000 * 3))
     file = io.BytesIO()
     image.save(file, "PNG")
-    assert len(base64.b64decode(results.thumbnail(Picture(file.getvalue())).data)) <= 200_000
+    assert len(base64.b64decode(tool_results.thumbnail(Picture(file.getvalue())).data)) <= 200_000
 
 
 @pytest.mark.parametrize("kind", ["made", "undone", "fetched as a job"])

@@ -14,8 +14,8 @@ import pytest
 
 from notebook_img.mcp import discovery
 from notebook_img.mcp.clients import configuration
-from notebook_img.mcp.serving import serve
-from notebook_img.studio import Studio
+from notebook_img.mcp.http_server import serve
+from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import ERAS, Desk, called, refused, slow
 from tests.mcp.test_http import ACCEPT, HELLO

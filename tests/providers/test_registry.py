@@ -8,14 +8,14 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from notebook_img import inventory
-from notebook_img.doctor import examine
 from notebook_img.errors import NotFoundError
 from notebook_img.providers import forget, get, names, registry, resolve
+from notebook_img.providers.catalog import model_rows, own_options, service_rows
 from notebook_img.providers.interface import Provider
 from notebook_img.providers.local import LocalProvider
 from notebook_img.settings import Settings
-from notebook_img.studio import Studio
+from notebook_img.studio.doctor import examine
+from notebook_img.studio.studio import Studio
 
 
 def test_the_built_in_engine_is_registered_like_any_other():
@@ -99,9 +99,9 @@ def test_a_broken_package_stops_nobody_else(broken_package, home):
     settings = Settings(home=home)
     assert broken_package in registry.names(settings)
     assert broken_package not in dict(registry.loadable(settings))
-    assert any(row["name"].startswith("local:") for row in inventory.model_rows(settings))
-    assert inventory.own_options(settings)
-    assert "no licence here" in next(row["state"] for row in inventory.service_rows(settings) if row["name"] == broken_package)
+    assert any(row["name"].startswith("local:") for row in model_rows(settings))
+    assert own_options(settings)
+    assert "no licence here" in next(row["state"] for row in service_rows(settings) if row["name"] == broken_package)
     studio = Studio(settings=settings)
     assert studio.session("fox").edit("darker", "sample:chelsea").pictures
     assert any(finding.what == broken_package and "no licence" in finding.details for finding in examine(studio))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.cells import Kernel
 from notebook_img.records import Origin
+from notebook_img.replay.cells import Kernel
 from notebook_img.settings import Settings
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from tests.replay.painter import Painter
 
 

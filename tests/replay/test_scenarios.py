@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from notebook_img import giving
+from notebook_img.calls import replay_lookup
 from tests.replay.painter import Painter
 
 
@@ -433,13 +433,13 @@ keep(asyncio.run(four()))
 
 def test_a_reply_that_is_stored_and_not_noted_yet_is_not_given_to_an_equal_request(kernel, monkeypatch):
     noted = threading.Event()
-    note = giving.note
+    note = replay_lookup.note
 
     def late(*given):
         noted.wait(20)
         note(*given)
 
-    monkeypatch.setattr(giving, "note", late)
+    monkeypatch.setattr(replay_lookup, "note", late)
     source = """
 import asyncio
 async def two():

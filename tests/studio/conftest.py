@@ -14,7 +14,7 @@ from PIL import Image
 
 from notebook_img.providers import retry
 from notebook_img.settings import Settings
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_img.doctor import examine
 from notebook_img.errors import NotFoundError, UnreachableError, UnsupportedError, UsageError
+from notebook_img.studio.doctor import examine
 from tests.studio.conftest import KEY, jimeng_environ, openai_environ, png, spends
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_img import loop, performing
-from notebook_img.calls import make_call
+from notebook_img import loop
+from notebook_img.calls.call import make_call
+from notebook_img.calls.perform import perform_call
 from notebook_img.errors import (
     BadReplyError,
     BudgetError,
@@ -59,7 +60,7 @@ def test_sixteen_inputs_are_sent_and_seventeen_refused(fox, service):
 def events_of(studio, session, call):
     seen = []
     asked = studio.prepare(session, call)
-    made = loop.run(lambda tell: performing.perform(studio, asked, tell), seen.append)
+    made = loop.run(lambda tell: perform_call(studio, asked, tell), seen.append)
     return made, [event for event in seen if isinstance(event, PartialEvent)]
 
 

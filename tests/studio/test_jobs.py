@@ -11,11 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from notebook_img import jobs, loop, performing
-from notebook_img.calls import make_call
+from notebook_img import loop
+from notebook_img.calls.call import make_call
+from notebook_img.calls.jobs import leave_job, resume_job
+from notebook_img.calls.perform import perform_call
 from notebook_img.cli import main
-from notebook_img.doctor import examine
 from notebook_img.errors import JobPendingError, NotFoundError, RefusedError, UsageError
+from notebook_img.studio.doctor import examine
 from tests.emulators.process import ROOT
 from tests.studio.conftest import jimeng_environ, noise, rgb
 
@@ -159,7 +161,7 @@ def test_interrupting_leaves_a_job(studio_of, jimeng):
     asked = studio.prepare(session, make_call("generate", "a fox", None, {"size": "1K"}))
 
     async def interrupted() -> None:
-        task = asyncio.ensure_future(performing.perform(studio, asked, lambda _event: None))
+        task = asyncio.ensure_future(perform_call(studio, asked, lambda _event: None))
         await loop.in_thread(jimeng.wait_for, bool, "get_history_by_ids")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -198,7 +200,7 @@ def test_two_processes_that_resume_at_once_store_one_turn(left, studio_of):
 
     def fetch() -> object:
         try:
-            return loop.run(lambda tell: jobs.resume(studio, row, tell))
+            return loop.run(lambda tell: resume_job(studio, row, tell))
         except UsageError as error:
             return error
 
@@ -260,7 +262,7 @@ def test_a_job_whose_pictures_could_not_be_stored_can_be_fetched_again(home) -> 
         ("j2", RefusedError("Filtered.", stage="output", reason="2038"), "failed"),
     ):
         studio.store.add_job(JobRecord(name, "fox", "running", studio.store.owner, now, now, model="jimeng:jimeng-4.0", submit_id=name))
-        jobs.leave_job(studio, name, error)
+        leave_job(studio, name, error)
         left = studio.store.job(name)
         assert left is not None
         assert left.state == state

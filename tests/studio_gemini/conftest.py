@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from notebook_img.settings import Settings
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
 from tests.gemini_service import service

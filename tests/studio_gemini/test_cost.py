@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.calls import make_call
+from notebook_img.calls.budget import today
+from notebook_img.calls.call import make_call
+from notebook_img.calls.results import Notice, Plan
 from notebook_img.errors import BudgetError, NotebookImgError, RefusedError
-from notebook_img.performing import today
-from notebook_img.results import Notice, Plan
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
 from tests.jupyter.kernels import environment

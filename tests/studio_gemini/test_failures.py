@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from notebook_img.calls import make_call
+from notebook_img.calls.budget import today
+from notebook_img.calls.call import make_call
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
@@ -27,9 +28,8 @@ from notebook_img.errors import (
     UnsupportedError,
     UsageError,
 )
-from notebook_img.performing import today
 from notebook_img.providers.interface import WaitEvent
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
 from tests.studio_gemini.conftest import KEY, painted, png

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from notebook_img.errors import NotebookImgError, UsageError
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session, Turn
 from tests.emulators.process import Running
 from tests.jupyter.kernels import environment

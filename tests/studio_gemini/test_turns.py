@@ -6,7 +6,7 @@ import json
 
 from PIL import Image
 
-from notebook_img.studio import Studio
+from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
 from tests.studio_gemini.conftest import KEY, MODEL, painted, png

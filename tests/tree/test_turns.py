@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.tree import Session, Turn, check_session_name, parse_id
+from notebook_img.ids import parse_id
+from notebook_img.store import check_session_name
+from notebook_img.tree import Session, Turn
 from tests.tree.acting import Acting
 
 

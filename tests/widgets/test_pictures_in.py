@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from notebook_img.widgets import intake
+from notebook_img.widgets import uploads
 from tests.widgets.conftest import Watched, png
 
 
@@ -86,7 +86,7 @@ def test_references_are_kept_apart_from_the_stage(panel: Watched) -> None:
 @pytest.mark.parametrize("text", ["sample:chelsea", "{photo}", "photo", "where"])
 def test_the_field_takes_samples_and_variables(panel: Watched, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     names = {"photo": Image.new("RGB", (12, 10), "blue"), "where": "sample:coffee"}
-    monkeypatch.setattr(intake, "names_in_notebook", lambda: names)
+    monkeypatch.setattr(uploads, "names_in_notebook", lambda: names)
     panel.do("open", text=text)
     assert panel.panel.base.picture is not None, panel.error
 
@@ -103,7 +103,7 @@ def test_the_field_takes_a_path(panel: Watched, tmp_path) -> None:
     [("", "Write a path"), ("nothere.png", "There is no file"), ("number", "holds no image but int"), ("{gone}", "no variable 'gone'")],
 )
 def test_the_field_says_what_is_wrong(panel: Watched, monkeypatch: pytest.MonkeyPatch, text: str, words: str) -> None:
-    monkeypatch.setattr(intake, "names_in_notebook", lambda: {"number": 7})
+    monkeypatch.setattr(uploads, "names_in_notebook", lambda: {"number": 7})
     panel.do("open", text=text)
     assert words in panel.error
 

@@ -25,7 +25,7 @@ from notebook_img.calls import Call
 from notebook_img.errors import NotebookImgError, NotFoundError
 from notebook_img.ids import parse_id
 from notebook_img.loop import in_thread
-from notebook_img.mcp import results
+from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord
@@ -199,13 +199,15 @@ class Tools:
             call.state = "job"
         return done
 
-    async def picture_result(self, done: Result | JobRecord, kind: type[results.ImageResult] = results.ImageResult) -> CallToolResult:
+    async def picture_result(
+        self, done: Result | JobRecord, kind: type[tool_results.ImageResult] = tool_results.ImageResult
+    ) -> CallToolResult:
         """Return the answer of a tool that makes pictures."""
         if isinstance(done, JobRecord):
-            return results.of_job(done, kind=kind)
-        return await in_thread(lambda: results.of_turn(done.turn, done.files, done.notices, kind=kind))
+            return tool_results.of_job(done, kind=kind)
+        return await in_thread(lambda: tool_results.of_turn(done.turn, done.files, done.notices, kind=kind))
 
 
 def structured(model: BaseModel, text: str) -> CallToolResult:
     """Return a text line with structured content."""
-    return CallToolResult(content=[results.one_line(text)], structured_content=model.model_dump())
+    return CallToolResult(content=[tool_results.one_line(text)], structured_content=model.model_dump())

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from notebook_img.calls import Call
 from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import models
-from notebook_img.mcp.results import ImageResult
+from notebook_img.mcp import model_names
+from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools, structured
 from notebook_img.tree import Session
 
@@ -193,7 +193,7 @@ class GeminiTools(Tools):
 
             def look() -> ConfigInfo:
                 settings = self.work.studio.settings
-                name, takes = models.capabilities("generate", settings)
+                name, takes = model_names.capabilities("generate", settings)
                 rows = [
                     ModelRow(**{key: row[key] for key in ("name", "ready", "does", "sizes", "price")}) for row in self.work.studio.models()
                 ]
@@ -215,7 +215,7 @@ class GeminiTools(Tools):
             )
 
     def _options(self, ratio: str, size: str, model: str) -> dict[str, Any]:
-        return {"aspect_ratio": ratio or None, "size": size or None, "model": models.named(model, self.work.studio.settings)}
+        return {"aspect_ratio": ratio or None, "size": size or None, "model": model_names.named(model, self.work.studio.settings)}
 
 
 ANY_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9")

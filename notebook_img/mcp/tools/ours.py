@@ -11,15 +11,15 @@ from mcp.server.mcpserver import Context
 from mcp.types import Annotations, CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
-from notebook_img import outputs
-from notebook_img.display import preview
+from notebook_img.calls import output_names, write_outputs
 from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import results
-from notebook_img.mcp.results import JobResult, PictureInfo
+from notebook_img.mcp import tool_results
+from notebook_img.mcp.tool_results import JobResult, PictureInfo
 from notebook_img.mcp.tools.base import FETCHES, MOVES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.tools.gemini import OutputPath, SessionId
 from notebook_img.mcp.work import Result, facts_of
+from notebook_img.pictures import preview
 from notebook_img.records import JobRecord
 from notebook_img.tree import Turn
 
@@ -206,10 +206,10 @@ class OurTools(Tools):
                 return info, head
 
             info, head = await in_thread(look)
-            steps = "; ".join(f"{turn.id} {turn.kind}: {results.clipped(turn.prompt, 80)}" for turn in info.turns)
+            steps = "; ".join(f"{turn.id} {turn.kind}: {tool_results.clipped(turn.prompt, 80)}" for turn in info.turns)
             answer = structured(info, f"Session {info.name}: {info.total} turns, head {info.head or 'none'}. {steps}")
             if head is not None and head.pictures:
-                answer.content.append(await in_thread(lambda: results.thumbnail(head.pictures[0], side=512)))
+                answer.content.append(await in_thread(lambda: tool_results.thumbnail(head.pictures[0], side=512)))
             return answer
 
     async def undo_turn(self, session: SessionId, ctx: Context) -> Annotated[CallToolResult, Undone]:
@@ -297,7 +297,7 @@ class OurTools(Tools):
                 turn = self.turn(call.caller, image)
                 facts = facts_of(turn) if turn is not None else lambda _index: {}
                 store = self.work.studio.store
-                files, said = outputs.write(path, [picture], store, force=False, facts=facts, inside=folders.inside)
+                files, said = write_outputs(path, [picture], store, force=False, facts=facts, inside=folders.inside)
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
 
             done = await in_thread(save)
@@ -328,20 +328,20 @@ class OurTools(Tools):
             name, _, number = row.turn.rpartition("/")
             turn = self.work.session(call.caller, name).turn(number)
             output = str(row.request.get("output") or "")
-            done = Result(turn, tuple(path for path in outputs.names_for(output, turn.pictures) if path.exists()) if output else ())
+            done = Result(turn, tuple(path for path in output_names(output, turn.pictures) if path.exists()) if output else ())
             call.turn = turn
             if turn.kind == "ask":
-                answer = results.of_question(turn)
+                answer = tool_results.of_question(turn)
                 answer.structured_content = JobResult(
                     status="done", id=turn.full_id, sessionId=name, answer=turn.text, model=turn.model, job_id=row.id, seconds=turn.seconds
                 ).model_dump()
                 return answer
-            answer = results.of_turn(turn, done.files, kind=JobResult)
+            answer = tool_results.of_turn(turn, done.files, kind=JobResult)
             assert answer.structured_content is not None
             answer.structured_content["job_id"] = row.id
             return answer
         status = {"submitted": "running", "done": "failed"}.get(row.state, row.state)
-        return results.of_job(row, kind=JobResult, status=status)
+        return tool_results.of_job(row, kind=JobResult, status=status)
 
     def _look_up(self, call: Calling, text: str) -> tuple[Any, str]:
         """Return a picture and what to call it."""
@@ -363,12 +363,12 @@ def _row(turn: Turn) -> TurnRow:
         id=turn.full_id,
         kind=turn.kind,
         parent=f"t{turn.record.parent}" if turn.record.parent is not None else "",
-        prompt=results.clipped(turn.prompt, 1000),
-        answer=results.clipped(turn.text, 1000),
+        prompt=tool_results.clipped(turn.prompt, 1000),
+        answer=tool_results.clipped(turn.text, 1000),
         model=turn.model,
         by=turn.origin.words,
         pictures=[
-            results.picture_info(picture, f"{turn.full_id}.{number}" if several else turn.full_id)
+            tool_results.picture_info(picture, f"{turn.full_id}.{number}" if several else turn.full_id)
             for number, picture in enumerate(pictures, 1)
         ],
         cost_usd=-1.0 if turn.cost is None else turn.cost,

@@ -10,14 +10,14 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from notebook_img import choice
 from notebook_img.calls import Call
 from notebook_img.errors import UnsupportedError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import models
-from notebook_img.mcp.results import ImageResult
+from notebook_img.mcp import model_names
+from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, ToolFacts, Tools
 from notebook_img.mcp.tools.gemini import ANY_RATIOS, Prompt
+from notebook_img.providers import check_request, choose_model
 from notebook_img.providers.interface import Request
 
 
@@ -56,8 +56,8 @@ class SeedreamTools(Tools):
             def make() -> Call:
                 kind = "edit" if filePath else "generate"
                 settings = self.work.studio.settings
-                wanted = models.named(model, settings) or models.seedream(settings)
-                name, takes = models.capabilities(kind, settings, wanted)  # type: ignore[arg-type]
+                wanted = model_names.named(model, settings) or model_names.seedream(settings)
+                name, takes = model_names.capabilities(kind, settings, wanted)  # type: ignore[arg-type]
                 options: dict[str, Any] = {"model": name if wanted else ""}
                 words = prompt
                 if width or height:
@@ -86,10 +86,10 @@ class SeedreamTools(Tools):
 
     def _size(self, name: str, kind: Any, width: int, height: int, notes: list[str]) -> tuple[str | None, str | None]:
         """Return the size as asked where the model takes it, else the nearest aspect ratio, and say so."""
-        provider, model = choice.choose(kind, self.work.studio.settings, asked=name)
+        provider, model = choose_model(kind, self.work.studio.settings, asked=name)
         size = f"{width}x{height}"
         try:
-            choice.check(Request(kind, "x", model, size=size), provider)
+            check_request(Request(kind, "x", model, size=size), provider)
             return size, None
         except UnsupportedError:
             ratios = provider.model_info(model).capabilities.aspect_ratios

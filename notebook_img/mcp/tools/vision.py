@@ -12,14 +12,14 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from notebook_img import choice, performing
-from notebook_img.calls import Call
+from notebook_img.calls import Call, today
 from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import history, results
-from notebook_img.mcp.results import AnswerResult
+from notebook_img.mcp import tool_results, vision_history
+from notebook_img.mcp.tool_results import AnswerResult
 from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.work import Work
+from notebook_img.providers import choose_model
 from notebook_img.records import JobRecord
 from notebook_img.tree import Session
 
@@ -125,8 +125,8 @@ class VisionTools(Tools):
                 lambda: Call("ask", prompt or DEFAULT_QUESTION, (self._small_enough(call, image),)),
             )
             if isinstance(done, JobRecord):
-                return results.of_job(done, kind=AnswerResult)
-            return results.of_question(done.turn)
+                return tool_results.of_job(done, kind=AnswerResult)
+            return tool_results.of_question(done.turn)
 
     async def chat_vision(
         self,
@@ -156,7 +156,7 @@ class VisionTools(Tools):
     async def _chat(self, call: Calling, image: str, question: str, session_id: str, *, anew: bool) -> ChatResult:
         if not question.strip():
             raise UsageError("The question is empty. Ask something about the image.")
-        await in_thread(history.import_once, self.work.studio)
+        await in_thread(vision_history.import_once, self.work.studio)
         most = self.work.studio.settings.mcp_chat_turns
         if not session_id or anew:
             return await self._ask(call, image, question, session_id, None, most)
@@ -273,19 +273,19 @@ class VisionTools(Tools):
             )
 
     def _status(self, call: Calling) -> Status:
-        from notebook_img import __version__
+        from notebook_img._version import __version__
 
         studio = self.work.studio
         settings, store = studio.settings, studio.store
-        provider, model = choice.choose("ask", settings)
-        painter, image_model = choice.choose("generate", settings)
+        provider, model = choose_model("ask", settings)
+        painter, image_model = choose_model("generate", settings)
         day_ago = time.time() - 86_400
         return Status(
             version=__version__,
             provider=provider.name,
             model=f"{provider.name}:{model}",
             image_model=f"{painter.name}:{image_model}",
-            spent_today_usd=store.spent(performing.today())[0],
+            spent_today_usd=store.spent(today())[0],
             budget_usd=settings.budget,
             max_image_bytes=settings.vision_max_image_size,
             max_turns=settings.mcp_chat_turns,

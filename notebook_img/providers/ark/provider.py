@@ -20,8 +20,8 @@ from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failu
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
+from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of, unexpected
-from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Answer, Transport
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from notebook_img.pictures import Picture
-    from notebook_img.pictures.convert import Prepared
+    from notebook_img.pictures import Picture, Prepared
     from notebook_img.providers.ark.models import Seedream
     from notebook_img.settings import Settings
 

@@ -28,15 +28,15 @@ from notebook_img.providers.jimeng.jobs import Finished, Job, JobUnseenError, Pa
 from notebook_img.providers.jimeng.login import Login, Web, read_logins
 from notebook_img.providers.jimeng.models import DEFAULT, frame_for, info_of, service_key, table
 from notebook_img.providers.jimeng.upload import fetch_key, upload
+from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of
-from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from notebook_img.pictures.convert import Prepared
+    from notebook_img.pictures import Prepared
     from notebook_img.settings import Settings
 
 
@@ -359,7 +359,7 @@ class JimengProvider:
 
 def _prepared(request: Request) -> tuple[Wish, list[Prepared], list[str]]:
     """Read a request into a wish and the copies that are sent; blocks, so it runs in a thread."""
-    from notebook_img.pictures.convert import prepare
+    from notebook_img.pictures import prepare
 
     if request.kind == "ask":
         raise UnsupportedError("Jimeng makes pictures and answers no questions. Ask another provider, for example gemini.")

@@ -18,7 +18,7 @@ from notebook_img.providers.jimeng.protocol import PROTOCOL
 from notebook_img.providers.jimeng.signing import UploadKey, signed_headers
 
 if TYPE_CHECKING:
-    from notebook_img.pictures.convert import Prepared
+    from notebook_img.pictures import Prepared
     from notebook_img.providers.jimeng.login import Login, Web
     from notebook_img.providers.transport import Answer, Transport
 

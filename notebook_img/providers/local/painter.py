@@ -21,8 +21,7 @@ async def generate(request: Request, emit: Emit, settings: Settings) -> Reply:
     UsageError
         For words that are nothing the engine draws.
     """
-    from notebook_img.providers.local.engine import encoded
-    from notebook_img.providers.local.provider import ENGINE, NOTE
+    from notebook_img.providers.local.engine import ENGINE, NOTE, encoded
 
     try:
         scene = scenes.parse(request.prompt)

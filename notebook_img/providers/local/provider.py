@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 from notebook_img.providers.interface import Capabilities, ModelInfo, Price, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.local import edits, refusals
+from notebook_img.providers.local.engine import ENGINE, NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from notebook_img.providers.interface import Emit, Kind
     from notebook_img.settings import Settings
 
-NOTE = "built-in, not AI"
-ENGINE = "notebook_img built-in engine 2"
-"""Goes up when the same request gives other pixels."""
 MODEL = "builtin"
 
 MODELS: tuple[ModelInfo, ...] = (

@@ -59,7 +59,7 @@ def answer(request: Request, settings: Settings) -> Reply:
     UsageError
         For boxes, for questions about what a picture shows, for schemas that name anything but facts.
     """
-    from notebook_img.providers.local.provider import ENGINE, NOTE
+    from notebook_img.providers.local.engine import ENGINE, NOTE
 
     if not request.inputs and not request.references:
         raise UsageError("There is no picture to ask about. Name one, for example: %askimage sample:chelsea What colours are in it?")

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from openai import AsyncOpenAI
 
-    from notebook_img.pictures import Picture
-    from notebook_img.pictures.convert import Prepared
+    from notebook_img.pictures import Picture, Prepared
     from notebook_img.providers.interface import Capabilities, Emit, ModelInfo, Request, Usage
     from notebook_img.providers.openai.billing import Bill
     from notebook_img.providers.openai.endpoints import Endpoint
@@ -172,7 +171,7 @@ class Exchange:
 
     async def prepared(self, picture: Picture, *, most_bytes: int | None = None, only: str = "") -> Prepared:
         """Return the copy of `picture` that is sent; what was changed becomes a warning."""
-        from notebook_img.pictures.convert import prepare
+        from notebook_img.pictures import prepare
 
         takes = self.capabilities
         copy = await asyncio.to_thread(

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, NoPictureError, PictureError, UnsupportedError
 from notebook_img.providers.interface import Reply
+from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
 from notebook_img.providers.openai.models import picture_size
-from notebook_img.providers.regions import mask_in_words
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from notebook_img.pictures import Picture
-    from notebook_img.pictures.convert import Prepared
+    from notebook_img.pictures import Picture, Prepared
     from notebook_img.providers.openai.exchange import Exchange, Progress
 
 PARTIALS = 2

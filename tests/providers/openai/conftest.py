@@ -31,7 +31,7 @@ def service(start_emulator: Callable[..., Running]) -> Running:
 
 
 @dataclass
-class Asked:
+class PlacedCall:
     """A provider, and what it told while it worked."""
 
     provider: Any
@@ -53,11 +53,11 @@ class Asked:
 
 
 @pytest.fixture
-async def endpoint(service: Running, home: Path) -> AsyncIterator[Callable[..., Asked]]:
+async def endpoint(service: Running, home: Path) -> AsyncIterator[Callable[..., PlacedCall]]:
     """Make a provider by name whose base URL is the emulator."""
     made: list[Any] = []
 
-    def make(name: str = "openai", *, key: str = KEY, environ: dict[str, str] | None = None, toml: str = "", **chosen: Any) -> Asked:
+    def make(name: str = "openai", *, key: str = KEY, environ: dict[str, str] | None = None, toml: str = "", **chosen: Any) -> PlacedCall:
         url = f"{service.url}/v1"
         upper = name.upper()
         variables = {f"{upper}_BASE_URL": url, f"{upper}_API_KEY": key, "NOTEBOOK_IMG_HOME": str(home), **(environ or {})}
@@ -72,7 +72,7 @@ async def endpoint(service: Running, home: Path) -> AsyncIterator[Callable[..., 
         provider = classes[name](settings) if name in classes else ours.own_provider(name, settings)
         assert provider is not None
         made.append(provider)
-        return Asked(provider)
+        return PlacedCall(provider)
 
     yield make
     for provider in made:
@@ -80,7 +80,7 @@ async def endpoint(service: Running, home: Path) -> AsyncIterator[Callable[..., 
 
 
 @pytest.fixture
-async def openai(endpoint: Callable[..., Asked]) -> Asked:
+async def openai(endpoint: Callable[..., PlacedCall]) -> PlacedCall:
     return endpoint()
 
 

@@ -7,10 +7,10 @@ import pytest
 from notebook_img.errors import BadReplyError, NoPictureError, RefusedError
 from notebook_img.pictures import Picture, load
 from notebook_img.providers.interface import PartialEvent
-from tests.providers.openai.conftest import Asked, answer, mask, past, picture, stream_of
+from tests.providers.openai.conftest import PlacedCall, answer, mask, past, picture, stream_of
 
 
-async def first_turn(openai: Asked, **values) -> tuple[Picture, object]:
+async def first_turn(openai: PlacedCall, **values) -> tuple[Picture, object]:
     reply = await openai("edit", "night", inputs=(picture((1024, 1024)),), history="server", **values)
     return load(reply.pictures[0]), reply.raw
 

@@ -1,0 +1,41 @@
+"""The life of one call, a step per module: what is asked, where it starts, the request, replay, money, the reply, its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_img._face import face
+
+if TYPE_CHECKING:
+    from notebook_img.calls.budget import today as today
+    from notebook_img.calls.call import TYPED as TYPED
+    from notebook_img.calls.call import Call as Call
+    from notebook_img.calls.call import make_call as make_call
+    from notebook_img.calls.jobs import resume_job as resume_job
+    from notebook_img.calls.jobs import resume_jobs as resume_jobs
+    from notebook_img.calls.jobs import waiting_jobs as waiting_jobs
+    from notebook_img.calls.outputs import check_output_files as check_output_files
+    from notebook_img.calls.outputs import check_output_place as check_output_place
+    from notebook_img.calls.outputs import output_names as output_names
+    from notebook_img.calls.outputs import provenance_of as provenance_of
+    from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
+    from notebook_img.calls.outputs import write_outputs as write_outputs
+    from notebook_img.calls.perform import perform_call as perform_call
+    from notebook_img.calls.resolve import TURN_ID as TURN_ID
+    from notebook_img.calls.resolve import PlacedCall as PlacedCall
+    from notebook_img.calls.resolve import is_id as is_id
+    from notebook_img.calls.resolve import place_call as place_call
+    from notebook_img.calls.results import CallResult as CallResult
+    from notebook_img.calls.results import Notice as Notice
+    from notebook_img.calls.results import Plan as Plan
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        budget="today",
+        call="TYPED Call make_call",
+        jobs="resume_job resume_jobs waiting_jobs",
+        outputs="check_output_files check_output_place output_names provenance_of refuse_foreign write_outputs",
+        perform="perform_call",
+        resolve="PlacedCall TURN_ID is_id place_call",
+        results="CallResult Notice Plan",
+    )

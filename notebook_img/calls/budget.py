@@ -1,0 +1,114 @@
+"""Money around a call: reserved before it is sent, settled after, and said once where it goes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, NamedTuple
+
+from notebook_img import keys
+from notebook_img.calls.outputs import check_output
+from notebook_img.errors import (
+    AuthenticationError,
+    KeyMissingError,
+    ModelNotFoundError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    RequestRefusedError,
+    UnreachableError,
+    UsageError,
+)
+from notebook_img.providers import check_request
+
+if TYPE_CHECKING:
+    from notebook_img.calls.request import PreparedCall
+    from notebook_img.providers.interface import Provider
+    from notebook_img.workspace import Workspace
+
+NOT_BILLED = (
+    AuthenticationError,
+    KeyMissingError,
+    ModelNotFoundError,
+    RateLimitError,
+    OverloadedError,
+    RequestRefusedError,
+    UnreachableError,
+    UsageError,
+)
+"""Errors after which a call is known not to have been billed: it was not sent, or the service did not take it."""
+
+
+class Books(NamedTuple):
+    """What is settled about money and keys before anything is sent."""
+
+    mark: str
+    """Of the key."""
+    estimate: float | None
+    """US dollars."""
+    spend: int | None
+    """The reservation."""
+    notices: tuple[str, ...]
+    """What must be said first."""
+
+
+def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
+    """Check the request against its output file, key, model and budget, and reserve what it may cost."""
+    check_output(workspace, ready.asked)
+    provider, request = ready.provider, ready.request
+    if missing := provider.missing():
+        raise KeyMissingError(missing, provider=provider.name, model=request.model)
+    check_request(request, provider)
+    mark = _key_mark(workspace, provider)
+    estimate = provider.estimate(request)
+    if estimate == 0.0:
+        return Books(mark, estimate, None, ())
+    spend = _reserve(workspace, ready, estimate)
+    return Books(mark, estimate, spend, paid_notice(workspace, provider, estimate))
+
+
+def paid_notice(workspace: Workspace, provider: Provider, estimate: float | None) -> tuple[str, ...]:
+    """Return, once per provider and process, where pictures go and what one call costs."""
+    if provider.name in workspace.shared.noticed:
+        return ()
+    workspace.shared.noticed.add(provider.name)
+    from notebook_img.display import money
+
+    price = "the price of one call is not known" if estimate is None else f"this call costs about {money(estimate)}"
+    return (f"Prompts and pictures of this call go to {provider.title}; {price}. Daily budget: {money(workspace.settings.budget)}.",)
+
+
+def _key_mark(workspace: Workspace, provider: Provider) -> str:
+    key = keys.find(provider.name, workspace.settings)
+    return workspace.settings.key_mark(key) if key else ""
+
+
+def today() -> str:
+    """Return the local day, ``YYYY-MM-DD``: what the budget counts by."""
+    return dt.datetime.now().astimezone().date().isoformat()
+
+
+def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) -> int:
+    asked = ready.asked
+    return workspace.store.reserve(ready.model, estimate, today(), asked.origin.words, asked.session.name, workspace.settings.budget)
+
+
+def settle_unsent(workspace: Workspace, spend: int | None) -> None:
+    """Take a reservation back: nothing was sent."""
+    if spend is not None:
+        workspace.store.settle(spend, "failed", 0.0, {})
+
+
+def settle_failure(workspace: Workspace, spend: int | None, error: BaseException, estimate: float | None, submitted: bool) -> None:
+    """Write down what a failed call cost: nothing where that is known, else what the service said, else unknown."""
+    if spend is None:
+        return
+    if isinstance(error, ProviderError) and (error.cost is not None or error.usage):
+        workspace.store.settle(spend, "refused" if isinstance(error, RefusedError) else "billed", error.cost, error.usage or {})
+    elif isinstance(error, NOT_BILLED) and not submitted:
+        workspace.store.settle(spend, "failed", 0.0, {})
+    elif isinstance(error, RefusedError):
+        workspace.store.settle(spend, "refused", None, {})
+    else:
+        # Interrupted, timed out, or an answer without a picture: it may have been billed, so the estimate stays counted.
+        workspace.store.settle(spend, "unknown", estimate, {})

@@ -1,0 +1,226 @@
+"""Jobs a service has taken: kept before anybody waits for them, left when the wait ends, resumed by any process."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys, loop
+from notebook_img.calls.outputs import write_output
+from notebook_img.calls.request import PreparedCall, Region
+from notebook_img.calls.results import CallResult
+from notebook_img.calls.store_reply import keep
+from notebook_img.errors import (
+    AuthenticationError,
+    FrameError,
+    JobPendingError,
+    KeyMissingError,
+    NotebookImgError,
+    NotFoundError,
+    OutputError,
+    OverloadedError,
+    RateLimitError,
+    StoreError,
+    UnreachableError,
+    UsageError,
+    did_you_mean,
+)
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.providers.interface import Reply, SubmittedEvent
+from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notebook_img.loop import Tell
+    from notebook_img.workspace import Workspace
+
+
+def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, spend: int | None, mark: str) -> str:
+    """Store a job the service took, before anybody waits for it, so that a crash loses nothing paid for."""
+    name = f"j{secrets.token_hex(4)}"
+    for picture in ready.sources.values():
+        workspace.store.put_picture(picture.data)
+    pending = dataclasses.asdict(dataclasses.replace(ready.pending, key_mark=mark))
+    now = time.time()
+    workspace.store.add_job(
+        JobRecord(
+            id=name,
+            session=ready.asked.session.name,
+            state="running",
+            owner=workspace.store.owner,
+            created=now,
+            updated=now,
+            model=ready.model,
+            prompt=ready.request.prompt,
+            submit_id=event.submit_id,
+            service_state=dict(event.state),
+            request={"pending": pending, "spend": spend, "output": _output_of(ready), "force": ready.asked.call.force},
+        )
+    )
+    return name
+
+
+def _output_of(ready: PreparedCall) -> str:
+    """Return the file a call wanted, absolute: whoever resumes may work in another folder."""
+    output = ready.asked.call.output
+    return str(Path(output).expanduser().absolute()) if output is not None else ""
+
+
+def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
+    """Write down how the wait for a job ended: given up (it can be resumed), or failed for good."""
+    # A reply in another frame, or one the disk had no room for, is there all the same and can be fetched again; and a key that
+    # is missing or has expired today may be there tomorrow.
+    lasting = isinstance(error, NotebookImgError) and not isinstance(
+        error,
+        (
+            JobPendingError,
+            UnreachableError,
+            OverloadedError,
+            RateLimitError,
+            AuthenticationError,
+            KeyMissingError,
+            FrameError,
+            StoreError,
+        ),
+    )
+    workspace.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
+
+
+def waiting_jobs(workspace: Workspace) -> list[JobRecord]:
+    """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+    return [
+        row
+        for row in workspace.store.jobs(limit=200)
+        if "pending" in row.request and (row.state == "submitted" or (row.state == "running" and not workspace.store.alive(row.owner)))
+    ]
+
+
+def waiting_job(workspace: Workspace, name: str) -> JobRecord:
+    """Return the job with an id, ours or the service's, that can be resumed; an error says why another one cannot."""
+    rows = workspace.store.jobs(limit=200)
+    found = workspace.store.job(name) or next((row for row in rows if row.submit_id == name), None)
+    if found is None:
+        raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows])}")
+    if found.state == "done":
+        raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
+    if found.state in ("failed", "cancelled"):
+        raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
+    if found.state == "running" and workspace.store.alive(found.owner):
+        raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
+    if "pending" not in found.request:
+        raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
+    return found
+
+
+def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) -> Iterator[CallResult]:
+    """Fetch one waiting job, or all of them one after the other; see `Studio.resume`."""
+    came = 0
+    failed: list[NotebookImgError] = []
+    for row in [waiting_job(workspace, job)] if job is not None else waiting_jobs(workspace):
+        try:
+            made = loop.run(lambda tell, row=row: resume_job(workspace, row, tell), on_event)  # type: ignore[misc]
+        except NotebookImgError as error:
+            failed.append(error)
+        else:
+            came += 1
+            _write_file(workspace, row, made)
+            yield made
+    if failed and not came:
+        raise failed[0]
+    for left in failed:
+        workspace.say(f"Warning: {left}")
+
+
+def _write_file(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
+    """Write the file the interrupted call asked for; where that cannot be done it is said, as the pictures are here."""
+    output = str(job.request.get("output") or "")
+    if not output:
+        return
+    try:
+        files, said = write_output(workspace, made.record, output, force=bool(job.request.get("force")))
+    except OutputError as error:
+        made.notices = (*made.notices, str(error))
+    else:
+        made.files, made.notices = tuple(files), (*made.notices, *said)
+
+
+async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallResult:
+    """Fetch the pictures of a job that a service finished meanwhile, and store its turn.
+
+    Raises
+    ------
+    JobPendingError
+        It is not finished yet; it can be resumed again.
+    UsageError
+        Another process waits for it.
+    """
+    from notebook_img import providers
+
+    provider = providers.get(providers.resolve(job.model, workspace.settings)[0], workspace.settings)
+    pending = await in_thread(_placed_again, workspace, job)
+    if not await in_thread(workspace.store.claim_job, job):
+        raise UsageError(
+            f"Job {job.id} is being fetched by another process at this moment. %imgsession tree shows its turn when it is done."
+        )
+    try:
+        reply = await provider.resume(job.service_state, tell)
+    except asyncio.CancelledError:
+        await to_the_end(in_thread(lambda: workspace.store.update_job(job.id, state="submitted")))
+        raise
+    except NotebookImgError as error:
+        failure = error
+        if isinstance(error, JobPendingError):
+            error.job = job.id
+        await to_the_end(in_thread(lambda: leave_job(workspace, job.id, failure)))
+        keys.cleaned(error, workspace.settings)
+        raise
+    record = await to_the_end(in_thread(_keep_resumed, workspace, job, pending, reply))
+    if record.kind != "ask":
+        workspace.move_head(record.session_id, record.number, "resume")
+    return CallResult(record)
+
+
+def _placed_again(workspace: Workspace, job: JobRecord) -> TurnRecord:
+    """Return the turn a job will become, where its session and its parent still are, else in a session of the old name."""
+    pending = record_from(job.request["pending"])
+    session = workspace.store.session(pending.session_id)
+    if session is None:
+        session = workspace.store.session_named(job.session) or workspace.store.create_session(job.session)
+        return dataclasses.replace(pending, session_id=session.id, parent=None, picked=None, head_before=session.head)
+    if pending.parent is not None and workspace.store.turn(session.id, pending.parent) is None:
+        return dataclasses.replace(pending, parent=None, picked=None)
+    return pending
+
+
+def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, reply: Reply) -> TurnRecord:
+    """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as it came, and that is said."""
+    spend = job.request.get("spend")
+    try:
+        record = keep(workspace, pending, None, reply, spend, _region_again(workspace, pending))
+    except FrameError as error:
+        reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error}"))
+        record = keep(workspace, pending, None, reply, spend)
+    workspace.store.update_job(job.id, state="done", turn=f"{workspace.session_name(record.session_id)}/{record.id}")
+    return record
+
+
+def _region_again(workspace: Workspace, pending: TurnRecord) -> Region | None:
+    """Return what the reply of a job is pasted into: its input, or the larger canvas made of it."""
+    from notebook_img import pictures
+
+    inputs, masks = workspace.pictures_of(pending, "input"), workspace.pictures_of(pending, "mask")
+    if not inputs or not masks or pending.asked.get("confine") is False:
+        return None
+    ratio = pending.asked.get("outpaint")
+    return pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
+
+
+def record_from(values: dict[str, Any]) -> TurnRecord:
+    """Rebuild a turn that was written into a job row."""
+    uses = tuple(PictureUse(**use) for use in values["pictures"])
+    return TurnRecord(**{**values, "pictures": uses, "origin": Origin(**values["origin"]), "warnings": tuple(values["warnings"])})

@@ -1,0 +1,300 @@
+"""Writing pictures where the user asked for them, without ever eating a file that is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import NotebookImgError, OutputError
+from notebook_img.files import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from notebook_img.calls.resolve import PlacedCall
+    from notebook_img.pictures import Picture
+    from notebook_img.records import TurnRecord
+    from notebook_img.store import Store
+    from notebook_img.workspace import Workspace
+
+_writing = threading.Lock()
+"""Held from the look at whose file it is to the note of what was written: in between our own file looks like somebody's."""
+
+
+def output_names(output: str | Path, pictures: Sequence[Picture] | int) -> list[Path]:
+    """Return the file names for so many pictures: ``fox.png``, or ``fox-1.png``, ``fox-2.png`` ... for several.
+
+    Without a suffix the name gets the one of the picture's bytes.
+    """
+    base = Path(output).expanduser()
+    own = [""] * pictures if isinstance(pictures, int) else [picture.suffix for picture in pictures]
+    return _numbered(base.with_suffix("") if base.suffix else base, [base.suffix or suffix for suffix in own])
+
+
+def _numbered(stem: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Return a file name per suffix; the stem is taken as it is, dots and all."""
+    if len(suffixes) == 1:
+        return [stem.with_name(stem.name + suffixes[0])]
+    return [stem.with_name(f"{stem.name}-{number}{suffix}") for number, suffix in enumerate(suffixes, 1)]
+
+
+def check_output_place(output: str | Path) -> Path:
+    """Refuse an output that could not be written whatever lies there; return its path.
+
+    Raises
+    ------
+    OutputError
+        When its folder does not exist, or it is a folder.
+    UsageError
+        When its suffix is no image format.
+    """
+    from notebook_img.pictures import mime_type_for
+
+    base = Path(output).expanduser()
+    if base.is_dir() or str(output).endswith(("/", "\\")):
+        raise OutputError(f"{output} is a folder. Name a file in it: {base / 'night.png'}.")
+    if base.suffix:
+        mime_type_for(base)
+    if not base.parent.is_dir():
+        raise OutputError(f"{base} cannot be written: the folder {base.parent} does not exist. Create it first.")
+    return base
+
+
+def check_output_files(output: str | Path, count: int, store: Store, *, force: bool, inside: Callable[[Path], Path] | None = None) -> None:
+    """Refuse an output that could not be written, before anything is paid for.
+
+    Raises
+    ------
+    OutputError
+        As `check_place`, and when a file lies there that is not ours (without a suffix: any picture of that name).
+    UsageError
+        When its suffix is no image format, or a name leads out of the folders of `inside` (see `write`).
+    """
+    from notebook_img.pictures import SUFFIXES
+
+    base = check_output_place(output)
+    # Without a suffix the picture decides on it, so every name it could get has to be free (or ours).
+    for suffix in [base.suffix] if base.suffix else sorted(set(SUFFIXES.values())):
+        for path in output_names(base.with_name(base.name + ("" if base.suffix else suffix)), count):
+            if inside is not None:
+                inside(path)
+            refuse_foreign(path, store, force=force)
+
+
+def write_outputs(
+    output: str | Path,
+    pictures: Sequence[Picture],
+    store: Store,
+    *,
+    force: bool,
+    facts: Callable[[int], dict[str, Any]],
+    same_stays: bool = False,
+    inside: Callable[[Path], Path] | None = None,
+) -> tuple[list[Path], list[str]]:
+    """Write pictures and remember what was written.
+
+    Parameters
+    ----------
+    output : path
+        As given with ``-o``.
+    pictures : sequence of Picture
+        One file each.
+    store : Store
+        Knows what this package last wrote to a path.
+    force : bool
+        Overwrite whatever lies there.
+    facts : callable
+        Provenance of the picture with that index, written into the file where it harms no content credentials.
+    same_stays : bool
+        Leave a file of somebody's that holds the same picture as it is.
+    inside : callable, optional
+        Returns a path with its links resolved, or raises where it leads out of the folders that may be written. What it returns
+        is written without following a link that was put there since.
+
+    Returns
+    -------
+    list of Path, list of str
+        The files, and what must be said about them.
+    """
+    from notebook_img.pictures import conversion_notes
+
+    paths = output_names(output, pictures)
+    said: list[str] = []
+    kept = {path for path, picture in zip(paths, pictures, strict=True) if same_stays and not force and _holds(path, picture, store)}
+    contents: dict[Path, bytes] = {}
+    for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
+        if path in kept:
+            said.append(f"{path} holds this picture already and was left as it is.")
+            continue
+        contents[path] = _content(path, picture, facts(index))
+        said += conversion_notes(picture, path)
+    with _writing:
+        for path in contents:
+            if inside is not None:
+                inside(path)
+            refuse_foreign(path, store, force=force)
+        for path, data in contents.items():
+            _write_one(path, data, store, inside)
+    return paths, list(dict.fromkeys(said))
+
+
+def _content(path: Path, picture: Picture, facts: dict[str, Any]) -> bytes:
+    """Return the bytes of a file with that name."""
+    from notebook_img.pictures import mime_type_for, provenance
+
+    mime_type = mime_type_for(path)
+    return provenance.write(picture.as_type(mime_type), mime_type, facts)
+
+
+def _write_one(path: Path, data: bytes, store: Store, inside: Callable[[Path], Path] | None = None) -> None:
+    from notebook_img.files import write_atomically, write_beneath
+
+    # A link stays a link: what it leads to is written.
+    target = path.resolve() if inside is None else inside(path)
+    (write_atomically if inside is None else write_beneath)(target, data)
+    store.note_written(target, hashlib.sha256(data).hexdigest())
+
+
+def keep_copies(
+    folder: Path, stem: str, pictures: Sequence[Picture], store: Store, *, facts: Callable[[int], dict[str, Any]]
+) -> tuple[list[Path], list[str]]:
+    """Write copies into a folder of the user's (setting `save_to`); what goes wrong is said, as the pictures are kept anyhow.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    stem : str
+        Their name without a suffix; signs that file systems do not take are replaced.
+
+    Returns
+    -------
+    list of Path, list of str
+        The files, and what must be said about them.
+    """
+    files: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, (index, picture) in zip(
+            _numbered(folder / portable(stem), [item.suffix for item in pictures]), enumerate(pictures), strict=True
+        ):
+            data = _content(path, picture, facts(index))
+            with _writing:
+                free = next(name for name in _names_like(path) if _is_ours(name, store))
+                _write_one(free, data, store)
+            files.append(free)
+    except (OSError, NotebookImgError, StopIteration) as error:
+        from notebook_img.files import reason
+
+        why = reason(error) if isinstance(error, OSError) else str(error).rstrip(".") or "no name is free"
+        return files, [f"No copy was written to {folder} (setting save_to): {why}."]
+    return files, []
+
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names of devices on Windows (https://learn.microsoft.com/windows/win32/fileio/naming-a-file)."""
+
+
+def portable(stem: str) -> str:
+    """Return a file name every system takes, as near to `stem` as can be."""
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "-", stem).strip(" .") or "picture"
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+def _names_like(path: Path) -> list[Path]:
+    return [path, *(path.with_name(f"{path.stem}-copy{number}{path.suffix}") for number in range(2, 100))]
+
+
+def _holds(path: Path, picture: Picture, store: Store) -> bool:
+    """Return whether a file that is not ours holds this picture, pixel for pixel after the conversion its name asks for."""
+    if not path.is_file() or _is_ours(path, store):
+        return False
+    from notebook_img import pictures
+    from notebook_img.pictures import mime_type_for
+
+    try:
+        there = pictures.load(path)
+        here = pictures.Picture(picture.as_type(mime_type_for(path)))
+        return there.mime_type == here.mime_type and there.size == here.size and there.pil().tobytes() == here.pil().tobytes()
+    except (NotebookImgError, OSError):
+        return False
+
+
+def _is_ours(path: Path, store: Store) -> bool:
+    try:
+        refuse_foreign(path, store, force=False)
+    except OutputError:
+        return False
+    return True
+
+
+def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
+    """Refuse to overwrite a file unless its present bytes are what we last wrote there."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder. Name a file: {path / 'night.png'}.")
+    if force or not os.path.lexists(path):
+        return
+    if not path.exists():
+        raise OutputError(f"{path} is a link that leads nowhere, and was left alone. Choose another name, or add --force.")
+    if not path.is_file():
+        # To read a pipe or a device could wait for ever.
+        raise OutputError(f"{path} is no ordinary file, and was left alone. Choose another name.")
+    written = store.last_written(path.resolve())
+    try:
+        present = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise OutputError(f"{path} exists and cannot be read to see whose it is. Choose another name.") from error
+    if written != present:
+        raise OutputError(
+            f"{path} already exists and was not written by notebook_img (or was changed since). "
+            "Choose another name, or add --force to overwrite it."
+        )
+
+
+def provenance_of(workspace: Workspace, record: TurnRecord) -> Callable[[int], dict[str, Any]]:
+    """Return what tells the facts written into the file of a turn's picture, by its index."""
+
+    def facts(index: int) -> dict[str, Any]:
+        parent = f"t{record.parent}" if record.parent is not None else ""
+        return {
+            "prompt": record.prompt,
+            "model": record.model,
+            "parent": parent,
+            "seed": record.seed,
+            "turn": f"{workspace.session_name(record.session_id)}/{record.id}"
+            + (f".{index + 1}" if len(record.uses("output")) > 1 else ""),
+        }
+
+    return facts
+
+
+def write_output(
+    workspace: Workspace, record: TurnRecord, output: str | Path, *, force: bool, replayed: bool = False
+) -> tuple[list[Path], list[str]]:
+    """Write a turn's pictures where the call wanted them (``-o``); return the files and what must be said.
+
+    A file that holds the very picture that is given back stays as it is, whoever wrote it: a colleague got it with the notebook.
+
+    Raises
+    ------
+    OutputError
+        When that cannot be done. It says that the turn itself is kept.
+    """
+    shown = workspace.pictures_of(record, "output")
+    if not shown:
+        return [], []
+    try:
+        return write_outputs(output, shown, workspace.store, force=force, same_stays=replayed, facts=provenance_of(workspace, record))
+    except (OutputError, OSError) as error:
+        why = f"{output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
+        raise OutputError(f"{why} The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}.") from error
+
+
+def check_output(workspace: Workspace, asked: PlacedCall) -> None:
+    """Refuse an output that would eat somebody's file, before anything is paid for; what is given back pays nothing."""
+    if asked.call.output is not None:
+        check_output_files(asked.call.output, asked.call.n or 1, workspace.store, force=asked.call.force)

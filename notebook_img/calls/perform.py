@@ -1,0 +1,215 @@
+"""One call from what is asked to a stored turn: replay, check, reserve, send, store, finish (design section 4)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys
+from notebook_img.calls import replay_lookup
+from notebook_img.calls.budget import open_books, settle_failure, settle_unsent, today
+from notebook_img.calls.jobs import keep_job, leave_job
+from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
+from notebook_img.calls.request import PreparedCall, begin, prepare
+from notebook_img.calls.results import CallResult, Notice, Plan
+from notebook_img.calls.store_reply import keep, rescued
+from notebook_img.errors import (
+    JobPendingError,
+    NotebookImgError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    ReplayMissError,
+    StoreError,
+)
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.providers import check_request
+from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
+from notebook_img.records import TurnRecord
+from notebook_img.replay import Decision, Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.calls.resolve import PlacedCall
+    from notebook_img.loop import Tell
+    from notebook_img.workspace import Workspace
+
+
+async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
+    """Do a call and return its turn; runs on the core's loop, disk and pixel work in threads.
+
+    Raises
+    ------
+    NotebookImgError
+        In which case the tree is as it was; a billed call has its row in the spend table all the same.
+    """
+    try:
+        return await _perform(workspace, asked, tell)
+    except NotebookImgError as error:
+        keys.cleaned(error, workspace.settings)
+        raise
+
+
+async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
+    slot = asked.slot
+    try:
+        ready = await in_thread(begin, workspace, asked)
+        if slot is not None:
+            await slot.wait_for_earlier()
+        decision = Decision()
+        if workspace.kernel is not None:
+            key, typed = ready.pending.request_key, bool(asked.call.model)
+            decision = await in_thread(lambda: replay_lookup.look_up(workspace, asked, key, ready.model, typed=typed))
+        if asked.call.dry_run:
+            return await in_thread(_plan, workspace, ready, decision)
+        if decision.stored is not None:
+            return await to_the_end(in_thread(_give_back, workspace, ready, decision.stored))
+        if decision.miss:
+            raise ReplayMissError(await in_thread(replay_lookup.explain_miss, workspace, asked, ready.pending))
+        return await _ask_service(workspace, ready, decision, tell)
+    except BaseException:
+        if slot is not None:
+            slot.fail()
+        raise
+
+
+def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> CallResult:
+    record = replay_lookup.give_back(workspace, ready.asked, stored)
+    return _finish(workspace, ready.asked, CallResult(record, replayed=True, shape=ready.shape))
+
+
+def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
+    check_request(ready.request, ready.provider)
+    if decision.stored is None:
+        check_output(workspace, ready.asked)
+    spent = workspace.store.spent(today())
+    return Plan(
+        kind=ready.request.kind,
+        prompt=ready.request.prompt,
+        model=ready.model,
+        pictures=(*ready.request.inputs, *ready.request.references, *((ready.request.mask,) if ready.request.mask else ())),
+        estimate=ready.provider.estimate(ready.request),
+        replay=workspace.stored_id(decision.stored) if decision.stored else "",
+        budget=workspace.settings.budget,
+        spent=spent[0],
+        options=dict(ready.pending.asked),
+    )
+
+
+async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+    """Send the request; when the model stays overloaded and a fallback is set, ask that one."""
+    try:
+        return await _ask_one(workspace, ready, decision, tell)
+    except (OverloadedError, RateLimitError) as error:
+        fallback = workspace.settings.fallback
+        if not fallback or ready.asked.call.model:
+            raise
+        tell(ProgressEvent(f"{ready.model} gave up; asking {fallback}"))
+        first = ready.model
+        try:
+            other = await in_thread(prepare, workspace, dataclasses.replace(ready.asked, call=ready.asked.call.but(model=fallback)))
+            other.pending = dataclasses.replace(other.pending, request_key=ready.pending.request_key)
+            other.warnings = (*other.warnings, f"{first} stayed unavailable, so {other.model} answered.")
+            return await _ask_one(workspace, other, decision, tell)
+        except NotebookImgError as second:
+            raise second from error
+
+
+async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+    provider, request = ready.provider, ready.request
+    opening = asyncio.ensure_future(in_thread(open_books, workspace, ready))
+    try:
+        books = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The reservation may have been made by the time the stop is seen; nothing was sent for it.
+        with contextlib.suppress(NotebookImgError):
+            late = await opening
+            await to_the_end(in_thread(settle_unsent, workspace, late.spend))
+        raise
+    mark, estimate, spend, notices = books
+    for text in notices:
+        tell(Notice(text))
+    started = time.monotonic()
+    jobs: list[str] = []
+
+    def emit(event: Any) -> None:
+        if isinstance(event, SubmittedEvent):
+            jobs.append(keep_job(workspace, ready, event, spend, mark))
+        tell(event)
+
+    try:
+        reply = await provider.run(request, emit)
+    except BaseException as error:
+        await to_the_end(in_thread(settle_failure, workspace, spend, error, estimate, bool(jobs)))
+        for job in jobs:
+            await to_the_end(in_thread(leave_job, workspace, job, error))
+        if jobs and isinstance(error, JobPendingError):
+            error.job = jobs[-1]
+        if isinstance(error, Exception) and not isinstance(error, NotebookImgError):
+            details = str(error).splitlines()[0][:200] if str(error) else "no details"
+            raise ProviderError(
+                f"{provider.title} could not be used ({type(error).__name__}: {details}). %tb has the details for a bug report.",
+                provider=provider.name,
+                model=request.model,
+            ) from error
+        raise
+    pending = dataclasses.replace(ready.pending, seconds=round(time.monotonic() - started, 3), key_mark=mark)
+    return await to_the_end(in_thread(_conclude, workspace, ready, pending, reply, spend, jobs, decision))
+
+
+def _conclude(
+    workspace: Workspace,
+    ready: PreparedCall,
+    pending: TurnRecord,
+    reply: Reply,
+    spend: int | None,
+    jobs: Sequence[str],
+    decision: Decision,
+) -> CallResult:
+    """Store what came back, and do all that follows from it."""
+    try:
+        record = keep(workspace, pending, ready, reply, spend)
+    except NotebookImgError as error:
+        for job in jobs:
+            leave_job(workspace, job, error)
+        if isinstance(error, StoreError):
+            raise rescued(workspace, error, reply, spend) from error
+        raise
+    except Exception as error:
+        # A mistake of ours must not cost the user what was paid for either.
+        failure = StoreError(
+            f"it could not be stored ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'})."
+        )
+        raise rescued(workspace, failure, reply, spend) from error
+    for job in jobs:
+        workspace.store.update_job(job, state="done", turn=f"{ready.asked.session.name}/{record.id}")
+    spent = workspace.store.spent_known(today()) if spend is not None else None
+    replay_lookup.note(workspace, ready.asked, record, decision)
+    return _finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))
+
+
+def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
+    """Move the head, write the files that were asked for."""
+    record = made.record
+    if record.kind != "ask":
+        # A turn that was just stored has moved the stored head with it.
+        workspace.move_head(record.session_id, record.number, "turn", start=asked.start, stored=not made.replayed, slot=asked.slot)
+    if asked.call.output is None and not workspace.settings.save_to:
+        return made
+    copies: list[Path] = []
+    files: list[Path] = []
+    if workspace.settings.save_to and not made.replayed and (shown := workspace.pictures_of(record, "output")):
+        folder = workspace.working_folder / Path(workspace.settings.save_to).expanduser()
+        stem = f"{asked.session.name}-{record.id}"
+        copies, said = keep_copies(folder, stem, shown, workspace.store, facts=provenance_of(workspace, record))
+        made.notices = (*made.notices, *said)
+    if asked.call.output is not None:
+        files, said = write_output(workspace, record, asked.call.output, force=asked.call.force, replayed=made.replayed)
+        made.notices = (*made.notices, *said)
+    made.files = (*files, *copies)
+    return made

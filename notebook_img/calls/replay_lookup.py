@@ -1,0 +1,125 @@
+"""Replay against the real store: finds what may be given back, gives it, notes it with the running cell."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import TYPE_CHECKING
+
+from notebook_img.replay import FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
+
+if TYPE_CHECKING:
+    from notebook_img.calls.resolve import PlacedCall
+    from notebook_img.records import TurnRecord
+    from notebook_img.replay import Run
+    from notebook_img.workspace import Workspace
+
+
+def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, typed: bool) -> Decision:
+    """Look up which stored reply a request may have."""
+    mode = workspace.settings.replay
+    kernel, slot = workspace.kernel, asked.slot
+    if kernel is None or mode == "off" or (slot is None and mode == "restart"):
+        return Decision()
+    want = Want(key, model, typed, 0, fresh=asked.call.fresh)
+    if slot is not None:
+        want = dataclasses.replace(want, position=slot.position(want))
+        state = kernel.state(slot.run, lambda current: latest_run(workspace, current, kernel.id), giving_back=mode == "only")
+    else:  # a thread that outlived its cell: what replay forbids or gives always holds for it too
+        state = CellState(first=True)
+    needs_rows = state.first or mode in ("always", "only")
+    stored = find(workspace, asked.session.id, key) if needs_rows else []
+    # What its own cells made this kernel has had, also in the moment between the storing of a turn and its noting.
+    own = {reply.identity for reply in stored if reply.kernel == kernel.id}
+    with kernel.lock:  # two equal requests at once must not be given the same reply
+        decision = decide(mode, want, state, stored, kernel.had | own)  # type: ignore[arg-type]
+        found = decision.stored
+        if found is None or asked.call.dry_run:
+            return decision
+        kernel.had.add(found.identity)
+    if found.source < FIRST_SOURCE and workspace.store.turn(found.session_id, found.number) is None:
+        # The row was deleted, here or in another process, since the run that got it.
+        return dataclasses.replace(decision, stored=None, miss=mode == "only")
+    return decision
+
+
+def find(workspace: Workspace, session_id: str, key: str) -> list[Stored]:
+    """Return all stored replies to a request: this session, the store, packs."""
+    rows = workspace.store.find_replies(key)
+    found = [stored_of(row, 0 if row.session_id == session_id else 1) for row in rows]
+    return found + workspace.packs().find(key)
+
+
+def latest_run(workspace: Workspace, run: Run, kernel: str) -> tuple[Stored, ...]:
+    """Return what the cell's latest run in another kernel got, in order.
+
+    It is known by the cell's own key, else by its source and place among equal cells. What stopped runs in this kernel got is
+    known to the kernel itself.
+    """
+    rows = workspace.store.latest_replies(
+        run.cell, source_hash=run.source_hash, ordinal=run.ordinal, not_kernel=kernel, notebook=run.notebook
+    )
+    if rows:
+        return tuple(
+            Stored(0, row.session_id, row.number, row.request_key, row.model, row.started, row.wanted, content=row.content) for row in rows
+        )
+    return workspace.packs().latest_run(run.cell, source_hash=run.source_hash, ordinal=run.ordinal)
+
+
+def give_back(workspace: Workspace, asked: PlacedCall, stored: Stored) -> TurnRecord:
+    """Return the stored turn itself, or a copy of it in this session when it comes from elsewhere."""
+    if stored.source < FIRST_SOURCE:
+        record = workspace.turn_record(stored.session_id, stored.number)
+        pictures = None
+    else:
+        record, pictures = workspace.packs().take(stored)
+    if record.session_id != asked.session.id or pictures is not None:
+        record = _copy(workspace, asked, record, pictures)
+    note(workspace, asked, record, Decision())
+    return record
+
+
+def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, pictures: dict[str, bytes] | None) -> TurnRecord:
+    copy = dataclasses.replace(
+        record,
+        session_id=asked.session.id,
+        number=0,
+        parent=asked.parent.number if asked.parent else None,
+        picked=asked.picked,
+        head_before=asked.head_before,
+        origin=asked.origin,
+        raw=record.raw if pictures is None else "",
+    )
+    moves = copy.kind != "ask" and workspace.heads.moves_stored(workspace.store, copy.session_id)
+    kept = workspace.store.add_turn(copy, pictures or {}, move_head=moves)
+    if copy.kind != "ask":
+        workspace.keep_model(asked.session.id, kept.model)
+    return kept
+
+
+def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:
+    """Note with the call's cell what it got; a fresh reply takes the place of the one it would have got."""
+    kernel, slot = workspace.kernel, asked.slot
+    if record.kind == "ask":
+        workspace.heads.asked(record, asked.run)
+    if kernel is None:
+        return
+    if decision.instead_of is not None:
+        kernel.had.add(decision.instead_of.identity)
+    kernel.note(slot, stored_of(record, 0))
+    if slot is not None:
+        row = kernel.row(workspace.store, slot.run)
+        workspace.store.note_reply(row, record.request_key, record.model, record.session_id, record.number, position=slot.number)
+
+
+def explain_miss(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> str:
+    """Say that replay is "only" and nothing fits, with the nearest stored request."""
+    run = asked.run
+    cell = f"The cell {run.cell.removeprefix('id:')!r}" if run and run.cell.startswith("id:") else "This cell"
+    prompts = {turn.prompt: turn for turn in workspace.store.turns(asked.session.id, limit=200, newest_first=True)}
+    near = difflib.get_close_matches(pending.prompt, prompts, n=1, cutoff=0.3)
+    nearest = f" The nearest stored request is {asked.session.name}/{prompts[near[0]].id}: {near[0][:80]!r}." if near else ""
+    return (
+        f"{cell} asks for something no stored reply fits ({pending.kind}: {pending.prompt[:80]!r}), and replay is 'only', "
+        f"so nothing was sent.{nearest} Set replay to 'restart' to ask the service."
+    )

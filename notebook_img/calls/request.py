@@ -1,0 +1,244 @@
+"""From what is asked to a request: pictures loaded, mask made, model chosen, key computed. Nothing is sent here."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from notebook_img.calls.outputs import check_output_place
+from notebook_img.errors import (
+    UsageError,
+)
+from notebook_img.providers import check_seed, choose_model
+from notebook_img.providers.interface import PastTurn, Request
+from notebook_img.records import PictureUse, TurnRecord
+from notebook_img.replay import request_key
+from notebook_img.tree import Shape, shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.calls.call import Call
+    from notebook_img.calls.resolve import PlacedCall
+    from notebook_img.pictures import Picture
+    from notebook_img.providers.interface import Provider
+    from notebook_img.records import Role
+    from notebook_img.workspace import Workspace
+
+Region: TypeAlias = "tuple[Picture, Picture]"
+"""The picture a masked reply is pasted into, and the mask."""
+
+
+@dataclass
+class PreparedCall:
+    """A request with everything that belongs to it."""
+
+    asked: PlacedCall
+    provider: Provider
+    request: Request
+    pending: TurnRecord
+    sources: dict[str, Picture]
+    """Pictures to store with the turn, by hash."""
+    shape: Shape | None
+    frame: Picture | None
+    """The picture a masked reply is pasted into."""
+    warnings: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        """``provider:model``."""
+        return f"{self.provider.name}:{self.request.model}"
+
+    @property
+    def region(self) -> Region | None:
+        """Where the reply is pasted, or None where it is taken as it is."""
+        mask = self.request.mask
+        return (self.frame, mask) if self.frame is not None and mask is not None and self.request.kind != "ask" else None
+
+
+def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
+    """Do all that comes before the service, in one go: every hop between threads costs about what a query does."""
+    ready = prepare(workspace, asked)
+    if asked.call.output is not None:
+        check_output_place(asked.call.output)
+    if asked.slot is not None:
+        asked.slot.enter(None if asked.call.dry_run else ready.pending.request_key, ready.model)
+    return ready
+
+
+def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
+    """Load what is left, make the mask, choose the model, build the request and its key."""
+    from notebook_img import pictures
+
+    call, settings = asked.call, workspace.settings
+    inputs = tuple(_loaded(workspace, value) for value in asked.inputs)
+    references = tuple(_loaded(workspace, value) for value in asked.references)
+    notes = [note for picture in (*inputs, *references) for note in picture.notes]
+    shape = shape_of(call.schema, call.table)
+    if shape is not None and call.boxes is not None:
+        raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
+    provider, model = choose_model(
+        call.kind, settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
+    )
+    check_seed(call.seed, provider, model)
+    capabilities = provider.model_info(model).capabilities
+    mask, frame, sent_inputs = None, None, inputs
+    _check_region(call)
+    if call.outpaint and inputs:
+        frame, mask = pictures.outpaint(inputs[0], call.outpaint)
+        sent_inputs = (frame, *inputs[1:])
+    elif call.mask is not None and inputs:
+        mask_source = (
+            _loaded(workspace, call.mask) if isinstance(call.mask, str) and call.mask.startswith(("http://", "https://")) else call.mask
+        )
+        mask = pictures.as_mask(mask_source, inputs[0], settings=settings)
+        notes += mask.notes
+        frame = inputs[0]
+    prompt = call.prompt
+    if not prompt.strip() and call.outpaint:
+        prompt = f"Extend the picture beyond its old edges to {call.outpaint}, continuing what is there."
+    elif not prompt.strip() and call.boxes is not None:
+        prompt = call.boxes or "everything notable"
+    seed = call.seed if call.seed is not None else secrets.randbelow(2**31) if capabilities.seed and call.kind != "ask" else None
+    history = str(call.history or asked.session.settings.get("history") or settings.history)
+    request = Request(
+        kind=call.kind,
+        prompt=prompt,
+        model=model,
+        inputs=sent_inputs,
+        references=references,
+        mask=mask,
+        aspect_ratio=call.aspect_ratio,
+        size=call.size,
+        count=call.n or 1,
+        seed=seed,
+        negative_prompt=call.negative_prompt,
+        strength=call.strength,
+        detail=call.detail,
+        schema=shape.schema if shape else None,
+        boxes=call.boxes,
+        options={name: value for name, value in call.own.items() if value is not None},
+        # A kind of history that was not typed for this call and that the model lacks falls back to the one all have.
+        history=history if call.history or history in capabilities.history else "window",  # type: ignore[arg-type]
+        past=_past(workspace, asked, whole=history == "full", first=capabilities.needs_first_input) if asked.parent is not None else (),
+        wants_partials=call.partials and capabilities.partial_pictures,
+    )
+    uses = [*uses_of(inputs, "input"), *uses_of(references, "reference"), *uses_of((mask,) if mask else (), "mask")]
+    asked_options = call.asked()
+    picked = asked.parent.uses("output")[(asked.picked or 1) - 1].sha256 if asked.parent and asked.continues and asked.picked else ""
+    named = [use for use in uses if not (asked.continues and use.role == "input") and not (asked.follows and use.role == "input")]
+    pending = TurnRecord(
+        session_id=asked.session.id,
+        number=0,
+        kind=call.kind,
+        prompt=prompt,
+        model=f"{provider.name}:{model}",
+        parent=asked.parent.number if asked.parent else None,
+        picked=asked.picked,
+        head_before=asked.head_before,
+        pictures=tuple(uses),
+        asked=asked_options,
+        seed=seed,
+        started=time.time(),
+        origin=asked.origin,
+        request_key=request_key(
+            call.kind,
+            prompt,
+            asked_options,
+            [(use.role, use.pixels_key or use.sha256) for use in named],
+            schema=shape.schema if shape else None,
+            parent=asked.parent.content_key if asked.parent else "",
+            picked=picked,
+        ),
+    )
+    sources = {picture.sha256: picture for picture in (*inputs, *references, *((mask,) if mask else ()))}
+    return PreparedCall(
+        asked, provider, request, pending, sources, shape, frame if call.confine else None, (*asked.notes, *dict.fromkeys(notes))
+    )
+
+
+def _check_region(call: Call) -> None:
+    """Refuse a mask that would mean nothing, before anything is sent."""
+    given = "a mask" if call.mask is not None else "outpaint" if call.outpaint else ""
+    if given and call.kind != "edit":
+        raise UsageError(f"{given.capitalize()} belongs to an edit of a picture, and this is none. Leave it out, or edit the picture.")
+    if call.mask is not None and call.outpaint:
+        raise UsageError("Outpainting makes its own mask, of what is new around the picture. Leave out mask or outpaint.")
+
+
+def _loaded(workspace: Workspace, value: Any) -> Picture:
+    from notebook_img import pictures
+
+    return value if isinstance(value, pictures.Picture) else pictures.load(value, settings=workspace.settings)
+
+
+def uses_of(items: Sequence[Picture], role: Role) -> list[PictureUse]:
+    """Return pictures as a turn records them."""
+    return [
+        PictureUse(
+            item.sha256,
+            role,
+            item.mime_type,
+            item.width,
+            item.height,
+            len(item.data) if item.path is None else item.path.stat().st_size,
+            item.name,
+            item.pixels_key,
+        )
+        for item in items
+    ]
+
+
+NEAREST = 100
+"""Past turns handed to a provider where not the whole history is sent, so that the thousandth edit costs what the first does."""
+
+
+def _past(workspace: Workspace, asked: PlacedCall, *, whole: bool, first: bool) -> tuple[PastTurn, ...]:
+    """Return the chain a request continues: turns for an edit, the run of questions before for a question.
+
+    Of a long one only the nearest turns, unless the `whole` of it is sent; with `first` also the turn the line began with.
+    """
+    assert asked.parent is not None
+    store, session = workspace.store, asked.session
+    chain = store.chain(session.id, asked.parent.number, limit=None if whole else NEAREST)
+    if first and chain and chain[0].parent is not None and asked.call.kind != "ask":
+        began = store.ancestors(session.id, asked.parent.number)
+        chain = [*([store.turn(session.id, min(began))] if began else []), *chain]  # type: ignore[list-item]
+        chain = [turn for turn in chain if turn is not None]
+    if asked.call.kind == "ask":
+        questions: list[TurnRecord] = []
+        for turn in reversed(chain):
+            if turn.kind != "ask":
+                break
+            questions.insert(0, turn)
+        chain = questions
+    else:
+        chain = [turn for turn in chain if turn.kind != "ask"]
+    return tuple(_past_turn(workspace, turn, session.name) for turn in chain)
+
+
+def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn:
+    from notebook_img.tree import stored_picture
+
+    def load_raw() -> Any:
+        return workspace.store.load_raw(turn.raw) if turn.raw else None
+
+    def pictures(role: Role) -> list[Picture]:
+        # No query per turn: the session's name is known here.
+        name = f"{session}/{turn.id}" if role == "output" else ""
+        return [stored_picture(workspace.store, use, name=name) for use in turn.uses(role)]
+
+    return PastTurn(
+        id=turn.id,
+        kind=turn.kind,
+        prompt=turn.prompt,
+        model=turn.model,
+        text=turn.text,
+        inputs=pictures("input"),
+        references=pictures("reference"),
+        pictures=pictures("output"),
+        key_mark=turn.key_mark,
+        load_raw=load_raw,
+    )

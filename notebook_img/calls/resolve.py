@@ -1,0 +1,317 @@
+"""From a call to what is asked: where it starts, which pictures it names, what it repeats. Nothing is sent here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.calls.call import EXAMPLES, Call
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.ids import TURN_ID, parse_id
+from notebook_img.records import Origin, SessionRecord, TurnRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.replay import Run, Slot
+    from notebook_img.workspace import Workspace
+
+__all__ = ["TURN_ID", "PlacedCall", "is_id", "load", "place_call"]
+
+
+def is_id(workspace: Workspace, word: str) -> bool:
+    """Return whether a word names a turn or picture. One with spaces does when there is such a session: otherwise it is text."""
+    found = parse_id(word)
+    if found is None or not any(letter.isspace() for letter in found.session):
+        return found is not None
+    return workspace.store.session_named(found.session) is not None
+
+
+@dataclass(frozen=True)
+class PlacedCall:
+    """A call with its place in the tree and its pictures."""
+
+    call: Call
+    session: SessionRecord
+    origin: Origin
+    parent: TurnRecord | None = None
+    picked: int | None = None
+    head_before: int | None = None
+    inputs: tuple[Any, ...] = ()
+    """Pictures; a URL stays text until it is fetched on the core's loop."""
+    references: tuple[Any, ...] = ()
+    continues: bool = False
+    """Whether the first input is a picture of `parent`."""
+    follows: TurnRecord | None = None
+    """For a follow-up: the question it follows."""
+    repeats: int | None = None
+    """With ``--again``: the turn that is repeated, which is where the call starts."""
+    slot: Slot | None = None
+    """Its place among the requests of the cell's run; None outside a cell."""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def start(self) -> int | None:
+        """The turn it starts at: where its cell starts again when it is run again."""
+        if self.repeats is not None:
+            return self.repeats
+        return self.parent.number if self.parent else self.head_before
+
+    @property
+    def run(self) -> Run | None:
+        """The run of a cell the call was made in, also when it has ended meanwhile."""
+        return self.slot.run if self.slot is not None else None
+
+    def leave(self) -> None:
+        """Let requests that were made later go on, however this one ended."""
+        if self.slot is not None:
+            self.slot.leave()
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A turn named by an image argument or ``--from``."""
+
+    turn: TurnRecord
+    picked: int | None
+
+
+def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin: Origin) -> PlacedCall:
+    """Fix where a call starts and load the pictures it names.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing to go on from, the prompt is empty, or a turn with several pictures is named without a pick.
+    NotFoundError
+        When a turn, session or file that is named does not exist.
+    """
+    head = workspace.head(session.id)
+    if call.again:
+        return _again(workspace, session, call, origin, head)
+    if not call.prompt.strip() and not (call.kind == "edit" and call.outpaint) and not (call.kind == "ask" and call.boxes is not None):
+        raise UsageError(f"The prompt is empty. Say what to do, for example: {EXAMPLES[call.kind]}")
+    if call.kind == "generate":
+        pictures = (*_pictures(workspace, session, call.images), *_pictures(workspace, session, call.references))
+        return PlacedCall(call, session, origin, head_before=head, references=pictures)
+    references = _pictures(workspace, session, call.references)
+    if call.kind == "ask":
+        return _ask(workspace, session, call, origin, head, references)
+    return _edit(workspace, session, call, origin, head, references)
+
+
+def _edit(
+    workspace: Workspace, session: SessionRecord, call: Call, origin: Origin, head: int | None, references: tuple[Any, ...]
+) -> PlacedCall:
+    images = list(call.images)
+    named = _started(workspace, session, call)
+    if named is None and images and (named := _named(workspace, session, images[0])):
+        images.pop(0)
+    if named is None and images:
+        if call.pick is not None:
+            raise UsageError("--pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
+        first, *rest = _pictures(workspace, session, images)
+        return PlacedCall(call, session, origin, head_before=head, inputs=(first,), references=(*rest, *references))
+    if named is None:
+        start = workspace.cell_start(session.id, head)
+        if start is None:
+            raise UsageError(
+                f"There is nothing to go on from in session {session.name!r} yet. Name an image, for example: {EXAMPLES['edit']}"
+            )
+        named = _Named(workspace.turn_record(session.id, start), None)
+    turn, asked_about = named.turn, None
+    while turn.kind == "ask" and turn.parent is not None:
+        asked_about = turn.picked
+        turn = workspace.turn_record(session.id, turn.parent)
+    if turn.kind == "ask":
+        # A question about a file: the edit starts from that file.
+        first, *rest = workspace.pictures_of(turn, "input")
+        return PlacedCall(
+            call,
+            session,
+            origin,
+            head_before=head,
+            inputs=(first,),
+            references=(*rest, *_pictures(workspace, session, images), *references),
+        )
+    picked = _pick(turn, named.picked or call.pick or asked_about, session.name)
+    picture = workspace.pictures_of(turn, "output")[(picked or 1) - 1]
+    return PlacedCall(
+        call,
+        session,
+        origin,
+        parent=turn,
+        picked=picked,
+        head_before=head,
+        inputs=(picture,),
+        references=(*_pictures(workspace, session, images), *references),
+        continues=True,
+    )
+
+
+def _ask(
+    workspace: Workspace, session: SessionRecord, call: Call, origin: Origin, head: int | None, references: tuple[Any, ...]
+) -> PlacedCall:
+    images = list(call.images)
+    named = _started(workspace, session, call)
+    if named is None and len(images) == 1 and (named := _named(workspace, session, images[0])):
+        images = []
+    if named is None and images and call.pick is not None:
+        raise UsageError("--pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
+    if named is None and images:
+        return PlacedCall(call, session, origin, head_before=head, inputs=(*_pictures(workspace, session, images), *references))
+    if named is None:
+        last = workspace.last_question(session.id, head) if call.pick is None else None
+        if last is not None:
+            named = _Named(last, None)
+        elif head is not None:
+            named = _Named(workspace.turn_record(session.id, head), call.pick)
+        else:
+            raise UsageError(f"There is no picture to ask about in session {session.name!r} yet. Name one, for example: {EXAMPLES['ask']}")
+    turn = named.turn
+    references = (*_pictures(workspace, session, images), *references)
+    if turn.kind == "ask":
+        _limit_questions(workspace, session, turn)
+        pictures = workspace.pictures_of(turn, "input")
+        return PlacedCall(call, session, origin, parent=turn, head_before=head, inputs=(*pictures, *references), follows=turn)
+    pictures = workspace.pictures_of(turn, "output")
+    picked = named.picked or call.pick
+    if picked is not None:
+        picked = _pick(turn, picked, session.name)
+        pictures = pictures[(picked or 1) - 1 :][:1]
+    return PlacedCall(call, session, origin, parent=turn, picked=picked, head_before=head, inputs=(*pictures, *references), continues=True)
+
+
+def _again(workspace: Workspace, session: SessionRecord, call: Call, origin: Origin, head: int | None) -> PlacedCall:
+    """Repeat a turn: same prompt, start, pictures and options, a new seed."""
+    named = _started(workspace, session, call) or (_named(workspace, session, call.images[0]) if call.images else None)
+    if named is None and call.images:
+        raise UsageError("--again repeats a turn, and an image that is no turn is named here. Leave one of the two out.")
+    if named is None:
+        number = _question_before(workspace, session, head) if call.kind == "ask" else workspace.cell_start(session.id, head)
+        if number is None and call.kind == "ask":
+            raise UsageError(f"There is no question to repeat in session {session.name!r} yet. Ask one first: {EXAMPLES['ask']}")
+        if number is None:
+            raise UsageError(f"There is nothing to repeat in session {session.name!r} yet. Make a picture first: {EXAMPLES['generate']}")
+        named = _Named(workspace.turn_record(session.id, number), None)
+    base = named.turn
+    if call.kind not in (base.kind, "ask"):
+        call = call.but(kind=base.kind)
+    typed = {name: value for name, value in base.asked.items() if name not in ("seed", "again", "model")}
+    own = {name: typed.pop(name) for name in list(typed) if not hasattr(call, name)}
+    repeated = {name: value for name, value in typed.items() if getattr(call, name) is None or isinstance(getattr(call, name), bool)}
+    # Outpainting makes its mask anew.
+    masks = () if base.asked.get("outpaint") else workspace.pictures_of(base, "mask")
+    call = call.but(**{"mask": masks[0] if masks else None, "own": {**own, **call.own}, "prompt": call.prompt or base.prompt, **repeated})
+    parent = workspace.turn_record(session.id, base.parent) if base.parent is not None else None
+    return PlacedCall(
+        call.but(model=call.model or str(base.asked.get("model") or base.model)),
+        session,
+        origin,
+        parent=parent,
+        picked=base.picked,
+        head_before=head,
+        inputs=tuple(workspace.pictures_of(base, "input")),
+        references=tuple(workspace.pictures_of(base, "reference")),
+        continues=parent is not None and base.kind != "ask",
+        follows=parent if base.kind == "ask" and parent is not None and parent.kind == "ask" else None,
+        repeats=base.number,
+    )
+
+
+def _question_before(workspace: Workspace, session: SessionRecord, head: int | None) -> int | None:
+    """Return the question that is repeated: the last one, and never one this cell asked itself in an earlier run."""
+    if (last := workspace.last_question(session.id, head)) is not None:
+        return last.number
+    run = workspace.cell_run
+    latest = workspace.store.turns(session.id, limit=200, newest_first=True)
+    return next((turn.number for turn in latest if turn.kind == "ask" and (run is None or turn.origin.cell != run.cell)), None)
+
+
+def _started(workspace: Workspace, session: SessionRecord, call: Call) -> _Named | None:
+    """Return the turn that ``--from`` names, or None without it."""
+    named = _named(workspace, session, call.start) if call.start is not None else None
+    if call.start is not None and named is None:
+        raise NotFoundError(f"{call.start!r} is no turn of session {session.name!r}. %imgsession tree shows them.")
+    return named
+
+
+def _named(workspace: Workspace, session: SessionRecord, value: Any) -> _Named | None:
+    """Return the turn of this session that `value` is or names, or None for anything else."""
+    record = getattr(value, "record", None)
+    if isinstance(record, TurnRecord):
+        own = record.session_id == session.id and not _of_another_home(workspace, value)
+        return _Named(record, getattr(value, "picked", None)) if own else None
+    if not isinstance(value, str) or not (found := parse_id(value)):
+        return None
+    if found.session and found.session != session.name:
+        return None
+    return _Named(workspace.turn_record(session.id, found.number), found.picture)
+
+
+def _of_another_home(workspace: Workspace, turn: Any) -> bool:
+    """Return whether a Turn lies in another store than this studio's: then only its pictures are of use here."""
+    store = getattr(getattr(getattr(turn, "session", None), "actor", None), "store", None)
+    return store is not None and store.home != workspace.store.home
+
+
+def _pictures(workspace: Workspace, session: SessionRecord, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Load what is named; ids become pictures of their turns, URLs stay text for now."""
+    return tuple(load(workspace, session, value) for value in values)
+
+
+def load(workspace: Workspace, session: SessionRecord, value: Any) -> Any:
+    """Load one image argument in the caller's thread; a URL is returned as it is.
+
+    A turn with several pictures needs a pick here too.
+    """
+    from notebook_img import pictures
+
+    record = getattr(value, "record", None)
+    if isinstance(record, TurnRecord):
+        name, picked = getattr(getattr(value, "session", None), "name", session.name), getattr(value, "picked", None)
+        if not _of_another_home(workspace, value):
+            return _of_turn(workspace, record, picked, name)
+        if record.kind != "ask":
+            _pick(record, picked, name)
+        return value.picture
+    if isinstance(value, str):
+        if found := parse_id(value):
+            owner = workspace.session_record(found.session) if found.session else session
+            return _of_turn(workspace, workspace.turn_record(owner.id, found.number), found.picture, owner.name)
+        if re.match(r"https?://", value, re.IGNORECASE):
+            return value
+    return pictures.load(value, settings=workspace.settings)
+
+
+def _of_turn(workspace: Workspace, turn: TurnRecord, picked: int | None, name: str) -> Any:
+    if turn.kind == "ask":
+        return workspace.pictures_of(turn, "input")[0]
+    return workspace.pictures_of(turn, "output")[(_pick(turn, picked, name) or 1) - 1]
+
+
+def _pick(turn: TurnRecord, picked: int | None, session: str) -> int | None:
+    """Return which picture of a turn to take; None for a turn with one picture."""
+    count = len(turn.uses("output"))
+    if picked is not None:
+        if not 1 <= picked <= count:
+            raise UsageError(f"{session}/{turn.id} has {count} picture{'s' if count != 1 else ''}, so there is no {turn.id}.{picked}.")
+        return picked if count > 1 else None
+    if count > 1:
+        raise UsageError(f"{session}/{turn.id} has {count} pictures. Say which one to go on from: --pick 2, or {turn.id}.2 as the image.")
+    return None
+
+
+def _limit_questions(workspace: Workspace, session: SessionRecord, last: TurnRecord) -> None:
+    most = workspace.settings.question_turns
+    if not most:
+        return
+    chain = workspace.store.chain(session.id, last.number, limit=most + 1)
+    asked = 0
+    for turn in reversed(chain):
+        if turn.kind != "ask":
+            break
+        asked += 1
+    if asked >= most:
+        raise UsageError(f"This conversation has had its {most} questions (setting question_turns). Name the picture to start a new one.")

@@ -1,0 +1,215 @@
+"""From a reply to a stored turn: pictures verified, confined to the mask, compared with what was asked, written."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.calls.request import PreparedCall, Region, uses_of
+from notebook_img.errors import (
+    BadReplyError,
+    FrameError,
+    NoPictureError,
+    NotebookImgError,
+    OutputError,
+    PictureError,
+    StoreError,
+)
+from notebook_img.providers.interface import Reply, Request, Usage
+from notebook_img.records import PictureUse, TurnRecord
+from notebook_img.replay import content_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Picture
+    from notebook_img.settings import Settings
+    from notebook_img.workspace import Workspace
+
+
+def keep(
+    workspace: Workspace, pending: TurnRecord, ready: PreparedCall | None, reply: Reply, spend: int | None, region: Region | None = None
+) -> TurnRecord:
+    """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write."""
+    from notebook_img import pictures
+
+    region = ready.region if ready is not None else region
+
+    provider_name, _, model = pending.model.partition(":")
+    facts = {"provider": provider_name, "model": reply.model or model}
+    usage = _usage(reply.usage)
+    warnings = [*(ready.warnings if ready else ()), *reply.warnings]
+    delivered: list[Picture] = []
+    for number, data in enumerate(reply.pictures, 1):
+        try:
+            delivered.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
+        except PictureError as error:
+            where = _put_aside(workspace, [data])
+            warnings.append(f"Picture {number} of the reply cannot be used: {error}{f' Its bytes are kept: {where[0]}.' if where else ''}")
+    try:
+        if pending.kind != "ask" and not delivered:
+            if reply.pictures:
+                raise BadReplyError(f"{pending.model} sent bytes that are no usable picture. {warnings[-1]}", **facts)
+            raise NoPictureError(
+                f"{pending.model} answered without a picture{': ' + reply.text[:300] if reply.text else '.'}", text=reply.text, **facts
+            )
+        uses, sources, notes = _results(workspace, region, delivered)
+        warnings += notes
+        if ready is not None and pending.kind != "ask" and ready.frame is None:
+            warnings += _mismatch(ready.request, delivered)
+        value = None
+        if reply.value is not None or reply.boxes is not None:
+            value = {
+                **({"value": reply.value, "value_by": reply.value_by} if reply.value is not None else {}),
+                **({"boxes": [box.to_dict() for box in reply.boxes]} if reply.boxes is not None else {}),
+            }
+            if ready is not None and ready.shape is not None and reply.value is not None:
+                value["value"] = ready.shape.checked(reply.value, text=reply.text)
+                # Kept for the script an export writes: the class that was asked for is gone with its kernel.
+                value["schema"] = ready.shape.schema
+    except NotebookImgError as error:
+        if isinstance(error, FrameError) and error.picture is not None:
+            # It is paid for, so its bytes stay within reach even where the error is only printed.
+            sha256 = workspace.store.put_picture(error.picture.data)
+            error.picture = pictures.load(workspace.store.picture_path(sha256, error.picture.mime_type), settings=workspace.settings)
+        if spend is not None:
+            workspace.store.settle(spend, "billed", reply.cost, usage)
+        raise
+    record = dataclasses.replace(
+        pending,
+        model=f"{provider_name}:{reply.model or model}",
+        pictures=(*pending.pictures, *uses),
+        text=reply.text,
+        # "lmstudio:default" and dated versions answer under another name; what was asked for is asked for again.
+        asked={**pending.asked, "model": pending.model} if reply.model and reply.model != model else pending.asked,
+        sent=reply.sent,
+        got={
+            **(reply.got or {}),
+            "pictures": [{"mime_type": item.mime_type, "width": item.width, "height": item.height} for item in delivered],
+        }
+        if isinstance(reply.got, dict) or reply.got is None
+        else reply.got,
+        seed=reply.seed if reply.seed is not None else pending.seed,
+        usage=usage,
+        cost=0.0 if reply.free else reply.cost,
+        warnings=tuple(dict.fromkeys(warnings)),
+        note=reply.note,
+        answer=value,
+        content_key=content_key(
+            pending.request_key, reply.text if pending.kind == "ask" else "", [use.sha256 for use in uses if use.role == "output"]
+        ),
+    )
+    everything = {**(ready.sources if ready else {}), **sources}
+    stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
+    settled = {"state": "free" if reply.free else "billed", "cost": record.cost, "usage": dict(record.usage)} if spend is not None else None
+    moves = pending.kind != "ask" and workspace.heads.moves_stored(workspace.store, pending.session_id)
+    return workspace.store.add_turn(record, stored, move_head=moves, spend=spend, spend_facts=settled, raw=reply.raw)
+
+
+def _service_limits(workspace: Workspace) -> Settings:
+    """Return settings whose limits fit what a service sends: it is paid for, so a limit for files of strangers does not apply."""
+    from notebook_img.settings import Settings
+
+    own = workspace.settings
+    return Settings({}, max_bytes=max(own.max_bytes, 500_000_000), max_pixels=max(own.max_pixels, 400_000_000))
+
+
+def _put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
+    """Write delivered bytes that cannot be stored as a turn where they can be found: in the home, else in a temporary folder."""
+    import hashlib
+    import tempfile
+
+    from notebook_img.files import write_atomically
+
+    written: list[Path] = []
+    for data in pictures:
+        name = f"{hashlib.sha256(data).hexdigest()[:16]}{pictures_suffix(data)}"
+        for folder in (workspace.settings.home / "rescued", Path(tempfile.gettempdir()) / "notebook_img-rescued"):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(folder / name, data, private=True)
+            except (OSError, OutputError):
+                continue
+            written.append(folder / name)
+            break
+    return written
+
+
+def pictures_suffix(data: bytes) -> str:
+    """Return the suffix bytes would have as a file; ``.bin`` for what is no image."""
+    from notebook_img.pictures import SUFFIXES, sniff
+
+    return SUFFIXES.get(sniff(data) or "", ".bin")
+
+
+def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | None) -> StoreError:
+    """Return the error for a reply that could not be stored: it says where its pictures are, and the call is booked.
+
+    What was paid for is not thrown away because the disk is full or the store is locked.
+    """
+    where = _put_aside(workspace, reply.pictures)
+    if spend is not None:
+        with contextlib.suppress(StoreError):
+            workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
+    kept = f" What the service delivered is kept: {', '.join(str(path) for path in where)}." if where else " error.delivered has its bytes."
+    better = StoreError(f"The service answered, but: {error}{kept if reply.pictures else ''}")
+    better.delivered = reply.pictures
+    return better
+
+
+def _results(
+    workspace: Workspace, region: Region | None, delivered: list[Picture]
+) -> tuple[list[PictureUse], dict[str, Picture], list[str]]:
+    """Return the uses of the delivered pictures, pasted into the frame where a mask confines them."""
+    from notebook_img import pictures
+
+    if region is None:
+        return uses_of(delivered, "output"), {item.sha256: item for item in delivered}, []
+    frame, mask = region
+    confined: list[Picture] = []
+    fitting: list[Picture] = []
+    notes: list[str] = []
+    refused: FrameError | None = None
+    for number, item in enumerate(delivered, 1):
+        try:
+            confined.append(pictures.confine(frame, item, mask))
+            fitting.append(item)
+        except FrameError as error:
+            refused = refused or error
+            where = _put_aside(workspace, [item.data])
+            notes.append(f"Picture {number} came in another frame and was left out{f'; it is kept: {where[0]}' if where else ''}.")
+    if refused is not None and not confined:
+        raise refused
+    delivered = fitting
+    notes += ["Pasted back inside the mask; pixels outside it are those of the input. The picture as delivered is kept beside it."]
+    notes += [note for item in confined for note in item.notes]
+    return [*uses_of(confined, "output"), *uses_of(delivered, "delivered")], {item.sha256: item for item in (*confined, *delivered)}, notes
+
+
+NOMINAL = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
+"""Side in pixels of a square of that named size; services keep its area for other ratios (facts of each model's table)."""
+
+
+def _mismatch(request: Request, delivered: Sequence[Picture]) -> list[str]:
+    """Return warnings where a picture's ratio or size is not what was asked for."""
+    said = []
+    for picture in delivered:
+        got = f"{picture.width} × {picture.height}"
+        if request.aspect_ratio and ":" in request.aspect_ratio:
+            left, right = (float(part) for part in request.aspect_ratio.split(":", 1))
+            # Services round sides to multiples of 8 or 16 pixels, so a few percent are no mismatch.
+            if right and abs(picture.width / picture.height / (left / right) - 1) > 0.04:
+                said.append(f"Asked for the aspect ratio {request.aspect_ratio}, got {got}.")
+        if request.size:
+            nominal = NOMINAL.get(request.size.upper())
+            if (nominal and not 0.6 < (picture.width * picture.height) / nominal**2 < 1.7 and max(picture.size) != nominal) or (
+                "x" in request.size.lower() and request.size.lower() != f"{picture.width}x{picture.height}"
+            ):
+                said.append(f"Asked for the size {request.size}, got {got}.")
+    return list(dict.fromkeys(said))
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {name: (dict(value) if name == "by_modality" else value) for name, value in vars(usage).items() if value not in (None, {}, ())}

@@ -1,0 +1,68 @@
+"""``keys`` and ``doctor``."""
+
+from __future__ import annotations
+
+import sys
+
+from notebook_img.cli.printing import open_studio, print_json, split_flags
+from notebook_img.cli.wording import in_shell_words
+from notebook_img.errors import UsageError, did_you_mean
+
+
+def manage_keys(words: list[str]) -> int:
+    """List, keep or forget keys; return the exit code."""
+    import getpass
+
+    from notebook_img import keys
+
+    settings = open_studio().settings
+    rest, flags = split_flags(words, "--json")
+    if not rest or rest == ["list"]:
+        if "--json" in flags:
+            rows = [
+                {"name": name, "where": keys.where(name, settings), "variables": list(service.variables)}
+                for name, service in keys.SERVICES.items()
+            ]
+            print_json(rows)
+            return 0
+        width = max(len(name) for name in keys.SERVICES)
+        for name, service in keys.SERVICES.items():
+            print(f"{name:<{width}}  {keys.where(name, settings) or 'no key'}  ({' or '.join(service.variables)})")
+        return 0
+    action, *names = rest
+    if action not in ("set", "forget") or len(names) != 1:
+        raise UsageError(
+            f"Write keys set NAME or keys forget NAME.{did_you_mean(action, ('set', 'forget', 'list'))} A key is never part of a command."
+        )
+    if action == "forget":
+        forgotten = keys.forget(names[0], settings)
+        if "--json" in flags:
+            print_json({"name": names[0], "forgotten": bool(forgotten)})
+        else:
+            print("Forgotten." if forgotten else "No key was kept.")
+        return 0
+    service = keys.service(names[0])
+    given = getpass.getpass(f"Key for {service.title} (nothing is shown): ") if sys.stdin.isatty() else sys.stdin.readline()
+    where = keys.keep(service.name, given, settings)
+    if "--json" in flags:
+        print_json({"name": service.name, "where": str(where)})
+    else:
+        print(f"Kept in {where}.")
+    return 0
+
+
+def doctor(words: list[str]) -> int:
+    """Say what is ready and what is missing; return the exit code, 1 where something is broken."""
+    from notebook_img.studio import examine
+
+    rest, flags = split_flags(words, "--online", "--repair", "--json")
+    if rest:
+        raise UsageError(f"doctor takes no word {rest[0]!r}. It takes --online, --repair, --json.")
+    findings = examine(open_studio(), online="--online" in flags, repair="--repair" in flags)
+    if "--json" in flags:
+        print_json([{**vars(finding), "details": in_shell_words(finding.details)} for finding in findings])
+    else:
+        width = max(len(finding.what) for finding in findings)
+        for finding in findings:
+            print(f"{finding.what:<{width}}  {finding.state:<8} {in_shell_words(finding.details)}")
+    return 1 if any(finding.state == "problem" for finding in findings) else 0

@@ -1,0 +1,1 @@
+"""One file per magic: from the line to calls of the studio."""

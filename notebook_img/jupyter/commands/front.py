@@ -1,0 +1,134 @@
+"""%img, the front door: where you are, what is ready, what it cost, and five things to try."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.jupyter.line import split_words
+from notebook_img.jupyter.output import put, tell
+
+if TYPE_CHECKING:
+    from notebook_img.jupyter.kernel import NotebookKernel
+
+EXAMPLES = (
+    ("%%imgedit sample:chelsea -o night.png", "the next lines say what to do: make it night"),
+    ("%imgedit warmer by 20 %", "goes on from the picture before"),
+    ("%imggen three small red circles on a blue gradient", "makes a picture"),
+    ("%askimage sample:coffee what colours are in it?", "asks about one"),
+    ("%imgsession tree", "shows the history as pictures"),
+)
+
+COMMANDS = {"key": "key NAME [--forget]", "local": "local", "doctor": "doctor [--online]", "models": "models"}
+
+
+def front(kernel: NotebookKernel, line: str) -> Any:
+    """Do one %img command; without one, show where things stand."""
+    words = split_words(line)
+    if not words:
+        _overview(kernel)
+        return None
+    command, *rest = words
+    if command in ("-h", "--help", "help"):
+        print("%img shows where things stand. Commands: " + ", ".join(f"%img {usage}" for usage in COMMANDS.values()))  # noqa: T201
+        return None
+    if command == "key":
+        return _key(kernel, rest)
+    if command == "local":
+        return _local()
+    if command == "models":
+        return _models(kernel)
+    if command == "doctor":
+        return _doctor(kernel, rest)
+    raise UsageError(f"%img has no command {command!r}.{did_you_mean(command, COMMANDS)} To edit an image, write %imgedit.")
+
+
+def _overview(kernel: NotebookKernel) -> None:
+    from notebook_img import display
+    from notebook_img.calls import today
+    from notebook_img.providers import choose_model, service_rows
+
+    studio = kernel.studio
+    session = studio.session()
+    head = session.head
+    provider, model = choose_model("edit", studio.settings, session=session.model)
+    asker, ask_model = choose_model("ask", studio.settings, session=session.model)
+    services = service_rows(studio.settings)
+    # A server on this machine needs no key, but nobody knows whether it runs until it is asked.
+    ready = [row["title"] for row in services if row["state"] == "ready" and (row["key"] or row["name"] == "local")]
+    waiting = [name for name in ("gemini", "openai", "ark") if any(row["name"] == name and row["state"] != "ready" for row in services)]
+    spent, _, unknown = studio.store.spent(today())
+    rows = [
+        ["session", f"{session.name}, {session.record.turns} turns"],
+        ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
+        ["edits go to", f"{provider.name}:{model}" + (" (built-in, not AI)" if provider.name == "local" else "")],
+        ["questions go to", f"{asker.name}:{ask_model}" + (" (built-in, not AI)" if asker.name == "local" else "")],
+        ["ready", ", ".join(ready)],
+        ["not set up", ", ".join(f"%img key {name}" for name in waiting) or "nothing"],
+        [
+            "spent today",
+            f"{display.money(spent)} of {display.money(studio.settings.budget)}"
+            + (f" and {unknown} at an unknown price" if unknown else ""),
+        ],
+    ]
+    put(display.table(["", ""], rows, caption="notebook_img"))
+    put(display.table(["write", "and it"], [list(example) for example in EXAMPLES], caption="Things to try"))
+
+
+def _key(kernel: NotebookKernel, rest: list[str]) -> None:
+    from notebook_img import keys
+
+    settings = kernel.studio.settings
+    forget = "--forget" in rest
+    names = [word for word in rest if word != "--forget"]
+    if len(names) != 1:
+        raise UsageError(f"Write %img key NAME, one of {', '.join(keys.SERVICES)}. The key itself is asked for and never shown.")
+    known = keys.service(names[0])
+    if forget:
+        had = keys.forget(known.name, settings)
+        tell(kernel.shell, f"The kept key of {known.title} is forgotten." if had else f"No key of {known.title} was kept.")
+        return
+    given = getpass.getpass(f"Key for {known.title} (from {known.page}; nothing is shown while you type): ")
+    where = keys.keep(known.name, given, settings)
+    over = keys.where(known.name, settings)
+    note = f" But {over} comes first." if over.startswith("environment") else ""
+    tell(kernel.shell, f"The key of {known.title} is kept in {where}.{note}")
+
+
+def _local() -> None:
+    from notebook_img import display
+    from notebook_img.providers.local import help_table
+
+    rows = [[row.name, row.help, row.example, row.parameters] for row in help_table()]
+    caption = "What the built-in engine can do (ordinary image operations, not AI)"
+    put(display.table(["edit", "what it does", "for example", "amounts"], rows, caption=caption))
+
+
+def _models(kernel: NotebookKernel) -> None:
+    from notebook_img import display
+
+    rows = [
+        [
+            row["name"],
+            "ready" if row["ready"] else "not set up",
+            row["does"],
+            row["sizes"],
+            str(row["references"]),
+            row["price"],
+            row["status"],
+        ]
+        for row in kernel.studio.models()
+    ]
+    put(display.table(["model", "here", "does", "sizes", "pictures in", "one picture", "status"], rows, caption="Models"))
+
+
+def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
+    from notebook_img import display
+    from notebook_img.studio import examine
+
+    unknown = [word for word in rest if word not in ("--online", "--repair")]
+    if unknown:
+        raise UsageError(f"%img doctor has no {unknown[0]!r}. It takes --online and --repair.")
+    findings = examine(kernel.studio, online="--online" in rest, repair="--repair" in rest)
+    put(display.table(["what", "state", "details"], [[item.what, item.state, item.details] for item in findings], caption="Doctor"))

@@ -1,0 +1,192 @@
+"""%imggen, %imgedit and %askimage: from the parsed line to calls, and from turns to the screen."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.calls import TYPED, Call, Plan, is_id
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.ids import parse_id
+from notebook_img.jupyter import interpolation
+from notebook_img.jupyter.line import help_text, parse
+from notebook_img.jupyter.output import Screen, together
+from notebook_img.providers import own_options
+from notebook_img.studio import run_siblings
+
+if TYPE_CHECKING:
+    from notebook_img.jupyter.kernel import Namespace, NotebookKernel
+    from notebook_img.options import Command, Parsed
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Session, Turn
+
+SAME_NAME: tuple[str, ...] = (*TYPED, "confine", "pick", "output", "force", "fresh", "dry_run")
+"""Options whose values go into the call as they are."""
+
+VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
+
+
+def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
+    """Do what a line says; returns the Turn, a list of them for several models, or a dry run's plan."""
+    studio = kernel.studio
+    own = own_options(studio.settings)
+    parsed = parse(
+        line,
+        cell,
+        command,
+        own=own,
+        is_id=lambda word: is_id(studio, word),
+        exists=os.path.exists,
+        holds_image=lambda word: _holds_image(word, names),
+        fill=lambda text: interpolation.fill(text, names, is_image=_stays),
+    )
+    if parsed.help:
+        _help(studio, command, own, asked=(parsed.values.get("model") or [""])[0])
+        return None
+    values = dict(parsed.values)
+    quiet = values.pop("quiet", False)
+    name = values.pop("assign", None)
+    models = values.pop("model", None) or [""]
+    # Partial pictures cost tokens: they are asked for only where somebody sees them come, in a kernel's output.
+    seen = not quiet and getattr(kernel.shell, "kernel", None) is not None
+    call = _call(studio, command, parsed, values, names, see=seen)
+    session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
+    title = f"{VERBS[command]} with {', '.join(filter(None, models)) or _model_words(studio, command, session)}"
+    # Of several answers at once none streams: they come together when all are there.
+    screen = Screen(kernel.shell, title, quiet=quiet, answers=command == "ask" and len(models) == 1)
+    try:
+        family = run_siblings(studio, session, call, models, screen.on_event)
+        for model, error in family.failed if family.results else family.failed[1:]:
+            studio.say(f"Warning: {model} gave nothing. {error}")
+        if not family.results:
+            raise family.failed[0][1]
+    except BaseException:
+        screen.clear()
+        raise
+    if isinstance(family.results[0], Plan):
+        print("\n".join(repr(plan) for plan in family.results))  # noqa: T201 - text is what a dry run is for
+        return None
+    turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
+    side = studio.settings.preview
+    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side))
+    for note in parsed.notes:
+        studio.say(note)
+    value: Any = turns[0] if len(models) == 1 else turns
+    if name:
+        kernel.assign(name, turns[0].frame() if _is_table(turns[0]) else value)
+    if not quiet or _is_last_value(kernel):
+        for turn in turns:
+            kernel.shown(turn)
+    return value
+
+
+def _is_table(turn: Turn) -> bool:
+    """Return whether an answer is rows: of ``--table``, or of a schema that is a list of objects."""
+    shaped = turn.asked.get("table") or turn.shape is not None
+    return bool(shaped) and isinstance(turn.value, list) and all(isinstance(row, dict) or hasattr(row, "__dict__") for row in turn.value)
+
+
+def _is_last_value(kernel: NotebookKernel) -> bool:
+    """Return whether the running cell ends in a magic, whose value IPython would draw although it was asked to be quiet."""
+    source = kernel.cell.rstrip()
+    return source.startswith("%%") or source.rsplit("\n", 1)[-1].lstrip().startswith("%")
+
+
+def _call(studio: Studio, command: Command, parsed: Parsed, values: dict[str, Any], names: Namespace, *, see: bool) -> Call:
+    raw = bool(values.get("no_vars"))
+    images = [_image(text, names) for text in (*values.get("images", ()), *parsed.images)]
+    references = tuple(_image(text, names) for text in values.get("references", ()))
+    text = parsed.text
+    if not raw:
+        # Numbers in the prompt follow the order pictures are sent in: inputs first, then references.
+        interpolated = interpolation.interpolate(text, names, already=images)
+        text = interpolated.text
+        images += [attached.value for attached in interpolated.images if not any(attached.value is item for item in images)]
+        for said in interpolated.notes:
+            studio.say(said)
+    mask = values.get("mask")
+    schema = values.get("schema")
+    fields = {name: values[name] for name in SAME_NAME if name in values}
+    return Call(
+        kind=command,
+        prompt=text,
+        images=tuple(images),
+        references=references,
+        mask=_mask(mask, names) if mask is not None else None,
+        start=values.get("from_turn"),
+        schema=_named_value(schema, names, "--schema") if schema else None,
+        own=values.get("options", {}),
+        partials=see,
+        **fields,
+    )
+
+
+def _image(text: str, names: Namespace) -> Any:
+    """Return what ``-i X`` means: an existing file, a URL or sample, an id, then a Python expression."""
+    from notebook_img import pictures
+
+    if re.match(r"(https?|data|file|sample):", text) or Path(text).exists() or parse_id(text):
+        return text
+    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    if re.match(r"[^\W\d]", expression):
+        try:
+            value = eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+        except (SyntaxError, NameError, AttributeError, LookupError, TypeError):
+            return text
+        if pictures.is_picture_like(value) or isinstance(value, (str, bytes, os.PathLike)):
+            return value
+        raise UsageError(
+            f"{expression} holds no image but {type(value).__name__}. An image can be a path, array, figure, PIL image, Picture or Turn."
+        )
+    return text
+
+
+def _stays(value: object) -> bool:
+    """Return whether a value in braces is meant itself and not its text: an image, a box, boxes."""
+    from notebook_img import pictures
+
+    several = value if isinstance(value, (list, tuple)) else [value]
+    return pictures.is_picture_like(value) or (bool(several) and all(isinstance(item, pictures.Box) for item in several))
+
+
+def _mask(text: str, names: Namespace) -> Any:
+    if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or Path(text).exists():
+        return text
+    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    try:
+        return eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+    except (SyntaxError, NameError, AttributeError, LookupError, TypeError):
+        return text
+
+
+def _named_value(text: str, names: Namespace, option: str) -> Any:
+    try:
+        return eval(text, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+    except (SyntaxError, NameError, AttributeError, LookupError, TypeError) as error:
+        raise NotFoundError(
+            f"{option} {text}: there is no such name in the notebook. Define the model, dataclass or JSON schema in a cell first."
+        ) from error
+
+
+def _holds_image(word: str, names: Namespace) -> bool:
+    from notebook_img import pictures
+
+    return word.isidentifier() and word in names and pictures.is_picture_like(names[word])
+
+
+def _model_words(studio: Studio, command: Command, session: Session) -> str:
+    from notebook_img.providers import choose_model
+
+    provider, model = choose_model(command, studio.settings, session=session.model)
+    return f"{provider.name}:{model}" if model else provider.name
+
+
+def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> None:
+    from notebook_img.providers import choose_model
+
+    session = studio.current()
+    provider, model = choose_model(command, studio.settings, asked=asked, session=session.model if session else "")
+    capabilities = provider.model_info(model).capabilities
+    print(help_text(command, own, capabilities, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text

@@ -1,0 +1,296 @@
+"""%imgsession: status, switching, looking back, undo and redo, branches, costs, packs and exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.jupyter.line import split_words
+from notebook_img.jupyter.output import Screen, put, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_img.jupyter.kernel import NotebookKernel
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Session, Turn
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "use": ("use NAME", "switch to a session that exists, and take its stored head again"),
+    "list": ("list", "all sessions, the one used last first"),
+    "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
+    "tree": ("tree", "the history as pictures, with branches and questions"),
+    "undo": ("undo", "go back to the parent"),
+    "redo": ("redo", "take an undo back"),
+    "checkout": ("checkout ID", "go to a turn and go on from there"),
+    "rename": ("rename NAME", "give the session another name"),
+    "delete": ("delete NAME --yes", "delete a session; delete ID --yes: a turn and all that follows it"),
+    "cost": ("cost", "what was spent, by model and day"),
+    "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word: what is chosen"),
+    "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
+    "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
+    "import": ("import FILE", "bring in the sessions of an exported zip"),
+    "resume": ("resume [JOB]", "fetch pictures of jobs that were left with a service"),
+    "panel": ("panel", "the session with mouse and brush"),
+}
+
+
+def run(kernel: NotebookKernel, line: str) -> Any:
+    """Do one %imgsession command."""
+    words = split_words(line)
+    if not words:
+        return put(status(kernel.studio, kernel.studio.session()))
+    command, *rest = words
+    if command in ("-h", "--help", "help"):
+        print(help_text())  # noqa: T201 - help is text
+        return None
+    if command in COMMANDS:
+        return ACTIONS[command](kernel, rest)
+    if command.startswith("-"):
+        raise UsageError(f"%imgsession has no option {command}. It takes a command or a session's name: %imgsession -h.")
+    if rest:
+        raise UsageError(f"%imgsession has no command {command!r}.{did_you_mean(command, COMMANDS)} %imgsession -h lists them.")
+    session = kernel.studio.session(command)
+    return put(status(kernel.studio, session))
+
+
+def help_text() -> str:
+    """Return the list of commands."""
+    rows = [("NAME", "open a session, or create it"), *COMMANDS.values()]
+    width = max(len(usage) for usage, _ in rows)
+    return "\n".join(
+        ["%imgsession shows the session's status. Commands:", *(f"  %imgsession {usage:<{width}}  {words}" for usage, words in rows)]
+    )
+
+
+def status(studio: Studio, session: Session) -> Any:
+    """Return the session's status as a table."""
+    from notebook_img import display
+
+    head = session.head
+    spent, reserved, unknown = studio.store.spent(_today())
+    rows = [
+        ["session", session.name],
+        ["turns", str(len(session.turns))],
+        ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
+        ["model", session.model or "not chosen yet"],
+        [
+            "spent today",
+            f"{display.money(spent)} of {display.money(studio.settings.budget)}" + (f", {unknown} at an unknown price" if unknown else ""),
+        ],
+    ]
+    if reserved:
+        rows.append(["in flight", display.money(reserved)])
+    waiting = [job for job in studio.store.jobs(limit=50) if job.state in ("submitted", "running") and job.submit_id]
+    if waiting:
+        rows.append(["left with a service", f"{len(waiting)}: %imgsession resume"])
+    return display.table(["", ""], rows, caption=f"Session {session.name}")
+
+
+def _today() -> str:
+    from notebook_img.calls import today
+
+    return today()
+
+
+def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | None:
+    """Say where the head is now, and show its picture."""
+    turn = session.head
+    if turn is None:
+        tell(kernel.shell, f"{said}: session {session.name!r} has no head; the next edit names an image.")
+        return None
+    tell(kernel.shell, f"{said}: the head of {session.name!r} is {turn.id}.")
+    bundle = turn.figure(max_side=kernel.studio.settings.preview)
+    put(bundle)
+    return kernel.shown(turn)
+
+
+def _none(rest: list[str], command: str) -> None:
+    if rest:
+        raise UsageError(f"%imgsession {command} takes nothing more, not {' '.join(rest)!r}.")
+
+
+def _one(rest: list[str], command: str) -> str:
+    if len(rest) != 1:
+        raise UsageError(f"Write %imgsession {COMMANDS[command][0]}.")
+    return rest[0]
+
+
+def _use(kernel: NotebookKernel, rest: list[str]) -> None:
+    name = _one(rest, "use")
+    session = kernel.studio.session(name, create=False)
+    kernel.studio.reread_head(session.id)
+    put(status(kernel.studio, session))
+
+
+def _list(kernel: NotebookKernel, rest: list[str]) -> None:
+    _none(rest, "list")
+    import datetime as dt
+
+    from notebook_img import display
+
+    current = kernel.studio.session().id
+    rows = [
+        [
+            session.name + (" (current)" if session.id == current else ""),
+            str(session.record.turns),
+            session.model or "",
+            dt.datetime.fromtimestamp(session.record.updated).astimezone().strftime("%Y-%m-%d %H:%M"),
+        ]
+        for session in kernel.studio.sessions()
+    ]
+    put(display.table(["session", "turns", "model", "last used"], rows, caption="Sessions"))
+
+
+def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
+    put(turn.figure(max_side=2048, max_bytes=2_000_000))
+    return kernel.shown(turn)
+
+
+def _tree(kernel: NotebookKernel, rest: list[str]) -> None:
+    session = kernel.studio.session_for(_one(rest, "tree"), creates=False) if rest else kernel.studio.session()
+    put(session.tree())
+
+
+def _undo(kernel: NotebookKernel, rest: list[str]) -> Turn | None:
+    _none(rest, "undo")
+    session = kernel.studio.session()
+    session.undo()
+    return _head_shown(kernel, session, "Undone")
+
+
+def _redo(kernel: NotebookKernel, rest: list[str]) -> Turn | None:
+    _none(rest, "redo")
+    session = kernel.studio.session()
+    session.redo()
+    return _head_shown(kernel, session, "Redone")
+
+
+def _checkout(kernel: NotebookKernel, rest: list[str]) -> Turn | None:
+    session = kernel.studio.session()
+    session.checkout(_one(rest, "checkout"))
+    return _head_shown(kernel, session, "Checked out")
+
+
+def _rename(kernel: NotebookKernel, rest: list[str]) -> None:
+    session = kernel.studio.session()
+    old = session.name
+    session.rename(_one(rest, "rename"))
+    tell(kernel.shell, f"Session {old!r} is now called {session.name!r}.")
+
+
+def _delete(kernel: NotebookKernel, rest: list[str]) -> None:
+    from notebook_img.calls import TURN_ID
+
+    sure = "--yes" in rest
+    rest = [word for word in rest if word != "--yes"]
+    name = _one(rest, "delete")
+    if TURN_ID.fullmatch(name):
+        session = kernel.studio.session()
+        turn = session.turn(name)
+        following = session.following(turn.id)
+        if not sure:
+            more = f" and the {len(following)} that follow it" if following else ""
+            raise UsageError(f"This would delete {turn.full_id}{more} for good. If that is meant: %imgsession delete {name} --yes")
+        session.delete_turn(turn.id)
+        tell(kernel.shell, f"Deleted {turn.full_id}{f' and {len(following)} more' if following else ''}.")
+        return
+    session = kernel.studio.session_for(name, creates=False)
+    if not sure:
+        raise UsageError(
+            f"This would delete session {name!r} with its {session.record.turns} turns for good. "
+            f"If that is meant: %imgsession delete {name} --yes"
+        )
+    session.delete()
+    tell(kernel.shell, f"Session {name!r} is deleted. What it cost stays in the books.")
+
+
+def _cost(kernel: NotebookKernel, rest: list[str]) -> None:
+    from notebook_img.studio import cost_table
+
+    session = kernel.studio.session_for(_one(rest, "cost"), creates=False).name if rest else None
+    put(cost_table(kernel.studio.store, session=session))
+
+
+def _history(kernel: NotebookKernel, rest: list[str]) -> None:
+    session = kernel.studio.session()
+    if rest:
+        session.history = _one(rest, "history")
+    chosen = session.history or f"{kernel.studio.settings.history} (setting history)"
+    tell(kernel.shell, f"History sent in session {session.name!r}: {chosen}.")
+
+
+def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
+    path, turns, size = kernel.studio.pack(rest[0] if rest else None)
+    tell(
+        kernel.shell,
+        f"Packed {turns} turn{'s' if turns != 1 else ''} into {path} ({size / 1e6:.1f} MB). "
+        "Share it beside the notebook: whoever runs it there gets these pictures without a key.",
+    )
+    return path
+
+
+def _export(kernel: NotebookKernel, rest: list[str]) -> Any:
+    session = kernel.studio.session()
+    path = session.export(_one([word for word in rest if word != "--force"], "export"), force="--force" in rest)
+    tell(kernel.shell, f"Exported session {session.name!r} to {path}.")
+    return path
+
+
+def _import(kernel: NotebookKernel, rest: list[str]) -> None:
+    kernel.studio.import_sessions(_one(rest, "import"))
+
+
+def _resume(kernel: NotebookKernel, rest: list[str]) -> Any:
+    screen = Screen(kernel.shell, "Fetching")
+    turns = kernel.studio.resume(rest[0] if rest else None, screen.on_event)
+    screen.clear()
+    if not turns:
+        tell(kernel.shell, "No job is waiting with a service.")
+    for turn in turns:
+        put(turn.figure(max_side=kernel.studio.settings.preview))
+        kernel.shown(turn)
+    return turns or None
+
+
+def _panel(_magics: NotebookKernel, rest: list[str]) -> Any:
+    _none(rest, "panel")
+    from notebook_img.api import panel
+
+    return panel()
+
+
+def _compare(session: Session, first: str, second: str) -> None:
+    put(session.turn(first).compare(session.turn(second)))
+
+
+def _show(kernel: NotebookKernel, rest: list[str]) -> Any:
+    session = kernel.studio.session()
+    if len(rest) == 2:
+        return _compare(session, *rest)
+    if len(rest) > 2:
+        raise UsageError("Write %imgsession show t3, or %imgsession show t3 t7 to compare two.")
+    turn = session.turn(rest[0]) if rest else session.head
+    if turn is None:
+        raise UsageError(f"Session {session.name!r} has no turn to show yet.")
+    return _show_turn(kernel, turn)
+
+
+ACTIONS: dict[str, Callable[[NotebookKernel, list[str]], Any]] = {
+    "use": _use,
+    "list": _list,
+    "show": _show,
+    "tree": _tree,
+    "undo": _undo,
+    "redo": _redo,
+    "checkout": _checkout,
+    "rename": _rename,
+    "delete": _delete,
+    "cost": _cost,
+    "history": _history,
+    "pack": _pack,
+    "export": _export,
+    "import": _import,
+    "resume": _resume,
+    "panel": _panel,
+}

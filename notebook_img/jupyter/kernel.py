@@ -1,0 +1,95 @@
+"""The kernel as the magics see it: its studio, the cell that runs, the notebook's path, the user's variables."""
+
+from __future__ import annotations
+
+import os
+from collections import ChainMap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import UsageError
+from notebook_img.replay import Kernel
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from notebook_img.studio import Studio
+    from notebook_img.tree import Turn
+
+Namespace = ChainMap[str, Any]
+
+_kernel: Kernel | None = None
+
+
+def kernel() -> Kernel:
+    """Return the cells of this process."""
+    global _kernel  # noqa: PLW0603 - one per process, kept over reloads
+    if _kernel is None:
+        _kernel = Kernel()
+    return _kernel
+
+
+class NotebookKernel:
+    """What the commands work with.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell the magics are registered with.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.cell = ""
+        """Source of the cell that runs."""
+
+    @property
+    def studio(self) -> Studio:
+        """The kernel's studio, told about this shell."""
+        from notebook_img.jupyter.output import tell
+        from notebook_img.records import Origin
+        from notebook_img.studio import default_studio
+
+        studio = default_studio()
+        if studio.shared.kernel is None:
+            studio.shared.kernel = kernel()
+            studio.origin = Origin(surface="cell", kernel=kernel().id)
+            studio.say = lambda text: tell(self.shell, text)
+        if studio.notebook is None:
+            studio.notebook = notebook_path(self.shell)
+        return studio
+
+    def namespace(self, local_ns: dict[str, Any] | None) -> Namespace:
+        """Return the caller's variables, the innermost first."""
+        return ChainMap(local_ns or {}, self.shell.user_ns)
+
+    def assign(self, name: str, value: Any) -> None:
+        """Assign a result to a variable of the notebook (``--as``)."""
+        if not name.isidentifier():
+            raise UsageError(f"--as {name} is no variable name. Use letters, digits and underscores.")
+        self.shell.user_ns[name] = value
+
+    def shown(self, turn: Turn) -> Turn:
+        """Mark a turn as shown in this execution, so that being the cell's last value does not draw it twice."""
+        turn.shown_in = self.shell.execution_count
+        return turn
+
+
+def cell_id(shell: Any) -> str:
+    """Return the front end's id of the running cell, or an empty string (nbclient and terminals tell none)."""
+    running = getattr(shell, "kernel", None)
+    if running is None:
+        return ""
+    try:
+        return str(running.get_parent().get("metadata", {}).get("cellId") or "")
+    except (AttributeError, TypeError, LookupError):
+        return ""
+
+
+def notebook_path(shell: Any) -> Path | None:
+    """Return the notebook's path where the front end tells it.
+
+    JupyterLab and Notebook 7 set ``JPY_SESSION_NAME`` (measured with JupyterLab 4.6), VS Code a variable in the namespace.
+    """
+    text = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or ""
+    return Path(text) if str(text).endswith(".ipynb") else None

@@ -1,0 +1,190 @@
+"""What a magic shows while it waits and when it is done: one display handle, which ends as the finished picture."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.calls import Notice
+from notebook_img.loop import Tick
+from notebook_img.providers.interface import PartialEvent, ProgressEvent, SubmittedEvent, TextEvent, WaitEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Bundle
+    from notebook_img.tree import Turn
+
+PATIENCE = 0.4
+"""Seconds before progress is shown at all: what is done sooner needs none."""
+REFRESH = 0.5
+"""Least seconds between two updates of the elapsed time."""
+TEXT_REFRESH = 0.1
+"""Least seconds between two updates of a streamed answer."""
+
+
+class Screen:
+    """The output of one magic call.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Where it runs; only kernels get progress (a terminal would repeat every update).
+    title : str
+        What is being done, for example ``Editing with gemini``.
+    quiet : bool
+        Show nothing but what has to be said about money.
+    answers : bool
+        Whether streamed text is the result (a question) and not a remark beside a picture.
+    """
+
+    def __init__(self, shell: Any, title: str, *, quiet: bool = False, answers: bool = False) -> None:
+        self.live = not quiet and getattr(shell, "kernel", None) is not None
+        self.quiet = quiet
+        self.title = title
+        self.answers = answers
+        self.message = ""
+        self.waiting = ""
+        self.text = ""
+        self.partial: bytes | None = None
+        self.fraction: float | None = None
+        self.notices: list[str] = []
+        self.started = time.monotonic()
+        self.refreshed = 0.0
+        self.handle: Any = None
+
+    def on_event(self, event: Any) -> None:
+        """Take an event of the core and refresh what is shown."""
+        urgent = True
+        if isinstance(event, TextEvent):
+            self.text += event.text
+            urgent = self.answers and self._since() >= TEXT_REFRESH
+        elif isinstance(event, PartialEvent):
+            self.partial = event.data
+        elif isinstance(event, ProgressEvent):
+            self.message, self.fraction, self.waiting = event.message, event.fraction, ""
+            urgent = self._since() >= TEXT_REFRESH
+        elif isinstance(event, WaitEvent):
+            self.waiting = f"{event.reason}; trying again in {event.seconds:.0f} s (attempt {event.attempt + 1} of {event.most + 1})"
+        elif isinstance(event, SubmittedEvent):
+            self.message = "the service has taken the job"
+        elif isinstance(event, Notice):
+            self.notices.append(event.text)
+            self._show_notice(event.text)
+            urgent = False
+        elif isinstance(event, Tick):
+            urgent = self._since() >= REFRESH
+        if urgent:
+            self._refresh()
+
+    def finish(self, bundle: Bundle) -> None:
+        """Put the finished state in the place of the progress."""
+        if self.quiet:
+            return
+        self._put(bundle)
+
+    def clear(self) -> None:
+        """Take the progress away again: the error that follows says it all. What had come of an answer stays above it."""
+        with contextlib.suppress(Exception):
+            if self.live and self.answers and self.text:
+                from notebook_img import display
+
+                self._put(display.answer(self.text))
+            elif self.handle is not None:
+                self.handle.update({"text/plain": ""}, raw=True)
+
+    def _since(self) -> float:
+        return time.monotonic() - self.refreshed
+
+    def _refresh(self) -> None:
+        seconds = time.monotonic() - self.started
+        if not self.live or (self.handle is None and seconds < PATIENCE and not (self.answers and self.text)):
+            return
+        from notebook_img import display
+
+        self.refreshed = time.monotonic()
+        if self.answers and self.text:
+            self._put(display.answer(self.text))
+            return
+        picture = None
+        if self.partial is not None:
+            from notebook_img import pictures
+
+            with contextlib.suppress(Exception):  # a broken early picture is no reason to stop waiting
+                picture = pictures.load(self.partial)
+        message = f"{self.title}: {self.message}" if self.message else self.title
+        state = display.Progress(
+            message, seconds=seconds, fraction=self.fraction, waiting=self.waiting, text="" if self.answers else self.text, picture=picture
+        )
+        self._put(display.progress(state))
+
+    def _show_notice(self, text: str) -> None:
+        # Also with --quiet: it is about money and about where pictures go, and comes once.
+        from IPython.display import display as show
+
+        from notebook_img.display import note
+
+        bundle = note(text)
+        show(dict(bundle.data), raw=True)  # type: ignore[no-untyped-call]
+
+    def _put(self, bundle: Bundle) -> None:
+        from IPython.display import display as show
+
+        if self.handle is None:
+            made = show(dict(bundle.data), raw=True, metadata=dict(bundle.metadata), display_id=True)  # type: ignore[no-untyped-call]
+            self.handle = made
+        else:
+            self.handle.update(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))
+
+
+def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:
+    """Return several turns of one request as one: a grid of pictures, or answers under each other, labelled with their models.
+
+    Parameters
+    ----------
+    turns : sequence of Turn
+        Siblings, at least one.
+    max_side : int
+        Longest side of a preview, pixels.
+    """
+    from notebook_img import display
+
+    if all(turn.kind == "ask" for turn in turns):
+        return display.answers_together([(turn.model, turn.figure(max_side=max_side)) for turn in turns])
+    shots = []
+    warnings: list[str] = []
+    for turn in turns:
+        cost = display.money(turn.cost) if turn.cost else ""
+        label = " · ".join(
+            part for part in (turn.id, turn.model, f"{turn.seconds:.1f} s", cost, "replayed" if turn.replayed else "") if part
+        )
+        shots += [display.Shot(picture, label=label, alt=f"{turn.model}: {turn.prompt}") for picture in turn.pictures]
+        warnings += [f"{turn.id}: {warning}" for warning in dict.fromkeys((*turn.warnings, *turn.notices))]
+    first = turns[0]
+    caption = display.Caption(
+        id=", ".join(turn.full_id for turn in turns),
+        parent=first.parent.id if first.parent else "",
+        file=", ".join(str(file) for turn in turns for file in turn.files),
+        warnings=tuple(warnings),
+    )
+    return display.figure(shots, caption, max_side=max_side)
+
+
+def tell(shell: Any, text: str) -> None:
+    """Say one sentence to the user, as an output of its own."""
+    from IPython.display import display
+
+    from notebook_img.display import note
+
+    if getattr(shell, "kernel", None) is None:
+        print(text)  # noqa: T201 - a terminal shows text
+    else:
+        display(dict(note(text).data), raw=True)  # type: ignore[no-untyped-call]
+
+
+def put(bundle: Any) -> None:
+    """Show a bundle as an output of its own."""
+    from IPython.display import display
+
+    display(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))  # type: ignore[no-untyped-call]

@@ -1,0 +1,121 @@
+"""The help of a magic or a command: how it is written, its options, and which of them the current model does not take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_img.options.table import Option, table_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from notebook_img.options.table import Command, OwnOptionLike
+    from notebook_img.providers.interface import Capabilities
+
+EXAMPLES: dict[Command, tuple[str, ...]] = {
+    "generate": ("%imggen a watercolour fox", "%imggen -n 4 --aspect 16:9 a watercolour fox"),
+    "edit": ("%imgedit sample:chelsea make it night", "%imgedit put {logo} on the mug in {photo}", "%imgedit --pick 3 add a scarf"),
+    "ask": ("%askimage sample:chelsea what breed is this?", '%askimage chart.png --table "year int, sales float" --as sales the values'),
+}
+"""Lines that work as they stand, the simplest first; where the prompt is not enough, errors cite the first."""
+
+SYNTAX: dict[Command, str] = {
+    "generate": "%imggen [options] what to make [options]",
+    "edit": "%imgedit [options] [images] what to change [options]",
+    "ask": "%askimage [options] [images] a question [options]",
+}
+
+SHELL_EXAMPLES: dict[Command, tuple[str, ...]] = {
+    "generate": ("notebook-img generate 'a red circle on white' -o circle.png",),
+    "edit": ("notebook-img edit cat.png 'make it night' -o night.png -s fox", "notebook-img edit -s fox warmer"),
+    "ask": ("notebook-img ask cat.png 'what colours are in it?'",),
+}
+"""The same for the command line."""
+
+_TAKEN: dict[str, Callable[[Capabilities], bool]] = {
+    "references": lambda able: able.max_inputs > 0,
+    "mask": lambda able: able.mask != "no",
+    "confine": lambda able: able.mask != "no",
+    "n": lambda able: able.max_count > 1,
+    "aspect_ratio": lambda able: able.aspect_ratios != (),
+    "size": lambda able: able.sizes != () or able.pixel_sizes,
+    "seed": lambda able: able.seed,
+    "negative_prompt": lambda able: able.negative_prompt,
+    "strength": lambda able: able.strength,
+    "history": lambda able: len(able.history) > 1,
+    "boxes": lambda able: able.boxes,
+    "detail": lambda able: able.detail,
+}
+"""Whether a model takes an option; what is not named here every model takes (a schema is met in words where need be)."""
+
+
+def takes(option: Option, capabilities: Capabilities) -> bool:
+    """Return whether a model with these capabilities takes the option."""
+    if option.own:
+        return any(own.name == option.name for own in capabilities.options)
+    return _TAKEN[option.name](capabilities) if option.name in _TAKEN else True
+
+
+def _values(option: Option, capabilities: Capabilities | None) -> str:
+    """Return the values the model takes for the option, where they are few and known."""
+    known: tuple[str, ...] | None = None
+    if capabilities is not None:
+        known = {"aspect_ratio": capabilities.aspect_ratios, "size": capabilities.sizes, "history": capabilities.history}.get(option.name)
+        if option.own:
+            known = next((own.choices for own in capabilities.options if own.name == option.name), None)
+        if option.name == "n":
+            return f" At most {capabilities.max_count}."
+    return (
+        f" Here: {', '.join(known)}{', WxH' if option.name == 'size' and capabilities and capabilities.pixel_sizes else ''}."
+        if known
+        else ""
+    )
+
+
+def help_text(
+    command: Command,
+    own: Iterable[OwnOptionLike | Option] = (),
+    capabilities: Capabilities | None = None,
+    *,
+    model: str = "",
+    notebook: bool = True,
+) -> str:
+    """Return the help of a magic, or of a command in a shell, as plain text at most 110 columns wide.
+
+    Parameters
+    ----------
+    command : str
+        ``generate``, ``edit`` or ``ask``.
+    own : iterable
+        Options of providers.
+    capabilities : Capabilities, optional
+        Those of the model in use; options it does not take are marked with ``-``.
+    model : str
+        Its name.
+    notebook : bool
+        Whether it is the magic's help; the command's otherwise.
+    """
+    import textwrap
+
+    name, _, rest = SYNTAX[command].partition(" ")
+    lines = [SYNTAX[command], f"%{name} ... with the text in the cell below", ""] if notebook else [f"notebook-img {command} {rest}", ""]
+    lines += [f"  {example}" for example in (EXAMPLES if notebook else SHELL_EXAMPLES)[command]]
+    lines.append("")
+    marked = False
+    for option in dict.fromkeys(table_for(command, own, notebook=notebook).values()):
+        taken = capabilities is None or takes(option, capabilities)
+        marked = marked or not taken
+        metavar = {"optional": f" [{option.metavar}]", "flag": ""}.get(option.takes, f" {option.metavar}")
+        left = f"{' ' if taken else '-'} {', '.join(option.flags)}{metavar}"
+        right = option.help.rstrip(".") + "." + (_values(option, capabilities) if taken else "")
+        wrapped = textwrap.wrap(right, 76) or [""]
+        if len(left) > 32:
+            lines.append(left)
+            left = ""
+        lines += [f"{left:<32}  {wrapped[0]}", *(f"{'':<32}  {more}" for more in wrapped[1:])]
+    lines += ["", "Options stand before or after the text; -- ends them."]
+    if notebook:
+        lines.append("{name} stands for a variable: its text, or an image to attach.")
+    if marked:
+        lines.append(f"Not taken by {model or 'the current model'}: the options marked with -.")
+    return "\n".join(lines)

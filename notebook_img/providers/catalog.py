@@ -1,0 +1,101 @@
+"""What is there: models and what they cost, services and whether they are ready. Asks no service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys
+from notebook_img.errors import NotebookImgError, NotFoundError
+
+if TYPE_CHECKING:
+    from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
+    from notebook_img.settings import Settings
+
+
+def model_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return one row per known model.
+
+    Returns
+    -------
+    list of dict
+        ``name`` (``provider:model``), ``ready``, ``does``, ``sizes``, ``references`` (most input pictures),
+        ``price`` (US dollars of one picture, or words), ``status``, ``default`` and ``source`` (where the row comes from).
+    """
+    from notebook_img import providers
+
+    rows = []
+    for name, provider in providers.loadable(settings):
+        ready = lacking(provider) is None
+        for info in provider.models():
+            defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
+            rows.append(
+                {
+                    "name": f"{name}:{info.name}",
+                    "ready": ready,
+                    "does": ", ".join(kind for kind in ("generate", "edit", "ask") if kind in info.capabilities.kinds),
+                    "sizes": ", ".join(info.capabilities.sizes or ()) or ("any" if info.capabilities.pixel_sizes else ""),
+                    "references": info.capabilities.max_inputs,
+                    "price": price_words(info),
+                    "status": info.status,
+                    "default": info.name in defaults,
+                    "source": info.source,
+                }
+            )
+    return rows
+
+
+def price_words(info: ModelInfo) -> str:
+    """Return what one picture costs, in words; "unknown" where nobody has told."""
+    from notebook_img.display import money
+
+    price = info.price
+    if price is None:
+        return "unknown"
+    prices = sorted(set(price.per_picture.values()))
+    if prices == [0.0]:
+        return "free"
+    if prices:
+        return money(prices[0]) if len(prices) == 1 else f"{money(prices[0])} to {money(prices[-1])}"
+    if price.image_out:
+        return f"${price.image_out:g} per million image tokens"
+    if price.text_out:
+        return f"${price.text_in or 0:g} in, ${price.text_out:g} out per million tokens"
+    return "unknown"
+
+
+def lacking(provider: Provider) -> str | None:
+    """Return what a provider lacks before it can be used, or None; a key that cannot be sent is a lack too, not an error."""
+    try:
+        return provider.missing()
+    except NotebookImgError as error:
+        return str(error)
+
+
+def service_rows(settings: Settings) -> list[dict[str, str]]:
+    """Return one row per provider: ``name``, ``title``, ``state`` ("ready", or what is missing), ``key`` (where it comes from)."""
+    from notebook_img import providers
+
+    rows = []
+    for name in providers.names(settings):
+        try:
+            provider = providers.get(name, settings)
+        except NotFoundError as error:
+            rows.append({"name": name, "title": name, "state": str(error), "key": ""})
+            continue
+        missing = lacking(provider)
+        rows.append(
+            {
+                "name": name,
+                "title": provider.title,
+                "state": missing or "ready",
+                "key": keys.where(name, settings) if name in keys.SERVICES else "",
+            }
+        )
+    return rows
+
+
+def own_options(settings: Settings) -> list[OwnOption]:
+    """Return the options only some services have, of all model tables, each as often as a table has it: known without any SDK."""
+    from notebook_img import providers
+
+    return [option for _, provider in providers.loadable(settings) for info in provider.models() for option in info.capabilities.options]

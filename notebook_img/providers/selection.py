@@ -1,0 +1,70 @@
+"""Which model a call goes to: the one asked for, else the session's, else the default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_img import keys
+from notebook_img.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from notebook_img.providers.interface import Kind, Provider
+    from notebook_img.settings import Settings
+
+PAID_ORDER = ("gemini", "openai", "ark")
+"""The first of these that has a key is the default (design section 9)."""
+
+
+def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: str = "", session: str = "") -> tuple[Provider, str]:
+    """Return the provider and bare model for a call.
+
+    Parameters
+    ----------
+    kind : str
+        ``generate``, ``edit`` or ``ask``.
+    settings : Settings
+        Its `model` stands for ``%config`` and then ``NOTEBOOK_IMG_MODEL``.
+    asked : str
+        A model named in the call; it is taken as it is.
+    follows : str
+        For a follow-up: the model that answered the question before.
+    session : str
+        The model of the session's first turn.
+
+    Raises
+    ------
+    UnsupportedError
+        When the model asked for cannot do this kind of work at all.
+    """
+    from notebook_img import providers
+
+    if asked:
+        provider, model = _named(asked, kind, settings)
+        if model is None:
+            raise UnsupportedError(f"{provider.title} cannot {doing(kind)}. Name another model with -m, or leave it out.")
+        return provider, model
+    vision = (
+        "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""
+    )
+    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.is_set(name, settings))):
+        if text:
+            provider, model = _named(text, kind, settings)
+            if model is not None:
+                return provider, model
+    provider = providers.get("local", settings)
+    return provider, provider.default_model(kind) or ""
+
+
+def _named(text: str, kind: Kind, settings: Settings) -> tuple[Provider, str | None]:
+    from notebook_img import providers
+
+    name, model = providers.resolve(text, settings)
+    provider = providers.get(name, settings)
+    if not model:
+        return provider, provider.default_model(kind)
+    return provider, model if kind in provider.model_info(model).capabilities.kinds else None
+
+
+def doing(kind: str) -> str:
+    """Return what a kind of call does, in words."""
+    return {"generate": "make pictures", "edit": "edit pictures", "ask": "answer questions"}[kind]

@@ -1,0 +1,230 @@
+"""Cells of the running kernel: which cell runs, which run of it this is, what earlier runs got and where they started."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from collections import Counter
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from notebook_img.replay.rules import CellState, Stored, Want, model_fits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_img.store import Store
+
+VSCODE = "vscode-notebook-cell:"
+"""VS Code's ids hold a path and change from kernel to kernel, so they only tell cells of the running kernel apart."""
+
+
+_RUNNING: ContextVar[tuple[str, Run | None]] = ContextVar("notebook_img_run", default=("", None))
+"""The kernel's id and the run of a cell that is going on in this context; tasks take it along."""
+
+
+class Slot:
+    """The place of one request among those of its run, fixed when the call is made.
+
+    Several calls of a cell may be under way at once (``asyncio.gather``); which of equal requests is the first is decided
+    by the order the calls were made in, not by which thread is quicker.
+    """
+
+    def __init__(self, run: Run, number: int) -> None:
+        self.run = run
+        self.number = number
+        self.key: str | None = None
+        """Its request key; None until it is known, and for a request that failed: those count for nothing."""
+        self.model = ""
+        """The model it goes to, ``provider:model``."""
+        self.ended = False
+        self.overlaps = False
+        """Whether another request of the run was under way at the same time."""
+        self._known = threading.Event()
+
+    def enter(self, key: str | None, model: str = "") -> None:
+        """Tell the request key; None for a request that does not count (a dry run)."""
+        self.key, self.model = key, model
+        self._known.set()
+
+    def fail(self) -> None:
+        """Count for nothing from now on."""
+        self.key = None
+        self._known.set()
+
+    def leave(self) -> None:
+        """Let later requests go on."""
+        self.ended = True
+        self._known.set()
+
+    async def wait_for_earlier(self) -> None:
+        """Wait until the keys of all earlier requests of the run are known."""
+        for other in self.run.slots[: self.number]:
+            # Keys are told by threads, so an asyncio event would not be enough.
+            while not other._known.is_set():  # noqa: ASYNC110, SLF001 - the same class
+                await asyncio.sleep(0.002)
+
+    def position(self, want: Want) -> int:
+        """Return how many equal requests of the run came before, of those whose model's reply could answer this one."""
+        return sum(other.key == want.request_key and model_fits(want, other.model) for other in self.run.slots[: self.number])
+
+
+@dataclass
+class Run:
+    """One run of one cell."""
+
+    cell: str
+    """Key that other kernels know the cell by."""
+    local: str
+    """Key that tells it apart within this kernel."""
+    source_hash: str
+    ordinal: int
+    """How many runs of the same source this kernel has had, this one included."""
+    notebook: str
+    row: int = 0
+    """Row id in the store; 0 until it makes its first request or move."""
+    state: Literal["running", "ok", "failed"] = "running"
+    slots: list[Slot] = field(default_factory=list)
+    """Its requests, in the order they were made."""
+    got: dict[int, Stored] = field(default_factory=dict)
+    """What they got, by the number of their slot."""
+    moved: set[str] = field(default_factory=set)
+    """Sessions whose head this run has moved: only a cell's first edit looks for its old place."""
+    placed: dict[str, int] = field(default_factory=dict)
+    """By session the number of the slot whose turn is the head: of requests under way at once the one made last."""
+    placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    asked: set[str] = field(default_factory=set)
+    """Sessions this run has asked a question in, likewise."""
+    earlier: tuple[Stored, ...] | None = None
+    """What the cell's latest run in any kernel got; looked up once."""
+
+    @property
+    def replies(self) -> list[Stored]:
+        """What it got, in the order it was asked for."""
+        return [self.got[number] for number in sorted(self.got)]
+
+    def slot(self) -> Slot:
+        """Return the place of its next request."""
+        slot = Slot(self, len(self.slots))
+        for other in self.slots:
+            if not other.ended:
+                other.overlaps = slot.overlaps = True
+        self.slots.append(slot)
+        return slot
+
+
+class Kernel:
+    """The running kernel. One per process that runs cells; plain scripts have none."""
+
+    def __init__(self) -> None:
+        self.id = os.urandom(8).hex()
+        self._stack: list[Run] = []
+        self.had: set[tuple[str, float]] = set()
+        """Identities of the replies that cells of this kernel got."""
+        self._runs: dict[str, list[Run]] = {}
+        self._counts: Counter[str] = Counter()
+        self._vscode: dict[tuple[str, str], tuple[str, int]] = {}
+        self.lock = self._lock = threading.RLock()
+
+    def begin(self, source: str, *, cell_id: str = "", notebook: str = "") -> Run:
+        """Note that a cell starts to run.
+
+        Parameters
+        ----------
+        source : str
+            The cell's text.
+        cell_id : str
+            The front end's id of the cell, where it tells one.
+        notebook : str
+            Path of the notebook, where it is known.
+        """
+        source_hash = hashlib.sha256(source.strip().encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        with self._lock:
+            if cell_id.startswith(VSCODE):
+                key = (cell_id, source_hash)
+                if key not in self._vscode:
+                    self._counts[source_hash] += 1
+                    self._vscode[key] = (f"src:{source_hash}:{self._counts[source_hash]}", self._counts[source_hash])
+                cell, ordinal = self._vscode[key]
+                local = cell_id
+            else:
+                self._counts[source_hash] += 1
+                ordinal = self._counts[source_hash]
+                cell = local = f"id:{cell_id}" if cell_id else f"src:{source_hash}:{ordinal}"
+            run = Run(cell, local, source_hash, ordinal, notebook)
+            # A cell may run others (shell.run_cell), and goes on when they have ended.
+            self._stack.append(run)
+            self._runs.setdefault(local, []).append(run)
+        _RUNNING.set((self.id, run))
+        return run
+
+    @property
+    def current(self) -> Run | None:
+        """The run that the caller belongs to: a task made in a cell belongs to it also when it goes on in a later one."""
+        kernel, run = _RUNNING.get()
+        if kernel == self.id and run is not None:
+            return run
+        # A thread of a cell's own has no context of it.
+        return self._stack[-1] if self._stack else None
+
+    def end(self, store: Callable[[], Store], *, failed: bool) -> None:
+        """Note how the running cell ended."""
+        with self._lock:
+            run = self._stack.pop() if self._stack else None
+            outer = self._stack[-1] if self._stack else None
+        _RUNNING.set((self.id, outer))
+        if run is None:
+            return
+        run.state = "failed" if failed else "ok"
+        if run.row:
+            store().end_run(run.row, run.state)
+        elif not run.slots:
+            # A run that asked for nothing counts for nothing, and keeping it would only cost memory.
+            self._runs[run.local].remove(run)
+
+    def row(self, store: Store, run: Run) -> int:
+        """Return the run's row in the store, written at its first use: most cells of a notebook never need one."""
+        with self._lock:
+            if not run.row:
+                run.row = store.start_run(run.cell, kernel=self.id, source_hash=run.source_hash, ordinal=run.ordinal, notebook=run.notebook)
+                if run.state != "running":  # its call outlived the cell
+                    store.end_run(run.row, run.state)
+            return run.row
+
+    def state(self, run: Run, latest: Callable[[Run], tuple[Stored, ...]], *, giving_back: bool = False) -> CellState:
+        """Return what replay needs to know of the cell that runs.
+
+        Parameters
+        ----------
+        run : Run
+            The present run.
+        latest : callable
+            Looks up what the cell's latest run in any kernel got.
+        giving_back : bool
+            Treat every run as a first one (replay ``only``).
+        """
+        with self._lock:
+            before = [other for other in self._runs.get(run.local, []) if other is not run and other.replies]
+        first = not any(other.state == "ok" for other in before)
+        stopped: list[list[Stored]] = []
+        for other in reversed(before):
+            if other.state == "ok":
+                break
+            stopped.append(other.replies)
+        if giving_back:
+            first, stopped = True, [other.replies for other in reversed(before)]
+        if not first:
+            return CellState(first=False, held=stopped[:1])
+        if run.earlier is None:
+            run.earlier = latest(run)
+        return CellState(first=True, held=[*stopped, run.earlier])
+
+    def note(self, slot: Slot | None, stored: Stored) -> None:
+        """Note that this kernel has had a reply."""
+        with self._lock:
+            self.had.add(stored.identity)
+            if slot is not None:
+                slot.run.got[slot.number] = stored

@@ -1,0 +1,29 @@
+"""What every surface talks to: a workspace with the calls on it, and what else can be asked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_img._face import face
+
+if TYPE_CHECKING:
+    from notebook_img.studio.costs import cost_rows as cost_rows
+    from notebook_img.studio.costs import cost_table as cost_table
+    from notebook_img.studio.default import default_studio as default_studio
+    from notebook_img.studio.doctor import examine as examine
+    from notebook_img.studio.sessions import session_name_from as session_name_from
+    from notebook_img.studio.siblings import Family as Family
+    from notebook_img.studio.siblings import outputs_for as outputs_for
+    from notebook_img.studio.siblings import run_siblings as run_siblings
+    from notebook_img.studio.studio import AsyncStudio as AsyncStudio
+    from notebook_img.studio.studio import Studio as Studio
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        costs="cost_rows cost_table",
+        default="default_studio",
+        doctor="examine",
+        sessions="session_name_from",
+        siblings="Family outputs_for run_siblings",
+        studio="AsyncStudio Studio",
+    )

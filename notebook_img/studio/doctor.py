@@ -1,0 +1,113 @@
+"""The doctor: what is ready, what is missing, what a crash may have left. No network call unless asked for."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Literal
+
+from notebook_img import keys, loop
+from notebook_img.errors import NotebookImgError
+from notebook_img.providers import service_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notebook_img.studio.studio import Studio
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    state: Literal["ok", "missing", "problem", "info"]
+    details: str
+
+
+def examine(studio: Studio, *, online: bool = False, repair: bool = False) -> list[Finding]:
+    """Return what is ready and what is missing.
+
+    Parameters
+    ----------
+    studio : Studio
+        Whose home and settings are looked at.
+    online : bool
+        Also ask every service that is set up what it offers.
+    repair : bool
+        Mend what a crash can leave: half-written files, stale reservations, runs that never ended.
+    """
+    return [*_versions(), *_store(studio, repair=repair), *_services(studio, online=online), *_extras()]
+
+
+def _versions() -> Iterator[Finding]:
+    from notebook_img._version import __version__
+
+    yield Finding("notebook_img", "ok", f"{__version__} on Python {sys.version.split()[0]}, {sys.platform}")
+    names = ("ipython", "ipywidgets", "anywidget", "google-genai", "openai", "mcp", "pillow", "sqlalchemy")
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "problem", f"not installed: pip install {name}")
+    yield Finding("libraries", "ok", ", ".join(found))
+
+
+def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
+    home = studio.settings.home
+    try:
+        store = studio.store
+        sessions = store.sessions()
+        yield Finding("store", "ok", f"{home}: {len(sessions)} sessions, {sum(record.turns for record in sessions)} turns")
+        from notebook_img.store import maintenance
+
+        if repair:
+            for done in maintenance.repair(store) or ["nothing to mend"]:
+                yield Finding("repair", "info", done)
+        for problem in maintenance.check(store):
+            yield Finding("store", "problem", f"{problem} (doctor --repair mends what a crash can leave)")
+        waiting = [job for job in store.jobs(limit=200) if job.submit_id and job.state in ("submitted", "running")]
+        for job in waiting:
+            owner = "its owner still runs" if job.state == "running" and store.alive(job.owner) else "its owner is gone"
+            yield Finding("job", "info", f"{job.id} ({job.model}) waits with the service; {owner}: %imgsession resume {job.id}")
+    except NotebookImgError as error:
+        yield Finding("store", "problem", str(error))
+    if not os.access(home if home.exists() else home.parent, os.W_OK):
+        yield Finding("home", "problem", f"{home} is not writable; set NOTEBOOK_IMG_HOME to a folder of yours")
+
+
+def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
+    from notebook_img import providers
+
+    try:
+        rows = service_rows(studio.settings)
+    except NotebookImgError as error:
+        yield Finding("endpoints", "problem", str(error))
+        return
+    for row in rows:
+        ready = row["state"] == "ready"
+        details = ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part)
+        yield Finding(row["name"], "ok" if ready else "missing", details if ready else row["state"])
+        if not ready:
+            continue
+        provider = providers.get(row["name"], studio.settings)
+        if caution := getattr(provider, "caution", ""):
+            yield Finding(row["name"], "info", caution)
+        if not online:
+            continue
+        try:
+            for sentence in loop.run(lambda _tell, provider=provider: provider.probe()):  # type: ignore[misc]
+                yield Finding(row["name"], "info", keys.redact(sentence, studio.settings))
+        except NotebookImgError as error:
+            yield Finding(row["name"], "problem", keys.redact(str(error), studio.settings))
+
+
+def _extras() -> Iterator[Finding]:
+    heic = importlib.util.find_spec("pillow_heif") is not None
+    yield Finding("HEIC", "ok" if heic else "missing", "photographs of phones can be read" if heic else "pip install 'notebook-img[heic]'")
+    ssim = importlib.util.find_spec("skimage") is not None
+    yield Finding("SSIM", "ok" if ssim else "missing", "comparisons tell SSIM" if ssim else "pip install scikit-image")

@@ -1,0 +1,135 @@
+"""Which session work goes to: the current one, named after the notebook or the working directory, or one made for a command."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebook_img.calls import waiting_jobs
+from notebook_img.errors import StoreError
+from notebook_img.workspace import working_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from notebook_img.records import SessionRecord
+    from notebook_img.workspace import Workspace
+
+
+class CurrentSession:
+    """The current session of one studio."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._id: str | None = None
+        self._lock = threading.RLock()
+
+    def take(self, session_id: str) -> None:
+        """Make a session the current one."""
+        self._id = session_id
+
+    def record(self) -> SessionRecord:
+        """Return its row; the session is opened or created first where there is none yet, and what is not plain is said."""
+        store = self._workspace.store
+        with self._lock:
+            if self._id and (record := store.session(self._id)):
+                return record
+            deleted = self._id is not None
+            record = self._named_after_place()
+            self._id = record.id
+            if deleted:
+                # Here or in another process; and the session of this place may have turns already.
+                self._workspace.say(f"The session in use was deleted; work goes on in session {record.name!r}.")
+            return record
+
+    def found(self) -> SessionRecord | None:
+        """Return its row where there is one; none is made, and nothing is said."""
+        store = self._workspace.store
+        with self._lock:
+            if self._id:
+                return store.session(self._id)
+        return self._of_notebook() or store.session_named(self._stem)
+
+    @property
+    def _notebook(self) -> str:
+        return str(self._workspace.notebook.resolve()) if self._workspace.notebook else ""
+
+    @property
+    def _stem(self) -> str:
+        return session_name_from(self._workspace.notebook.stem if self._workspace.notebook else working_directory().name)
+
+    def _of_notebook(self) -> SessionRecord | None:
+        notebook = self._notebook
+        return next((record for record in self._workspace.store.sessions() if record.notebook == notebook), None) if notebook else None
+
+    def _named_after_place(self) -> SessionRecord:
+        """Open or create the session named after the notebook, else after the working directory."""
+        workspace, notebook = self._workspace, self._notebook
+        if own := self._of_notebook():
+            return own
+        stem = name = self._stem
+        number = 1
+        while (found := workspace.store.session_named(name)) is not None:
+            if not notebook or not found.notebook:
+                return self._own(found, notebook)
+            if not Path(found.notebook).exists():
+                workspace.say(f"The notebook was moved here; its session {name!r} goes on.")
+                return self._own(found, notebook)
+            number += 1
+            name = f"{stem}-{number}"
+        if number > 1:
+            workspace.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
+        return workspace.store.create_session(name, notebook=notebook)
+
+    def _own(self, record: SessionRecord, notebook: str) -> SessionRecord:
+        return self._workspace.store.update_session(record.id, notebook=notebook) if notebook else record
+
+
+class ProvisionalSessions:
+    """Sessions that commands create for themselves (``-s NAME``): removed if the command stored nothing in them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._new: set[str] = set()
+        self._under_way: Counter[str] = Counter()
+        self._lock = threading.RLock()
+
+    def made(self, session_id: str) -> None:
+        """Note a session that was made for the command that comes next."""
+        self._new.add(session_id)
+
+    @contextlib.contextmanager
+    def trying(self, session_id: str) -> Iterator[None]:
+        """Go around a call in a session; with the last of several at once it is seen whether anything came of it."""
+        with self._lock:
+            self._under_way[session_id] += 1
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StoreError):  # the call's own error is the one to be told
+                self._leave(session_id)
+
+    def _leave(self, session_id: str) -> None:
+        store = self._workspace.store
+        with self._lock:
+            self._under_way[session_id] -= 1
+            if self._under_way[session_id]:
+                return
+            del self._under_way[session_id]
+            if session_id not in self._new:
+                return
+            self._new.discard(session_id)
+            record = store.session(session_id)
+            waits = record is not None and any(job.session == record.name for job in waiting_jobs(self._workspace))
+            if record is not None and not record.turns and not waits:
+                store.delete_session(session_id)
+
+
+def session_name_from(text: str) -> str:
+    """Return a legal session name made of a file or folder name."""
+    name = re.sub(r"[^\w .+-]+", "-", text).strip(" .-")[:60]
+    return f"{name}-session" if not name or re.fullmatch(r"t\d+", name) else name

@@ -1,0 +1,314 @@
+"""Studio: the object every surface talks to. Settings, store and providers, with its own head per session."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import keys, loop
+from notebook_img.calls import Call, Notice, Plan, make_call, perform_call, place_call, resume_jobs, waiting_jobs
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.records import Origin, SessionRecord
+from notebook_img.replay import Heads
+from notebook_img.settings import Settings
+from notebook_img.studio.packing import take_in, write_pack
+from notebook_img.studio.sessions import CurrentSession, ProvisionalSessions
+from notebook_img.workspace import Workspace, unknown_session
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from notebook_img.calls import CallResult, PlacedCall
+    from notebook_img.records import JobRecord
+    from notebook_img.tree import Session, Turn
+
+log = logging.getLogger("notebook_img")
+
+
+class Studio(Workspace):
+    """A workspace with the calls on it: make, edit and question images in sessions.
+
+    Parameters
+    ----------
+    home : path, optional
+        Folder of the store; ``NOTEBOOK_IMG_HOME`` or the user's data folder otherwise.
+    model : str, optional
+        Default model, ``provider:model`` or ``provider``.
+    settings : Settings, optional
+        All settings; `home` and `model` are set on it.
+    """
+
+    def __init__(self, home: str | Path | None = None, model: str | None = None, *, settings: Settings | None = None, **more: Any) -> None:
+        super().__init__(settings or Settings())
+        for name, value in {"home": Path(home).expanduser() if home else None, "model": model, **more}.items():
+            if value is not None:
+                self.settings.set(name, value)
+        self._current = CurrentSession(self)
+        self.provisional = ProvisionalSessions(self)
+
+    def __repr__(self) -> str:
+        return f"<Studio {self.settings.home}>"
+
+    def beside(self, origin: Origin, *, same_heads: bool = False, keeps_stored_head: bool = False) -> Studio:
+        """Return a studio over the same store and settings.
+
+        Parameters
+        ----------
+        origin : Origin
+            Who works with it.
+        same_heads : bool
+            Share this studio's heads (a panel, the same person); its own ones otherwise.
+        keeps_stored_head : bool
+            Leave the stored heads of sessions a person started alone (an agent). See `Heads`.
+        """
+        other = Studio(settings=self.settings)
+        other.shared = self.shared
+        other.origin = origin
+        other.notebook = self.notebook
+        other.heads = (
+            self.heads if same_heads else Heads(keeps_stored=keeps_stored_head, agent=origin.name if origin.surface == "agent" else "")
+        )
+        return other
+
+    @property
+    def aio(self) -> AsyncStudio:
+        """The async twins of `generate`, `edit` and `ask`."""
+        return AsyncStudio(self)
+
+    def close(self) -> None:
+        """Close the store; the studio can be used again and opens it anew."""
+        self.shared.close()
+
+    # ------------------------------------------------------------------------------------------ sessions
+
+    def session(self, name: str | None = None, *, model: str | None = None, create: bool = True) -> Session:
+        """Open or create a session and make it the current one; say which of the two.
+
+        Parameters
+        ----------
+        name : str, optional
+            The current session when left out.
+        model : str, optional
+            Model for its turns from now on.
+        create : bool
+            Whether an unknown name is created rather than an error.
+
+        Raises
+        ------
+        NotFoundError
+            With near names, when `create` is false.
+        """
+        from notebook_img.tree import Session
+
+        if name is None:
+            record = self._current.record()
+        else:
+            found = self.store.session_named(name)
+            if found is None and not create:
+                raise unknown_session(self.store, name)
+            record = found or self.store.create_session(name, model=model or "")
+            self._current.take(record.id)
+            turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
+            self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
+        if model:
+            from notebook_img import providers
+
+            provider, bare = providers.resolve(model, self.settings)
+            record = self.store.update_session(record.id, model=f"{provider}:{bare}" if bare else provider)
+        return Session(self, record.id)
+
+    def session_for(self, name: str | None, *, creates: bool) -> Session:
+        """Return the session a command names with ``-s``, without making it the current one."""
+        from notebook_img.tree import Session
+
+        if not name:
+            return self.session()
+        found = self.store.session_named(name)
+        if found is None:
+            if not creates:
+                raise unknown_session(self.store, name)
+            found = self.store.create_session(name)
+            self.provisional.made(found.id)
+            self.say(f"Session {name!r}: created.")
+        return Session(self, found.id)
+
+    def sessions(self) -> list[Session]:
+        """Return all sessions, the one used last first."""
+        from notebook_img.tree import Session
+
+        return [Session(self, record.id) for record in self.store.sessions()]
+
+    def current(self) -> SessionRecord | None:
+        """Return the current session's row where there is one; none is made, and nothing is said."""
+        return self._current.found()
+
+    # ------------------------------------------------------------------------------------------ turns
+
+    def turn(self, made: CallResult) -> Turn:
+        """Return the Turn of something made or given back."""
+        from notebook_img.tree import Session
+
+        turn = Session(self, made.record.session_id).turn_from(made.record)
+        turn.replayed = made.replayed
+        turn.files = made.files
+        turn.notices = made.notices
+        turn.today = made.today
+        turn.shape = made.shape
+        return turn
+
+    # ------------------------------------------------------------------------------------------ calls
+
+    def prepare(self, session: Session, call: Call) -> PlacedCall:
+        """Fix a call's place and load its pictures, in the caller's thread."""
+        record = self.store.session(session.id)
+        if record is None:
+            raise NotFoundError("This session was deleted. Name another one with -s, or start one with %imgsession NAME.")
+        words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
+        if keys.redact_environment(words, self.settings) != words:
+            raise UsageError("The prompt contains a key. Nothing was sent or stored; take it out of the prompt.")
+        try:
+            asked = place_call(self, record, call, call.origin or self.cell_origin())
+        except NotebookImgError as error:
+            keys.cleaned(error, self.settings)
+            raise
+        run = self.cell_run if call.origin is None else None
+        return dataclasses.replace(asked, slot=run.slot()) if run is not None else asked
+
+    def run(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
+        """Do a call and wait for it; events are handed over in the caller's thread."""
+        with self.provisional.trying(session.id):
+            asked = self.prepare(session, call)
+            try:
+                return self._result(loop.run(lambda tell: perform_call(self, asked, tell), on_event or self._say_notice))
+            finally:
+                asked.leave()
+
+    def start(self, session: Session, call: Call, on_event: loop.Tell) -> Future[Turn | Plan]:
+        """Start a call and return at once; events are told on the core's thread, and cancelling the future cancels the call."""
+
+        async def work(tell: loop.Tell) -> Turn | Plan:
+            asked = await loop.in_thread(self.prepare, session, call)
+            return self._result(await perform_call(self, asked, tell))
+
+        return loop.spawn(work, on_event)
+
+    async def run_async(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
+        """Do a call and await it."""
+        with self.provisional.trying(session.id):
+            asked = self.prepare(session, call)
+            try:
+                return self._result(await loop.wait(lambda tell: perform_call(self, asked, tell), on_event or self._say_notice))
+            finally:
+                asked.leave()
+
+    def _say_notice(self, event: Any) -> None:
+        """Say what must be told also where nobody watches a call: where pictures go, and what it costs."""
+        if isinstance(event, Notice):
+            self.say(event.text)
+
+    def _result(self, done: CallResult | Plan) -> Turn | Plan:
+        if isinstance(done, Plan):
+            return done
+        self.shared.changed("turn", done.record.session_id, done.record.number)
+        return self.turn(done)
+
+    def generate(self, prompt: str, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Make an image. See `Session.generate` for the options."""
+        return self.run(self.session_given(session), make_call("generate", prompt, None, options))  # type: ignore[return-value]
+
+    def edit(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Edit an image, or go on from the head. See `Session.edit` for the options."""
+        return self.run(self.session_given(session), make_call("edit", prompt, image, options))  # type: ignore[return-value]
+
+    def ask(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Ask about an image, or about the head's picture. See `Session.ask` for the options."""
+        return self.run(self.session_given(session), make_call("ask", prompt, image, options))  # type: ignore[return-value]
+
+    def session_given(self, session: Session | str | None) -> Session:
+        """Return the session a call is for: one that is given, one by name, or the current one."""
+        if session is None:
+            return self.session()
+        if isinstance(session, str):
+            return self.session_for(session, creates=False)
+        return session
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return one row per known model: name, provider, whether it is ready, what it can do, what one picture costs."""
+        from notebook_img.providers import model_rows
+
+        return model_rows(self.settings)
+
+    # ------------------------------------------------------------------------------------------ jobs
+
+    def jobs(self, *, state: str | None = None) -> list[JobRecord]:
+        """Return jobs, newest first."""
+        return self.store.jobs(state=state)
+
+    def waiting_jobs(self) -> list[JobRecord]:
+        """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+        return waiting_jobs(self)
+
+    def resume(self, job: str | None = None, on_event: loop.Tell | None = None) -> list[Turn]:
+        """Fetch the pictures of jobs that were left with a service instead of paying again.
+
+        Parameters
+        ----------
+        job : str, optional
+            One job's id, ours or the service's own; all that can be resumed otherwise.
+
+        Raises
+        ------
+        NotebookImgError
+            When no job could be fetched; of several, those that came are returned and the rest is said.
+        """
+        return [self._result(made) for made in resume_jobs(self, job, on_event)]  # type: ignore[misc]
+
+    # ------------------------------------------------------------------------------------------ sharing
+
+    def pack(self, output: str | None = None) -> tuple[Path, int, int]:
+        """Write the pictures this notebook's cells have got into one zip beside it.
+
+        Parameters
+        ----------
+        output : str, optional
+            File name; ``NOTEBOOK.pictures.zip`` otherwise, or one named after the session where the notebook is unknown.
+
+        Returns
+        -------
+        Path, int, int
+            The file, the number of turns in it, its size in bytes.
+        """
+        return write_pack(self, output)
+
+    def export(self, session: Session, path: Path) -> Path:
+        """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
+        from notebook_img.studio.script import export_script
+
+        return export_script(self, session, path)
+
+    def import_sessions(self, path: str | Path) -> list[Session]:
+        """Import the sessions of an exported zip, and say what became of each."""
+        from notebook_img.tree import Session
+
+        return [Session(self, record.id) for record in take_in(self, Path(path).expanduser())]
+
+
+class AsyncStudio:
+    """Async twins of a studio's calls."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    async def generate(self, prompt: str, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.generate`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("generate", prompt, None, options))  # type: ignore[return-value]
+
+    async def edit(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.edit`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("edit", prompt, image, options))  # type: ignore[return-value]
+
+    async def ask(self, prompt: str = "", image: Any = None, *, session: Session | str | None = None, **options: Any) -> Turn:
+        """Await `Studio.ask`."""
+        return await self._studio.run_async(self._studio.session_given(session), make_call("ask", prompt, image, options))  # type: ignore[return-value]

@@ -1,0 +1,250 @@
+"""Typed answers: from a pydantic model, dataclass, TypedDict, JSON schema or table description to a JSON schema and back."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from notebook_img.errors import BadReplyError, UsageError, did_you_mean
+
+WRAPPED = "items"
+"""Services want an object at the root; a list stands under this name."""
+MOST_SHOWN = 300
+"""Letters of an answer that an error quotes."""
+
+COLUMN_TYPES: Mapping[str, Mapping[str, str]] = {
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+}
+"""Types of a table's columns as JSON schema."""
+
+
+def columns(text: str) -> tuple[tuple[str, str], ...]:
+    """Read the columns of ``--table``: ``"year int, sales float"``.
+
+    Parameters
+    ----------
+    text : str
+        Names, each with a type behind it (a space or a colon between); a column without a type holds text.
+
+    Returns
+    -------
+    tuple of (name, type)
+        Types are those of `COLUMN_TYPES`.
+
+    Raises
+    ------
+    UsageError
+        For an empty list, a name given twice, or a type that does not exist.
+    """
+    try:
+        return read_columns(text)
+    except ValueError as error:
+        raise UsageError(f"The table {text[:80]!r} cannot be used: {error}.") from None
+
+
+def read_columns(text: str) -> tuple[tuple[str, str], ...]:
+    """Read the columns of a table as `columns` does; ValueError says in half a sentence what to write."""
+    found: dict[str, str] = {}
+    for part in (part for part in text.split(",") if part.strip()):
+        name, colon, kind = part.strip().rpartition(":")
+        if not colon:
+            *words, last = part.split()
+            name, kind = (" ".join(words), last) if words and last.casefold() in COLUMN_TYPES else (part.strip(), "")
+            if not kind and len(words) == 1 and (meant := did_you_mean(last, COLUMN_TYPES)):
+                msg = f"{last!r} is no type of a column ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
+                raise ValueError(msg)
+        name, kind = name.strip(), kind.strip().casefold() or "str"
+        if kind not in COLUMN_TYPES:
+            msg = f"{kind!r} is no type of a column; there are {', '.join(COLUMN_TYPES)}"
+            raise ValueError(msg)
+        if not name or name in found:
+            msg = f"the column {name!r} is named twice" if name else f"{part.strip()!r} names no column"
+            raise ValueError(msg)
+        found[name] = kind
+    if not found:
+        msg = 'name its columns, such as "year int, sales float"'
+        raise ValueError(msg)
+    return tuple(found.items())
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a typed answer has to fit.
+
+    Attributes
+    ----------
+    schema : dict
+        JSON schema with an object at its root.
+    adapter : object or None
+        pydantic's TypeAdapter that makes instances; None for a plain JSON schema.
+    wrapped : bool
+        Whether the value stands under ``items``.
+    """
+
+    schema: dict[str, Any]
+    adapter: Any = None
+    wrapped: bool = False
+
+    def checked(self, value: Any, *, text: str = "") -> Any:
+        """Return the JSON to store, without the wrapping services want, once it is known to fit.
+
+        Raises
+        ------
+        BadReplyError
+            When it does not fit; ``text`` has the model's own words.
+        """
+        try:
+            self.rebuild(value)
+        except BadReplyError as error:
+            error.text = text or error.text
+            raise
+        return value[WRAPPED] if self.wrapped and isinstance(value, Mapping) and WRAPPED in value else value
+
+    def rebuild(self, value: Any) -> Any:
+        """Return the answer's value as an instance of what was asked for.
+
+        Raises
+        ------
+        BadReplyError
+            When the JSON does not fit; ``text`` has it.
+        """
+        if self.wrapped and isinstance(value, Mapping) and WRAPPED in value:
+            value = value[WRAPPED]
+        if self.adapter is None:
+            return value
+        from pydantic import ValidationError
+
+        try:
+            return self.adapter.validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the answer"
+            said = str(value)
+            shown = said if len(said) <= MOST_SHOWN else f"{said[:MOST_SHOWN]} ..."
+            raise BadReplyError(f"The answer does not fit the schema: {where}: {first['msg']}. It said: {shown}", text=said) from error
+
+
+def shape_of(schema: Any, table: str | None = None) -> Shape | None:
+    """Return the shape of a typed answer, or None where none is asked for.
+
+    Parameters
+    ----------
+    schema : type, dict or None
+        A pydantic model, dataclass, TypedDict, ``list[Model]`` or any type pydantic can describe, or a JSON schema.
+    table : str, optional
+        Columns with types, ``"year int, sales float"``; the answer is a list of rows.
+
+    Raises
+    ------
+    UsageError
+        When the schema cannot be expressed, or both are given.
+    """
+    if schema is not None and table:
+        raise UsageError("Give a schema or a table, not both.")
+    if table:
+        return Shape(_wrap({"type": "array", "items": _row(table)}), wrapped=True)
+    if schema is None:
+        return None
+    if isinstance(schema, Mapping):
+        plain = dict(schema)
+        if not plain or not ({"type", "properties", "anyOf", "$ref", "enum", "items"} & plain.keys()):
+            raise UsageError("That is no JSON schema: it has neither 'type' nor 'properties'. A pydantic model or a dataclass works too.")
+        return Shape(plain) if plain.get("type", "object") == "object" else Shape(_wrap(plain), wrapped=True)
+    if isinstance(schema, str):
+        raise UsageError(f"The schema has to be a type or a JSON schema, not text. Define {schema!r} in the notebook first.")
+    return _described(schema)
+
+
+def _described(schema: Any) -> Shape:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        adapter: Any = TypeAdapter(_understood(schema, {}))
+        described = adapter.json_schema()
+    except (PydanticUserError, TypeError, AttributeError, NameError) as error:
+        name = getattr(schema, "__name__", type(schema).__name__)
+        raise UsageError(
+            f"{name!r} cannot be expressed as a JSON schema ({str(error).splitlines()[0]}). Use fields of plain types."
+        ) from error
+    root_is_object = described.get("type") == "object" or "$ref" in described
+    if root_is_object:
+        return Shape(described, adapter)
+    definitions = described.pop("$defs", None)
+    wrapped = _wrap(described)
+    return Shape({**wrapped, "$defs": definitions} if definitions else wrapped, adapter, wrapped=True)
+
+
+def _understood(kind: Any, seen: dict[Any, Any]) -> Any:
+    """Return a type with every `typing.TypedDict` in it as pydantic takes it.
+
+    Before Python 3.12 pydantic takes those of typing_extensions only (https://errors.pydantic.dev/latest/u/typed-dict-version).
+    """
+    if sys.version_info >= (3, 12):
+        return kind
+    if arguments := typing.get_args(kind):
+        taken = tuple(_understood(argument, seen) for argument in arguments)
+        if taken == arguments:
+            return kind
+        if isinstance(kind, types.UnionType):
+            return functools.reduce(operator.or_, taken)
+        return kind.copy_with(taken) if hasattr(kind, "copy_with") else typing.get_origin(kind)[taken]
+    if not typing.is_typeddict(kind) or type(kind).__module__ != "typing":
+        return kind
+    if kind in seen:
+        raise TypeError("it holds itself, which needs typing_extensions.TypedDict")
+    import typing_extensions
+
+    seen[kind] = None
+    fields: dict[str, Any] = {}
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        required = name in kind.__required_keys__
+        if typing.get_origin(hint) in (typing.Required, typing.NotRequired):
+            required = typing.get_origin(hint) is typing.Required
+            (hint,) = typing.get_args(hint)  # noqa: PLW2901 - what is inside counts
+        form: Any = typing_extensions.Required if required else typing_extensions.NotRequired
+        fields[name] = form[_understood(hint, seen)]
+    del seen[kind]
+    return typing_extensions.TypedDict(kind.__name__, fields)  # type: ignore[operator]
+
+
+def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED], "additionalProperties": False}
+
+
+def _row(table: str) -> dict[str, Any]:
+    properties = {name: dict(COLUMN_TYPES[kind]) for name, kind in columns(table)}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def rows_of(value: Any) -> list[dict[str, Any]]:
+    """Return a value as rows for a DataFrame: instances, mappings or a list of them.
+
+    Raises
+    ------
+    UsageError
+        When the value has no rows.
+    """
+    items = value if isinstance(value, list) else [value]
+    rows: list[dict[str, Any]] = []
+    for item in items:
+        if isinstance(item, Mapping):
+            rows.append(dict(item))
+        elif hasattr(item, "model_dump"):
+            rows.append(item.model_dump())
+        elif hasattr(item, "__dataclass_fields__"):
+            rows.append({name: getattr(item, name) for name in item.__dataclass_fields__})
+        else:
+            raise UsageError("This answer has no rows to make a table of. Ask with schema= or --table.")
+    return rows

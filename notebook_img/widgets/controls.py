@@ -1,0 +1,104 @@
+"""Which models there are, and which controls the chosen one has use for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import NotebookImgError
+
+if TYPE_CHECKING:
+    from notebook_img.providers.interface import Kind
+    from notebook_img.settings import Settings
+
+
+def models(settings: Settings) -> list[dict[str, Any]]:
+    """Return the models to choose from: those that are ready first, retired ones left out."""
+    from notebook_img import providers
+    from notebook_img.providers import lacking, model_rows
+
+    missing = {name: lacking(provider) or "" for name, provider in providers.loadable(settings)}
+    rows = [
+        {
+            "name": row["name"],
+            "kinds": row["does"].split(", "),
+            "ready": row["ready"],
+            "missing": missing.get(str(row["name"]).partition(":")[0], ""),
+            "price": row["price"],
+        }
+        for row in model_rows(settings)
+        if row["status"] != "retired"
+    ]
+    return sorted(rows, key=lambda row: not row["ready"])
+
+
+def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model: str = "") -> dict[str, Any]:
+    """Return what a model takes, for one kind of work.
+
+    Parameters
+    ----------
+    kind : str
+        ``generate``, ``edit`` or ``ask``.
+    settings : Settings
+        Where the default model comes from.
+    model : str
+        The chosen model; the default when empty.
+    session_model : str
+        The session's model.
+    """
+    from notebook_img.providers import choose_model, lacking
+
+    try:
+        provider, bare = choose_model(kind, settings, asked=model, session=session_model)
+    except NotebookImgError as error:
+        return {"kind": kind, "asked": model, "model": model, "problem": str(error), "kinds": [], "own": []}
+    takes = provider.model_info(bare).capabilities
+    return {
+        "kind": kind,
+        "asked": model,
+        "model": f"{provider.name}:{bare}",
+        "title": provider.title,
+        "problem": lacking(provider) or "",
+        "kinds": sorted(takes.kinds),
+        "ratios": None if takes.aspect_ratios is None else list(takes.aspect_ratios),
+        "sizes": None if takes.sizes is None else list(takes.sizes),
+        "pixelSizes": takes.pixel_sizes,
+        "count": takes.max_count,
+        "references": max(0, takes.max_inputs - (1 if kind == "edit" else 0)),
+        "seed": takes.seed,
+        "negative": takes.negative_prompt,
+        "strength": takes.strength,
+        "mask": takes.mask != "no",
+        "boxes": takes.boxes,
+        "local": provider.name == "local",
+        "own": [
+            {"name": own.name, "help": own.help, "choices": list(own.choices), "flag": own.type is bool}
+            for own in takes.options
+            if kind in own.kinds
+        ],
+    }
+
+
+_READERS = {"seed": int, "n": int, "strength": float}
+_TEXTS = ("aspect_ratio", "size", "negative_prompt")
+
+
+def options_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a call's options from what stands in the panel's controls; empty controls say nothing.
+
+    Raises
+    ------
+    UsageError
+        When a number is no number; the message names the control's option.
+    """
+    from notebook_img.options import OPTIONS
+
+    table = {option.name: option for option in OPTIONS}
+    fields: dict[str, Any] = {}
+    for name in (*_READERS, *_TEXTS):
+        text = str(given.get(name) or "").strip()
+        if text:
+            fields[name] = table[name].value_of(text) if name in table else _READERS.get(name, str)(text)
+    if fields.get("n") == 1:
+        del fields["n"]
+    own = {name: value for name, value in dict(given.get("own") or {}).items() if value not in ("", None, False)}
+    return {**fields, "own": own}

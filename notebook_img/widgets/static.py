@@ -1,0 +1,78 @@
+"""What a panel leaves in a notebook that is saved: readable text, and the latest picture where no kernel runs."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from notebook_img.widgets.panel import Panel
+
+LEFT = "notebook-img-left"
+"""Class of every picture left behind. Each has the `left_class` of its panel too, by which the panel hides it while it lives."""
+SIDE, MOST_BYTES = 640, 60_000
+MOST_PLACES = 8
+"""Outputs of one panel whose picture is kept up to date; a cell that is run again and again leaves one each time."""
+
+
+class Left:
+    """The static side of a panel."""
+
+    def __init__(self, panel: Panel) -> None:
+        self._panel = panel
+        self._handles: list[Any] = []
+        self._shown = ""
+
+    def text(self) -> str:
+        """Return the panel in words."""
+        panel = self._panel
+        name, base = panel.session_name, panel.base
+        at = f", at {base.name} ({base.picture.width} × {base.picture.height})" if base.picture is not None else ", without a picture yet"
+        return f"notebook_img panel of session {name!r}{at}. Run the cell again to use it."
+
+    def bundle(self, *, static: bool) -> dict[str, Any]:
+        """Return the widget's mime bundle; `static` adds the picture, for those who show it without its model."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._panel.model_id}
+        data: dict[str, Any] = {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.text()}
+        picture = self._panel.base.picture
+        if static and picture is not None:
+            from notebook_img.pictures import preview
+
+            seen = preview(picture, SIDE, MOST_BYTES)
+            data[seen.mime_type] = seen.base64
+        return data
+
+    def display(self) -> None:
+        """Show the panel, and under it the picture that stays when it is gone."""
+        from IPython.display import display
+
+        self.update()  # what it left in the places it is shown in already
+        display(self.bundle(static=False), raw=True)  # type: ignore[no-untyped-call]
+        self._shown = self._panel.base.picture.sha256 if self._panel.base.picture else ""
+        self._handles = [*self._handles, display(self._figure(), raw=True, display_id=True)][-MOST_PLACES:]  # type: ignore[no-untyped-call]
+
+    def update(self) -> None:
+        """Bring the picture that stays up to date."""
+        picture = self._panel.base.picture
+        if not self._handles or picture is None or picture.sha256 == self._shown:
+            return
+        self._shown = picture.sha256
+        figure = self._figure()
+        for handle in self._handles:
+            with contextlib.suppress(Exception):  # a front end without updates keeps the earlier picture
+                handle.update(figure, raw=True)
+
+    def _figure(self) -> dict[str, Any]:
+        from html import escape
+
+        panel = self._panel
+        words = self.text()
+        image = ""
+        if panel.base.picture is not None:
+            from notebook_img.pictures import preview
+
+            seen = preview(panel.base.picture, SIDE, MOST_BYTES)
+            alt = escape(f"{panel.base.name} of session {panel.session_name}", quote=True)
+            image = f'<img alt="{alt}" width="{seen.width}" src="{seen.url}">'
+        html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'
+        return {"text/html": html, "text/plain": words}

@@ -1,0 +1,202 @@
+"""What the panel shows without changing anything: the stage, comparisons, downloads, the gallery."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import UsageError
+from notebook_img.widgets import uploads
+from notebook_img.widgets.as_magic import as_magic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Picture
+    from notebook_img.widgets.panel import Panel
+
+Message = dict[str, Any]
+
+STAGE_SIDE, STAGE_BYTES = 1600, 450_000
+"""Pixels and bytes of the large picture: sharp on a screen of double density at the panel's usual width."""
+COMPARE_SIDE, COMPARE_BYTES = 1280, 300_000
+THUMB_SIDE, THUMB_BYTES = 224, 14_000
+PAGE = 120
+"""Pictures of the gallery in one message: their facts only; thumbnails come when they are on the screen."""
+PIECE = 1_000_000
+"""Bytes of a download in one message."""
+
+
+class Looking:
+    """The messages that only show something."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+
+    def reply(self, message: Message, told: Message, buffers: Sequence[bytes] = ()) -> None:
+        """Tell the view that asked, and no other one of the same panel; a message that names no view is answered to all."""
+        self.panel.tell({**told, "view": message.get("view", "")}, buffers)
+
+    def send_picture(self) -> None:
+        """Send the picture on the stage to every view."""
+        from notebook_img.pictures import preview
+
+        base = self.panel.base
+        if base.picture is None:
+            self.panel.tell({"kind": "picture", "sha": "", "base": base.described()})
+            return
+        seen = preview(base.picture, STAGE_SIDE, STAGE_BYTES)
+        self.panel.tell({"kind": "picture", "sha": base.picture.sha256, "type": seen.mime_type, "base": base.described()}, [seen.data])
+
+    def send_reference(self, picture: Picture) -> None:
+        """Send a reference's thumbnail."""
+        from notebook_img.pictures import preview
+
+        seen = preview(picture, THUMB_SIDE, THUMB_BYTES)
+        self.panel.tell({"kind": "thumbs", "shas": [picture.sha256], "types": [seen.mime_type]}, [seen.data])
+
+    def send_delivered(self, message: Message, picture: Picture) -> None:
+        """Send a picture that came back in another frame, so that what was paid for is not lost."""
+        self._send_file(message, picture, f"delivered{picture.suffix}")
+
+    def do_thumbs(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Make thumbnails of what is on the screen."""
+        wanted = [str(sha) for sha in message.get("shas", [])]
+        self.panel.thumbnails.want(wanted)
+        for picture in self.panel.references:
+            if picture.sha256 in wanted:
+                self.send_reference(picture)
+
+    # ------------------------------------------------------------------------------------------ comparing
+
+    def _before(self, message: Message) -> tuple[Picture, str]:
+        """Return what to compare the stage with: a turn that is named, else what the turn on the stage was made from."""
+        panel = self.panel
+        if message.get("with"):
+            record = panel.studio.turn_record(panel.session.id, int(message["with"]))
+            pictures = panel.studio.pictures_of(record, "output")
+            if not pictures:
+                raise UsageError(f"{record.id} is a question and has no picture of its own.")
+            return pictures[0], record.id
+        if panel.base.turn is None:
+            raise UsageError("This picture was brought in and was made from no other. Choose a turn to compare it with.")
+        record = panel.studio.turn_record(panel.session.id, panel.base.turn)
+        inputs = panel.studio.pictures_of(record, "input")
+        if not inputs:
+            raise UsageError(f"{record.id} was made from words alone. Choose another turn to compare it with.")
+        parent = f"t{record.parent}" + (f".{record.picked}" if record.picked else "") if record.parent is not None else ""
+        return inputs[0], parent or inputs[0].name or "before"
+
+    def do_compare(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the two pictures of a comparison."""
+        if self.panel.base.picture is None:
+            raise UsageError("There is no picture to compare yet.")
+        before, label = self._before(message)
+        self.send_comparison(message, before, label)
+
+    def send_comparison(self, message: Message, before: Picture, label: str) -> None:
+        """Send a picture and the one on the stage, then how they differ."""
+        from notebook_img.pictures import preview
+
+        after = self.panel.base.picture
+        assert after is not None
+
+        seen = [preview(picture, COMPARE_SIDE, COMPARE_BYTES) for picture in (before, after)]
+        told = {
+            "kind": "compare",
+            "labels": [label, self.panel.base.name],
+            "shas": [before.sha256, after.sha256],
+            "types": [item.mime_type for item in seen],
+            "brought": message.get("do") == "send",  # from the gallery: none of the choices the browser has names it
+        }
+        self.reply(message, told, [item.data for item in seen])
+        from notebook_img.display import confront, heat
+        from notebook_img.pictures import encode_within
+
+        compared = confront(before, after)
+        picture, top = heat(compared.gaps, COMPARE_SIDE)
+        drawn = encode_within(picture, COMPARE_BYTES)
+        numbers = compared.numbers
+        self.reply(
+            message,
+            {
+                "kind": "difference",
+                "shas": [before.sha256, after.sha256],
+                "type": drawn.mime_type,
+                "numbers": numbers.parts(),
+                "notes": list(numbers.notes),
+                "same": not numbers.touched,
+                "top": top,
+            },
+            [drawn.data],
+        )
+
+    # ------------------------------------------------------------------------------------------ taking away
+
+    def do_download(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the original bytes of the picture on the stage."""
+        base = self.panel.base
+        if base.picture is None:
+            raise UsageError("There is no picture to download yet.")
+        stem = (
+            f"{self.panel.session_name}-{base.id.replace('.', '-')}" if base.id else base.name.rpartition(".")[0] or base.name or "picture"
+        )
+        self._send_file(message, base.picture, re.sub(r"[^\w.+-]+", "-", stem) + base.picture.suffix)
+
+    def _send_file(self, message: Message, picture: Picture, name: str) -> None:
+        data = picture.data
+        pieces = [data[at : at + PIECE] for at in range(0, len(data), PIECE)] or [b""]
+        for index, piece in enumerate(pieces):
+            told = {"kind": "file", "name": name, "type": picture.mime_type, "sha": picture.sha256, "index": index, "count": len(pieces)}
+            self.reply(message, told, [piece])
+
+    def do_magic(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the cell that repeats a turn."""
+        panel = self.panel
+        number = message.get("turn") or panel.base.turn
+        if number is None:
+            raise UsageError("This picture was brought in, so no cell made it. Choose a turn of the history.")
+        record = panel.studio.turn_record(panel.session.id, int(number))
+        text = as_magic(record, panel.session_name, uploads.names_in_notebook())
+        self.reply(message, {"kind": "magic", "turn": record.id, "text": text})
+
+    # ------------------------------------------------------------------------------------------ the gallery
+
+    def do_gallery(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send a page of all pictures of the store, newest first."""
+        panel, store = self.panel, self.panel.studio.store
+        rows = store.gallery(
+            limit=PAGE,
+            before=message.get("before"),
+            search=str(message.get("search") or "").strip(),
+            session=message.get("session") or None,
+            model=message.get("model") or None,
+        )
+        panel.thumbnails.know(row.picture for row in rows)
+        told: Message = {
+            "kind": "gallery",
+            "token": message.get("token", ""),
+            "first": message.get("before") is None,
+            "more": len(rows) == PAGE,
+            "cursor": rows[-1].cursor if rows else None,
+            "rows": [
+                {
+                    "sha": row.picture.sha256,
+                    "session": row.session_id,
+                    "sessionName": row.session,
+                    "turn": row.turn,
+                    "index": row.index,
+                    "id": row.id,
+                    "prompt": row.prompt[:300],
+                    "model": row.model,
+                    "width": row.picture.width,
+                    "height": row.picture.height,
+                    "when": row.started,
+                }
+                for row in rows
+            ],
+        }
+        if told["first"]:
+            told["sessions"] = [{"id": record.id, "name": record.name} for record in store.sessions(limit=200)]
+            told["models"] = sorted({record.model for record in store.sessions(limit=200) if record.model} | {row.model for row in rows})
+        self.reply(message, told)
