@@ -37,6 +37,7 @@ class Jimeng(Emulator):
         "lifetime": 3600.0,
         "credit_at_top": False,
         "top_level_service": "",
+        "earlier": {},  # jobs of another life of the service, finished since: by submit id their owner, prompt, size and seed
     }
 
     def __init__(self) -> None:
@@ -176,7 +177,7 @@ class Jimeng(Emulator):
             raise _ret("4002", "submit_ids")
         found = {}
         for submit_id in ids:
-            job = self.jobs.get(submit_id)
+            job = self.jobs.get(submit_id) or self._earlier(submit_id)
             if job is None or job["owner"] != owner or job["fault"].get("reply") == "lost":
                 continue
             job["looks"] += 1
@@ -184,6 +185,14 @@ class Jimeng(Emulator):
                 continue
             found[submit_id] = self._record(call, job)
         return found
+
+    def _earlier(self, submit_id: str) -> dict[str, Any] | None:
+        told = self.options["earlier"].get(submit_id)
+        if told is None:
+            return None
+        common = {"inputs": (), "looks": 0, "states": [50], "fault": {}, "history": "10000000", "dead": 1}
+        job = self.jobs[submit_id] = {**common, **told, "size": tuple(told["size"])}
+        return job
 
     def _record(self, call: Call, job: dict[str, Any]) -> dict[str, Any]:
         reply = job["fault"].get("reply")
