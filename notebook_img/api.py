@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.studio import default_studio
@@ -9,7 +11,18 @@ from notebook_img.studio import default_studio
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
+
+
+def _studio() -> Studio:
+    """Return the process's studio. In IPython the cells are watched from the first call on, with or without ``%load_ext``."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    if shell is not None:
+        # Surfaces lie above this module, so the way to one is looked up when it is taken.
+        import_module("notebook_img.jupyter.kernel").watched(shell)
+    return default_studio()
 
 
 def session(name: str | None = None, *, model: str | None = None) -> Session:
@@ -22,32 +35,32 @@ def session(name: str | None = None, *, model: str | None = None) -> Session:
     model : str, optional
         Model for its turns, ``provider:model`` or ``provider``.
     """
-    return default_studio().session(name, model=model)
+    return _studio().session(name, model=model)
 
 
 def sessions() -> list[Session]:
     """Return all sessions of the store, the one used last first."""
-    return default_studio().sessions()
+    return _studio().sessions()
 
 
 def models() -> list[dict[str, Any]]:
     """Return one row per known model: what it can do, whether it is ready, what a picture costs."""
-    return default_studio().models()
+    return _studio().models()
 
 
 def generate(prompt: str, **options: Any) -> Turn:
     """Make an image in the current session. See `Session.generate`."""
-    return default_studio().generate(prompt, **options)
+    return _studio().generate(prompt, **options)
 
 
 def edit(prompt: str = "", image: Any = None, **options: Any) -> Turn:
     """Edit an image, or go on from the head of the current session. See `Session.edit`."""
-    return default_studio().edit(prompt, image, **options)
+    return _studio().edit(prompt, image, **options)
 
 
 def ask(prompt: str = "", image: Any = None, **options: Any) -> Turn:
     """Ask about an image, or about the head's picture. See `Session.ask`."""
-    return default_studio().ask(prompt, image, **options)
+    return _studio().ask(prompt, image, **options)
 
 
 class _Awaitable:
@@ -55,15 +68,15 @@ class _Awaitable:
 
     async def generate(self, prompt: str, **options: Any) -> Turn:
         """Await `generate`."""
-        return await default_studio().aio.generate(prompt, **options)
+        return await _studio().aio.generate(prompt, **options)
 
     async def edit(self, prompt: str = "", image: Any = None, **options: Any) -> Turn:
         """Await `edit`."""
-        return await default_studio().aio.edit(prompt, image, **options)
+        return await _studio().aio.edit(prompt, image, **options)
 
     async def ask(self, prompt: str = "", image: Any = None, **options: Any) -> Turn:
         """Await `ask`."""
-        return await default_studio().aio.ask(prompt, image, **options)
+        return await _studio().aio.ask(prompt, image, **options)
 
 
 aio = _Awaitable()
@@ -71,19 +84,14 @@ aio = _Awaitable()
 
 def import_sessions(path: str | Path) -> list[Session]:
     """Import the sessions of an exported zip and return them."""
-    return default_studio().import_sessions(path)
+    return _studio().import_sessions(path)
 
 
 def panel(name: str | None = None) -> Any:
     """Return the ipywidgets panel of a session."""
-    from importlib import import_module
-
-    # Surfaces do not import each other, so the way from one to the next is looked up when it is taken.
-    return import_module("notebook_img.widgets").build(default_studio(), name)
+    return import_module("notebook_img.widgets").build(_studio(), name)
 
 
 def serve_mcp(**options: Any) -> Any:
     """Serve the studio as an MCP server on 127.0.0.1 from a thread of this process; returns its handle."""
-    from importlib import import_module
-
-    return import_module("notebook_img.mcp").serve(default_studio(), **options)
+    return import_module("notebook_img.mcp").serve(_studio(), **options)

@@ -24,6 +24,7 @@ from notebook_img.errors import (
     OutputError,
     OverloadedError,
     RateLimitError,
+    ReplayMissError,
     StoreError,
     UnreachableError,
     UsageError,
@@ -119,6 +120,8 @@ def waiting_job(workspace: Workspace, name: str) -> JobRecord:
 
 def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) -> Iterator[CallResult]:
     """Fetch one waiting job, or all of them one after the other; see `Studio.resume`."""
+    if workspace.settings.replay == "only":
+        raise ReplayMissError("replay is 'only', which asks no service, so no job was fetched. Set replay to 'restart' to fetch it.")
     came = 0
     failed: list[NotebookImgError] = []
     for row in [waiting_job(workspace, job)] if job is not None else waiting_jobs(workspace):

@@ -61,10 +61,11 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
         ready = await in_thread(begin, workspace, asked)
         if slot is not None:
             await slot.wait_for_earlier()
-        decision = Decision()
+        key, typed = ready.pending.request_key, bool(asked.call.model)
         if workspace.kernel is not None:
-            key, typed = ready.pending.request_key, bool(asked.call.model)
             decision = await in_thread(lambda: replay_lookup.look_up(workspace, asked, key, ready.model, typed=typed))
+        else:  # nothing is read, so no thread is needed
+            decision = replay_lookup.look_up(workspace, asked, key, ready.model, typed=typed)
         if asked.call.dry_run:
             return await in_thread(_plan, workspace, ready, decision)
         if decision.stored is not None:

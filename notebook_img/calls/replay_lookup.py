@@ -19,9 +19,9 @@ def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, ty
     """Look up which stored reply a request may have."""
     mode = workspace.settings.replay
     kernel, slot = workspace.kernel, asked.slot
-    if kernel is None or mode == "off" or (slot is None and mode == "restart"):
-        return Decision()
     want = Want(key, model, typed, 0, fresh=asked.call.fresh)
+    if kernel is None or mode == "off" or (slot is None and mode == "restart"):
+        return decide(mode, want, None, (), frozenset())  # type: ignore[arg-type]
     if slot is not None:
         want = dataclasses.replace(want, position=slot.position(want))
         state = kernel.state(slot.run, lambda current: latest_run(workspace, current, kernel.id), giving_back=mode == "only")
@@ -39,7 +39,7 @@ def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, ty
         kernel.had.add(found.identity)
     if found.source < FIRST_SOURCE and workspace.store.turn(found.session_id, found.number) is None:
         # The row was deleted, here or in another process, since the run that got it.
-        return dataclasses.replace(decision, stored=None, miss=mode == "only")
+        return dataclasses.replace(decision, stored=None, miss=decide(mode, want, None, (), frozenset()).miss)  # type: ignore[arg-type]
     return decision
 
 
@@ -114,6 +114,11 @@ def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: 
 
 def explain_miss(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> str:
     """Say that replay is "only" and nothing fits, with the nearest stored request."""
+    if workspace.kernel is None:
+        return (
+            "replay is 'only', which asks no service, and stored replies are given back only to the cells of a notebook, "
+            "so nothing was sent. Set replay to 'restart' to ask the service."
+        )
     run = asked.run
     cell = f"The cell {run.cell.removeprefix('id:')!r}" if run and run.cell.startswith("id:") else "This cell"
     prompts = {turn.prompt: turn for turn in workspace.store.turns(asked.session.id, limit=200, newest_first=True)}

@@ -11,7 +11,7 @@ from notebook_img.errors import UsageError
 from notebook_img.replay import Kernel
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
@@ -27,6 +27,23 @@ def kernel() -> Kernel:
     if _kernel is None:
         _kernel = Kernel()
     return _kernel
+
+
+_watched: dict[int, NotebookKernel] = {}
+
+
+def watched(shell: InteractiveShell) -> NotebookKernel:
+    """Return what watches a shell's cells, registered at the first call."""
+    if id(shell) not in _watched:
+        _watched[id(shell)] = NotebookKernel(shell)
+        _watched[id(shell)].register()
+    return _watched[id(shell)]
+
+
+def unwatch(shell: InteractiveShell) -> None:
+    """Stop watching a shell's cells."""
+    if (found := _watched.pop(id(shell), None)) is not None:
+        found.unregister()
 
 
 class NotebookKernel:
@@ -45,19 +62,53 @@ class NotebookKernel:
 
     @property
     def studio(self) -> Studio:
-        """The kernel's studio, told about this shell."""
-        from notebook_img.jupyter.output import tell
-        from notebook_img.records import Origin
+        """The kernel's studio."""
         from notebook_img.studio import default_studio
 
-        studio = default_studio()
-        if studio.shared.kernel is None:
-            studio.shared.kernel = kernel()
-            studio.origin = Origin(surface="cell", kernel=kernel().id)
-            studio.say = lambda text: tell(self.shell, text)
-        if studio.notebook is None:
-            studio.notebook = notebook_path(self.shell)
-        return studio
+        return default_studio()
+
+    # ------------------------------------------------------------------------------------------ cells
+
+    def register(self) -> None:
+        """Watch the cells of the shell, the running one included, and tell the process's studio whose kernel it works in."""
+        from notebook_img.studio import attach_to_default
+
+        self.shell.events.register("pre_run_cell", self.before)
+        self.shell.events.register("post_run_cell", self.after)
+        # The cell that loads the extension, or makes the first call without it, runs already; its place counts too.
+        history = getattr(self.shell.history_manager, "input_hist_raw", None) or [""]
+        kernel().begin(str(history[-1]), cell_id=cell_id(self.shell), notebook=str(notebook_path(self.shell) or ""))
+        attach_to_default(self._attach)
+
+    def unregister(self) -> None:
+        """Stop watching."""
+        for event, hook in (("pre_run_cell", self.before), ("post_run_cell", self.after)):
+            if hook in self.shell.events.callbacks.get(event, []):
+                self.shell.events.unregister(event, hook)
+
+    def before(self, info: ExecutionInfo) -> None:
+        """Note the cell that starts to run."""
+        self.cell = info.raw_cell or ""
+        kernel().begin(
+            self.cell,
+            cell_id=str(getattr(info, "cell_id", None) or cell_id(self.shell)),
+            notebook=str(notebook_path(self.shell) or ""),
+        )
+
+    def after(self, result: ExecutionResult) -> None:
+        """Note how it ended."""
+        kernel().end(lambda: self.studio.store, failed=not result.success)
+
+    def _attach(self, studio: Studio) -> None:
+        from notebook_img.jupyter.output import tell
+        from notebook_img.records import Origin
+
+        studio.shared.kernel = kernel()
+        studio.origin = Origin(surface="cell", kernel=kernel().id)
+        studio.say = lambda text: tell(self.shell, text)
+        studio.notebook = notebook_path(self.shell)
+
+    # ------------------------------------------------------------------------------------------ variables
 
     def namespace(self, local_ns: dict[str, Any] | None) -> Namespace:
         """Return the caller's variables, the innermost first."""

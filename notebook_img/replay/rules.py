@@ -121,12 +121,14 @@ def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stor
     had : set
         Identities of the replies this kernel has had already.
     """
+    # What costs nothing and stays on this machine may be asked whatever is stored.
+    miss = mode == "only" and not want.model.startswith(f"{BUILT_IN}:")
     if mode == "off" or cell is None:
-        return Decision()
+        return Decision(miss=miss)
     found = _find(mode, want, cell, [reply for reply in stored if fits(reply, want)], had)
     if want.fresh:
-        return Decision(instead_of=found)
-    return Decision(stored=found, miss=found is None and mode == "only")
+        return Decision(instead_of=found, miss=miss)
+    return Decision(stored=found, miss=miss and found is None)
 
 
 def fits(reply: Stored, want: Want) -> bool:
