@@ -37,16 +37,6 @@ def test_every_option_of_the_design_is_in_the_table():
     assert set(design.split()) == {flag for option in OPTIONS for flag in option.flags}
 
 
-def test_output_and_display_are_no_part_of_the_request():
-    part = {option.name: option.in_request for option in OPTIONS}
-    assert not any(
-        part[name] for name in ("output", "force", "assign", "quiet", "dry_run", "fresh", "again", "session", "from_turn", "pick", "help")
-    )
-    assert all(
-        part[name] for name in ("images", "references", "mask", "confine", "n", "aspect_ratio", "size", "seed", "negative_prompt", "schema")
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -66,7 +56,7 @@ def test_output_and_display_are_no_part_of_the_request():
         (["b/w", "x"], ("x", ["b/w"], {})),
         (["b/w photo of a cat"], ("b/w photo of a cat", [], {})),
         (["it's --force what I mean"], ("it's --force what I mean", [], {})),
-        (["--seed", "-3", "x"], ("x", [], {"seed": -3})),
+        (["--negative", "-3", "x"], ("x", [], {"negative_prompt": "-3"})),
         (["-m", "a", "-m", "b", "x"], ("x", [], {"model": ["a", "b"]})),
         (["-o", "-", "x"], ("x", [], {"output": "-"})),
         ([], ("", [], {})),
@@ -82,7 +72,7 @@ def test_boxes_of_something_are_written_with_an_equals_sign():
 
 
 def test_a_command_line_has_options_of_its_own_and_none_of_a_notebook():
-    json = Option("json", ("--json",), "For programs.", "flag", part="display")
+    json = Option("json", ("--json",), "For programs.", "flag")
     assert read("x", "--json", own=[json]) == ("x", [], {"json": True})
     with pytest.raises(UsageError):
         read("x", "--as", "y")

@@ -8,8 +8,8 @@ from notebook_img._face import face
 
 if TYPE_CHECKING:
     from notebook_img.calls.budget import today as today
-    from notebook_img.calls.call import TYPED as TYPED
     from notebook_img.calls.call import Call as Call
+    from notebook_img.calls.call import images_of as images_of
     from notebook_img.calls.call import make_call as make_call
     from notebook_img.calls.jobs import resume_job as resume_job
     from notebook_img.calls.jobs import resume_jobs as resume_jobs
@@ -32,7 +32,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         budget="today",
-        call="TYPED Call make_call",
+        call="Call images_of make_call",
         jobs="resume_job resume_jobs waiting_jobs",
         outputs="check_output_files check_output_place output_names provenance_of refuse_foreign write_outputs",
         perform="perform_call",

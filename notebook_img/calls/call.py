@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
-from notebook_img.options import ALL, OPTIONS
+from notebook_img.options import ALL, FLAG, OPTIONS, PLAIN, TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notebook_img.options import Parsed
     from notebook_img.providers.interface import Kind
     from notebook_img.records import Origin
 
-TYPED = (
-    "n",
-    "aspect_ratio",
-    "size",
-    "seed",
-    "negative_prompt",
-    "strength",
-    "history",
-    "table",
-    "boxes",
-    "detail",
-    "outpaint",
-    "again",
-)
+TYPED = tuple(option.name for option in OPTIONS if option.in_request)
 """Options that are part of a request: recorded as asked, and compared by replay. (Output and display are not.)"""
 
 EXAMPLES: Mapping[str, str] = {
@@ -83,18 +68,36 @@ class Call:
 
     def __post_init__(self) -> None:
         """Bring every field into its plain form, or say what it should have been: what is typed is stored and compared."""
-        for name, read in _READ.items():
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, read(name, value))
-        object.__setattr__(self, "own", {name: _plain(name, value) for name, value in self.own.items()})
+        for option in _ROWS:
+            value = getattr(self, option.name)
+            # None says nothing, for a flag too.
+            object.__setattr__(self, option.name, getattr(Call, option.name) if value is None else option.checked(value))
+        object.__setattr__(self, "prompt", TEXT.read(self.prompt, named="prompt"))
+        object.__setattr__(self, "partials", FLAG.read(self.partials, named="partials"))
+        object.__setattr__(self, "own", {name: PLAIN.read(value, named=name) for name, value in self.own.items()})
+
+    @classmethod
+    def from_options(cls, kind: Kind, parsed: Parsed, **meant: Any) -> Call:
+        """Build a call from a line or an argument vector.
+
+        Parameters
+        ----------
+        kind : str
+            ``generate``, ``edit`` or ``ask``.
+        parsed : Parsed
+            What was typed. Its models are left out: each makes a call of its own.
+        **meant
+            Fields whose text means something on this surface: the prompt with its variables, pictures, a schema.
+        """
+        values = parsed.values
+        fields = {option.name: values[option.name] for option in _ROWS if option.name in values and option.name != "model"}
+        fields |= {"prompt": parsed.text, "images": images_of(parsed), "own": values.get("options", {})}
+        return cls(kind, **{**fields, "references": tuple(fields.get("references", ())), **meant})
 
     def asked(self) -> dict[str, Any]:
         """Return the options as typed."""
-        # Not `in (None, False)`: a strength or seed of 0 equals False and is asked for all the same.
-        options = {name: value for name in TYPED if (value := getattr(self, name)) is not None and value is not False}
-        if not self.confine:
-            options["confine"] = False
+        # By identity: a strength or seed of 0 equals False and is asked for all the same.
+        options = {name: value for name in TYPED if (value := getattr(self, name)) is not getattr(Call, name)}
         return {**options, **{name: value for name, value in sorted(self.own.items()) if value is not None}}
 
     def but(self, **changes: Any) -> Call:
@@ -102,112 +105,20 @@ class Call:
         return dataclasses.replace(self, **changes)
 
 
-def _whole(least: int, most: int = 2**63 - 1) -> Callable[[str, Any], int]:
-    def read(name: str, value: Any) -> int:
-        try:
-            number = operator.index(value)
-        except TypeError:
-            number = least - 1
-        if isinstance(value, bool) or not least <= number <= most:
-            span = f"from {least} to {most}" if most < 10**9 else f"of {least} or more"
-            raise UsageError(f"{name} has to be a whole number {span}, not {_shown(value)}. For example: {name}={_NUMBERS.get(name, 1)}.")
-        return number
+_FIELDS = {item.name for item in dataclasses.fields(Call)}
+_ROWS = tuple(option for option in OPTIONS if option.name in _FIELDS)
+"""The options that are fields of a call; the others are carried out by the surface."""
 
-    return read
-
-
-def _share(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if isinstance(value, (bool, str)) or not 0 <= number <= 1:
-        raise UsageError(f"{name} has to be a number from 0 to 1, not {_shown(value)}. For example: {name}=0.6.")
-    return number
-
-
-def _shown(value: Any) -> str:
-    """Return a wrong value in a few letters: itself where it is short, else what it is."""
-    plain = repr(value) if isinstance(value, (str, int, float, bool, tuple)) else ""
-    return plain if plain and len(plain) <= 40 else f"a value of type {type(value).__name__}"
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        example = f" For example: {name}={_TEXT_EXAMPLES[name]!r}." if name in _TEXT_EXAMPLES else ""
-        raise UsageError(f"{name} has to be text, not {_shown(value)}.{example}")
-    return str(value)
-
-
-def _pair(sign: str) -> Callable[[str, Any], str]:
-    def read(name: str, value: Any) -> str:
-        if isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, int) for part in value):
-            return f"{value[0]}{sign}{value[1]}"
-        return _text(name, value)
-
-    return read
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise UsageError(f"{name} is either True or False, not {_shown(value)}.")
-    return value
-
-
-def _file(name: str, value: Any) -> str | Path:
-    if not isinstance(value, (str, os.PathLike)) or not str(value).strip() or "\0" in str(value):
-        raise UsageError(f"{name} has to be a file name, not {_shown(value)}. For example: {name}='night.png'.")
-    if len(os.path.basename(os.fspath(value))) > MOST_NAME:  # noqa: PTH119 - of text as well
-        raise UsageError(f"The file name of {name} has more than {MOST_NAME} letters. Choose a shorter one.")
-    return value  # type: ignore[return-value]
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return an own option's value as JSON can hold it."""
-    if callable(item := getattr(value, "item", None)) and getattr(value, "size", 1) == 1:
-        value = item()  # numpy's numbers
-    if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    raise UsageError(f"{name} has to be text, a number, True or False, not {_shown(value)}.")
-
-
-MOST_NAME = 200
-"""Letters of a file name that every file system takes, with room for a number and a suffix."""
-
-_NUMBERS: Mapping[str, int] = {"n": 4, "pick": 2, "seed": 7}
-
-_TEXT_EXAMPLES: Mapping[str, str] = {
-    "model": "gemini",
-    "aspect_ratio": "16:9",
-    "size": "2K",
-    "outpaint": "16:9",
-    "history": "window",
-    "table": "year int, sales float",
-    "boxes": "cats",
-    "negative_prompt": "text, watermark",
-    "detail": "high",
-}
-
-_READ: Mapping[str, Callable[[str, Any], Any]] = {
-    "n": _whole(1, 100),
-    "pick": _whole(1, 1000),
-    "seed": _whole(0),
-    "strength": _share,
-    "aspect_ratio": _pair(":"),
-    "outpaint": _pair(":"),
-    "size": _pair("x"),
-    **dict.fromkeys(("prompt", "model", "negative_prompt", "history", "table", "boxes", "detail"), _text),
-    **dict.fromkeys(("confine", "force", "fresh", "again", "dry_run", "partials"), _flag),
-    "output": _file,
-}
-"""How each field is read."""
-
-_COMMANDS = {
-    {"from_turn": "start"}.get(option.name, option.name): option.commands
-    for option in OPTIONS
-    if option.commands != ALL and option.name not in ("references", "confine")
-}
+_COMMANDS = {option.name: option.commands for option in OPTIONS if option.commands != ALL and option.name not in ("references", "confine")}
 """Which kinds of call take an argument, where not all do. (References go with a question as more pictures; confine is always said.)"""
+
+_FLAG_WORDS = {word: option.name for option in _ROWS if (word := option.long.removeprefix("--").replace("-", "_")) not in _FIELDS}
+"""Words of flags that Python calls something else, with what it calls them: ``aspect``, ``count``."""
+
+
+def images_of(parsed: Parsed) -> tuple[str, ...]:
+    """Return the pictures a line names, in the order they are sent."""
+    return (*parsed.values.get("images", ()), *parsed.images)
 
 
 def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, Any] | None = None) -> Call:
@@ -220,15 +131,10 @@ def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, 
             f"The prompt has to be text, not {type(prompt).__name__}. Write it first, the image second: edit('make it night', image)."
         )
     given = dict(options or {})
-    for wrong, right in (
-        ("aspect", "aspect_ratio"),
-        ("count", "n"),
-        ("negative", "negative_prompt"),
-        ("image", "references" if kind == "generate" else "the second argument"),
-    ):
+    for wrong, right in {**_FLAG_WORDS, "image": "references" if kind == "generate" else "the second argument"}.items():
         if wrong in given:
             raise UsageError(f"There is no argument {wrong!r} here; it is called {right!r}.")
-    known = {item.name for item in dataclasses.fields(Call)} - {"kind", "prompt", "images", "own", "origin", "partials"}
+    known = _FIELDS - {"kind", "prompt", "images", "own", "origin", "partials"}
     fields = {name: given.pop(name) for name in list(given) if name in known}
     for name in [name for name, value in fields.items() if value is not None and value is not False]:
         commands = _COMMANDS.get(name)

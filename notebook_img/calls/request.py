@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
-from notebook_img.errors import (
-    UsageError,
-)
-from notebook_img.providers import check_seed, choose_model
+from notebook_img.errors import UsageError
+from notebook_img.providers import choose_model
 from notebook_img.providers.interface import PastTurn, Request
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import request_key
@@ -82,7 +81,6 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     provider, model = choose_model(
         call.kind, settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
     )
-    check_seed(call.seed, provider, model)
     capabilities = provider.model_info(model).capabilities
     mask, frame, sent_inputs = None, None, inputs
     _check_region(call)
@@ -110,20 +108,16 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
         inputs=sent_inputs,
         references=references,
         mask=mask,
-        aspect_ratio=call.aspect_ratio,
-        size=call.size,
-        count=call.n or 1,
-        seed=seed,
-        negative_prompt=call.negative_prompt,
-        strength=call.strength,
-        detail=call.detail,
         schema=shape.schema if shape else None,
-        boxes=call.boxes,
         options={name: value for name, value in call.own.items() if value is not None},
-        # A kind of history that was not typed for this call and that the model lacks falls back to the one all have.
-        history=history if call.history or history in capabilities.history else "window",  # type: ignore[arg-type]
         past=_past(workspace, asked, whole=history == "full", first=capabilities.needs_first_input) if asked.parent is not None else (),
         wants_partials=call.partials and capabilities.partial_pictures,
+        **{
+            **typed_fields(call),
+            "seed": seed,
+            # A kind of history that was not typed for this call and that the model lacks falls back to the one all have.
+            "history": history if call.history or history in capabilities.history else "window",
+        },
     )
     uses = [*uses_of(inputs, "input"), *uses_of(references, "reference"), *uses_of((mask,) if mask else (), "mask")]
     asked_options = call.asked()
@@ -157,6 +151,18 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     return PreparedCall(
         asked, provider, request, pending, sources, shape, frame if call.confine else None, (*asked.notes, *dict.fromkeys(notes))
     )
+
+
+CARRIED_OUT = frozenset({"again", "confine", "outpaint", "table"})
+"""Options of a request that this side carries out; a provider sees what comes of them: a prompt, a mask, a schema."""
+
+
+def typed_fields(call: Call) -> dict[str, Any]:
+    """Return the fields of a request that are options as they were typed."""
+    fields = {name: value for name in TYPED if name not in CARRIED_OUT and (value := getattr(call, name)) is not None}
+    if "n" in fields:
+        fields["count"] = fields.pop("n")
+    return fields
 
 
 def _check_region(call: Call) -> None:

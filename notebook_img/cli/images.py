@@ -22,7 +22,7 @@ def perform(kind: Command, words: list[str]) -> int:
     from notebook_img.studio import run_siblings
 
     studio = open_studio()
-    own = [*_own_options(studio), Option(name="json", flags=("--json",), takes="flag", help="Print JSON.", part="display")]
+    own = [*_own_options(studio), Option(name="json", flags=("--json",), takes="flag", help="Print JSON.")]
     parsed = parse_words(words, kind, own=own, is_id=lambda word: is_id(studio, word))
     if parsed.help:
         from notebook_img.options import help_text
@@ -34,31 +34,18 @@ def perform(kind: Command, words: list[str]) -> int:
             can = textwrap.fill(", ".join(operation_names()), 100, initial_indent="  ", subsequent_indent="  ")
             print(f"\nWithout an image model the built-in engine edits (ordinary image operations, not AI):\n{can}")
         return 0
-    values = dict(parsed.values)
-    options = dict(values.pop("options", {}))
-    as_json = bool(options.pop("json", False) or values.pop("json", False))
-    quiet = bool(values.pop("quiet", False))
-    models = values.pop("model", None) or [""]
-    images = (*values.pop("images", ()), *parsed.images)
-    fields = {name: value for name, value in values.items() if name in Call.__dataclass_fields__}
-    if fields.get("schema"):
-        fields["schema"] = _schema(str(fields["schema"]))
-    call = Call(
-        kind=kind,
-        prompt=parsed.text,
-        images=images,
-        start=values.get("from_turn"),
-        own=options,
-        **{**fields, "references": tuple(values.get("references", ()))},
-    )
+    values = parsed.values
+    as_json, quiet = "json" in values, "quiet" in values
+    schema = values.get("schema")
+    call = Call.from_options(kind, parsed, **({"schema": _schema(schema)} if schema else {}))
     if quiet:
         studio.say = lambda _: None
-    session = studio.session_for(values.get("session"), creates=kind == "generate" or bool(images))
+    session = studio.session_for(values.get("session"), creates=kind == "generate" or bool(call.images))
     line = ProgressLine(quiet=quiet)
     for note in parsed.notes:
         studio.say(note)
     try:
-        family = run_siblings(studio, session, call, models, line.on_event)
+        family = run_siblings(studio, session, call, values.get("model") or [""], line.on_event)
     finally:
         line.clear()
     # What came is printed also where another model failed.

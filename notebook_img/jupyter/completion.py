@@ -145,7 +145,7 @@ class Completion:
             return _starting([*dict.fromkeys(name.split(":")[0] for name in rows), *rows], last)
         if option.name == "session":
             return _starting(self._sessions(), last)
-        if option.name == "from_turn":
+        if option.name == "start":
             return _starting(self._ids(last, words=words), last)
         if option.name in ("aspect_ratio", "outpaint"):
             known = self._able(command, words).aspect_ratios if option.name == "aspect_ratio" else None

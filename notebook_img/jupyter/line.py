@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import NotFoundError, UsageError
@@ -32,7 +32,6 @@ from notebook_img.options import (
     help_text,
     is_image_word,
     looks_like_option,
-    needs_value,
     table_for,
     values_of,
 )
@@ -161,7 +160,7 @@ class _Reader:
     text_on_line: str = ""
 
     def read(self, line: str, body: str | None) -> Parsed:
-        self.line, semicolon = _trimmed(line, is_cell=body is not None)
+        self.line = _trimmed(line, is_cell=body is not None)
         below = _clean(body or "")
         given: list[Given] = []
         images: list[str] = []
@@ -198,9 +197,7 @@ class _Reader:
         self.text_on_line = text
         text = "\n".join(part for part in (text, below) if part)
         filled = [(option, self.fill(value)) for option, value in given]
-        return replace(
-            Parsed(**values_of(filled)), text=text, images=images, notes=tuple(notes), semicolon=semicolon, literal=literal and not below
-        )
+        return Parsed(text, values_of(filled), images, tuple(notes), literal=literal and not below)
 
     def after_space(self, position: int) -> int:
         return _end(_SPACE, self.line, position)
@@ -217,7 +214,7 @@ class _Reader:
         position = found.end()
         if found[2]:
             if self.after_space(position) != position or position == len(self.line):
-                raise needs_value(option)
+                raise option.without_value()
             return (option, *_value(self.line, position, option.long))
         if option.takes == "flag":
             return option, "", position
@@ -226,7 +223,7 @@ class _Reader:
         if option.takes == "optional":
             return (option, *self.optional_value(option, start, position))
         if not word or word == "--" or (looks_like_option(word) and word.partition("=")[0] in self.table):
-            raise needs_value(option)
+            raise option.without_value()
         text, end = _value(self.line, start, option.long)
         if option.free and text.endswith(",") and text == word:
             raise UsageError(f"The value of {option.long} has several words: put it in quotes.")
@@ -362,8 +359,8 @@ def _value(line: str, position: int, name: str) -> tuple[str, int]:
     return line[position + 1 : closing.start()], closing.end()
 
 
-def _trimmed(line: str, *, is_cell: bool) -> tuple[str, bool]:
-    """Return the line without its comment and its silencing semicolon, and whether there was one."""
+def _trimmed(line: str, *, is_cell: bool) -> str:
+    """Return the line without its comment and without the semicolon that silences a line magic."""
     line = f" {line}"  # IPython has eaten the first of the spaces behind the magic's name
     quoted = [found.span() for found in _QUOTED.finditer(line)]
     for found in _COMMENT.finditer(line):
@@ -371,8 +368,7 @@ def _trimmed(line: str, *, is_cell: bool) -> tuple[str, bool]:
             line = line[: found.start()]
             break
     line = line.strip()
-    semicolon = line.endswith(";") and not is_cell
-    return (line[:-1].rstrip() if semicolon else line), semicolon
+    return line[:-1].rstrip() if line.endswith(";") and not is_cell else line
 
 
 def _clean(body: str) -> str:
@@ -388,8 +384,7 @@ def split_words(line: str) -> list[str]:
     UsageError
         For a quote that is not closed.
     """
-    line, _ = _trimmed(line, is_cell=False)
-    return list(_words(line))
+    return list(_words(_trimmed(line, is_cell=False)))
 
 
 def _words(line: str) -> Iterator[str]:

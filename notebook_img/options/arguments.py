@@ -1,7 +1,7 @@
 """What was said with options: they are found in words, their texts are checked, and what comes of it is a `Parsed`.
 
-Which options there are says options.py. How words are cut out of a line is the business of each surface (`parse_words` for an
-argument vector, jupyter/parsing.py for a magic's line).
+Which options there are says table.py. How words are cut out of a line is the business of each surface (`parse_words` for an
+argument vector, jupyter/line.py for a magic's line).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.options.image_words import is_image_word, looks_like_turn
-from notebook_img.options.table import MAGICS, OPTIONS, Command, Option, OwnOptionLike, table_for
+from notebook_img.options.option import Command, Option, OwnOptionLike
+from notebook_img.options.table import MAGICS, OPTIONS, table_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,16 +33,10 @@ class Parsed:
         ``images``, ``references`` and ``model`` are lists.
     images : list of str
         Leading words that are images, as written, quotes taken off. Whether they exist is for the loader to say.
-    typed : dict
-        The texts of all options, by Python keyword: one string, or a list for a repeated one.
-    asked : dict
-        Those of `typed` that are part of the request (see `Option.part`).
     notes : tuple of str
         Sentences to show with the result.
     help : bool
         Help was asked for; nothing else has been checked then.
-    semicolon : bool
-        The line ended in ``;``, IPython's sign for silence.
     literal : bool
         The whole text stood in quotes or after ``--``.
     """
@@ -49,11 +44,8 @@ class Parsed:
     text: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     images: list[str] = field(default_factory=list)
-    typed: dict[str, str | list[str]] = field(default_factory=dict)
-    asked: dict[str, str | list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     help: bool = False
-    semicolon: bool = False
     literal: bool = False
 
 
@@ -104,13 +96,8 @@ def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> str:
     return f"There is no option {flag!r} of {name}.{meant or f' {name} -h lists them all.'}"
 
 
-def needs_value(option: Option) -> UsageError:
-    """Return the error for an option whose value is missing."""
-    return UsageError(f"{option.long} needs a value: {option.long} {option.metavar or 'VALUE'}.")
-
-
 def values_of(given: Iterable[Given]) -> dict[str, Any]:
-    """Check the texts of options; return `Parsed`'s ``values``, ``typed`` and ``asked`` as keywords.
+    """Check the texts of options; return their values by keyword, as in `Parsed.values`.
 
     Raises
     ------
@@ -118,22 +105,16 @@ def values_of(given: Iterable[Given]) -> dict[str, Any]:
         For a text an option does not take, and for an option given twice with different values.
     """
     values: dict[str, Any] = {}
-    typed: dict[str, str | list[str]] = {}
-    asked: dict[str, str | list[str]] = {}
+    texts: dict[str, str] = {}
     for option, text in given:
         value = option.constant if option.takes == "flag" else option.value_of(text)
         target = values.setdefault("options", {}) if option.own else values
         if option.takes == "many":
             target.setdefault(option.name, []).append(value)
-            texts = [*typed.get(option.name, []), text]
-        elif option.name in target and target[option.name] != value:
-            raise UsageError(f"{option.long} is given twice, as {typed[option.name]!r} and {text!r}; give it once.")
-        else:
-            target[option.name] = value
-        typed[option.name] = texts if option.takes == "many" else text
-        if option.in_request:
-            asked[option.name] = typed[option.name]
-    return {"values": values, "typed": typed, "asked": asked}
+        elif target.setdefault(option.name, value) != value:
+            raise UsageError(f"{option.long} is given twice, as {texts[option.name]!r} and {text!r}; give it once.")
+        texts[option.name] = text
+    return values
 
 
 def parse_words(
@@ -171,11 +152,11 @@ def parse_words(
                 return Parsed(help=True)
             if text is None and option.takes in {"value", "many"}:
                 if not queue or queue[0] == "--" or (looks_like_option(queue[0]) and queue[0].partition("=")[0] in table):
-                    raise needs_value(option)
+                    raise option.without_value()
                 text = queue.pop(0)
             # A shell has taken the quotes off, so nothing tells WHAT from the question: --boxes=WHAT says it.
             given.append((option, text or ""))
     images: list[str] = []
     while positional and is_image_word(positional[0], is_id=is_id, exists=exists, followed=len(positional) > 1):
         images.append(positional.pop(0))
-    return Parsed(text=" ".join([*positional, *rest]).strip(), images=images, literal=bool(rest), **values_of(given))
+    return Parsed(text=" ".join([*positional, *rest]).strip(), images=images, literal=bool(rest), values=values_of(given))

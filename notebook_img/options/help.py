@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_img.options.table import Option, table_for
+from notebook_img.options.table import table_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from notebook_img.options.table import Command, OwnOptionLike
+    from notebook_img.options.option import Command, Option, OwnOptionLike
     from notebook_img.providers.interface import Capabilities
 
 EXAMPLES: dict[Command, tuple[str, ...]] = {
@@ -32,44 +32,29 @@ SHELL_EXAMPLES: dict[Command, tuple[str, ...]] = {
 }
 """The same for the command line."""
 
-_TAKEN: dict[str, Callable[[Capabilities], bool]] = {
-    "references": lambda able: able.max_inputs > 0,
-    "mask": lambda able: able.mask != "no",
-    "confine": lambda able: able.mask != "no",
-    "n": lambda able: able.max_count > 1,
-    "aspect_ratio": lambda able: able.aspect_ratios != (),
-    "size": lambda able: able.sizes != () or able.pixel_sizes,
-    "seed": lambda able: able.seed,
-    "negative_prompt": lambda able: able.negative_prompt,
-    "strength": lambda able: able.strength,
-    "history": lambda able: len(able.history) > 1,
-    "boxes": lambda able: able.boxes,
-    "detail": lambda able: able.detail,
-}
-"""Whether a model takes an option; what is not named here every model takes (a schema is met in words where need be)."""
 
-
-def takes(option: Option, capabilities: Capabilities) -> bool:
+def _takes(capabilities: Capabilities, option: Option) -> bool:
     """Return whether a model with these capabilities takes the option."""
+    from notebook_img.providers import takes
+
     if option.own:
         return any(own.name == option.name for own in capabilities.options)
-    return _TAKEN[option.name](capabilities) if option.name in _TAKEN else True
+    return not option.needs or takes(capabilities, option.needs)
 
 
-def _values(option: Option, capabilities: Capabilities | None) -> str:
+def _values(option: Option, capabilities: Capabilities) -> str:
     """Return the values the model takes for the option, where they are few and known."""
-    known: tuple[str, ...] | None = None
-    if capabilities is not None:
-        known = {"aspect_ratio": capabilities.aspect_ratios, "size": capabilities.sizes, "history": capabilities.history}.get(option.name)
-        if option.own:
-            known = next((own.choices for own in capabilities.options if own.name == option.name), None)
-        if option.name == "n":
-            return f" At most {capabilities.max_count}."
-    return (
-        f" Here: {', '.join(known)}{', WxH' if option.name == 'size' and capabilities and capabilities.pixel_sizes else ''}."
-        if known
-        else ""
-    )
+    from notebook_img.providers.interface import NEEDS
+
+    if option.own:
+        known = next((own.choices for own in capabilities.options if own.name == option.name), ())
+    else:
+        known = getattr(capabilities, NEEDS[option.needs].capability) if option.needs else ()
+    if option.name == "n":
+        return f" At most {known}."
+    if not isinstance(known, tuple) or not known:
+        return ""
+    return f" Here: {', '.join(known)}{', WxH' if option.name == 'size' and capabilities.pixel_sizes else ''}."
 
 
 def help_text(
@@ -103,11 +88,11 @@ def help_text(
     lines.append("")
     marked = False
     for option in dict.fromkeys(table_for(command, own, notebook=notebook).values()):
-        taken = capabilities is None or takes(option, capabilities)
+        taken = capabilities is None or _takes(capabilities, option)
         marked = marked or not taken
         metavar = {"optional": f" [{option.metavar}]", "flag": ""}.get(option.takes, f" {option.metavar}")
         left = f"{' ' if taken else '-'} {', '.join(option.flags)}{metavar}"
-        right = option.help.rstrip(".") + "." + (_values(option, capabilities) if taken else "")
+        right = option.help.rstrip(".") + "." + (_values(option, capabilities) if capabilities is not None and taken else "")
         wrapped = textwrap.wrap(right, 76) or [""]
         if len(left) > 32:
             lines.append(left)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from notebook_img.providers.selection import choose_model as choose_model
     from notebook_img.providers.selection import doing as doing
     from notebook_img.providers.validation import check_request as check_request
-    from notebook_img.providers.validation import check_seed as check_seed
+    from notebook_img.providers.validation import takes as takes
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         catalog="lacking model_rows own_options price_words service_rows",
         registry="forget get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
-        validation="check_request check_seed",
+        validation="check_request takes",
     )

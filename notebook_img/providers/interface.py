@@ -166,6 +166,35 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Need:
+    """What a field of `Request` needs of the model, and how it is refused where the model does not take it."""
+
+    capability: str
+    """The field of `Capabilities` that decides: True or False (taken or not), the values that are taken (None: any), the most
+    of them, or ``"no"``."""
+    refused: str
+    """What is refused; ``{value}`` is what was asked."""
+    instead: str = "Leave it out, or choose another model with -m."
+    """What to do; ``{limit}`` is what the model takes."""
+
+
+NEEDS: Mapping[str, Need] = {
+    "aspect_ratio": Need("aspect_ratios", "the aspect ratio {value}", "It takes the aspect ratios {limit}."),
+    "size": Need("sizes", "the size {value}", "It takes {limit}."),
+    "references": Need("max_inputs", "{value} pictures at once", "It takes {limit} at the most, references included."),
+    "count": Need("max_count", "-n {value}", "It makes {limit} at the most in one call."),
+    "mask": Need("mask", "a mask", "Leave --mask out, or choose another model with -m."),
+    "seed": Need("seed", "a seed", "Leave it out: its pictures cannot be repeated that way."),
+    "negative_prompt": Need("negative_prompt", "a negative prompt"),
+    "strength": Need("strength", "a strength"),
+    "detail": Need("detail", "a level of detail"),
+    "boxes": Need("boxes", "a request for boxes", "Choose a model that can locate objects, for example -m gemini."),
+    "history": Need("history", "the history kind {value}", "It takes the history kinds {limit}."),
+}
+"""The fields of a request that not every model takes. Refusals, help and the panel's controls read it; options name their row."""
+
+
+@dataclass(frozen=True)
 class TextEvent:
     """A piece of streamed text."""
 

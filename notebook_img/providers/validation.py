@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UnsupportedError, did_you_mean
+from notebook_img.providers.interface import NEEDS, Request
 from notebook_img.providers.selection import doing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from notebook_img.providers.interface import Capabilities, Provider, Request
+    from notebook_img.providers.interface import Capabilities, Provider
+
+_UNASKED: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Request)}
+"""What a request has where nothing was asked."""
+
+
+def takes(capabilities: Capabilities, need: str) -> bool:
+    """Return whether a model takes anything but what a request has unasked, for a row of `NEEDS`."""
+    limit = getattr(capabilities, NEEDS[need].capability)
+    unasked = _UNASKED[need]
+    if need == "size" and capabilities.pixel_sizes:
+        return True
+    if isinstance(limit, tuple):
+        return any(value != unasked for value in limit)
+    if type(limit) is int:
+        return limit > (unasked or 0)
+    return limit is None or limit not in (False, "no")
 
 
 def check_request(request: Request, provider: Provider) -> None:
@@ -21,45 +39,21 @@ def check_request(request: Request, provider: Provider) -> None:
     ------
     UnsupportedError
     """
-    takes = provider.model_info(request.model).capabilities
+    capabilities = provider.model_info(request.model).capabilities
     who = f"{provider.name}:{request.model}"
 
     def refuse(what: str, instead: str) -> None:
         raise UnsupportedError(f"{who} does not take {what}. {instead}")
 
-    if request.kind not in takes.kinds:
-        refuse(f"a request to {doing(request.kind)}", f"It can {_and(doing(kind) for kind in sorted(takes.kinds))}.")
-    if request.aspect_ratio and takes.aspect_ratios is not None and request.aspect_ratio not in takes.aspect_ratios:
-        refuse(f"the aspect ratio {request.aspect_ratio}", _list("aspect ratios", takes.aspect_ratios))
-    if request.size:
-        _check_size(request.size, takes, refuse_as=who)
-    pictures = len(request.inputs) + len(request.references)
-    if pictures > takes.max_inputs:
-        refuse(f"{pictures} pictures at once", f"It takes {takes.max_inputs} at the most, references included.")
-    if request.count > takes.max_count:
-        refuse(f"-n {request.count}", f"It makes {takes.max_count} at the most in one call.")
-    if request.mask is not None and takes.mask == "no":
-        refuse("a mask", "Leave --mask out, or choose another model with -m.")
-    for name, given, taken in (
-        ("a negative prompt", request.negative_prompt, takes.negative_prompt),
-        ("a strength", request.strength, takes.strength),
-        ("a level of detail", request.detail, takes.detail),
-    ):
-        if given is not None and not taken:
-            refuse(name, "Leave it out, or choose another model with -m.")
-    if request.boxes is not None and not takes.boxes:
-        refuse("a request for boxes", "Choose a model that can locate objects, for example -m gemini.")
-    if request.history not in takes.history:
-        refuse(f"the history kind {request.history!r}", _list("history kinds", takes.history))
-    if takes.prompt_limit and len(request.prompt) > takes.prompt_limit:
-        refuse(f"a prompt of {len(request.prompt)} characters", f"The limit is {takes.prompt_limit}.")
-    _check_own(request, takes, who)
-
-
-def check_seed(seed: int | None, provider: Provider, model: str) -> None:
-    """Refuse a typed seed where the model takes none."""
-    if seed is not None and not provider.model_info(model).capabilities.seed:
-        raise UnsupportedError(f"{provider.name}:{model} does not take a seed. Leave it out: its pictures cannot be repeated that way.")
+    if request.kind not in capabilities.kinds:
+        refuse(f"a request to {doing(request.kind)}", f"It can {_and(doing(kind) for kind in sorted(capabilities.kinds))}.")
+    for name, need in NEEDS.items():
+        value = getattr(request, name) if name != "references" else len(request.inputs) + len(request.references)
+        if instead := _instead(name, value, capabilities):
+            refuse(need.refused.format(value=value), instead)
+    if capabilities.prompt_limit and len(request.prompt) > capabilities.prompt_limit:
+        refuse(f"a prompt of {len(request.prompt)} characters", f"The limit is {capabilities.prompt_limit}.")
+    _check_own(request, capabilities, who)
 
 
 def _check_own(request: Request, takes: Capabilities, who: str) -> None:
@@ -75,32 +69,39 @@ def _check_own(request: Request, takes: Capabilities, who: str) -> None:
             )
 
 
-def _check_size(size: str, takes: Capabilities, *, refuse_as: str) -> None:
+def _instead(name: str, value: Any, capabilities: Capabilities) -> str:
+    """Return what to do in place of a value that the model does not take; nothing where it does."""
+    need = NEEDS[name]
+    limit = getattr(capabilities, need.capability)
+    if name == "size":
+        return _instead_of_size(value, capabilities) if value else ""
+    if value is None or limit is None:
+        return ""
+    if isinstance(limit, tuple):
+        if not value or value in limit:
+            return ""
+        return need.instead.format(limit=", ".join(limit)) if limit else "It takes none; leave it out."
+    taken = value <= limit if type(limit) is int else limit not in (False, "no")
+    return "" if taken else need.instead.format(limit=limit)
+
+
+def _instead_of_size(size: str, takes: Capabilities) -> str:
     pixels = re.fullmatch(r"(\d+)[x×](\d+)", size, re.IGNORECASE)
     if not pixels or not takes.pixel_sizes:
-        if takes.sizes is None and not pixels:
-            return
-        if not takes.sizes or size.upper() not in (name.upper() for name in takes.sizes):
-            both = " or WIDTHxHEIGHT in pixels" if takes.pixel_sizes else ""
-            named = f"{', '.join(takes.sizes)}{both}" if takes.sizes else both.removeprefix(" or ") or "no size at all"
-            raise UnsupportedError(f"{refuse_as} does not take the size {size}. It takes {named}.")
-        return
+        if (takes.sizes is None and not pixels) or size.upper() in (name.upper() for name in takes.sizes or ()):
+            return ""
+        named = [*filter(None, [", ".join(takes.sizes or ())]), *(["WIDTHxHEIGHT in pixels"] if takes.pixel_sizes else [])]
+        return NEEDS["size"].instead.format(limit=" or ".join(named) or "no size at all")
     width, height = int(pixels[1]), int(pixels[2])
     if width % takes.size_step or height % takes.size_step:
-        raise UnsupportedError(f"{refuse_as} does not take the size {size}: width and height must be multiples of {takes.size_step}.")
+        return f"It takes widths and heights that are multiples of {takes.size_step}."
     if takes.max_side and max(width, height) > takes.max_side:
-        raise UnsupportedError(f"{refuse_as} does not take the size {size}: no side may be longer than {takes.max_side} pixels.")
+        return f"It takes sides of at most {takes.max_side:,} pixels."
     if width * height < takes.min_pixels:
-        raise UnsupportedError(
-            f"{refuse_as} does not take the size {size}: it is below its least size of {takes.min_pixels:,} pixels in all."
-        )
+        return f"Its least size is {takes.min_pixels:,} pixels in all."
     if takes.max_pixels and width * height > takes.max_pixels:
-        raise UnsupportedError(f"{refuse_as} does not take the size {size}: it is above its most of {takes.max_pixels:,} pixels in all.")
-
-
-def _list(what: str, names: Iterable[str]) -> str:
-    names = list(names)
-    return f"It takes the {what} {', '.join(names)}." if names else f"It takes no {what}; leave it out."
+        return f"It takes at most {takes.max_pixels:,} pixels in all."
+    return ""
 
 
 def _and(names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from notebook_img.ids import parse_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from notebook_img.options import Option
     from notebook_img.records import PictureUse, TurnRecord
 
 
@@ -53,14 +54,12 @@ def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None =
     return "\n".join([" ".join(words), record.prompt])
 
 
-def _option(name: str, value: Any, table: dict[str, Any]) -> list[str]:
-    if name == "confine":
-        return ["--no-confine"] if value is False else []
+def _option(name: str, value: Any, table: Mapping[str, Option]) -> list[str]:
     if name in ("again", "model"):
         return []
     option = table.get(name)
     flag = option.long if option is not None else f"--{name.replace('_', '-')}"
-    if value is True:
+    if value is (option.constant if option is not None and option.takes == "flag" else True):
         return [flag]
     return [flag, _quoted(str(value))]
 

@@ -78,26 +78,21 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
     }
 
 
-_READERS = {"seed": int, "n": int, "strength": float}
-_TEXTS = ("aspect_ratio", "size", "negative_prompt")
-
-
 def options_of(given: dict[str, Any]) -> dict[str, Any]:
     """Return a call's options from what stands in the panel's controls; empty controls say nothing.
 
     Raises
     ------
     UsageError
-        When a number is no number; the message names the control's option.
+        When a value cannot be used; the message names the control's option.
     """
     from notebook_img.options import OPTIONS
 
-    table = {option.name: option for option in OPTIONS}
-    fields: dict[str, Any] = {}
-    for name in (*_READERS, *_TEXTS):
-        text = str(given.get(name) or "").strip()
-        if text:
-            fields[name] = table[name].value_of(text) if name in table else _READERS.get(name, str)(text)
+    fields = {
+        option.name: option.value_of(text, named=option.long.removeprefix("--").capitalize())
+        for option in OPTIONS
+        if option.in_request and (text := str(given.get(option.name) or "").strip())
+    }
     if fields.get("n") == 1:
         del fields["n"]
     own = {name: value for name, value in dict(given.get("own") or {}).items() if value not in ("", None, False)}

@@ -102,7 +102,7 @@ def test_two_dashes_make_the_rest_text(kernel: Kernel) -> None:
         ("%imgmcp strat", "Did you mean 'start'"),
         ("%imgedit --as 1x sample:chelsea warmer", "variable"),
         ("%imgedit --pick 2 sample:chelsea warmer", "--pick"),
-        ("%imggen -n 0 a red circle", "at least 1"),
+        ("%imggen -n 0 a red circle", "from 1 to 100"),
         ("%askimage -o x.png sample:chelsea what size is it?", "-o"),
     ],
 )

@@ -48,7 +48,7 @@ def test_no_prompt_and_no_picture_are_errors_in_one_sentence(panel: Watched) -> 
 
 def test_options_that_cannot_be_used_are_told_before_anything_is_sent(cat: Watched) -> None:
     run(cat, "warmer", options={"aspect_ratio": "wide"})
-    assert "cannot be used" in cat.error
+    assert cat.error == "Aspect has to be a ratio written as width:height, not 'wide'. For example: 16:9."
     assert cat.panel.studio.store.session(cat.panel.session.id).turns == 1
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import TYPED, Call, Plan, is_id
+from notebook_img.calls import Call, Plan, images_of, is_id
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.ids import parse_id
 from notebook_img.jupyter import interpolation
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from notebook_img.options import Command, Parsed
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
-
-SAME_NAME: tuple[str, ...] = (*TYPED, "confine", "pick", "output", "force", "fresh", "dry_run")
-"""Options whose values go into the call as they are."""
 
 VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
@@ -45,13 +42,12 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
     if parsed.help:
         _help(studio, command, own, asked=(parsed.values.get("model") or [""])[0])
         return None
-    values = dict(parsed.values)
-    quiet = values.pop("quiet", False)
-    name = values.pop("assign", None)
-    models = values.pop("model", None) or [""]
+    values = parsed.values
+    quiet, name = "quiet" in values, values.get("assign")
+    models = values.get("model") or [""]
     # Partial pictures cost tokens: they are asked for only where somebody sees them come, in a kernel's output.
     seen = not quiet and getattr(kernel.shell, "kernel", None) is not None
-    call = _call(studio, command, parsed, values, names, see=seen)
+    call = _call(studio, command, parsed, names, see=seen)
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
     title = f"{VERBS[command]} with {', '.join(filter(None, models)) or _model_words(studio, command, session)}"
     # Of several answers at once none streams: they come together when all are there.
@@ -94,33 +90,24 @@ def _is_last_value(kernel: NotebookKernel) -> bool:
     return source.startswith("%%") or source.rsplit("\n", 1)[-1].lstrip().startswith("%")
 
 
-def _call(studio: Studio, command: Command, parsed: Parsed, values: dict[str, Any], names: Namespace, *, see: bool) -> Call:
-    raw = bool(values.get("no_vars"))
-    images = [_image(text, names) for text in (*values.get("images", ()), *parsed.images)]
+def _call(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *, see: bool) -> Call:
+    values = parsed.values
+    images = [_image(text, names) for text in images_of(parsed)]
     references = tuple(_image(text, names) for text in values.get("references", ()))
     text = parsed.text
-    if not raw:
+    if "no_vars" not in values:
         # Numbers in the prompt follow the order pictures are sent in: inputs first, then references.
         interpolated = interpolation.interpolate(text, names, already=images)
         text = interpolated.text
         images += [attached.value for attached in interpolated.images if not any(attached.value is item for item in images)]
         for said in interpolated.notes:
             studio.say(said)
-    mask = values.get("mask")
-    schema = values.get("schema")
-    fields = {name: values[name] for name in SAME_NAME if name in values}
-    return Call(
-        kind=command,
-        prompt=text,
-        images=tuple(images),
-        references=references,
-        mask=_mask(mask, names) if mask is not None else None,
-        start=values.get("from_turn"),
-        schema=_named_value(schema, names, "--schema") if schema else None,
-        own=values.get("options", {}),
-        partials=see,
-        **fields,
-    )
+    meant: dict[str, Any] = {}
+    if "mask" in values:
+        meant["mask"] = _mask(values["mask"], names)
+    if "schema" in values:
+        meant["schema"] = _named_value(values["schema"], names, "--schema")
+    return Call.from_options(command, parsed, prompt=text, images=tuple(images), references=references, partials=see, **meant)
 
 
 def _image(text: str, names: Namespace) -> Any:
