@@ -1,6 +1,7 @@
 """Where keys come from: the environment, the kept key, Colab's userdata, in this order. Nothing here prints a key.
 
-Every provider gets its key from `find`, so that a key no header can carry is refused here, before anything is sent.
+Which services want one is declared by their providers (see providers/services.py); each of them gets its key from `find`,
+so that a key no header can carry is refused here, before anything is sent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import AuthenticationError, NotFoundError, UsageError, did_you_mean
+from notebook_img.errors import AuthenticationError, UsageError
 from notebook_img.files import write_atomically
 
 if TYPE_CHECKING:
@@ -34,123 +35,86 @@ MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
 
 @dataclass(frozen=True)
 class Service:
-    """A service that wants a key."""
+    """A service that wants a key. A provider declares it as its class attribute ``service``."""
 
     name: str
+    """What its key is kept under; the name of the provider, unless several share one key."""
     title: str
-    variables: tuple[str, ...]
+    variables: tuple[str, ...] = ()
     """Environment variables, the first set one wins."""
-    page: str
+    page: str = ""
     """Where a person gets one."""
 
 
-SERVICES: dict[str, Service] = {
-    service.name: service
-    for service in (
-        # google-genai reads GOOGLE_API_KEY before GEMINI_API_KEY (read in google-genai 3.4.0).
-        Service("gemini", "Google Gemini", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey"),
-        Service("openai", "OpenAI", ("OPENAI_API_KEY",), "https://platform.openai.com/api-keys"),
-        Service("ark", "Volcengine Ark (Seedream)", ("ARK_API_KEY",), "https://console.volcengine.com/ark"),
-        Service("jimeng", "Jimeng web session (unofficial)", ("JIMENG_API_TOKEN",), "https://jimeng.jianying.com"),
-        Service("vision", "the VISION_* endpoint", ("VISION_API_KEY",), "your server's own pages"),
-        Service("openrouter", "OpenRouter", ("OPENROUTER_API_KEY",), "https://openrouter.ai/keys"),
-        Service("zhipu", "Zhipu / Z.ai", ("ZHIPU_API_KEY", "ZAI_API_KEY"), "https://open.bigmodel.cn"),
-    )
-}
-
-
-def service(name: str) -> Service:
-    """Return the service called `name`; NotFoundError with near names otherwise."""
-    found = SERVICES.get(name.casefold())
-    if found is None:
-        raise NotFoundError(f"No service {name!r} wants a key here.{did_you_mean(name, SERVICES)} Known: {', '.join(SERVICES)}.")
-    return found
-
-
-def find(name: str, settings: Settings, variables: Iterable[str] = ()) -> str | None:
+def find(service: Service | None, settings: Settings) -> str | None:
     """Return the key of a service, or None.
 
     Parameters
     ----------
-    name : str
-        A name of `SERVICES`, or of an endpoint of the user's own.
+    service : Service or None
+        What the provider declares; None where it wants no key.
     settings : Settings
         Its `environ` and `home` are used.
-    variables : iterable of str
-        Environment variables of an endpoint that is not in `SERVICES`.
 
     Raises
     ------
     AuthenticationError
         There is a key that no header can carry; the sentence shows nothing of it.
     """
-    variables = tuple(variables)
-    key = _found(name, settings, variables)
-    if key and (wrong := _unsendable(key)):
-        known = SERVICES.get(name)
-        names = (*(known.variables if known else ()), *variables)
-        variable = next((each for each in names if settings.environ.get(each, "").strip()), "")
+    key = _found(service, settings) if service is not None else None
+    if service is not None and key and (wrong := _unsendable(key)):
+        variable = _set_variable(service, settings)
         place = f"the environment variable {variable}" if variable else "the kept key"
-        again = "Copy it there again." if variable else f"Set it again with %img key {name}."
+        again = "Copy it there again." if variable else f"Set it again with %img key {service.name}."
         raise AuthenticationError(
-            f"The key of {known.title if known else name} cannot be sent: {place} has {wrong} in it. Nothing was sent. {again}",
-            provider=name,
+            f"The key of {service.title} cannot be sent: {place} has {wrong} in it. Nothing was sent. {again}", provider=service.name
         )
     return key
 
 
-def is_set(name: str, settings: Settings) -> bool:
+def is_set(service: Service, settings: Settings) -> bool:
     """Whether there is a key of a service, usable or not."""
-    return bool(_found(name, settings))
+    return bool(_found(service, settings))
 
 
-def where(name: str, settings: Settings) -> str:
+def where(service: Service, settings: Settings) -> str:
     """Return where the key of a service comes from, in words; empty when there is none."""
-    known = service(name)
-    for variable in known.variables:
-        if settings.environ.get(variable, "").strip():
-            return f"environment variable {variable}"
-    if _kept(name, settings):
-        return f"kept in {_file_words(settings) if name in _read_file(settings) else 'the system keyring'}"
-    return "Colab's userdata" if _colab(known.variables) else ""
+    if variable := _set_variable(service, settings):
+        return f"environment variable {variable}"
+    if _kept(service, settings):
+        return f"kept in {_file_words(settings) if service.name in _read_file(settings) else 'the system keyring'}"
+    return "Colab's userdata" if _colab(service.variables) else ""
 
 
-def ready(settings: Settings) -> list[str]:
-    """Return the services of `SERVICES` that have a key."""
-    return [name for name in SERVICES if is_set(name, settings)]
-
-
-def keep(name: str, key: str, settings: Settings) -> str:
+def keep(service: Service, key: str, settings: Settings) -> str:
     """Keep a key in the system keyring or, where there is none, in a file of mode 0600; return where, in words."""
-    known = service(name)
     key = key.strip()
     if not key or re.search(r"\s", key):
-        raise UsageError(f"That is no key: it is empty or has a blank in it. Nothing was kept for {known.title}.")
+        raise UsageError(f"That is no key: it is empty or has a blank in it. Nothing was kept for {service.title}.")
     if wrong := _unsendable(key):
-        raise UsageError(f"That is no key: it has {wrong} in it. Nothing was kept for {known.title}; copy the key again.")
+        raise UsageError(f"That is no key: it has {wrong} in it. Nothing was kept for {service.title}; copy the key again.")
     kept = _read_file(settings)
     ring = _keyring()
     if ring is not None:
         with contextlib.suppress(Exception):  # locked, or without a session to ask in: the file then
-            ring.set_password(KEYRING_SERVICE, known.name, key)
-            if kept.pop(known.name, None) is not None:
+            ring.set_password(KEYRING_SERVICE, service.name, key)
+            if kept.pop(service.name, None) is not None:
                 _write_file(settings, kept)  # an older key there would come first
             return "the system keyring"
-    kept[known.name] = key
+    kept[service.name] = key
     _write_file(settings, kept)
     return _file_words(settings)
 
 
-def forget(name: str, settings: Settings) -> bool:
+def forget(service: Service, settings: Settings) -> bool:
     """Remove a kept key; return whether there was one."""
-    known = service(name)
-    had = bool(_kept(known.name, settings))
+    had = bool(_kept(service, settings))
     ring = _keyring()
     if ring is not None:
         with contextlib.suppress(Exception):  # every backend has its own error for "not there"
-            ring.delete_password(KEYRING_SERVICE, known.name)
+            ring.delete_password(KEYRING_SERVICE, service.name)
     kept = _read_file(settings)
-    if kept.pop(known.name, None) is not None:
+    if kept.pop(service.name, None) is not None:
         _write_file(settings, kept)
     return had
 
@@ -182,35 +146,28 @@ def scrubbed(text: str, *keys: str) -> str:
     return "".join("[key]" if marked and not (at and marks[at - 1]) else "" if marked else text[at] for at, marked in enumerate(marks))
 
 
-def redact(text: str, settings: Settings, extra: Iterable[str] = ()) -> str:
-    """Return `text` with every key known here taken out, also in the parts of a comma-separated list."""
-    for secret in _secrets(settings, extra):
-        text = text.replace(secret, "[key]")
-    return text
+def redact(text: str, services: Iterable[Service], settings: Settings) -> str:
+    """Return `text` with every key of these services taken out, also in the parts of a comma-separated list."""
+    return _without(text, _secrets(services, settings))
 
 
-def redact_environment(text: str, settings: Settings) -> str:
+def redact_environment(text: str, services: Iterable[Service], settings: Settings) -> str:
     """Return `text` without the keys in environment variables: quick, since no keyring is asked."""
-    for known in SERVICES.values():
-        for variable in known.variables:
-            for part in settings.environ.get(variable, "").split(","):
-                if len(part.strip()) >= LEAST_SECRET:
-                    text = text.replace(part.strip(), "[key]")
-    return text
+    return _without(text, _parts(settings.environ.get(variable, "") for service in services for variable in service.variables))
 
 
-def cleaned(error: BaseException, settings: Settings) -> BaseException:
+def cleaned(error: BaseException, services: Iterable[Service], settings: Settings) -> BaseException:
     """Take keys out of an error and of what it was raised from; a cause that cannot be cleaned is cut off."""
-    secrets = _secrets(settings)
+    secrets = _secrets(services, settings)
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
         seen.add(id(link))
         if any(secret in str(argument) for argument in link.args for secret in secrets):
-            link.args = tuple(redact(argument, settings) if isinstance(argument, str) else argument for argument in link.args)
+            link.args = tuple(_without(argument, secrets) if isinstance(argument, str) else argument for argument in link.args)
         for name, value in vars(link).items():
             if isinstance(value, str) and any(secret in value for secret in secrets):
-                setattr(link, name, redact(value, settings))
+                setattr(link, name, _without(value, secrets))
         following = link.__cause__ or link.__context__
         if following is not None and any(secret in f"{following}{following.args!r}{vars(following)!r}" for secret in secrets):
             link.__cause__ = None
@@ -220,22 +177,34 @@ def cleaned(error: BaseException, settings: Settings) -> BaseException:
     return error
 
 
-def _secrets(settings: Settings, extra: Iterable[str] = ()) -> list[str]:
-    found = [key for name in SERVICES if (key := _found(name, settings))]
-    # Lists of keys, and keys that two lines were copied into: each part is as secret as the whole.
-    parts = [part for key in (*found, *extra) for part in (key.strip(), *re.split(r"[,\s]+", key))]
-    # A short dummy such as "none" is no secret, and taking it out of sentences would only garble them.
-    return sorted({part for part in parts if len(part) >= LEAST_SECRET}, key=len, reverse=True)
+def _secrets(services: Iterable[Service], settings: Settings) -> list[str]:
+    # Every key of the file, whoever keeps it: its provider may not be installed any more.
+    kept = [str(key) for key in _read_file(settings).values()]
+    return _parts([*kept, *(key for service in services if (key := _found(service, settings)))])
 
 
-def _found(name: str, settings: Settings, variables: Iterable[str] = ()) -> str | None:
+def _parts(keys: Iterable[str]) -> list[str]:
+    """Return what is secret in keys, the longest first: of a list of keys, or one that two lines were copied into, each part."""
+    parts = {part for key in keys for part in (key.strip(), *re.split(r"[,\s]+", key))}
+    return sorted((part for part in parts if len(part) >= LEAST_SECRET), key=len, reverse=True)
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    return text
+
+
+def _found(service: Service, settings: Settings) -> str | None:
     """Return the key of a service whether or not it can be used, or None."""
-    known = SERVICES.get(name)
-    names = (*(known.variables if known else ()), *variables)
-    for variable in names:
-        if value := settings.environ.get(variable, "").strip():
-            return value
-    return _kept(name, settings) or _colab(names)
+    if variable := _set_variable(service, settings):
+        return settings.environ[variable].strip()
+    return _kept(service, settings) or _colab(service.variables)
+
+
+def _set_variable(service: Service, settings: Settings) -> str:
+    """Return the environment variable its key is in, or an empty string."""
+    return next((name for name in service.variables if settings.environ.get(name, "").strip()), "")
 
 
 def _unsendable(key: str) -> str:
@@ -247,14 +216,14 @@ def _unsendable(key: str) -> str:
     return "" if key.isprintable() else "a control character"
 
 
-def _kept(name: str, settings: Settings) -> str | None:
-    if value := str(_read_file(settings).get(name) or "").strip():
+def _kept(service: Service, settings: Settings) -> str | None:
+    if value := str(_read_file(settings).get(service.name) or "").strip():
         return value
     ring = _keyring()
     if ring is None:
         return None
     with contextlib.suppress(Exception):  # a locked or broken keyring is as good as none
-        return ring.get_password(KEYRING_SERVICE, name) or None
+        return ring.get_password(KEYRING_SERVICE, service.name) or None
     return None
 
 

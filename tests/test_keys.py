@@ -12,10 +12,13 @@ import pytest
 
 from notebook_img import keys
 from notebook_img.errors import AuthenticationError, NotFoundError, UsageError
+from notebook_img.keys import Service
+from notebook_img.providers import has_key, key_service
 from notebook_img.providers.catalog import service_rows
 from notebook_img.settings import Settings
 
 KEY = "AIza-kept-key-0123456789-abcd"
+GEMINI, OPENAI, ARK = (key_service(name, Settings({})) for name in ("gemini", "openai", "ark"))
 
 
 @pytest.fixture
@@ -24,38 +27,38 @@ def settings(home: Path) -> Settings:
 
 
 def test_without_a_keyring_a_key_lies_in_a_file_of_its_owner(settings: Settings, home: Path) -> None:
-    where = keys.keep("gemini", f"  {KEY}\n", settings)
+    where = keys.keep(GEMINI, f"  {KEY}\n", settings)
     assert str(home) in where
     assert KEY not in where
-    assert keys.find("gemini", settings) == KEY
+    assert keys.find(GEMINI, settings) == KEY
     [path] = [path for path in home.rglob("*") if path.is_file() and KEY in path.read_text(errors="replace")]
     if os.name != "nt":
         assert path.stat().st_mode & 0o777 == 0o600
-    keys.keep("openai", "sk-two", settings)
+    keys.keep(OPENAI, "sk-two", settings)
     if os.name != "nt":
         assert path.stat().st_mode & 0o777 == 0o600
-    assert (keys.find("gemini", settings), keys.find("openai", settings)) == (KEY, "sk-two")
-    assert keys.forget("gemini", settings)
-    assert not keys.forget("gemini", settings)
-    assert keys.find("gemini", settings) is None
-    assert keys.find("openai", settings) == "sk-two"
+    assert (keys.find(GEMINI, settings), keys.find(OPENAI, settings)) == (KEY, "sk-two")
+    assert keys.forget(GEMINI, settings)
+    assert not keys.forget(GEMINI, settings)
+    assert keys.find(GEMINI, settings) is None
+    assert keys.find(OPENAI, settings) == "sk-two"
 
 
 def test_the_environment_comes_first(settings: Settings, home: Path) -> None:
-    keys.keep("gemini", KEY, settings)
+    keys.keep(GEMINI, KEY, settings)
     both = Settings({"NOTEBOOK_IMG_HOME": str(home), "GEMINI_API_KEY": "from-environment"})
-    assert keys.find("gemini", both) == "from-environment"
-    assert keys.where("gemini", both) == "environment variable GEMINI_API_KEY"
-    assert "kept in" in keys.where("gemini", settings)
+    assert keys.find(GEMINI, both) == "from-environment"
+    assert keys.where(GEMINI, both) == "environment variable GEMINI_API_KEY"
+    assert "kept in" in keys.where(GEMINI, settings)
 
 
 def test_google_api_key_comes_before_gemini_api_key_as_in_the_sdk(home: Path) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "GEMINI_API_KEY": "second", "GOOGLE_API_KEY": "first"})
-    assert keys.find("gemini", settings) == "first"
+    assert keys.find(GEMINI, settings) == "first"
 
 
 def test_an_empty_variable_is_none(home: Path) -> None:
-    assert keys.find("openai", Settings({"NOTEBOOK_IMG_HOME": str(home), "OPENAI_API_KEY": "  "})) is None
+    assert keys.find(OPENAI, Settings({"NOTEBOOK_IMG_HOME": str(home), "OPENAI_API_KEY": "  "})) is None
 
 
 def test_colabs_userdata_comes_last(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,10 +66,10 @@ def test_colabs_userdata_comes_last(settings: Settings, monkeypatch: pytest.Monk
     colab = types.ModuleType("google.colab")
     colab.userdata = userdata  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "google.colab", colab)
-    assert keys.find("gemini", settings) == "from-colab"
-    assert keys.where("gemini", settings) == "Colab's userdata"
-    keys.keep("gemini", KEY, settings)
-    assert keys.find("gemini", settings) == KEY
+    assert keys.find(GEMINI, settings) == "from-colab"
+    assert keys.where(GEMINI, settings) == "Colab's userdata"
+    keys.keep(GEMINI, KEY, settings)
+    assert keys.find(GEMINI, settings) == KEY
 
 
 def test_a_real_keyring_is_used_and_no_file_written(settings: Settings, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +92,12 @@ def test_a_real_keyring_is_used_and_no_file_written(settings: Settings, home: Pa
     before = keyring.get_keyring()
     keyring.set_keyring(Ring())
     try:
-        assert keys.keep("gemini", KEY, settings) == "the system keyring"
+        assert keys.keep(GEMINI, KEY, settings) == "the system keyring"
         assert Ring.kept == {("notebook_img", "gemini"): KEY}
-        assert keys.find("gemini", settings) == KEY
+        assert keys.find(GEMINI, settings) == KEY
         assert [path for path in home.rglob("*") if path.is_file()] == []
-        assert keys.forget("gemini", settings)
-        assert keys.find("gemini", settings) is None
+        assert keys.forget(GEMINI, settings)
+        assert keys.find(GEMINI, settings) is None
     finally:
         keyring.set_keyring(before)
 
@@ -116,9 +119,9 @@ def test_a_keyring_that_fails_falls_back_to_the_file(settings: Settings, home: P
     before = keyring.get_keyring()
     keyring.set_keyring(Locked())
     try:
-        where = keys.keep("gemini", KEY, settings)
+        where = keys.keep(GEMINI, KEY, settings)
         assert str(home) in where
-        assert keys.find("gemini", settings) == KEY
+        assert keys.find(GEMINI, settings) == KEY
     finally:
         keyring.set_keyring(before)
 
@@ -126,19 +129,20 @@ def test_a_keyring_that_fails_falls_back_to_the_file(settings: Settings, home: P
 @pytest.mark.parametrize("key", ["", "   ", "two words", "line\nbreak"])
 def test_what_is_no_key_is_not_kept(settings: Settings, key: str) -> None:
     with pytest.raises(UsageError):
-        keys.keep("gemini", key, settings)
-    assert keys.find("gemini", settings) is None
+        keys.keep(GEMINI, key, settings)
+    assert keys.find(GEMINI, settings) is None
 
 
 def test_an_unknown_service_gets_the_nearest_name(settings: Settings) -> None:
+    assert key_service("Gemini", settings) is GEMINI
     with pytest.raises(NotFoundError, match="Did you mean 'gemini'"):
-        keys.keep("gemni", KEY, settings)
+        key_service("gemni", settings)
 
 
 def test_a_damaged_file_counts_as_none(settings: Settings, home: Path) -> None:
-    keys.keep("gemini", KEY, settings)
+    keys.keep(GEMINI, KEY, settings)
     (home / "keys.json").write_text("{")
-    assert keys.find("gemini", settings) is None
+    assert keys.find(GEMINI, settings) is None
 
 
 UNSENDABLE = [
@@ -154,10 +158,10 @@ UNSENDABLE = [
 def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key: str, wrong: str) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": key})
     with pytest.raises(AuthenticationError, match=f"ARK_API_KEY has {wrong} in it. Nothing was sent") as caught:
-        keys.find("ark", settings)
+        keys.find(ARK, settings)
     assert "half" not in str(caught.value)
     with pytest.raises(UsageError, match="no key") as refused:
-        keys.keep("ark", key, settings)
+        keys.keep(ARK, key, settings)
     assert "half" not in str(refused.value)
     assert not list(home.rglob("keys.json"))
 
@@ -165,26 +169,26 @@ def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key
 def test_a_key_of_an_endpoint_of_ones_own_is_looked_at_too(home: Path) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "MY_KEY": "schlüssel-1234"})
     with pytest.raises(AuthenticationError, match="the environment variable MY_KEY has a character outside ASCII"):
-        keys.find("mine", settings, ["MY_KEY"])
+        keys.find(Service("mine", "Mine", ("MY_KEY",)), settings)
 
 
 def test_a_kept_key_that_cannot_be_sent_names_the_way_to_set_it(settings: Settings, home: Path) -> None:
     (home / "keys.json").write_text(json.dumps({"gemini": "schlüssel-1234"}))
     with pytest.raises(AuthenticationError, match=r"the kept key has .*%img key gemini"):
-        keys.find("gemini", settings)
+        keys.find(GEMINI, settings)
 
 
 def test_a_key_that_cannot_be_sent_counts_as_set_and_is_listed_as_a_problem(home: Path) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": "käse-12345678", "GEMINI_API_KEY": KEY})
-    assert keys.is_set("ark", settings)
-    assert "ark" in keys.ready(settings)
+    assert keys.is_set(ARK, settings)
+    assert has_key("ark", settings)
     states = {row["name"]: row["state"] for row in service_rows(settings)}
     assert "a character outside ASCII" in states["ark"]
     assert states["gemini"] == "ready", "the others are not held up"
 
 
 def test_blanks_around_a_key_are_stripped(home: Path) -> None:
-    assert keys.find("ark", Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": " plain-key-0123 \r\n"})) == "plain-key-0123"
+    assert keys.find(ARK, Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": " plain-key-0123 \r\n"})) == "plain-key-0123"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from nbclient import NotebookClient
 import notebook_img as ni
 from notebook_img import keys
 from notebook_img.errors import AuthenticationError, NotebookImgError
+from notebook_img.providers import key_services
 from tests.emulators.process import Running
 from tests.jupyter.kernels import environment, notebook
 
@@ -148,7 +149,7 @@ def test_the_command_line_never_prints_or_takes_a_key(service: Running, home: Pa
 
 def test_redaction_takes_out_lists_and_leaves_short_dummies(home: Path) -> None:
     settings = ni.Settings({"JIMENG_API_TOKEN": TOKENS, "OPENAI_API_KEY": "none", "NOTEBOOK_IMG_HOME": str(home)})
-    said = keys.redact(f"token jimeng-session-two-bbbb2222 is bad, none of {TOKENS}", settings)
+    said = keys.redact(f"token jimeng-session-two-bbbb2222 is bad, none of {TOKENS}", key_services(settings), settings)
     hold_no_key(said, "the sentence")
     assert "none of" in said
 

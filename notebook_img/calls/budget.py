@@ -19,7 +19,7 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers import check_request
+from notebook_img.providers import check_request, service_of
 
 if TYPE_CHECKING:
     from notebook_img.calls.request import PreparedCall
@@ -79,7 +79,7 @@ def paid_notice(workspace: Workspace, provider: Provider, estimate: float | None
 
 
 def _key_mark(workspace: Workspace, provider: Provider) -> str:
-    key = keys.find(provider.name, workspace.settings)
+    key = keys.find(service_of(provider), workspace.settings)
     return workspace.settings.key_mark(key) if key else ""
 
 

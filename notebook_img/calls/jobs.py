@@ -31,6 +31,7 @@ from notebook_img.errors import (
     did_you_mean,
 )
 from notebook_img.loop import in_thread, to_the_end
+from notebook_img.providers import key_services
 from notebook_img.providers.interface import Reply, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
 
@@ -180,7 +181,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
         if isinstance(error, JobPendingError):
             error.job = job.id
         await to_the_end(in_thread(lambda: leave_job(workspace, job.id, failure)))
-        keys.cleaned(error, workspace.settings)
+        keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
     record = await to_the_end(in_thread(_keep_resumed, workspace, job, pending, reply))
     if record.kind != "ask":

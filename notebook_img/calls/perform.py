@@ -27,7 +27,7 @@ from notebook_img.errors import (
     StoreError,
 )
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request
+from notebook_img.providers import check_request, key_services
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -51,7 +51,7 @@ async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> C
     try:
         return await _perform(workspace, asked, tell)
     except NotebookImgError as error:
-        keys.cleaned(error, workspace.settings)
+        keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
 
 

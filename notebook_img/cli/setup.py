@@ -13,37 +13,34 @@ def manage_keys(words: list[str]) -> int:
     """List, keep or forget keys; return the exit code."""
     import getpass
 
-    from notebook_img import keys
+    from notebook_img import keys, providers
 
     settings = open_studio().settings
     rest, flags = split_flags(words, "--json")
     if not rest or rest == ["list"]:
+        known = providers.key_services(settings)
         if "--json" in flags:
-            rows = [
-                {"name": name, "where": keys.where(name, settings), "variables": list(service.variables)}
-                for name, service in keys.SERVICES.items()
-            ]
-            print_json(rows)
+            print_json([{"name": each.name, "where": keys.where(each, settings), "variables": list(each.variables)} for each in known])
             return 0
-        width = max(len(name) for name in keys.SERVICES)
-        for name, service in keys.SERVICES.items():
-            print(f"{name:<{width}}  {keys.where(name, settings) or 'no key'}  ({' or '.join(service.variables)})")
+        width = max(len(each.name) for each in known)
+        for each in known:
+            print(f"{each.name:<{width}}  {keys.where(each, settings) or 'no key'}  ({' or '.join(each.variables)})")
         return 0
     action, *names = rest
     if action not in ("set", "forget") or len(names) != 1:
         raise UsageError(
             f"Write keys set NAME or keys forget NAME.{did_you_mean(action, ('set', 'forget', 'list'))} A key is never part of a command."
         )
+    service = providers.key_service(names[0], settings)
     if action == "forget":
-        forgotten = keys.forget(names[0], settings)
+        forgotten = keys.forget(service, settings)
         if "--json" in flags:
-            print_json({"name": names[0], "forgotten": bool(forgotten)})
+            print_json({"name": service.name, "forgotten": forgotten})
         else:
             print("Forgotten." if forgotten else "No key was kept.")
         return 0
-    service = keys.service(names[0])
     given = getpass.getpass(f"Key for {service.title} (nothing is shown): ") if sys.stdin.isatty() else sys.stdin.readline()
-    where = keys.keep(service.name, given, settings)
+    where = keys.keep(service, given, settings)
     if "--json" in flags:
         print_json({"name": service.name, "where": str(where)})
     else:

@@ -79,15 +79,15 @@ class Completion:
             return self._front_words(words, last)
         return self._prompt_words(PROMPT_MAGICS[magic], words, last)
 
-    @staticmethod
-    def _front_words(words: list[str], last: str) -> Iterable[str]:
-        from notebook_img import keys
+    def _front_words(self, words: list[str], last: str) -> Iterable[str]:
+        from notebook_img import providers
         from notebook_img.jupyter.commands.front import COMMANDS
 
         if not words:
             return _starting(COMMANDS, last)
         if words[0] == "key":
-            return _starting(keys.SERVICES if len(words) == 1 else ("--forget",), last)
+            services = [each.name for each in providers.key_services(self.kernel.studio.settings)] if len(words) == 1 else []
+            return _starting(services or ("--forget",), last)
         return _starting(("--online",), last) if words == ["doctor"] else ()
 
     def _session_words(self, words: list[str], last: str) -> Iterable[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_img import keys, providers
+from notebook_img import providers
 from notebook_img.errors import NotFoundError, did_you_mean
 from notebook_img.providers import choose_model
 
@@ -59,7 +59,7 @@ def named(text: str, settings: Settings) -> str:
 
 def seedream(settings: Settings) -> str:
     """Return the provider of the Seedream family: ark, else jimeng, else nothing, which means the default model."""
-    return next((name for name in ("ark", "jimeng") if keys.is_set(name, settings)), "")
+    return next((name for name in ("ark", "jimeng") if providers.has_key(name, settings)), "")
 
 
 def capabilities(kind: Kind, settings: Settings, model: str = "") -> tuple[str, Capabilities]:

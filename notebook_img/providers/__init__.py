@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from notebook_img.providers.catalog import own_options as own_options
     from notebook_img.providers.catalog import price_words as price_words
     from notebook_img.providers.catalog import service_rows as service_rows
-    from notebook_img.providers.registry import forget as forget
+    from notebook_img.providers.registry import close as close
     from notebook_img.providers.registry import get as get
     from notebook_img.providers.registry import loadable as loadable
     from notebook_img.providers.registry import names as names
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from notebook_img.providers.selection import PAID_ORDER as PAID_ORDER
     from notebook_img.providers.selection import choose_model as choose_model
     from notebook_img.providers.selection import doing as doing
+    from notebook_img.providers.services import has_key as has_key
+    from notebook_img.providers.services import key_service as key_service
+    from notebook_img.providers.services import key_services as key_services
+    from notebook_img.providers.services import service_of as service_of
     from notebook_img.providers.validation import check_request as check_request
     from notebook_img.providers.validation import takes as takes
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         catalog="lacking model_rows own_options price_words service_rows",
-        registry="forget get loadable names resolve",
+        registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
+        services="has_key key_service key_services service_of",
         validation="check_request takes",
     )

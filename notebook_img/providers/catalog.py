@@ -82,13 +82,13 @@ def service_rows(settings: Settings) -> list[dict[str, str]]:
         except NotFoundError as error:
             rows.append({"name": name, "title": name, "state": str(error), "key": ""})
             continue
-        missing = lacking(provider)
+        missing, service = lacking(provider), providers.service_of(provider)
         rows.append(
             {
                 "name": name,
                 "title": provider.title,
                 "state": missing or "ready",
-                "key": keys.where(name, settings) if name in keys.SERVICES else "",
+                "key": keys.where(service, settings) if service is not None else "",
             }
         )
     return rows

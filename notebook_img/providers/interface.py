@@ -1,7 +1,7 @@
 """What a provider is: the request it gets, the events it tells, the reply it gives.
 
 A new provider is one module with one class that satisfies `Provider`, plus one entry point in the
-group ``notebook_img.providers``; nothing else changes.
+group ``notebook_img.providers``; nothing else changes. Its key is part of that: see `Service`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+from notebook_img.keys import Service as Service  # noqa: PLC0414 - what the author of a provider needs is all here
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Box, Picture
@@ -290,6 +292,13 @@ class Provider(Protocol):
     Constructed with the settings only; it reads its key and base URL from them at each call, imports its SDK
     on first use, and keeps no state a user would miss. `run` is called on the core's own loop; it must be
     cancellable at any await and must not block the loop (pixel work goes to threads).
+
+    A class whose service wants a key also has an attribute ``service``, a `Service` that says what the key is called::
+
+        service = Service("acme", "Acme Pictures", ("ACME_API_KEY",), "https://acme.example/keys")
+
+    It is found by the entry point without making a provider. ``notebook_img.keys.find(self.service, self.settings)`` returns the
+    key; asking for it, keeping it, marking turns with it and taking it out of errors is done for the provider.
     """
 
     name: str

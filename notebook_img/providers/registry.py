@@ -5,6 +5,7 @@ Ours are registered the same way as anybody else's, and listing their names impo
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 import os
@@ -12,6 +13,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, cast
 
+from notebook_img import loop
 from notebook_img.errors import NotFoundError, did_you_mean
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 GROUP = "notebook_img.providers"
 OURS = "notebook-img"
+CLOSE_SECONDS = 5.0
+"""Seconds a provider gets to close its connections."""
 
 log = logging.getLogger("notebook_img")
 
@@ -65,6 +69,41 @@ def _find(name: str) -> EntryPoint | None:
     return _entry_points().get(folded)
 
 
+def provider_class(name: str) -> type[Provider]:
+    """Return the class behind an entry point, which is not made; NotFoundError as in `get`."""
+    point = _find(name)
+    if point is None:
+        raise _unknown(name, names())
+    return _loaded(point)
+
+
+def provider_classes() -> list[type[Provider]]:
+    """Return the classes of all entry points, ours first; one that cannot be loaded is left out."""
+    found = []
+    for point in sorted(_entry_points().values(), key=lambda point: not _is_ours(point)):
+        try:
+            found.append(_loaded(point))
+        except NotFoundError as error:
+            log.debug("left out: %s", error)
+    return found
+
+
+def _loaded(point: EntryPoint) -> type[Provider]:
+    try:
+        return cast("type[Provider]", point.load())
+    except Exception as error:  # whatever another package's module does when it is imported
+        raise _broken(point, error) from error
+
+
+def _broken(point: EntryPoint, error: Exception) -> NotFoundError:
+    package = point.dist.name if point.dist is not None else point.value
+    return NotFoundError(f"The provider {point.name!r} of package {package} cannot be loaded: {error}. Reinstall that package.")
+
+
+def _unknown(name: str, known: list[str]) -> NotFoundError:
+    return NotFoundError(f"No provider is called {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")
+
+
 def get(name: str, settings: Settings) -> Provider:
     """Return the provider called `name`, made once per settings object.
 
@@ -90,18 +129,15 @@ def get(name: str, settings: Settings) -> Provider:
                 if name not in made and (own := own_provider(name, settings)) is not None:
                     made[name] = own
                 return made[name]
-        known = names(settings)
-        raise NotFoundError(f"No provider is called {name!r}.{did_you_mean(name, known)} Known: {', '.join(known)}.")
+        raise _unknown(name, names(settings))
     with _lock:
         made = _made.setdefault(settings, {})
         if point.name not in made:
+            kind = _loaded(point)
             try:
-                made[point.name] = cast("type[Provider]", point.load())(settings)
-            except Exception as error:  # whatever another package's module does when it is imported or constructed
-                package = point.dist.name if point.dist is not None else point.value
-                raise NotFoundError(
-                    f"The provider {point.name!r} of package {package} cannot be loaded: {error}. Reinstall that package."
-                ) from error
+                made[point.name] = kind(settings)
+            except Exception as error:  # whatever another package's class does when it is constructed
+                raise _broken(point, error) from error
         return made[point.name]
 
 
@@ -116,10 +152,29 @@ def loadable(settings: Settings) -> list[tuple[str, Provider]]:
     return found
 
 
-def forget(settings: Settings) -> None:
-    """Let go of the providers made for `settings`; their studio is closed."""
+def close(settings: Settings) -> None:
+    """Close the connections of the providers made for `settings` and forget them; `get` makes new ones.
+
+    Their connections belong to the core's loop, so they are closed there. A provider that fails or takes its time stops no other.
+    """
     with _lock:
-        _made.pop(settings, None)
+        made = _made.pop(settings, {})
+
+    async def close_all(_tell: object) -> None:
+        await asyncio.gather(*(_close(provider) for provider in made.values()))
+
+    if made and loop.on_core():
+        loop.spawn(close_all)
+    elif made:
+        loop.run(close_all)
+
+
+async def _close(provider: Provider) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await provider.aclose()
+    except Exception as error:  # another package's; what it leaves open ends with the process
+        log.debug("closing %s failed: %s", provider.name, error)
 
 
 def resolve(text: str, settings: Settings | None = None) -> tuple[str, str]:

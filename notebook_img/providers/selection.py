@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_img import keys
 from notebook_img.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: st
     vision = (
         "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""
     )
-    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.is_set(name, settings))):
+    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if providers.has_key(name, settings))):
         if text:
             provider, model = _named(text, kind, settings)
             if model is not None:

@@ -101,9 +101,9 @@ def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
             continue
         try:
             for sentence in loop.run(lambda _tell, provider=provider: provider.probe()):  # type: ignore[misc]
-                yield Finding(row["name"], "info", keys.redact(sentence, studio.settings))
+                yield Finding(row["name"], "info", keys.redact(sentence, providers.key_services(studio.settings), studio.settings))
         except NotebookImgError as error:
-            yield Finding(row["name"], "problem", keys.redact(str(error), studio.settings))
+            yield Finding(row["name"], "problem", keys.redact(str(error), providers.key_services(studio.settings), studio.settings))
 
 
 def _extras() -> Iterator[Finding]:

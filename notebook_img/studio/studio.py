@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img import keys, loop
+from notebook_img import keys, loop, providers
 from notebook_img.calls import Call, Notice, Plan, make_call, perform_call, place_call, resume_jobs, waiting_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.records import Origin, SessionRecord
@@ -78,8 +78,11 @@ class Studio(Workspace):
         return AsyncStudio(self)
 
     def close(self) -> None:
-        """Close the store; the studio can be used again and opens it anew."""
-        self.shared.close()
+        """Close the providers' connections and the store; the studio can be used again and opens them anew."""
+        try:
+            providers.close(self.settings)
+        finally:
+            self.shared.close()
 
     # ------------------------------------------------------------------------------------------ sessions
 
@@ -113,8 +116,6 @@ class Studio(Workspace):
             turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
             self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
         if model:
-            from notebook_img import providers
-
             provider, bare = providers.resolve(model, self.settings)
             record = self.store.update_session(record.id, model=f"{provider}:{bare}" if bare else provider)
         return Session(self, record.id)
@@ -166,12 +167,12 @@ class Studio(Workspace):
         if record is None:
             raise NotFoundError("This session was deleted. Name another one with -s, or start one with %imgsession NAME.")
         words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
-        if keys.redact_environment(words, self.settings) != words:
+        if keys.redact_environment(words, providers.key_services(self.settings), self.settings) != words:
             raise UsageError("The prompt contains a key. Nothing was sent or stored; take it out of the prompt.")
         try:
             asked = place_call(self, record, call, call.origin or self.cell_origin())
         except NotebookImgError as error:
-            keys.cleaned(error, self.settings)
+            keys.cleaned(error, providers.key_services(self.settings), self.settings)
             raise
         run = self.cell_run if call.origin is None else None
         return dataclasses.replace(asked, slot=run.slot()) if run is not None else asked
@@ -236,9 +237,7 @@ class Studio(Workspace):
 
     def models(self) -> list[dict[str, Any]]:
         """Return one row per known model: name, provider, whether it is ready, what it can do, what one picture costs."""
-        from notebook_img.providers import model_rows
-
-        return model_rows(self.settings)
+        return providers.model_rows(self.settings)
 
     # ------------------------------------------------------------------------------------------ jobs
 

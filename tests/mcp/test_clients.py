@@ -15,9 +15,9 @@ import pytest
 
 from notebook_img import __version__
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.keys import SERVICES
 from notebook_img.mcp import command, commands, mcpb
 from notebook_img.mcp.clients import CLIENTS, configuration
+from notebook_img.providers import key_services
 from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ROOT
@@ -193,7 +193,7 @@ def test_the_registry_finds_its_name_in_the_description_on_the_index_and_our_pro
     assert project["name"] in project["scripts"]  # uvx runs the program named like the package
     assert [argument["value"] for argument in entry["packages"][0]["packageArguments"]] == ["mcp"]
     known = {name for setting in Settings.table().values() for name in setting.env} | {
-        name for one in SERVICES.values() for name in one.variables
+        name for one in key_services(Settings({})) for name in one.variables
     }
     assert {variable["name"] for variable in entry["packages"][0]["environmentVariables"]} <= known
 

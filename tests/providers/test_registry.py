@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from notebook_img.errors import NotFoundError
-from notebook_img.providers import forget, get, names, registry, resolve
+from notebook_img.providers import close, get, key_services, names, registry, resolve
 from notebook_img.providers.catalog import model_rows, own_options, service_rows
 from notebook_img.providers.interface import Provider
 from notebook_img.providers.local import LocalProvider
@@ -32,6 +32,26 @@ def test_listing_imports_no_provider_and_no_sdk():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def test_finding_whose_keys_there_are_loads_no_sdk_and_for_one_name_no_other_provider():
+    code = (
+        "import sys; from notebook_img.providers import has_key, key_services; from notebook_img.settings import Settings;"
+        "has_key('ark', Settings()); print(sorted({'notebook_img.providers.gemini', 'notebook_img.providers.openai'} & set(sys.modules)));"
+        "key_services(Settings());"
+        "print(sorted({'PIL', 'numpy', 'openai', 'google.genai', 'httpx', 'pydantic', 'botocore', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == ["[]", "[]"]
+
+
+def test_every_service_of_ours_that_wants_a_key_declares_it():
+    assert {service.name for service in key_services(Settings({}))} >= {
+        "ark", "gemini", "jimeng", "openai", "openrouter", "vision", "vllm", "zhipu",
+    }  # fmt: skip
+    for service in key_services(Settings({})):
+        assert service.title
+        assert service.variables
+        assert service.page
+
+
 def test_help_and_names_of_edits_load_neither_pil_nor_numpy():
     code = (
         "import sys; from notebook_img.providers.local import help_table, operation_names, operation_words;"
@@ -48,10 +68,10 @@ def test_a_provider_is_made_once_per_settings():
     assert isinstance(get("local", one), Provider)
 
 
-def test_forgotten_settings_get_a_new_one():
+def test_closed_settings_get_a_new_one():
     settings = Settings(environ={})
     first = get("local", settings)
-    forget(settings)
+    close(settings)
     assert get("local", settings) is not first
 
 
@@ -101,6 +121,7 @@ def test_a_broken_package_stops_nobody_else(broken_package, home):
     assert broken_package not in dict(registry.loadable(settings))
     assert any(row["name"].startswith("local:") for row in model_rows(settings))
     assert own_options(settings)
+    assert "gemini" in {service.name for service in key_services(settings)}
     assert "no licence here" in next(row["state"] for row in service_rows(settings) if row["name"] == broken_package)
     studio = Studio(settings=settings)
     assert studio.session("fox").edit("darker", "sample:chelsea").pictures

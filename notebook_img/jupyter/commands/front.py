@@ -77,21 +77,23 @@ def _overview(kernel: NotebookKernel) -> None:
 
 
 def _key(kernel: NotebookKernel, rest: list[str]) -> None:
-    from notebook_img import keys
+    from notebook_img import keys, providers
 
     settings = kernel.studio.settings
     forget = "--forget" in rest
     names = [word for word in rest if word != "--forget"]
     if len(names) != 1:
-        raise UsageError(f"Write %img key NAME, one of {', '.join(keys.SERVICES)}. The key itself is asked for and never shown.")
-    known = keys.service(names[0])
+        services = ", ".join(each.name for each in providers.key_services(settings))
+        raise UsageError(f"Write %img key NAME, one of {services}. The key itself is asked for and never shown.")
+    known = providers.key_service(names[0], settings)
     if forget:
-        had = keys.forget(known.name, settings)
+        had = keys.forget(known, settings)
         tell(kernel.shell, f"The kept key of {known.title} is forgotten." if had else f"No key of {known.title} was kept.")
         return
-    given = getpass.getpass(f"Key for {known.title} (from {known.page}; nothing is shown while you type): ")
-    where = keys.keep(known.name, given, settings)
-    over = keys.where(known.name, settings)
+    source = f"from {known.page}; " if known.page else ""
+    given = getpass.getpass(f"Key for {known.title} ({source}nothing is shown while you type): ")
+    where = keys.keep(known, given, settings)
+    over = keys.where(known, settings)
     note = f" But {over} comes first." if over.startswith("environment") else ""
     tell(kernel.shell, f"The key of {known.title} is kept in {where}.{note}")
 

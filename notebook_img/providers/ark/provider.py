@@ -47,6 +47,7 @@ class ArkProvider:
 
     name = "ark"
     title = "Ark (Seedream)"
+    service = keys.Service(name, "Volcengine Ark (Seedream)", ("ARK_API_KEY",), "https://console.volcengine.com/ark")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -54,7 +55,7 @@ class ArkProvider:
 
     def missing(self) -> str | None:
         """Return what is missing, or None."""
-        if keys.find(self.name, self.settings):
+        if keys.find(self.service, self.settings):
             return None
         return "No key for Ark (Seedream) is set: %img key ark, or the environment variable ARK_API_KEY."
 
@@ -76,7 +77,7 @@ class ArkProvider:
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""
-        key = keys.find(self.name, self.settings)
+        key = keys.find(self.service, self.settings)
         if not key:
             raise KeyMissingError(self.missing() or "", provider=self.name, model=request.model)
         if request.kind == "ask":
@@ -105,7 +106,7 @@ class ArkProvider:
 
     async def probe(self) -> Sequence[str]:
         """List the models and say which of ours are among them."""
-        key = keys.find(self.name, self.settings)
+        key = keys.find(self.service, self.settings)
         if not key:
             return [self.missing() or ""]
         base = self.settings.ark_base_url

@@ -30,6 +30,8 @@ class GeminiProvider:
 
     name = PROVIDER
     title = "Google Gemini"
+    # google-genai reads GOOGLE_API_KEY before GEMINI_API_KEY (read in google-genai 3.4.0).
+    service = keys.Service(PROVIDER, title, ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -39,7 +41,7 @@ class GeminiProvider:
 
     def missing(self) -> str | None:
         """Return a sentence when no key is set up."""
-        if keys.find(PROVIDER, self.settings):
+        if keys.find(self.service, self.settings):
             return None
         return "No key for Google Gemini is set up: use %img key gemini, or set GEMINI_API_KEY (https://aistudio.google.com/apikey)."
 
@@ -207,7 +209,7 @@ class GeminiProvider:
     # keys and connections
 
     def _key(self, model: str) -> str:
-        key = keys.find(PROVIDER, self.settings)
+        key = keys.find(self.service, self.settings)
         if not key:
             raise KeyMissingError(self.missing() or "", provider=PROVIDER, model=model)
         return key

@@ -51,6 +51,7 @@ class JimengProvider:
 
     name = "jimeng"
     title = "Jimeng (web session, unofficial)"
+    service = keys.Service(name, "Jimeng web session (unofficial)", ("JIMENG_API_TOKEN",), "https://jimeng.jianying.com")
     caution = (
         "It is an undocumented web protocol that can change at any time and may get an account limited; the official way to the same "
         "models is ark."
@@ -68,7 +69,7 @@ class JimengProvider:
 
     def missing(self) -> str | None:
         """Return what is missing, or None."""
-        if keys.find(self.name, self.settings):
+        if keys.find(self.service, self.settings):
             return None
         return f"Jimeng needs JIMENG_API_TOKEN, the sessionid cookie of a login at its site. {self.caution}"
 
@@ -158,7 +159,7 @@ class JimengProvider:
         await self.transport.aclose()
 
     def _logins(self, model: str) -> list[Login]:
-        logins = read_logins(keys.find(self.name, self.settings) or "")
+        logins = read_logins(keys.find(self.service, self.settings) or "")
         if not logins:
             raise KeyMissingError(self.missing() or "", provider=self.name, model=model)
         return logins

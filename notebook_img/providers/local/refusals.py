@@ -26,10 +26,9 @@ CAN: dict[str, str] = {
 
 def ready_service(kind: Kind, settings: Settings) -> str | None:
     """Return the first service with a key that could do it."""
-    from notebook_img import keys
+    from notebook_img.providers.services import has_key
 
-    ready = set(keys.ready(settings))
-    return next((name for name in ORDER[kind] if name in ready), None)
+    return next((name for name in ORDER[kind] if has_key(name, settings)), None)
 
 
 def cannot(phrase: str, kind: Kind, settings: Settings, hint: str = "") -> UsageError:

@@ -11,6 +11,7 @@ from notebook_img.providers.openai.provider import (
     ZhipuProvider,
     own_names,
     own_provider,
+    own_services,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "ZhipuProvider",
     "own_names",
     "own_provider",
+    "own_services",
 ]

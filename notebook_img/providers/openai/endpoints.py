@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.keys import Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,8 @@ class Endpoint:
     name: str
     title: str
     base_url: str
-    key_variable: str = ""
-    """Environment variable of its key; empty where none is taken."""
+    service: Service | None = None
+    """Whose key it takes; None where none is sent."""
     url_variable: str = ""
     """Environment variable that moves it elsewhere."""
     asks: bool = True
@@ -102,7 +103,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             name="openai",
             title="OpenAI",
             base_url=OPENAI_URL,
-            key_variable="OPENAI_API_KEY",
+            service=Service("openai", "OpenAI", ("OPENAI_API_KEY",), "https://platform.openai.com/api-keys"),
             url_variable="OPENAI_BASE_URL",
             # The SDK's own list of chat models (openai 3.52.0, types/shared/chat_model.py), newest general one first.
             ask_model="gpt-6.1-terra",
@@ -147,7 +148,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             name="vllm",
             title="vLLM",
             base_url="http://localhost:8000/v1",
-            key_variable="VLLM_API_KEY",
+            service=Service("vllm", "vLLM", ("VLLM_API_KEY",), "your server's own pages"),
             url_variable="VLLM_BASE_URL",
             ask_model=THE_SERVERS_OWN,
             images="images",
@@ -163,7 +164,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             name="openrouter",
             title="OpenRouter",
             base_url="https://openrouter.ai/api/v1",
-            key_variable="OPENROUTER_API_KEY",
+            service=Service("openrouter", "OpenRouter", ("OPENROUTER_API_KEY",), "https://openrouter.ai/keys"),
             url_variable="OPENROUTER_BASE_URL",
             ask_model="openrouter/auto",
             image_model="google/gemini-3-pro-image",
@@ -177,7 +178,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             name="zhipu",
             title="Zhipu",
             base_url="https://open.bigmodel.cn/api/paas/v4",
-            key_variable="ZHIPU_API_KEY",
+            service=Service("zhipu", "Zhipu / Z.ai", ("ZHIPU_API_KEY", "ZAI_API_KEY"), "https://open.bigmodel.cn"),
             url_variable="ZHIPU_BASE_URL",
             ask_model="glm-4.6v",
             image_model="glm-image",
@@ -192,7 +193,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             name="vision",
             title="VISION endpoint",
             base_url=OPENAI_URL,
-            key_variable="VISION_API_KEY",
+            service=Service("vision", "the VISION_* endpoint", ("VISION_API_KEY",), "your server's own pages"),
             url_variable="VISION_BASE_URL",
             source="VISION_* variables",
         ),
@@ -258,8 +259,11 @@ def on_own_network(host: str) -> bool:
     return address.is_loopback or address.is_private or address.is_link_local
 
 
-_FIELDS = {field.name: field for field in fields(Endpoint)}
-_NOT_OWN = {"name", "responses", "source"}
+_KINDS: dict[str, type] = {
+    **{field.name: type(field.default) for field in fields(Endpoint) if field.name not in ("name", "service", "responses", "source")},
+    **dict.fromkeys(("title", "base_url", "key_variable"), str),
+}
+"""What may stand in a table of the user's file. A key is named by its variable there."""
 
 
 def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
@@ -292,16 +296,15 @@ def _own(name: str, table: object, path: Path) -> Endpoint:
     if name in ENDPOINTS:
         msg = f"{path} names an endpoint {name!r}, which exists already; choose another name or set {ENDPOINTS[name].url_variable}."
         raise UsageError(msg)
-    known = set(_FIELDS) - _NOT_OWN
     values: dict[str, Any] = {}
     for word, value in table.items():
-        if word not in known:
-            msg = f"[{name}] in {path} has an unknown word {word!r}.{did_you_mean(word, known)} It may have {', '.join(sorted(known))}."
+        if word not in _KINDS:
+            msg = f"[{name}] in {path} has an unknown word {word!r}.{did_you_mean(word, _KINDS)} It may have {', '.join(sorted(_KINDS))}."
             raise UsageError(msg)
-        if word == "key" or (word == "key_variable" and not str(value).replace("_", "").isalnum()):
+        if word == "key_variable" and not str(value).replace("_", "").isalnum():
             msg = f"[{name}] in {path}: key_variable is the name of an environment variable, never a key."
             raise UsageError(msg)
-        wanted = type(_FIELDS[word].default) if word not in {"title", "base_url"} else str
+        wanted = _KINDS[word]
         value = tuple(value) if wanted is tuple and isinstance(value, list) else value  # noqa: PLW2901 - TOML has lists only
         if type(value) is not wanted:
             msg = f"[{name}] in {path}: {word} = {value!r} should be {_kind_name(wanted)}."
@@ -313,6 +316,8 @@ def _own(name: str, table: object, path: Path) -> Endpoint:
     _check_choice(name, path, values)
     values["base_url"] = checked_url(values["base_url"], f"[{name}] base_url in {path}")
     values.setdefault("title", name)
+    if variable := values.pop("key_variable", ""):
+        values["service"] = Service(name, values["title"], (variable,))
     values.setdefault("ask_model", THE_SERVERS_OWN if values.get("asks", True) else "")
     if values.get("images", "no") != "no":
         values.setdefault("image_model", THE_SERVERS_OWN)

@@ -197,11 +197,9 @@ def _perhaps_billed(status: int, said: str, endpoint: Endpoint, facts: dict[str,
 
 def where_to_set(endpoint: Endpoint) -> str:
     """Return a sentence on how the key of `endpoint` is set."""
-    from notebook_img.keys import SERVICES
-
-    ways = [f"`%img key {endpoint.name}`"] if endpoint.name in SERVICES else []
-    ways += [endpoint.key_variable] if endpoint.key_variable else []
-    return f"Set one with {' or '.join(ways)}." if ways else "Name the variable that holds it as key_variable in your endpoints file."
+    if endpoint.service is None:
+        return "Name the variable that holds it as key_variable in your endpoints file."
+    return f"Set one with {' or '.join((f'`%img key {endpoint.service.name}`', *endpoint.service.variables[:1]))}."
 
 
 def _not_found(

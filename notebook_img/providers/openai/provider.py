@@ -20,7 +20,7 @@ from notebook_img.errors import (
     did_you_mean,
     near,
 )
-from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
+from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate, where_to_set
 from notebook_img.providers.openai.models import estimate_pictures, find_model, model_table
@@ -28,6 +28,7 @@ from notebook_img.providers.openai.models import estimate_pictures, find_model, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from notebook_img.keys import Service
     from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request
     from notebook_img.providers.openai.endpoints import Endpoint
     from notebook_img.settings import Settings
@@ -48,6 +49,7 @@ class CompatibleProvider:
     """
 
     endpoint_name: ClassVar[str] = ""
+    service: Service | None = None
 
     def __init__(self, settings: Settings, endpoint: Endpoint | None = None) -> None:
         self.settings = settings
@@ -56,16 +58,16 @@ class CompatibleProvider:
         found = endpoint or find_endpoint(self.endpoint_name, settings)
         self.name = found.name
         self.title = found.title
+        self.service = found.service
 
     def endpoint(self) -> Endpoint:
         """Return the endpoint as the settings place it now."""
         return placed(self._given, self.settings) if self._given else find_endpoint(self.endpoint_name, self.settings)
 
     def _key(self, endpoint: Endpoint) -> str:
-        variables = (endpoint.key_variable,) if endpoint.key_variable else ()
-        key = keys.find(endpoint.name, self.settings, variables) or ""
+        key = keys.find(endpoint.service, self.settings) or ""
         if not key and endpoint.name == "vision" and endpoint.base_url == OPENAI_URL:
-            key = keys.find("openai", self.settings) or ""  # the same service, hence no leak
+            key = keys.find(OpenAIProvider.service, self.settings) or ""  # the same service, hence no leak
         return key
 
     def missing(self) -> str | None:
@@ -76,7 +78,7 @@ class CompatibleProvider:
             return str(error)
         if self.endpoint_name == "vision" and not (self.settings.vision_base_url or self.settings.vision_model or self._key(endpoint)):
             return "No endpoint is set for questions; set VISION_BASE_URL and VISION_MODEL."
-        if not endpoint.key_variable or self._key(endpoint) or not _wants_key(endpoint):
+        if endpoint.service is None or self._key(endpoint) or not _wants_key(endpoint):
             return None
         return f"{endpoint.title} has no key. {where_to_set(endpoint)}"
 
@@ -253,6 +255,7 @@ class OpenAIProvider(CompatibleProvider):
     """OpenAI itself."""
 
     endpoint_name = "openai"
+    service = ENDPOINTS["openai"].service
 
 
 class OllamaProvider(CompatibleProvider):
@@ -271,29 +274,38 @@ class VLLMProvider(CompatibleProvider):
     """vLLM, with vLLM-Omni for pictures."""
 
     endpoint_name = "vllm"
+    service = ENDPOINTS["vllm"].service
 
 
 class OpenRouterProvider(CompatibleProvider):
     """OpenRouter, a gateway to many services."""
 
     endpoint_name = "openrouter"
+    service = ENDPOINTS["openrouter"].service
 
 
 class ZhipuProvider(CompatibleProvider):
     """Zhipu (GLM, CogView)."""
 
     endpoint_name = "zhipu"
+    service = ENDPOINTS["zhipu"].service
 
 
 class VisionProvider(CompatibleProvider):
     """The endpoint for questions that the ``VISION_*`` variables name."""
 
     endpoint_name = "vision"
+    service = ENDPOINTS["vision"].service
 
 
 def own_names(settings: Settings) -> list[str]:
     """Return the names of the endpoints in the user's own file."""
     return list(own_endpoints(settings))
+
+
+def own_services(settings: Settings) -> list[Service]:
+    """Return the services whose keys the endpoints in the user's own file take."""
+    return [endpoint.service for endpoint in own_endpoints(settings).values() if endpoint.service is not None]
 
 
 def own_provider(name: str, settings: Settings) -> CompatibleProvider | None:
