@@ -82,6 +82,7 @@ class Connection:
         opened, self._client = self._client, None
         if opened is not None:
             await opened[1].aio.aclose()
+            opened[1].close()  # the SDK makes a synchronous client too, which nothing here uses
 
 
 @contextlib.contextmanager
