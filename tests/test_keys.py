@@ -13,7 +13,7 @@ import pytest
 from notebook_img import keys
 from notebook_img.errors import AuthenticationError, NotFoundError, UsageError
 from notebook_img.keys import Service
-from notebook_img.providers import has_key, key_service
+from notebook_img.providers import has_key, key_service, key_services
 from notebook_img.providers.catalog import service_rows
 from notebook_img.settings import Settings
 
@@ -170,6 +170,20 @@ def test_a_key_of_an_endpoint_of_ones_own_is_looked_at_too(home: Path) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "MY_KEY": "schlüssel-1234"})
     with pytest.raises(AuthenticationError, match="the environment variable MY_KEY has a character outside ASCII"):
         keys.find(Service("mine", "Mine", ("MY_KEY",)), settings)
+
+
+def test_the_key_of_an_endpoint_of_ones_own_is_kept_and_taken_out_like_ours(home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "endpoints.toml"
+    table.write_text('[garage]\nbase_url = "http://garage.local:8000/v1"\nkey_variable = "GARAGE_KEY"\n')
+    settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "NOTEBOOK_IMG_ENDPOINTS": str(table)})
+    garage = key_service("garage", settings)
+    keys.keep(garage, KEY, settings)
+    assert keys.find(garage, settings) == KEY
+    inside = Settings({"NOTEBOOK_IMG_HOME": str(home), "NOTEBOOK_IMG_ENDPOINTS": str(table), "GARAGE_KEY": "garage-key-012345"})
+    assert keys.redact(f"{KEY}, garage-key-012345", key_services(inside), inside) == "[key], [key]"
+    assert keys.redact_environment("garage-key-012345", key_services(inside), inside) == "[key]"
+    table.write_text("this is no table")
+    assert keys.redact(KEY, key_services(settings), settings) == "[key]", "a kept key is known though its owner cannot be read"
 
 
 def test_a_kept_key_that_cannot_be_sent_names_the_way_to_set_it(settings: Settings, home: Path) -> None:
