@@ -161,10 +161,17 @@ class Settings:
     """
 
     home = Setting(_path, _default_home, "NOTEBOOK_IMG_HOME", help="Folder of the store.")
-    model = Setting(_text, "", "NOTEBOOK_IMG_MODEL", help="Default model, as provider:model or provider.")
-    fallback = Setting(_text, "", "NOTEBOOK_IMG_FALLBACK", help="Model asked when the chosen one stays overloaded or limited.")
+    model = Setting(
+        _text,
+        "",
+        "NOTEBOOK_IMG_MODEL",
+        help="Default model, as provider:model or provider. Empty: the first service with a key, else the built-in engine.",
+    )
+    fallback = Setting(
+        _text, "", "NOTEBOOK_IMG_FALLBACK", help="Model that is asked when the chosen one stays overloaded or limited. Empty: none."
+    )
     budget = Setting(
-        _number(0, unit="US dollars"), 5.0, "NOTEBOOK_IMG_BUDGET", help="US dollars per local day, over the home and all surfaces."
+        _number(0, unit="US dollars"), 5.0, "NOTEBOOK_IMG_BUDGET", help="US dollars per local day, over all surfaces that share the home."
     )
     replay = Setting(
         _choice("restart", "always", "only", "off"),
@@ -176,11 +183,16 @@ class Settings:
     allowed_dirs = Setting(
         _paths, (), "NOTEBOOK_IMG_ALLOWED_DIRS", help="Folders MCP tools may read and write, in place of the default ones."
     )
-    preview = Setting(_whole(64, 4096), 768, "NOTEBOOK_IMG_PREVIEW", help="Longest side of inline previews, pixels.")
-    save_to = Setting(_text, "", "NOTEBOOK_IMG_SAVE_TO", help="Folder that gets a copy of every picture, relative to the notebook.")
-    verbose_errors = Setting(_flag, False, "NOTEBOOK_IMG_VERBOSE_ERRORS", help="Show whole tracebacks.")
+    preview = Setting(_whole(64, 4096), 768, "NOTEBOOK_IMG_PREVIEW", help="Longest side of inline previews, pixels (64 to 4096).")
+    save_to = Setting(
+        _text, "", "NOTEBOOK_IMG_SAVE_TO", help="Folder that gets a copy of every picture, relative to the notebook. Empty: none."
+    )
+    verbose_errors = Setting(_flag, False, "NOTEBOOK_IMG_VERBOSE_ERRORS", help="Show whole tracebacks instead of one sentence.")
     history = Setting(
-        _choice("window", "full", "server"), "window", "NOTEBOOK_IMG_HISTORY", help="What of a session is sent: window, full, server."
+        _choice("window", "full", "server"),
+        "window",
+        "NOTEBOOK_IMG_HISTORY",
+        help="What of a session is sent to a service: window, full, server.",
     )
     window_turns = Setting(_whole(1, 50), 1, "NOTEBOOK_IMG_WINDOW_TURNS", help="Past turns a window holds.")
     question_turns = Setting(_whole(0), 0, "NOTEBOOK_IMG_QUESTION_TURNS", help="Most questions in a row about a picture; 0 for no limit.")

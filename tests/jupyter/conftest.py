@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
+import notebook_img.jupyter.extension
+import notebook_img.jupyter.kernel
+import notebook_img.studio.default
+from notebook_img.errors import NotebookImgError
 from tests.jupyter.kernels import Kernel, environment, running_kernel
 
 _numbers = itertools.count(1)
@@ -32,3 +38,27 @@ def kernel(started: Kernel) -> Kernel:
     """The module's kernel in a fresh session, called ``s1``, ``s2`` ... ."""
     started.good(f"%imgsession s{next(_numbers)}")
     return started
+
+
+StartShell = Callable[..., InteractiveShell]
+
+
+@pytest.fixture
+def start_shell(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartShell]:
+    """Start a shell in this process with the extension loaded, as in a kernel of its own: its studio and its cells are fresh."""
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
+    monkeypatch.setattr(notebook_img.jupyter.kernel, "_kernel", None)
+    monkeypatch.setattr(NotebookImgError, "verbose", False)
+
+    def start(config: Config | None = None) -> InteractiveShell:
+        InteractiveShell.clear_instance()
+        shell = InteractiveShell.instance(config=config or Config())
+        shell.history_manager.enabled = False
+        shell.run_line_magic("load_ext", "notebook_img")
+        return shell
+
+    yield start
+    if InteractiveShell.initialized():
+        notebook_img.jupyter.extension.unload(InteractiveShell.instance())
+    notebook_img.studio.default_studio().close()
+    InteractiveShell.clear_instance()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +14,19 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
-import notebook_img.jupyter.extension
-import notebook_img.jupyter.kernel
-import notebook_img.studio.default
+from notebook_img.studio import default_studio
+from tests.jupyter.conftest import StartShell
 
 Complete = Callable[..., list[str]]
 
 
 @pytest.fixture
-def shell(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell with the extension, in a folder of its own, with a studio of its own."""
+def shell(start_shell: StartShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
+    """A shell in a folder of its own."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
-    monkeypatch.setattr(notebook_img.jupyter.kernel, "_kernel", None)
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance()
-    made.history_manager.enabled = False
-    made.run_line_magic("load_ext", "notebook_img")
-    yield made
-    notebook_img.jupyter.extension.unload(made)
-    notebook_img.studio.default_studio().close()
-    InteractiveShell.clear_instance()
+    return start_shell()
 
 
 @pytest.fixture
@@ -171,7 +161,7 @@ def test_ids_of_the_session_the_line_names(complete: Complete, shell: Interactiv
 def test_completing_makes_no_session(complete: Complete) -> None:
     for line in ("%imgedit -m ", "%imgedit --size ", "%imgedit --from ", "%imgsession ", "%imgedit cr"):
         complete(line)
-    assert notebook_img.studio.default_studio().store.session_names() == []
+    assert default_studio().store.session_names() == []
 
 
 def test_what_the_built_in_engine_can_do(complete: Complete) -> None:
@@ -197,7 +187,7 @@ def test_other_lines_are_left_to_ipython(complete: Complete, line: str) -> None:
 def test_a_setting_that_makes_no_sense_is_no_traceback(
     complete: Complete, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notebook_img.studio.default_studio().settings.set("model", "no-such-model-anywhere")
+    default_studio().settings.set("model", "no-such-model-anywhere")
     complete("%imgedit --size ")
     complete("%imgedit pen")
     assert "Traceback" not in "".join(capsys.readouterr())

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-import notebook_img.jupyter.extension
-import notebook_img.jupyter.kernel
-import notebook_img.studio.default
 from notebook_img.settings import Settings
+from notebook_img.studio import default_studio
+from tests.jupyter.conftest import StartShell
 
 SECRET = "sk-" + "trait" * 8
 NAMES = ("model", "preview", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
 
 
-def start(config: Config | None = None) -> InteractiveShell:
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=config or Config())
-    shell.history_manager.enabled = False
-    shell.run_line_magic("load_ext", "notebook_img")
-    return shell
-
-
 @pytest.fixture
-def clean(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
-    monkeypatch.setattr(notebook_img.jupyter.kernel, "_kernel", None)
-    monkeypatch.setattr("notebook_img.errors.NotebookImgError.verbose", False)
-    yield
-    if InteractiveShell.initialized():
-        notebook_img.jupyter.extension.unload(InteractiveShell.instance())
-    notebook_img.studio.default_studio().close()
-    InteractiveShell.clear_instance()
-
-
-@pytest.fixture
-def shell(clean: None) -> InteractiveShell:
-    return start()
+def shell(start_shell: StartShell) -> InteractiveShell:
+    return start_shell()
 
 
 def settings() -> Settings:
-    return notebook_img.studio.default_studio().settings
+    return default_studio().settings
 
 
 def test_config_lists_every_setting_with_its_help(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,28 +98,82 @@ def test_a_name_that_is_none_of_ours_is_said(shell: InteractiveShell) -> None:
     assert settings().model != "local"
 
 
-def test_a_configuration_file_sets_them_too(clean: None) -> None:
+def test_a_configuration_file_sets_them_too(start_shell: StartShell) -> None:
     config = Config()
     config.NotebookImg.budget = 2.5
     config.NotebookImg.model = "local"
-    start(config)
+    start_shell(config)
     assert (settings().budget, settings().model) == (2.5, "local")
 
 
-def test_the_environment_is_the_default_and_config_wins(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
+VARIABLES = {
+    "model": ("local", "local"),
+    "preview": ("512", 512),
+    "budget": ("7", 7.0),
+    "replay": ("always", "always"),
+    "save_to": ("pictures", "pictures"),
+    "history": ("full", "full"),
+    "fallback": ("local", "local"),
+    "question_turns": ("3", 3),
+    "verbose_errors": ("true", True),
+}
+"""What a variable says, and what is then in force."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_variable_that_is_in_force_shows_whenever_it_was_set(
+    start_shell: StartShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, when: str
+) -> None:
+    [variable] = Settings.table()[name].env
+    text, value = VARIABLES[name]
+    if when == "before":
+        monkeypatch.setenv(variable, text)
+    shell = start_shell()
+    monkeypatch.setenv(variable, text)
+    assert getattr(notebook_img_magics(shell), name) == getattr(settings(), name) == value
+    shell.run_line_magic("config", "NotebookImg")
+    assert f"Current: {value!r}\n" in capsys.readouterr().out.partition(f"NotebookImg.{name}=")[2].partition("NotebookImg.")[0] + "\n"
+
+
+def test_config_wins_over_the_environment_also_with_the_default_and_an_empty_one_goes_back(
+    start_shell: StartShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "7")
-    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
-    shell = start()
-    assert notebook_img_magics(shell).budget == settings().budget == 7
-    shell.run_line_magic("config", "NotebookImg.budget = 3")
-    assert settings().budget == 3
+    monkeypatch.setenv("NOTEBOOK_IMG_REPLAY", "always")
+    shell = start_shell()
+    shell.run_line_magic("config", f"NotebookImg.budget = {Settings.budget.default}")
+    assert settings().budget == notebook_img_magics(shell).budget == Settings.budget.default
+    shell.run_line_magic("config", "NotebookImg.replay = 'restart'")
+    assert settings().replay == notebook_img_magics(shell).replay == "restart"
+    shell.run_line_magic("config", "NotebookImg.replay = ''")
+    assert settings().replay == notebook_img_magics(shell).replay == "always"
 
 
-def test_no_trait_holds_a_secret(clean: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_variable_for_whole_tracebacks_works(start_shell: StartShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEBOOK_IMG_VERBOSE_ERRORS", "1")
+    shell = start_shell()
+    error = shell.run_cell("%imgedit --nosuch x").error_in_exec
+    assert "Traceback" in error._render_traceback_()[0]
+    shell.run_line_magic("config", "NotebookImg.verbose_errors = False")
+    assert len(shell.run_cell("%imgedit --nosuch x").error_in_exec._render_traceback_()) == 1
+
+
+def test_a_variable_that_cannot_be_used_is_named_and_stops_nothing_else(start_shell: StartShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEBOOK_IMG_PREVIEW", "wide")
+    monkeypatch.setenv("NOTEBOOK_IMG_VERBOSE_ERRORS", "maybe")
+    with pytest.warns(UserWarning, match="NOTEBOOK_IMG_VERBOSE_ERRORS='maybe' cannot be used"):
+        shell = start_shell()
+    error = shell.run_cell("%config NotebookImg.preview").error_in_exec
+    assert "NOTEBOOK_IMG_PREVIEW='wide' cannot be used: write a number." in str(error)
+    shell.run_line_magic("config", "NotebookImg.preview = 400")
+    assert settings().preview == notebook_img_magics(shell).preview == 400
+
+
+def test_no_trait_holds_a_secret(start_shell: StartShell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("GEMINI_API_KEY", "OPENAI_API_KEY", "ARK_API_KEY", "JIMENG_API_TOKEN", "VISION_API_KEY"):
         monkeypatch.setenv(name, SECRET)
-    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
-    shell = start()
+    shell = start_shell()
     shell.run_cell("%config NotebookImg")
     shell.run_cell("%config")
     magics = notebook_img_magics(shell)
@@ -171,4 +203,4 @@ def test_help_shows_what_the_model_takes_and_marks_the_rest(
     assert any(row.startswith("-") for row in rows.values()), "something is marked"
     assert rows[marks].startswith("-"), rows[marks]
     assert lines[-1].startswith(f"Not taken by {'gemini' if 'gemini' in line else 'local'}:")
-    assert notebook_img.studio.default_studio().store.session_names() == [], "help makes no session"
+    assert default_studio().store.session_names() == [], "help makes no session"
