@@ -100,8 +100,8 @@ def test_public_names_are_documented(name: str) -> None:
     assert (getattr(ni, name).__doc__ or "").strip()
 
 
-def test_dir_and_completion_know_all_public_names() -> None:
-    assert {*ni.__all__} <= {*dir(ni)}
+def test_dir_and_completion_offer_all_public_names_and_no_other() -> None:
+    assert {*dir(ni)} == {*ni.__all__, "__version__"}
 
 
 def test_a_misspelt_name_gets_the_nearest() -> None:

@@ -32,9 +32,7 @@ _FONTS = (
 )
 
 
-def boxes_overlay(
-    picture: Picture, boxes: Sequence[Box], *, max_side: int = previews.SIDE, max_bytes: int = previews.MOST_BYTES
-) -> previews.Preview:
+def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> previews.Preview:
     """Draw `boxes` with their labels over a preview of `picture`.
 
     Parameters
@@ -43,8 +41,6 @@ def boxes_overlay(
         What the boxes are about.
     boxes : sequence of Box
         In pixels of the oriented picture. What lies outside is cut off; a box without any area inside is not drawn.
-    max_side, max_bytes : int
-        Bounds of the result, pixels and bytes.
 
     Returns
     -------
@@ -53,9 +49,9 @@ def boxes_overlay(
     """
     from PIL import Image, ImageDraw
 
-    image = previews.small_image(picture, max_side)
-    if max(image.size) < min(_LEAST_SIDE, max_side):
-        grown = math.ceil(min(_LEAST_SIDE, max_side) / max(image.size))
+    image = previews.small_image(picture, previews.SIDE)
+    if max(image.size) < _LEAST_SIDE:
+        grown = math.ceil(_LEAST_SIDE / max(image.size))
         image = image.resize(
             (image.width * grown, image.height * grown), Image.Resampling.NEAREST if grown > 3 else Image.Resampling.BICUBIC
         )
@@ -91,7 +87,7 @@ def boxes_overlay(
         taken.append(plate[:4])
         draw.rectangle(plate[:4], fill=colour, outline=_DARK)
         draw.text(plate[4:], words, fill=_DARK, font=font)
-    return previews.encode_within(image, max_bytes)
+    return previews.encode_within(image, previews.MOST_BYTES)
 
 
 def _place(

@@ -20,7 +20,7 @@ NAME = "notebook-img"
 CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex")
 
 
-def configuration(client: str, settings: Settings, *, notebook: str = "", python: str = "") -> str:
+def configuration(client: str, settings: Settings, *, notebook: str = "") -> str:
     """Return a complete configuration with a sentence on where it goes.
 
     Parameters
@@ -31,14 +31,12 @@ def configuration(client: str, settings: Settings, *, notebook: str = "", python
         Its home and folders are written out, since clients start servers elsewhere and with a bare environment.
     notebook : str
         Join only the kernel of this notebook.
-    python : str
-        Absolute path of the interpreter; the running one otherwise.
     """
     if client not in CLIENTS:
         raise NotFoundError(f"No client {client!r} is known here.{did_you_mean(client, CLIENTS)} Known: {', '.join(CLIENTS)}.")
     from notebook_img.mcp.folders import folders_of
 
-    program = python or sys.executable
+    program = sys.executable
     arguments = ["-m", "notebook_img", "mcp"]
     for folder in folders_of(settings).allowed:
         arguments += ["--allow", str(folder)]

@@ -80,13 +80,12 @@ class JobResult(ImageResult):
     error: str = ""
 
 
-def picture_info(picture: Picture, name: str, path: str | Path | None = None) -> PictureInfo:
+def picture_info(picture: Picture, name: str) -> PictureInfo:
     """Return the facts about a picture of the store."""
-    where = path or picture.path or ""
     return PictureInfo(
         id=name,
         uri=f"nbimg://pictures/{picture.sha256}",
-        path=str(where),
+        path=str(picture.path or ""),
         width=picture.width,
         height=picture.height,
         mime_type=picture.mime_type,
@@ -156,20 +155,18 @@ def of_turn(
     )
 
 
-def of_question(turn: Turn, *, kind: type[BaseModel] = AnswerResult) -> CallToolResult:
+def of_question(turn: Turn) -> CallToolResult:
     """Return the result for a question: the answer as text."""
-    values = {
-        "status": "done",
-        "id": turn.full_id,
-        "answer": turn.text,
-        "model": turn.model,
-        "cost_usd": -1.0 if turn.cost is None else turn.cost,
-        "seconds": turn.seconds,
-        "warnings": list(turn.warnings),
-    }
-    return CallToolResult(
-        content=[TextContent(type="text", text=turn.text or "(no words)")], structured_content=kind(**values).model_dump()
+    answer = AnswerResult(
+        status="done",
+        id=turn.full_id,
+        answer=turn.text,
+        model=turn.model,
+        cost_usd=-1.0 if turn.cost is None else turn.cost,
+        seconds=turn.seconds,
+        warnings=list(turn.warnings),
     )
+    return CallToolResult(content=[TextContent(type="text", text=turn.text or "(no words)")], structured_content=answer.model_dump())
 
 
 def of_job(job: JobRecord, *, kind: type[BaseModel] = ImageResult, status: str = "running") -> CallToolResult:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work", "facts_of"]
 
+OWN_SESSION = "mcp"
+"""The session agents work in when they name none."""
 AT_ONCE = 8
 """Requests on their way to services at the same time; the others wait in the order they came."""
 CLIENTS = 64
@@ -111,17 +113,17 @@ class Work(Jobs):
             raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
         return Session(caller.studio, record.id)
 
-    def own_session(self, caller: Caller, name: str = "mcp") -> Session:
+    def own_session(self, caller: Caller) -> Session:
         """Return the session agents work in, made when it is not there."""
         from notebook_img.tree import Session
 
         store = caller.studio.store
-        record = store.session_named(name)
+        record = store.session_named(OWN_SESSION)
         if record is None:
             try:
-                record = store.create_session(name, settings=BY_AGENT)
+                record = store.create_session(OWN_SESSION, settings=BY_AGENT)
             except (UsageError, StoreError):  # somebody else was quicker
-                record = store.session_named(name)
+                record = store.session_named(OWN_SESSION)
                 if record is None:
                     raise
         return Session(caller.studio, record.id)

@@ -49,17 +49,8 @@ class Bundle:
         return self.text
 
 
-def image_bundle(picture: Picture, *, max_side: int = previews.SIDE, alt: str = "") -> Bundle:
+def image_bundle(picture: Picture) -> Bundle:
     """Show one picture without a caption line.
-
-    Parameters
-    ----------
-    picture : Picture
-        What to show.
-    max_side : int
-        Longest side of the preview, pixels.
-    alt : str
-        Alternative text; made from the name and the size when empty.
 
     Returns
     -------
@@ -67,9 +58,8 @@ def image_bundle(picture: Picture, *, max_side: int = previews.SIDE, alt: str = 
         ``image/jpeg`` (``image/png`` with transparency) and ``text/plain``; the alternative text stands in both,
         because JupyterLab 4.6 and nbconvert's lab template drop the metadata.
     """
-    seen = previews.preview(picture, max_side)
-    words = size_words((picture.width, picture.height))
-    alt = shorten(alt, 200) or ", ".join(part for part in (shorten(picture.name or "picture", 80), words) if part)
+    seen = previews.preview(picture)
+    alt = f"{shorten(picture.name or 'picture', 80)}, {size_words((picture.width, picture.height))}"
     plain = [f"[{alt}]", *(f"Note: {note}" for note in getattr(picture, "notes", ()))]
     facts = {"alt": alt, "width": seen.width, "height": seen.height}
     return Bundle({seen.mime_type: seen.base64, "text/plain": "\n".join(plain)}, {seen.mime_type: facts})

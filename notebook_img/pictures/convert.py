@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _WITHOUT_ALPHA = frozenset({"image/jpeg", "image/bmp"})
+QUALITY = 92
+"""0 to 100, of the JPEG, WebP, AVIF and HEIC files that are written."""
 _LOSSY_SOURCES = frozenset({"image/jpeg", "image/heic", "image/webp", "image/avif"})
 """Types whose opaque pictures lose nothing anyone sees as a JPEG of high quality."""
 
@@ -39,7 +41,7 @@ class Prepared:
     """Of the bytes, where it is known already."""
 
 
-def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white", quality: int = 92) -> bytes:
+def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white") -> bytes:
     """Return a new file of this type: upright, without EXIF, with its colour profile and our provenance.
 
     Parameters
@@ -50,8 +52,6 @@ def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white", qu
         For example ``"image/webp"``.
     matte : str
         A colour name or ``#rrggbb`` laid under transparent pixels where the type has no transparency.
-    quality : int
-        0 to 100, of JPEG, WebP, AVIF and HEIC. WebP of a picture that was stored without loss stays without loss at 100.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white", qu
         image, facts = picture.pil(), picture.provenance()
     if wanted in _WITHOUT_ALPHA:
         image = flatten(image, matte)
-    data = _written(image, wanted, quality)
+    data = _written(image, wanted, QUALITY)
     if facts:
         from notebook_img.pictures.provenance import write
 

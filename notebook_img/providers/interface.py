@@ -128,8 +128,6 @@ class PastTurn:
     """Keyed hash of the key it was made with, ``""`` where none; see `Settings.key_mark`."""
     load_raw: Callable[[], Json | None]
     """The provider's own state of that turn, byte strings restored; None if there is none or it cannot be read."""
-    raw_error: str = ""
-    """Set by `load_raw` never; the studio fills it when it knows beforehand that raw state is unreadable."""
 
 
 @dataclass(frozen=True)

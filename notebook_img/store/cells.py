@@ -100,38 +100,11 @@ class Cells:
             row = connection.execute(select(schema.runs).where(schema.runs.c.id == run)).one_or_none()
         return _run_record(row) if row else None
 
-    def runs(
-        self,
-        cell: str | None = None,
-        *,
-        kernel: str | None = None,
-        not_kernel: str | None = None,
-        before: int | None = None,
-        limit: int | None = None,
-    ) -> list[RunRecord]:
-        """Return runs, latest first.
-
-        Parameters
-        ----------
-        cell, kernel : str, optional
-            Only of this cell, in this kernel.
-        not_kernel : str, optional
-            Only in other kernels.
-        before : int, optional
-            Only before this run.
-        limit : int, optional
-            Most runs to return.
-        """
-        table = schema.runs.c
-        query = select(schema.runs).order_by(table.id.desc()).limit(limit)
+    def runs(self, cell: str | None = None) -> list[RunRecord]:
+        """Return runs, of one cell or of all, latest first."""
+        query = select(schema.runs).order_by(schema.runs.c.id.desc())
         if cell is not None:
-            query = query.where(table.cell == cell)
-        if kernel is not None:
-            query = query.where(table.kernel == kernel)
-        if not_kernel is not None:
-            query = query.where(table.kernel != not_kernel)
-        if before is not None:
-            query = query.where(table.id < before)
+            query = query.where(schema.runs.c.cell == cell)
         with self._database.read() as connection:
             return [_run_record(row) for row in connection.execute(query)]
 
@@ -175,17 +148,11 @@ class Cells:
             )
             return int(result.lastrowid)
 
-    def moves(self, *, run: int | None = None, session_id: str | None = None, limit: int | None = None) -> list[MoveRecord]:
-        """Return head moves, oldest first; with `limit` the latest so many."""
-        table = schema.moves.c
-        query = select(schema.moves).order_by(table.id.desc()).limit(limit)
-        if run is not None:
-            query = query.where(table.run == run)
-        if session_id is not None:
-            query = query.where(table.session_id == session_id)
+    def moves(self, session_id: str) -> list[MoveRecord]:
+        """Return a session's head moves, oldest first."""
+        query = select(schema.moves).where(schema.moves.c.session_id == session_id).order_by(schema.moves.c.id)
         with self._database.read() as connection:
-            found = [MoveRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
-        return found[::-1]
+            return [MoveRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
 
 
 def fail_ended_runs(connection: Connection) -> int:

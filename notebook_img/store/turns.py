@@ -199,14 +199,6 @@ class Turns:
         with self._database.read() as connection:
             return turn_records(connection, connection.execute(query))
 
-    def children(self, session_id: str, number: int | None) -> list[TurnRecord]:
-        """Return the turns that follow a turn directly, by number; of None: the first turns of lines."""
-        turns = schema.turns
-        follows = turns.c.parent.is_(None) if number is None else turns.c.parent == number
-        with self._database.read() as connection:
-            rows = connection.execute(select(turns).where(turns.c.session_id == session_id, follows).order_by(turns.c.number))
-            return turn_records(connection, rows)
-
     def turn_numbers(self, session_id: str) -> list[tuple[int, int | None, str]]:
         """Return ``(number, parent, kind)`` of all turns of a session by number: its outline, without their content."""
         turns = schema.turns
@@ -214,13 +206,9 @@ class Turns:
         with self._database.read() as connection:
             return [(row.number, row.parent, row.kind) for row in connection.execute(query)]
 
-    def find_replies(self, request_key: str, *, session_id: str | None = None, model: str | None = None) -> list[TurnRecord]:
+    def find_replies(self, request_key: str) -> list[TurnRecord]:
         """Return the turns that answered this request, oldest first."""
         turns = schema.turns
         query = select(turns).where(turns.c.request_key == request_key).order_by(turns.c.started, turns.c.id)
-        if session_id is not None:
-            query = query.where(turns.c.session_id == session_id)
-        if model is not None:
-            query = query.where(turns.c.model == model)
         with self._database.read() as connection:
             return turn_records(connection, connection.execute(query))

@@ -13,19 +13,6 @@ if TYPE_CHECKING:
     from notebook_img.tree.turn import Turn
 
 
-class Calls(Protocol):
-    """Generate, edit, ask."""
-
-    def generate(self, prompt: str, *, session: Session | None = None, **options: Any) -> Any:
-        """Make an image."""
-
-    def edit(self, prompt: str = "", image: Any = None, *, session: Session | None = None, **options: Any) -> Any:
-        """Edit an image, or go on from the head or from ``start``."""
-
-    def ask(self, prompt: str = "", image: Any = None, *, session: Session | None = None, **options: Any) -> Any:
-        """Ask about an image, or about the head's picture or that of ``start``."""
-
-
 class Actor(Protocol):
     """A studio, as sessions and turns see it."""
 
@@ -35,7 +22,7 @@ class Actor(Protocol):
 
     @property
     def aio(self) -> Any:
-        """The same calls, to be awaited (see `Calls`)."""
+        """The same calls, to be awaited."""
 
     def generate(self, prompt: str, *, session: Session | None = None, **options: Any) -> Turn:
         """Make an image."""

@@ -178,5 +178,24 @@ def test_labels_of_equal_boxes_do_not_cover_each_other() -> None:
         taken.append(plate)
 
 
-def test_labels_in_any_script_and_tiny_pictures_do_not_fail() -> None:
-    assert boxes_overlay(picture(8, 8), [Box("猫 кот", 1, 1, 5, 5)]).width >= 256
+def test_a_label_no_font_has_the_letters_of_is_drawn_as_its_number() -> None:
+    place = (40, 60, 200, 180)
+
+    def drawn(label: str) -> bytes:
+        return boxes_overlay(picture(), [Box("", 5, 5, 30, 30), Box(label, *place)]).data
+
+    assert drawn("\U000f1234 \U000f5678") == drawn("2") == drawn("")
+    assert drawn("cat") != drawn("2")
+
+
+def test_a_tiny_picture_is_enlarged_under_its_boxes() -> None:
+    black = Picture(file_of(picture(8, 8).pil().point(lambda _: 0)))
+    image = opened(boxes_overlay(black, [Box("cat", 1, 2, 5, 7)]).data).convert("RGB")
+    assert image.size == (384, 384)
+    yellow = [(x, y) for x in range(384) for y in range(384) if min(image.getpixel((x, y))[:2]) > 150 and image.getpixel((x, y))[2] < 110]
+    scale = 384 // 8
+    frame = [(x, y) for x, y in yellow if y > 2 * scale + 40]
+    assert (min(x for x, _ in frame), max(x for x, _ in frame)) == pytest.approx((1 * scale, 5 * scale), abs=4)
+    assert max(y for _, y in frame) == pytest.approx(7 * scale, abs=4)
+    plate = [(x, y) for x, y in yellow if y < 2 * scale - 3]
+    assert len(plate) > 200, "the label stands above the box"

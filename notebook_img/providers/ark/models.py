@@ -62,8 +62,6 @@ class Seedream:
     """Its id at BytePlus, where both ids are confirmed."""
     adaptive: bool = False
     """Takes ``adaptive`` as size: as the input picture."""
-    guidance: float | None = None
-    """The service's default, for the record."""
     least_side: int = 0
     """Shortest side, pixels, of an asked-for size."""
 
@@ -204,7 +202,7 @@ TABLE: tuple[Seedream, ...] = (
         info=replace(
             _T2I.info, capabilities=replace(_T2I.info.capabilities, kinds=frozenset({"generate"}), max_side=2048, aspect_ratios=RATIOS[:-2])
         ),
-        guidance=2.5,
+        # The service's own guidance_scale is 2.5 here, 5.5 below.
     ),
     replace(
         _I2I,
@@ -215,7 +213,6 @@ TABLE: tuple[Seedream, ...] = (
             ),
         ),
         adaptive=True,
-        guidance=5.5,
     ),
 )
 

@@ -72,8 +72,6 @@ def load(past: PastTurn, sha256: str | None) -> Kept | str:
     Kept or str
         A reason is a piece of a sentence. Of several replies the one with the picture; the first one where none has it.
     """
-    if past.raw_error:
-        return past.raw_error.rstrip(".")
     try:
         raw = past.load_raw()
         if raw is None:
