@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
     from notebook_img.calls.outputs import write_outputs as write_outputs
     from notebook_img.calls.perform import perform_call as perform_call
+    from notebook_img.calls.progress import Change as Change
+    from notebook_img.calls.progress import Progress as Progress
     from notebook_img.calls.resolve import TURN_ID as TURN_ID
     from notebook_img.calls.resolve import PlacedCall as PlacedCall
     from notebook_img.calls.resolve import is_id as is_id
@@ -36,6 +38,7 @@ else:
         jobs="resume_job resume_jobs waiting_jobs",
         outputs="check_output_files check_output_place output_names provenance_of refuse_foreign write_outputs",
         perform="perform_call",
+        progress="Change Progress",
         resolve="PlacedCall TURN_ID is_id place_call",
         results="CallResult Notice Plan",
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from notebook_img import loop
-from notebook_img.calls import CallResult, check_output_files, perform_call, write_outputs
+from notebook_img.calls import CallResult, Progress, check_output_files, perform_call, write_outputs
 from notebook_img.errors import (
     NotebookImgError,
     NotFoundError,
@@ -27,7 +27,7 @@ from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.running_call import Caller, Note, Result, Running, facts_of
-from notebook_img.providers.interface import ProgressEvent, SubmittedEvent, WaitEvent
+from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
 from notebook_img.records import JobRecord, Origin
 from notebook_img.replay import BY_AGENT
 
@@ -202,7 +202,7 @@ class Work(Jobs):
             self._running[id(running)] = running
         running.future = loop.spawn(lambda tell: self._do(running, tell), tell)
         running.future.add_done_callback(lambda _: tell(_DONE))
-        message, told = "waiting for its turn", 0.0
+        now, told = Progress("waiting for its turn"), 0.0
         try:
             while True:
                 left = deadline - time.monotonic()
@@ -213,14 +213,11 @@ class Work(Jobs):
                     event = await asyncio.wait_for(events.get(), min(max(left, 0.05), 1.0))
                 if event is _DONE:
                     return _outcome(running)
-                if isinstance(event, ProgressEvent):
-                    message = event.message
-                elif isinstance(event, WaitEvent):
-                    message = f"{event.reason}; waiting {event.seconds:.0f} s"
+                now.take(event)
                 elapsed = time.monotonic() - began
                 if elapsed - told >= 0.5 or (event is not None and not told):
                     told = elapsed
-                    await progress(elapsed, message)
+                    await progress(elapsed, now.line)
         except asyncio.CancelledError:
             # The client cancelled, or is gone. What is on its way goes on; what waits for its turn is dropped.
             with anyio.CancelScope(shield=True):
