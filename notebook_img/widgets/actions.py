@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state, uploads
 from notebook_img.widgets.stage import Base, of_turn
 from notebook_img.widgets.views import Looking
@@ -73,10 +74,6 @@ class Actions(Looking):
         base = panel.base
         looked = store.turn(record.id, base.turn) if base.turn is not None else None
         questions = state.conversation(store, record.id, base.picture.sha256 if base.picture else "")
-        from notebook_img.calls import today
-        from notebook_img.display import money
-
-        spent, _reserved, unknown = store.spent(today())
         panel.tell(
             {
                 "kind": "state",
@@ -90,7 +87,7 @@ class Actions(Looking):
                 "turn": state.details(looked) if looked is not None else None,
                 "chat": [state.question(question) for question in questions],
                 "references": [{"sha": item.sha256, "name": item.name} for item in panel.references],
-                "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + _unknown_cost(unknown),
+                "spent": f"Spent today: {spent_today(panel.studio)}",
                 "running": panel.runner.current.described() if panel.runner.current else None,
                 "newer": newer,
             }
@@ -408,7 +405,3 @@ class Actions(Looking):
         except NotebookImgError as error:
             answer["problem"] = str(error)
         self.reply(message, answer)
-
-
-def _unknown_cost(calls: int) -> str:
-    return f", {calls} call{'s' if calls > 1 else ''} of unknown cost" if calls else ""
