@@ -11,14 +11,14 @@ from mcp.server.mcpserver import Context
 from mcp.types import Annotations, CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
-from notebook_img.calls import output_names, write_outputs
+from notebook_img.calls import output_names, provenance_of, write_outputs
 from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.tool_results import JobResult, PictureInfo
 from notebook_img.mcp.tools.base import FETCHES, MOVES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.tools.gemini import OutputPath, SessionId
-from notebook_img.mcp.work import Result, facts_of
+from notebook_img.mcp.work import Result
 from notebook_img.pictures import preview
 from notebook_img.records import JobRecord
 from notebook_img.tree import Turn
@@ -295,7 +295,7 @@ class OurTools(Tools):
                 folders = call.caller.folders
                 path = folders.output(outputPath)
                 turn = self.turn(call.caller, image)
-                facts = facts_of(turn) if turn is not None else lambda _index: {}
+                facts = provenance_of(call.caller.studio, turn.record, turn.picked) if turn is not None else lambda _index: {}
                 store = self.work.studio.store
                 files, said = write_outputs(path, [picture], store, force=False, facts=facts, inside=folders.inside)
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
@@ -312,7 +312,7 @@ class OurTools(Tools):
         """Fetch a job."""
         async with self.calling(ctx, "get_job", job_id) as call:
             longest = min(wait_seconds, max(self.work.studio.settings.mcp_wait, 0.1))
-            row = await self.work.follow(job_id, longest, call.progress, call.caller)
+            row = await self.work.jobs.follow(job_id, longest, call.progress, call.caller)
             return await in_thread(self._job_result, call, row)
 
     async def cancel_job(
@@ -320,7 +320,7 @@ class OurTools(Tools):
     ) -> Annotated[CallToolResult, JobResult]:
         """Stop a job."""
         async with self.calling(ctx, "cancel_job", job_id) as call:
-            row = await self.work.cancel(job_id)
+            row = await self.work.jobs.cancel(job_id)
             return await in_thread(self._job_result, call, row)
 
     def _job_result(self, call: Calling, row: JobRecord) -> CallToolResult:
