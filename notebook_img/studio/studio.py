@@ -295,11 +295,11 @@ class Studio(Workspace):
         """
         return write_pack(self, output)
 
-    def export(self, session: Session, path: Path) -> Path:
+    def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
         """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
         from notebook_img.studio.script import export_script
 
-        return export_script(self, session, path)
+        return export_script(self, session, path, force=force)
 
     def import_sessions(self, path: str | Path) -> list[Session]:
         """Import the sessions of an exported zip, and say what became of each."""
