@@ -9,7 +9,6 @@ from notebook_img.errors import FrameError, NotFoundError, UsageError
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state, uploads
 from notebook_img.widgets.stage import Base, of_turn
-from notebook_img.widgets.views import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +24,8 @@ MOST_REFERENCES = 16
 TITLES = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 
-class Actions(Looking):
-    """The messages about sessions, pictures that come in, and calls; `Looking` has those that only show something.
+class Actions:
+    """The messages about sessions, pictures that come in, and calls; `Views` has those that only show something.
 
     Parameters
     ----------
@@ -35,7 +34,7 @@ class Actions(Looking):
     """
 
     def __init__(self, panel: Panel) -> None:
-        super().__init__(panel)
+        self.panel = panel
         self.away = False
         """Whether another picture than the head's is on the stage on purpose."""
 
@@ -47,7 +46,8 @@ class Actions(Looking):
         UsageError
             For a message nobody knows: a page that is older than the package.
         """
-        method = getattr(self, f"do_{message.get('do', '')}", None)
+        name = f"do_{message.get('do', '')}"
+        method = getattr(self, name, None) or getattr(self.panel.views, name, None)
         if method is None:
             raise UsageError("The page and the installed notebook_img are of different versions. Restart the kernel and reload the page.")
         method(message, buffers)
@@ -59,7 +59,7 @@ class Actions(Looking):
         panel = self.panel
         panel.tell({"kind": "models", "models": controls.models(panel.studio.settings)})
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
 
     def send_state(self, *, newer: str = "") -> None:
         """Tell every view the session's state."""
@@ -96,7 +96,7 @@ class Actions(Looking):
     def send_all(self) -> None:
         """Tell the state and the picture on the stage; renew what stays in the notebook."""
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
         self.panel.left.update()
 
     def refresh(self, _what: str, _number: int | None) -> None:
@@ -179,7 +179,7 @@ class Actions(Looking):
         self.away = panel.base.brought_in or panel.base.turn != panel.studio.head(panel.session.id)
         panel.pinned = False
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
 
     def _asked_about(self, record: TurnRecord) -> TurnRecord:
         while record.kind == "ask" and record.parent is not None:
@@ -214,7 +214,7 @@ class Actions(Looking):
 
     def do_variables(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell which variables of the notebook hold images."""
-        self.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
+        self.panel.views.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
 
     def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Take a picture of the gallery to edit, ask about, compare with or refer to."""
@@ -227,7 +227,7 @@ class Actions(Looking):
         if to == "compare":
             if panel.base.picture is None:
                 raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
-            self.send_comparison(message, picture, picture.name)
+            self.panel.views.send_comparison(message, picture, picture.name)
         elif to == "reference":
             self._bring_in(picture, "reference")
         elif record.session_id == panel.session.id:
@@ -242,14 +242,14 @@ class Actions(Looking):
                 raise UsageError(f"{MOST_REFERENCES} references are the most. Take one away first.")
             if picture.sha256 not in {item.sha256 for item in panel.references}:
                 panel.references.append(picture)
-            self.send_reference(picture)
+            self.panel.views.send_reference(picture)
             self.send_state()
             panel.notify(f"{picture.name or 'The picture'} is a reference now.")
             return
         panel.base = Base(picture, name=picture.name or "picture")
         self.away, panel.pinned = True, False
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
         size = f"{picture.width} × {picture.height}"
         notes = "".join(f"; {note}" for note in picture.notes)
         panel.notify(f"{picture.name or 'The picture'} is on the stage ({size}{notes}). The next edit starts a new line from it.")
@@ -268,7 +268,7 @@ class Actions(Looking):
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
         told = controls.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
-        self.reply(message, {**told, "for": message["for"], "kind": "abilities"})
+        self.panel.views.reply(message, {**told, "for": message["for"], "kind": "abilities"})
 
     def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:
         """Return the call that the controls of the Edit tab stand for."""
@@ -378,7 +378,7 @@ class Actions(Looking):
         from notebook_img.errors import NotebookImgError
 
         if isinstance(error, FrameError) and error.picture is not None:
-            self.send_delivered({"view": run.view}, error.picture)
+            self.panel.views.send_delivered({"view": run.view}, error.picture)
         text = str(error) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
         self.send_state()
         panel.status = text
@@ -404,4 +404,4 @@ class Actions(Looking):
             return
         except NotebookImgError as error:
             answer["problem"] = str(error)
-        self.reply(message, answer)
+        self.panel.views.reply(message, answer)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
-from notebook_img.widgets import uploads
+from notebook_img.widgets import thumbnails, uploads
 from notebook_img.widgets.as_magic import as_magic
 
 if TYPE_CHECKING:
@@ -20,15 +20,20 @@ Message = dict[str, Any]
 STAGE_SIDE, STAGE_BYTES = 1600, 450_000
 """Pixels and bytes of the large picture: sharp on a screen of double density at the panel's usual width."""
 COMPARE_SIDE, COMPARE_BYTES = 1280, 300_000
-THUMB_SIDE, THUMB_BYTES = 224, 14_000
 PAGE = 120
 """Pictures of the gallery in one message: their facts only; thumbnails come when they are on the screen."""
 PIECE = 1_000_000
 """Bytes of a download in one message."""
 
 
-class Looking:
-    """The messages that only show something."""
+class Views:
+    """The messages that only show something, and what actions show with them.
+
+    Parameters
+    ----------
+    panel : Panel
+        Whose state is shown.
+    """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
@@ -52,7 +57,7 @@ class Looking:
         """Send a reference's thumbnail."""
         from notebook_img.pictures import preview
 
-        seen = preview(picture, THUMB_SIDE, THUMB_BYTES)
+        seen = preview(picture, thumbnails.SIDE, thumbnails.MOST_BYTES)
         self.panel.tell({"kind": "thumbs", "shas": [picture.sha256], "types": [seen.mime_type]}, [seen.data])
 
     def send_delivered(self, message: Message, picture: Picture) -> None:
