@@ -18,6 +18,7 @@ from mcp.types import Resource as ResourceRow
 from notebook_img._version import __version__
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
 from notebook_img.mcp import prompts
+from notebook_img.mcp.tools import FAMILIES
 from notebook_img.mcp.tools.base import PICTURE_URI
 from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from notebook_img.mcp.work import Work
     from notebook_img.records import TurnRecord
 
-FAMILIES = ("all", "gemini", "vision", "seedream")
 _TOOLS = {"gemini": GeminiTools, "vision": VisionTools, "seedream": SeedreamTools}
 _JOBS = ("get_job", "cancel_job")
 LISTED = 20
