@@ -30,6 +30,7 @@ from notebook_img.errors import (
     UsageError,
     did_you_mean,
 )
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers.interface import Reply, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
@@ -221,7 +222,7 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, rep
     except FrameError as error:
         reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error}"))
         record = keep(workspace, pending, None, reply, spend)
-    workspace.store.update_job(job.id, state="done", turn=f"{workspace.session_name(record.session_id)}/{record.id}")
+    workspace.store.update_job(job.id, state="done", turn=turn_id(record.number, session=workspace.session_name(record.session_id)))
     return record
 
 

@@ -26,6 +26,7 @@ from notebook_img.errors import (
     ReplayMissError,
     StoreError,
 )
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import check_request
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
@@ -187,7 +188,7 @@ def _conclude(
         )
         raise rescued(workspace, failure, reply, spend) from error
     for job in jobs:
-        workspace.store.update_job(job, state="done", turn=f"{ready.asked.session.name}/{record.id}")
+        workspace.store.update_job(job, state="done", turn=turn_id(record.number, session=ready.asked.session.name))
     spent = workspace.store.known_today() if spend is not None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     return _finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.errors import UsageError
+from notebook_img.ids import turn_id
 from notebook_img.providers import choose_model
 from notebook_img.providers.interface import PastTurn, Request
 from notebook_img.records import PictureUse, TurnRecord
@@ -269,7 +270,7 @@ def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn
 
     def pictures(role: Role) -> list[Picture]:
         # No query per turn: the session's name is known here.
-        name = f"{session}/{turn.id}" if role == "output" else ""
+        name = turn_id(turn.number, session=session) if role == "output" else ""
         return [stored_picture(workspace.store, use, name=name) for use in turn.uses(role)]
 
     return PastTurn(

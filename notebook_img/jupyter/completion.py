@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
+from notebook_img.ids import turn_id
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -203,7 +205,7 @@ class Completion:
                 continue
             pictures = len(turn.uses("output")) if picks else 0
             found.append(turn.id)
-            found += [f"{turn.id}.{number}" for number in range(1, pictures + 1)] if pictures > 1 else []
+            found += [turn_id(turn.number, number) for number in range(1, pictures + 1)] if pictures > 1 else []
         return [f"{name}{slash}{each}" for each in found]
 
     def _head_pictures(self, words: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.ids import turn_id
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state, uploads
 from notebook_img.widgets.stage import Base, of_turn
@@ -114,7 +115,7 @@ class Actions:
             self.send_all()
         else:
             busy = panel.runner.current is not None
-            self.send_state(newer=f"t{head}" if head is not None and _what in ("head", "turn", "elsewhere") and not busy else "")
+            self.send_state(newer=turn_id(head) if head is not None and _what in ("head", "turn", "elsewhere") and not busy else "")
 
     # ------------------------------------------------------------------------------------------ the session
 
@@ -142,7 +143,7 @@ class Actions:
         if self.panel.base.brought_in and head is not None:
             brought = self.panel.base.name
             self.do_head(message, buffers)
-            self.panel.notify(f"Undone: {brought} is off the stage, back at t{head}.")
+            self.panel.notify(f"Undone: {brought} is off the stage, back at {turn_id(head)}.")
             return
         self._moved(self.panel.session.undo(), "Undone")
 
@@ -154,7 +155,7 @@ class Actions:
     def do_checkout(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Make a turn the head, so that the next edit goes on from there."""
         self.panel.record()
-        self._moved(self.panel.session.checkout(f"t{int(message['turn'])}"), "Going on", pick=message.get("pick"))
+        self._moved(self.panel.session.checkout(int(message["turn"])), "Going on", pick=message.get("pick"))
 
     def _moved(self, head: Turn | None, said: str, pick: int | None = None) -> None:
         self.away = False

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
+from notebook_img.ids import turn_id
 from notebook_img.widgets import thumbnails, uploads
 from notebook_img.widgets.as_magic import as_magic
 
@@ -89,7 +90,7 @@ class Views:
         inputs = panel.studio.pictures_of(record, "input")
         if not inputs:
             raise UsageError(f"{record.id} was made from words alone. Choose another turn to compare it with.")
-        parent = f"t{record.parent}" + (f".{record.picked}" if record.picked else "") if record.parent is not None else ""
+        parent = turn_id(record.parent, record.picked) if record.parent is not None else ""
         return inputs[0], parent or inputs[0].name or "before"
 
     def do_compare(self, message: Message, _buffers: Sequence[bytes]) -> None:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from notebook_img.calls import Call
 from notebook_img.errors import NotebookImgError, NotFoundError
-from notebook_img.ids import parse_id
+from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
@@ -146,8 +146,7 @@ class Tools:
         found = parse_id(text)
         if found is None or not found.session:
             return None
-        named = f"t{found.number}" + (f".{found.picture}" if found.picture else "")
-        return self.work.session(caller, found.session).turn(named)
+        return self.work.session(caller, found.session).turn(turn_id(found.number, found.picture))
 
     def stored(self, sha256: str) -> Any:
         """Return a picture of the store by its hash."""

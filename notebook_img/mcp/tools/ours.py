@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from notebook_img.calls import output_names, provenance_of, write_outputs
 from notebook_img.errors import UsageError
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.tool_results import JobResult, PictureInfo
@@ -175,7 +176,7 @@ class OurTools(Tools):
                         name=row.name,
                         turns=row.turns,
                         model=row.model,
-                        head=f"{row.name}/t{row.head}" if row.head else "",
+                        head=turn_id(row.head, session=row.name) if row.head else "",
                         updated=time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated)),
                     )
                     for row in store.sessions(limit=limit, search=search)
@@ -357,20 +358,15 @@ class OurTools(Tools):
 
 
 def _row(turn: Turn) -> TurnRow:
-    pictures = turn.pictures
-    several = len(pictures) > 1
     return TurnRow(
         id=turn.full_id,
         kind=turn.kind,
-        parent=f"t{turn.record.parent}" if turn.record.parent is not None else "",
+        parent=turn_id(turn.record.parent) if turn.record.parent is not None else "",
         prompt=tool_results.clipped(turn.prompt, 1000),
         answer=tool_results.clipped(turn.text, 1000),
         model=turn.model,
         by=turn.origin.words,
-        pictures=[
-            tool_results.picture_info(picture, f"{turn.full_id}.{number}" if several else turn.full_id)
-            for number, picture in enumerate(pictures, 1)
-        ],
+        pictures=tool_results.picture_infos(turn),
         cost_usd=-1.0 if turn.cost is None else turn.cost,
     )
 
