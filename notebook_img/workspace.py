@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.ids import turn_id
 from notebook_img.records import Origin
 from notebook_img.replay import Heads
 from notebook_img.settings import Settings
@@ -163,7 +164,9 @@ class Workspace:
 
     def stored_id(self, stored: Stored) -> str:
         """Return ``fox/t7`` for a stored reply."""
-        return f"{self.session_name(stored.session_id)}/t{stored.number}" if stored.source < 2 else f"a pack's t{stored.number}"
+        if stored.source < 2:
+            return turn_id(stored.number, session=self.session_name(stored.session_id))
+        return f"a pack's {turn_id(stored.number)}"
 
     def packs(self) -> Packs:
         """Return the packs replies may come from; looked for again when a file comes or goes."""

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import notebook_img as ni
-from notebook_img.calls.budget import today
 from notebook_img.calls.call import make_call
 from notebook_img.calls.results import Notice
 from notebook_img.cli import main
@@ -26,6 +25,7 @@ from notebook_img.jupyter.output import Screen
 from notebook_img.records import Origin
 from notebook_img.replay.cells import Kernel
 from notebook_img.store import Store
+from notebook_img.store.spend import today
 from notebook_img.studio.siblings import outputs_for
 from tests.emulators.process import Running
 

@@ -12,6 +12,7 @@ import pytest
 import notebook_img as ni
 from notebook_img import files
 from notebook_img.calls.outputs import output_names
+from notebook_img.cli import main
 from notebook_img.errors import OutputError, PictureError, UsageError
 
 
@@ -58,6 +59,14 @@ def test_provenance_is_written_into_the_file_and_read_back(studio: ni.Studio) ->
     assert facts["model"].startswith("local:")
     assert facts["parent"] == "t1"
     assert turn.picture.data != Path("fox.png").read_bytes() or facts, "the stored bytes stay as the service sent them"
+
+
+def test_a_file_of_one_picture_of_several_names_that_one(studio: ni.Studio) -> None:
+    session = studio.session("fox")
+    session.generate("noise", n=2, output="both.png")
+    assert main(["show", "fox/t1.2", "-o", "second.png"]) == 0
+    named = {path: (ni.Picture(Path(path).read_bytes()).provenance() or {})["turn"] for path in ("both-1.png", "both-2.png", "second.png")}
+    assert named == {"both-1.png": "fox/t1.1", "both-2.png": "fox/t1.2", "second.png": "fox/t1.2"}
 
 
 @pytest.mark.parametrize(

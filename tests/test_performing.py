@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import notebook_img as ni
-from notebook_img.calls.budget import today
 from notebook_img.errors import BudgetError, KeyMissingError, NoPictureError, OverloadedError, ProviderError, RefusedError, UnsupportedError
 from notebook_img.providers import retry
+from notebook_img.store.spend import today
 from tests.emulators.process import Running
 
 KEY = "AIza-test-key-0123456789-abcd"

@@ -341,3 +341,16 @@ def test_an_agent_goes_on_with_its_own_branch_in_another_process_until_the_perso
     newest = person.session("fox").edit("invert")
     assert newest.parent.id == "t1"
     assert session(open_studio(), agent).edit("cooler").parent == newest
+
+
+def test_what_today_has_cost_is_one_sentence(open_studio) -> None:
+    from notebook_img.studio import spent_today
+
+    studio = open_studio()
+    assert spent_today(studio) == "$0.00 of $5.00"
+    store = studio.store
+    store.settle(store.reserve("gemini:x", 1.0, "2001-01-01", "cell", "fox", None), "billed", 1.0)  # another day
+    store.settle(store.reserve("gemini:x", 0.04, None, "cell", "fox", None), "billed", 0.04)
+    store.settle(store.reserve("gemini:x", None, None, "cell", "fox", None), "unknown")
+    store.reserve("gemini:x", 0.1, None, "cell", "fox", None)
+    assert spent_today(studio) == "$0.04 of $5.00, $0.10 in flight, 1 call of unknown cost"

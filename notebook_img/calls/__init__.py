@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
-    from notebook_img.calls.budget import today as today
     from notebook_img.calls.call import Call as Call
     from notebook_img.calls.call import images_of as images_of
     from notebook_img.calls.call import make_call as make_call
+    from notebook_img.calls.jobs import is_left as is_left
     from notebook_img.calls.jobs import resume_job as resume_job
     from notebook_img.calls.jobs import resume_jobs as resume_jobs
+    from notebook_img.calls.jobs import unfinished_jobs as unfinished_jobs
     from notebook_img.calls.jobs import waiting_jobs as waiting_jobs
     from notebook_img.calls.outputs import check_output_files as check_output_files
     from notebook_img.calls.outputs import check_output_place as check_output_place
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
     from notebook_img.calls.outputs import write_outputs as write_outputs
     from notebook_img.calls.perform import perform_call as perform_call
+    from notebook_img.calls.progress import Change as Change
+    from notebook_img.calls.progress import Progress as Progress
     from notebook_img.calls.resolve import TURN_ID as TURN_ID
     from notebook_img.calls.resolve import PlacedCall as PlacedCall
     from notebook_img.calls.resolve import is_id as is_id
@@ -31,11 +34,11 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        budget="today",
         call="Call images_of make_call",
-        jobs="resume_job resume_jobs waiting_jobs",
+        jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
         outputs="check_output_files check_output_place output_names provenance_of refuse_foreign write_outputs",
         perform="perform_call",
+        progress="Change Progress",
         resolve="PlacedCall TURN_ID is_id place_call",
         results="CallResult Notice Plan",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
 from notebook_img import keys
@@ -83,14 +82,11 @@ def _key_mark(workspace: Workspace, provider: Provider) -> str:
     return workspace.settings.key_mark(key) if key else ""
 
 
-def today() -> str:
-    """Return the local day, ``YYYY-MM-DD``: what the budget counts by."""
-    return dt.datetime.now().astimezone().date().isoformat()
-
-
 def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) -> int:
     asked = ready.asked
-    return workspace.store.reserve(ready.model, estimate, today(), asked.origin.words, asked.session.name, workspace.settings.budget)
+    return workspace.store.reserve(
+        ready.model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
+    )
 
 
 def settle_unsent(workspace: Workspace, spend: int | None) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys, loop
 from notebook_img.calls.outputs import write_output
@@ -30,16 +30,20 @@ from notebook_img.errors import (
     UsageError,
     did_you_mean,
 )
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import key_services
 from notebook_img.providers.interface import Reply, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from notebook_img.loop import Tell
+    from notebook_img.store import Store
     from notebook_img.workspace import Workspace
+
+T = TypeVar("T")
 
 
 def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, spend: int | None, mark: str) -> str:
@@ -93,12 +97,22 @@ def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
     workspace.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
 
 
+def is_left(store: Store, job: JobRecord) -> bool:
+    """Return whether nobody waits for a job any more although it has not ended: it was left, or its process is gone."""
+    return job.state == "submitted" or (job.state == "running" and not store.alive(job.owner))
+
+
 def waiting_jobs(workspace: Workspace) -> list[JobRecord]:
-    """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+    """Return the jobs that can be resumed: a service has them, and nobody waits for them."""
+    return [row for row in workspace.store.jobs(limit=200) if "pending" in row.request and is_left(workspace.store, row)]
+
+
+def unfinished_jobs(store: Store, session: str) -> list[JobRecord]:
+    """Return the jobs that may still bring a turn into the session of this name."""
     return [
         row
-        for row in workspace.store.jobs(limit=200)
-        if "pending" in row.request and (row.state == "submitted" or (row.state == "running" and not workspace.store.alive(row.owner)))
+        for row in store.jobs(session=session)
+        if row.state == "submitted" or (row.state == "running" and ("pending" in row.request or store.alive(row.owner)))
     ]
 
 
@@ -112,7 +126,7 @@ def waiting_job(workspace: Workspace, name: str) -> JobRecord:
         raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
     if found.state in ("failed", "cancelled"):
         raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
-    if found.state == "running" and workspace.store.alive(found.owner):
+    if not is_left(workspace.store, found):
         raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
     if "pending" not in found.request:
         raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
@@ -191,7 +205,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
 
 def _placed_again(workspace: Workspace, job: JobRecord) -> TurnRecord:
     """Return the turn a job will become, where its session and its parent still are, else in a session of the old name."""
-    pending = record_from(job.request["pending"])
+    pending = record_from(workspace.store, job)
     session = workspace.store.session(pending.session_id)
     if session is None:
         session = workspace.store.session_named(job.session) or workspace.store.create_session(job.session)
@@ -209,7 +223,7 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, rep
     except FrameError as error:
         reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error}"))
         record = keep(workspace, pending, None, reply, spend)
-    workspace.store.update_job(job.id, state="done", turn=f"{workspace.session_name(record.session_id)}/{record.id}")
+    workspace.store.update_job(job.id, state="done", turn=turn_id(record.number, session=workspace.session_name(record.session_id)))
     return record
 
 
@@ -224,7 +238,41 @@ def _region_again(workspace: Workspace, pending: TurnRecord) -> Region | None:
     return pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
 
 
-def record_from(values: dict[str, Any]) -> TurnRecord:
-    """Rebuild a turn that was written into a job row."""
-    uses = tuple(PictureUse(**use) for use in values["pictures"])
-    return TurnRecord(**{**values, "pictures": uses, "origin": Origin(**values["origin"]), "warnings": tuple(values["warnings"])})
+def record_from(store: Store, job: JobRecord) -> TurnRecord:
+    """Rebuild the turn that was written into a job's row, maybe by another version of this package.
+
+    Fields unknown here are left out and missing ones take their default, since what was paid for has to be fetched all the same.
+    """
+    values = job.request["pending"]
+    return _rebuilt(
+        TurnRecord,
+        {
+            "session_id": "",
+            "number": 0,
+            "kind": "generate",
+            "prompt": job.prompt,
+            "model": job.model,
+            **values,
+            "pictures": tuple(_use_from(store, use) for use in values.get("pictures", ()) if "sha256" in use),
+            "origin": _rebuilt(Origin, values.get("origin", {})),
+            "warnings": tuple(values.get("warnings", ())),
+        },
+    )
+
+
+def _use_from(store: Store, values: Mapping[str, Any]) -> PictureUse:
+    """Rebuild one of its pictures; facts that are missing are those of the picture itself."""
+    if not {"role", "mime_type", "width", "height", "bytes"} <= values.keys():
+        from notebook_img.pictures import Picture
+
+        data = store.read_picture(values["sha256"])
+        picture = Picture(data)
+        facts = {"mime_type": picture.mime_type, "width": picture.width, "height": picture.height, "bytes": len(data)}
+        values = {"role": "input", **facts, **values}
+    return _rebuilt(PictureUse, values)
+
+
+def _rebuilt(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Return a record of the fields that it has."""
+    known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in values.items() if name in known})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, OutputError
 from notebook_img.files import reason
+from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,8 +189,6 @@ def keep_copies(
                 _write_one(free, data, store)
             files.append(free)
     except (OSError, NotebookImgError, StopIteration) as error:
-        from notebook_img.files import reason
-
         why = reason(error) if isinstance(error, OSError) else str(error).rstrip(".") or "no name is free"
         return files, [f"No copy was written to {folder} (setting save_to): {why}."]
     return files, []
@@ -255,18 +254,21 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
         )
 
 
-def provenance_of(workspace: Workspace, record: TurnRecord) -> Callable[[int], dict[str, Any]]:
-    """Return what tells the facts written into the file of a turn's picture, by its index."""
+def provenance_of(workspace: Workspace, record: TurnRecord, picked: int | None = None) -> Callable[[int], dict[str, Any]]:
+    """Return what tells the facts written into the file of a turn's picture, by its index among those written.
+
+    Where only the picture `picked` of the turn is written (from 1), that is the one.
+    """
+    several = len(record.uses("output")) > 1
 
     def facts(index: int) -> dict[str, Any]:
-        parent = f"t{record.parent}" if record.parent is not None else ""
+        number = (picked or index + 1) if several else None
         return {
             "prompt": record.prompt,
             "model": record.model,
-            "parent": parent,
+            "parent": turn_id(record.parent) if record.parent is not None else "",
             "seed": record.seed,
-            "turn": f"{workspace.session_name(record.session_id)}/{record.id}"
-            + (f".{index + 1}" if len(record.uses("output")) > 1 else ""),
+            "turn": turn_id(record.number, number, workspace.session_name(record.session_id)),
         }
 
     return facts

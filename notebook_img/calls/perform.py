@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
-from notebook_img.calls.budget import open_books, settle_failure, settle_unsent, today
+from notebook_img.calls.budget import open_books, settle_failure, settle_unsent
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, prepare
@@ -26,6 +26,7 @@ from notebook_img.errors import (
     ReplayMissError,
     StoreError,
 )
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import check_request, key_services
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
@@ -88,7 +89,6 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
     check_request(ready.request, ready.provider)
     if decision.stored is None:
         check_output(workspace, ready.asked)
-    spent = workspace.store.spent(today())
     return Plan(
         kind=ready.request.kind,
         prompt=ready.request.prompt,
@@ -97,7 +97,7 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         estimate=ready.provider.estimate(ready.request),
         replay=workspace.stored_id(decision.stored) if decision.stored else "",
         budget=workspace.settings.budget,
-        spent=spent[0],
+        spent=workspace.store.known_today(),
         options=dict(ready.pending.asked),
     )
 
@@ -188,8 +188,8 @@ def _conclude(
         )
         raise rescued(workspace, failure, reply, spend) from error
     for job in jobs:
-        workspace.store.update_job(job, state="done", turn=f"{ready.asked.session.name}/{record.id}")
-    spent = workspace.store.spent_known(today()) if spend is not None else None
+        workspace.store.update_job(job, state="done", turn=turn_id(record.number, session=ready.asked.session.name))
+    spent = workspace.store.known_today() if spend is not None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     return _finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))
 

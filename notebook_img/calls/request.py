@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.errors import UsageError
+from notebook_img.ids import turn_id
 from notebook_img.providers import choose_model
 from notebook_img.providers.interface import PastTurn, Request
 from notebook_img.records import PictureUse, TurnRecord
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.call import Call
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.pictures import Picture
-    from notebook_img.providers.interface import Provider
+    from notebook_img.providers.interface import Capabilities, Provider
     from notebook_img.records import Role
     from notebook_img.workspace import Workspace
 
@@ -68,88 +69,124 @@ def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
 
 
 def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
-    """Load what is left, make the mask, choose the model, build the request and its key."""
-    from notebook_img import pictures
-
-    call, settings = asked.call, workspace.settings
-    inputs = tuple(_loaded(workspace, value) for value in asked.inputs)
-    references = tuple(_loaded(workspace, value) for value in asked.references)
-    notes = [note for picture in (*inputs, *references) for note in picture.notes]
+    """Choose the model, load what is left, make the mask, build the request and its key."""
+    call = asked.call
     shape = shape_of(call.schema, call.table)
     if shape is not None and call.boxes is not None:
         raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
     provider, model = choose_model(
-        call.kind, settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
+        call.kind, workspace.settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
     )
-    capabilities = provider.model_info(model).capabilities
-    mask, frame, sent_inputs = None, None, inputs
+    shown = _pictures(workspace, asked)
+    request = _request(workspace, asked, shown, model, provider.model_info(model).capabilities, shape)
+    pending = _record(asked, shown, request, f"{provider.name}:{model}")
+    sources = {picture.sha256: picture for picture in shown.all}
+    notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
+    return PreparedCall(asked, provider, request, pending, sources, shape, shown.frame if call.confine else None, (*asked.notes, *notes))
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """The pictures of a call, loaded."""
+
+    inputs: tuple[Picture, ...]
+    references: tuple[Picture, ...]
+    mask: Picture | None
+    frame: Picture | None
+    """The picture the mask belongs to: the first input, or the larger canvas made of it."""
+    sent: tuple[Picture, ...]
+    """The inputs as they are sent."""
+
+    @property
+    def by_role(self) -> dict[Role, tuple[Picture, ...]]:
+        return {"input": self.inputs, "reference": self.references, "mask": (self.mask,) if self.mask else ()}
+
+    @property
+    def all(self) -> list[Picture]:
+        return [picture for several in self.by_role.values() for picture in several]
+
+
+def _pictures(workspace: Workspace, asked: PlacedCall) -> _Pictures:
+    """Load what is still an address, and make the mask."""
+    from notebook_img import pictures
+
+    call = asked.call
     _check_region(call)
+    inputs = tuple(_loaded(workspace, value) for value in asked.inputs)
+    references = tuple(_loaded(workspace, value) for value in asked.references)
     if call.outpaint and inputs:
         frame, mask = pictures.outpaint(inputs[0], call.outpaint)
-        sent_inputs = (frame, *inputs[1:])
-    elif call.mask is not None and inputs:
-        mask_source = (
-            _loaded(workspace, call.mask) if isinstance(call.mask, str) and call.mask.startswith(("http://", "https://")) else call.mask
-        )
-        mask = pictures.as_mask(mask_source, inputs[0], settings=settings)
-        notes += mask.notes
-        frame = inputs[0]
-    prompt = call.prompt
-    if not prompt.strip() and call.outpaint:
-        prompt = f"Extend the picture beyond its old edges to {call.outpaint}, continuing what is there."
-    elif not prompt.strip() and call.boxes is not None:
-        prompt = call.boxes or "everything notable"
-    seed = call.seed if call.seed is not None else secrets.randbelow(2**31) if capabilities.seed and call.kind != "ask" else None
-    history = str(call.history or asked.session.settings.get("history") or settings.history)
-    request = Request(
+        return _Pictures(inputs, references, mask, frame, sent=(frame, *inputs[1:]))
+    if call.mask is not None and inputs:
+        is_address = isinstance(call.mask, str) and call.mask.startswith(("http://", "https://"))
+        source = _loaded(workspace, call.mask) if is_address else call.mask
+        mask = pictures.as_mask(source, inputs[0], settings=workspace.settings)
+        return _Pictures(inputs, references, mask, inputs[0], sent=inputs)
+    return _Pictures(inputs, references, None, None, sent=inputs)
+
+
+def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: str, able: Capabilities, shape: Shape | None) -> Request:
+    """Return what the provider gets."""
+    call = asked.call
+    history = str(call.history or asked.session.settings.get("history") or workspace.settings.history)
+    return Request(
         kind=call.kind,
-        prompt=prompt,
+        prompt=_prompt(call),
         model=model,
-        inputs=sent_inputs,
-        references=references,
-        mask=mask,
+        inputs=shown.sent,
+        references=shown.references,
+        mask=shown.mask,
         schema=shape.schema if shape else None,
         options={name: value for name, value in call.own.items() if value is not None},
-        past=_past(workspace, asked, whole=history == "full", first=capabilities.needs_first_input) if asked.parent is not None else (),
-        wants_partials=call.partials and capabilities.partial_pictures,
+        past=_past(workspace, asked, whole=history == "full", first=able.needs_first_input) if asked.parent is not None else (),
+        wants_partials=call.partials and able.partial_pictures,
         **{
             **typed_fields(call),
-            "seed": seed,
+            "seed": call.seed if call.seed is not None else secrets.randbelow(2**31) if able.seed and call.kind != "ask" else None,
             # A kind of history that was not typed for this call and that the model lacks falls back to the one all have.
-            "history": history if call.history or history in capabilities.history else "window",
+            "history": history if call.history or history in able.history else "window",
         },
     )
-    uses = [*uses_of(inputs, "input"), *uses_of(references, "reference"), *uses_of((mask,) if mask else (), "mask")]
-    asked_options = call.asked()
-    picked = asked.parent.uses("output")[(asked.picked or 1) - 1].sha256 if asked.parent and asked.continues and asked.picked else ""
+
+
+def _prompt(call: Call) -> str:
+    """Return the prompt, or the words that stand for none."""
+    if call.prompt.strip():
+        return call.prompt
+    if call.outpaint:
+        return f"Extend the picture beyond its old edges to {call.outpaint}, continuing what is there."
+    return call.prompt if call.boxes is None else call.boxes or "everything notable"
+
+
+def _record(asked: PlacedCall, shown: _Pictures, request: Request, model: str) -> TurnRecord:
+    """Return the turn as far as it is known before the reply, with the key replay compares."""
+    parent, options = asked.parent, asked.call.asked()
+    uses = [use for role, pictures in shown.by_role.items() for use in uses_of(pictures, role)]
+    picked = parent.uses("output")[(asked.picked or 1) - 1].sha256 if parent and asked.continues and asked.picked else ""
     named = [use for use in uses if not (asked.continues and use.role == "input") and not (asked.follows and use.role == "input")]
-    pending = TurnRecord(
+    return TurnRecord(
         session_id=asked.session.id,
         number=0,
-        kind=call.kind,
-        prompt=prompt,
-        model=f"{provider.name}:{model}",
-        parent=asked.parent.number if asked.parent else None,
+        kind=request.kind,
+        prompt=request.prompt,
+        model=model,
+        parent=parent.number if parent else None,
         picked=asked.picked,
         head_before=asked.head_before,
         pictures=tuple(uses),
-        asked=asked_options,
-        seed=seed,
+        asked=options,
+        seed=request.seed,
         started=time.time(),
         origin=asked.origin,
         request_key=request_key(
-            call.kind,
-            prompt,
-            asked_options,
+            request.kind,
+            request.prompt,
+            options,
             [(use.role, use.pixels_key or use.sha256) for use in named],
-            schema=shape.schema if shape else None,
-            parent=asked.parent.content_key if asked.parent else "",
+            schema=request.schema,
+            parent=parent.content_key if parent else "",
             picked=picked,
         ),
-    )
-    sources = {picture.sha256: picture for picture in (*inputs, *references, *((mask,) if mask else ()))}
-    return PreparedCall(
-        asked, provider, request, pending, sources, shape, frame if call.confine else None, (*asked.notes, *dict.fromkeys(notes))
     )
 
 
@@ -233,7 +270,7 @@ def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn
 
     def pictures(role: Role) -> list[Picture]:
         # No query per turn: the session's name is known here.
-        name = f"{session}/{turn.id}" if role == "output" else ""
+        name = turn_id(turn.number, session=session) if role == "output" else ""
         return [stored_picture(workspace.store, use, name=name) for use in turn.uses(role)]
 
     return PastTurn(

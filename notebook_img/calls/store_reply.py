@@ -17,7 +17,7 @@ from notebook_img.errors import (
     PictureError,
     StoreError,
 )
-from notebook_img.providers.interface import Reply, Request, Usage
+from notebook_img.providers.interface import NAMED_SIZES, Reply, Request, Usage
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import content_key
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture
     from notebook_img.settings import Settings
+    from notebook_img.tree import Shape
     from notebook_img.workspace import Workspace
 
 
@@ -33,79 +34,111 @@ def keep(
     workspace: Workspace, pending: TurnRecord, ready: PreparedCall | None, reply: Reply, spend: int | None, region: Region | None = None
 ) -> TurnRecord:
     """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write."""
-    from notebook_img import pictures
-
-    region = ready.region if ready is not None else region
-
-    provider_name, _, model = pending.model.partition(":")
-    facts = {"provider": provider_name, "model": reply.model or model}
-    usage = _usage(reply.usage)
-    warnings = [*(ready.warnings if ready else ()), *reply.warnings]
-    delivered: list[Picture] = []
-    for number, data in enumerate(reply.pictures, 1):
-        try:
-            delivered.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
-        except PictureError as error:
-            where = _put_aside(workspace, [data])
-            warnings.append(f"Picture {number} of the reply cannot be used: {error}{f' Its bytes are kept: {where[0]}.' if where else ''}")
+    delivered, unusable = _delivered(workspace, reply)
+    warnings = [*(ready.warnings if ready else ()), *reply.warnings, *unusable]
     try:
         if pending.kind != "ask" and not delivered:
-            if reply.pictures:
-                raise BadReplyError(f"{pending.model} sent bytes that are no usable picture. {warnings[-1]}", **facts)
-            raise NoPictureError(
-                f"{pending.model} answered without a picture{': ' + reply.text[:300] if reply.text else '.'}", text=reply.text, **facts
-            )
-        uses, sources, notes = _results(workspace, region, delivered)
+            raise _without_picture(pending, reply, warnings)
+        uses, sources, notes = _results(workspace, ready.region if ready is not None else region, delivered)
         warnings += notes
         if ready is not None and pending.kind != "ask" and ready.frame is None:
             warnings += _mismatch(ready.request, delivered)
-        value = None
-        if reply.value is not None or reply.boxes is not None:
-            value = {
-                **({"value": reply.value, "value_by": reply.value_by} if reply.value is not None else {}),
-                **({"boxes": [box.to_dict() for box in reply.boxes]} if reply.boxes is not None else {}),
-            }
-            if ready is not None and ready.shape is not None and reply.value is not None:
-                value["value"] = ready.shape.checked(reply.value, text=reply.text)
-                # Kept for the script an export writes: the class that was asked for is gone with its kernel.
-                value["schema"] = ready.shape.schema
+        answer = _answer(reply, ready.shape if ready is not None else None)
     except NotebookImgError as error:
         if isinstance(error, FrameError) and error.picture is not None:
-            # It is paid for, so its bytes stay within reach even where the error is only printed.
-            sha256 = workspace.store.put_picture(error.picture.data)
-            error.picture = pictures.load(workspace.store.picture_path(sha256, error.picture.mime_type), settings=workspace.settings)
+            _keep_delivered(workspace, error)
         if spend is not None:
-            workspace.store.settle(spend, "billed", reply.cost, usage)
+            workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
         raise
-    record = dataclasses.replace(
-        pending,
-        model=f"{provider_name}:{reply.model or model}",
-        pictures=(*pending.pictures, *uses),
-        text=reply.text,
-        # "lmstudio:default" and dated versions answer under another name; what was asked for is asked for again.
-        asked={**pending.asked, "model": pending.model} if reply.model and reply.model != model else pending.asked,
-        sent=reply.sent,
-        got={
-            **(reply.got or {}),
-            "pictures": [{"mime_type": item.mime_type, "width": item.width, "height": item.height} for item in delivered],
-        }
-        if isinstance(reply.got, dict) or reply.got is None
-        else reply.got,
-        seed=reply.seed if reply.seed is not None else pending.seed,
-        usage=usage,
-        cost=0.0 if reply.free else reply.cost,
-        warnings=tuple(dict.fromkeys(warnings)),
-        note=reply.note,
-        answer=value,
-        content_key=content_key(
-            pending.request_key, reply.text if pending.kind == "ask" else "", [use.sha256 for use in uses if use.role == "output"]
-        ),
-    )
+    record = _turn(pending, reply, delivered, uses, warnings, answer)
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
     settled = {"state": "free" if reply.free else "billed", "cost": record.cost, "usage": dict(record.usage)} if spend is not None else None
     moves = pending.kind != "ask" and workspace.heads.moves_stored(workspace.store, pending.session_id)
     return workspace.store.add_turn(record, stored, move_head=moves, spend=spend, spend_facts=settled, raw=reply.raw)
+
+
+def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[str]]:
+    """Return the pictures of a reply, and what is wrong with those that cannot be used; their bytes are put aside."""
+    from notebook_img import pictures
+
+    usable: list[Picture] = []
+    warnings: list[str] = []
+    for number, data in enumerate(reply.pictures, 1):
+        try:
+            usable.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
+        except PictureError as error:
+            where = _put_aside(workspace, [data])
+            warnings.append(f"Picture {number} of the reply cannot be used: {error}{f' Its bytes are kept: {where[0]}.' if where else ''}")
+    return usable, warnings
+
+
+def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str]) -> BadReplyError | NoPictureError:
+    """Return the error for a reply without a usable picture."""
+    provider, _, model = pending.model.partition(":")
+    facts = {"provider": provider, "model": reply.model or model}
+    if reply.pictures:
+        return BadReplyError(f"{pending.model} sent bytes that are no usable picture. {warnings[-1]}", **facts)
+    said = f": {reply.text[:300]}" if reply.text else "."
+    return NoPictureError(f"{pending.model} answered without a picture{said}", text=reply.text, **facts)
+
+
+def _answer(reply: Reply, shape: Shape | None) -> dict[str, Any] | None:
+    """Return a typed answer as it is stored, checked against what was asked for; None where there is none."""
+    if reply.value is None and reply.boxes is None:
+        return None
+    answer: dict[str, Any] = {}
+    if reply.value is not None:
+        answer |= {"value": reply.value, "value_by": reply.value_by}
+    if reply.boxes is not None:
+        answer["boxes"] = [box.to_dict() for box in reply.boxes]
+    if shape is not None and reply.value is not None:
+        answer["value"] = shape.checked(reply.value, text=reply.text)
+        # Kept for the script an export writes: the class that was asked for is gone with its kernel.
+        answer["schema"] = shape.schema
+    return answer
+
+
+def _keep_delivered(workspace: Workspace, error: FrameError) -> None:
+    """Store a picture that came in another frame: it is paid for, so it stays within reach even where the error is only printed."""
+    from notebook_img import pictures
+
+    sha256 = workspace.store.put_picture(error.picture.data)
+    error.picture = pictures.load(workspace.store.picture_path(sha256, error.picture.mime_type), settings=workspace.settings)
+
+
+def _turn(
+    pending: TurnRecord,
+    reply: Reply,
+    delivered: Sequence[Picture],
+    uses: Sequence[PictureUse],
+    warnings: Sequence[str],
+    answer: dict[str, Any] | None,
+) -> TurnRecord:
+    """Return the turn with what came back."""
+    provider, _, model = pending.model.partition(":")
+    got = reply.got
+    if got is None or isinstance(got, dict):
+        facts = [{"mime_type": item.mime_type, "width": item.width, "height": item.height} for item in delivered]
+        got = {**(got or {}), "pictures": facts}
+    made = [use.sha256 for use in uses if use.role == "output"]
+    return dataclasses.replace(
+        pending,
+        model=f"{provider}:{reply.model or model}",
+        pictures=(*pending.pictures, *uses),
+        text=reply.text,
+        # "lmstudio:default" and dated versions answer under another name; what was asked for is asked for again.
+        asked={**pending.asked, "model": pending.model} if reply.model and reply.model != model else pending.asked,
+        sent=reply.sent,
+        got=got,
+        seed=reply.seed if reply.seed is not None else pending.seed,
+        usage=_usage(reply.usage),
+        cost=0.0 if reply.free else reply.cost,
+        warnings=tuple(dict.fromkeys(warnings)),
+        note=reply.note,
+        answer=answer,
+        content_key=content_key(pending.request_key, reply.text if pending.kind == "ask" else "", made),
+    )
 
 
 def _service_limits(workspace: Workspace) -> Settings:
@@ -188,10 +221,6 @@ def _results(
     return [*uses_of(confined, "output"), *uses_of(delivered, "delivered")], {item.sha256: item for item in (*confined, *delivered)}, notes
 
 
-NOMINAL = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
-"""Side in pixels of a square of that named size; services keep its area for other ratios (facts of each model's table)."""
-
-
 def _mismatch(request: Request, delivered: Sequence[Picture]) -> list[str]:
     """Return warnings where a picture's ratio or size is not what was asked for."""
     said = []
@@ -203,7 +232,7 @@ def _mismatch(request: Request, delivered: Sequence[Picture]) -> list[str]:
             if right and abs(picture.width / picture.height / (left / right) - 1) > 0.04:
                 said.append(f"Asked for the aspect ratio {request.aspect_ratio}, got {got}.")
         if request.size:
-            nominal = NOMINAL.get(request.size.upper())
+            nominal = NAMED_SIZES.get(request.size.upper())
             if (nominal and not 0.6 < (picture.width * picture.height) / nominal**2 < 1.7 and max(picture.size) != nominal) or (
                 "x" in request.size.lower() and request.size.lower() != f"{picture.width}x{picture.height}"
             ):

@@ -17,6 +17,7 @@ from notebook_img.cli.printing import print_error, say
 from notebook_img.cli.sessions import SESSIONS
 from notebook_img.errors import NotebookImgError, OutputError, UsageError, did_you_mean
 from notebook_img.files import reason
+from notebook_img.providers import quiet_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -135,8 +136,7 @@ def _main(words: list[str]) -> int:
         print(f"notebook-img {command}: {COMMANDS[command].strip()}\n{FLAGS[command]}".strip())
         return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    for noisy in ("httpx", "httpx2", "google_genai", "openai"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quiet_libraries()
     return ACTIONS[command](rest)
 
 

@@ -56,30 +56,27 @@ class ProgressLine:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        from notebook_img.calls import Progress
+
         self.on = sys.stderr.isatty() and not quiet
         self.quiet = quiet
         self.started = time.monotonic()
         self.shown = 0.0
-        self.message = "working"
+        self.progress = Progress("working")
 
     def on_event(self, event: Any) -> None:
         """Take an event of the core."""
         from notebook_img.calls import Notice
-        from notebook_img.providers.interface import ProgressEvent, WaitEvent
 
         if isinstance(event, Notice):
             self.clear()
             say(in_shell_words(event.text))
-        elif isinstance(event, ProgressEvent):
-            self.message = event.message
-        elif isinstance(event, WaitEvent):
-            self.message = f"{event.reason}; waiting {event.seconds:.0f} s"
-            if not self.on and not self.quiet:
-                say(self.message)
+        elif self.progress.take(event) == "waiting" and not self.on and not self.quiet:
+            say(self.progress.waiting)
         now = time.monotonic()
         if self.on and now - self.started > 0.5 and now - self.shown > 0.2:
             self.shown = now
-            say(f"\r\x1b[K{self.message[:60]} ... {now - self.started:.0f} s", end="")
+            say(f"\r\x1b[K{self.progress.line[:60]} ... {now - self.started:.0f} s", end="")
 
     def clear(self) -> None:
         """Take the line away."""

@@ -124,7 +124,7 @@ def _save(studio: Studio, turn: Turn, output: str, *, force: bool, as_json: bool
 
     chosen = [turn.picture] if turn.picked else turn.pictures
     check_output_files(output, len(chosen), studio.store, force=force)
-    paths, said = write_outputs(output, chosen, studio.store, force=force, facts=provenance_of(studio, turn.record))
+    paths, said = write_outputs(output, chosen, studio.store, force=force, facts=provenance_of(studio, turn.record, turn.picked))
     _done("\n".join(str(path) for path in paths), {"id": turn.full_id, "files": [str(path) for path in paths]}, as_json=as_json)
     for text in said:
         say(text)

@@ -6,10 +6,13 @@ Imports no SDK, makes no session; the store is asked only where sessions or ids 
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
+
+from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +28,6 @@ PROMPT_MAGICS: dict[str, Command] = {"imggen": "generate", "imgedit": "edit", "a
 LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(imggen|imgedit|askimage|imgask|imgsession|imgmcp|img)(\s.*)$", re.DOTALL)
 OPEN_QUOTE = re.compile(r"""(?<=[\s=])(["'])((?:(?!\1).)*)$""", re.DOTALL)
 """A quotation mark that begins a word and is not closed yet; the one in "it's" begins none."""
-MCP_COMMANDS = ("start", "stop", "status", "config", "log")
-CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex")
 TAKES_TURN = {"show", "checkout", "delete"}
 TAKES_SESSION = {"use", "delete", "cost", "tree"}
 RATIOS = ("1:1", "16:9", "9:16", "3:2", "2:3", "4:3", "3:4")
@@ -73,8 +74,8 @@ class Completion:
         if magic == "imgsession":
             return self._session_words(words, last)
         if magic == "imgmcp":
-            pool = CLIENTS if words == ["config"] else MCP_COMMANDS if not words else ()
-            return _starting(pool, last)
+            server = import_module("notebook_img.mcp")  # surfaces do not import each other
+            return _starting(server.CLIENTS if words == ["config"] else () if words else server.COMMANDS, last)
         if magic == "img":
             return self._front_words(words, last)
         return self._prompt_words(PROMPT_MAGICS[magic], words, last)
@@ -204,7 +205,7 @@ class Completion:
                 continue
             pictures = len(turn.uses("output")) if picks else 0
             found.append(turn.id)
-            found += [f"{turn.id}.{number}" for number in range(1, pictures + 1)] if pictures > 1 else []
+            found += [turn_id(turn.number, number) for number in range(1, pictures + 1)] if pictures > 1 else []
         return [f"{name}{slash}{each}" for each in found]
 
     def _head_pictures(self, words: Iterable[str]) -> list[str]:

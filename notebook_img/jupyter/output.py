@@ -6,22 +6,19 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Notice
-from notebook_img.loop import Tick
-from notebook_img.providers.interface import PartialEvent, ProgressEvent, SubmittedEvent, TextEvent, WaitEvent
+from notebook_img.calls import Notice, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from notebook_img.calls import Change
     from notebook_img.pictures import Bundle
     from notebook_img.tree import Turn
 
 PATIENCE = 0.4
 """Seconds before progress is shown at all: what is done sooner needs none."""
-REFRESH = 0.5
-"""Least seconds between two updates of the elapsed time."""
-TEXT_REFRESH = 0.1
-"""Least seconds between two updates of a streamed answer."""
+PAUSES: Mapping[Change, float] = {"": 0.5, "message": 0.1, "text": 0.1, "waiting": 0.0, "partial": 0.0}
+"""Least seconds since the last update, by what has changed; where nothing has, the elapsed time is renewed."""
 
 
 class Screen:
@@ -44,38 +41,20 @@ class Screen:
         self.quiet = quiet
         self.title = title
         self.answers = answers
-        self.message = ""
-        self.waiting = ""
-        self.text = ""
-        self.partial: bytes | None = None
-        self.fraction: float | None = None
-        self.notices: list[str] = []
+        self.progress = Progress()
         self.started = time.monotonic()
         self.refreshed = 0.0
         self.handle: Any = None
 
     def on_event(self, event: Any) -> None:
         """Take an event of the core and refresh what is shown."""
-        urgent = True
-        if isinstance(event, TextEvent):
-            self.text += event.text
-            urgent = self.answers and self._since() >= TEXT_REFRESH
-        elif isinstance(event, PartialEvent):
-            self.partial = event.data
-        elif isinstance(event, ProgressEvent):
-            self.message, self.fraction, self.waiting = event.message, event.fraction, ""
-            urgent = self._since() >= TEXT_REFRESH
-        elif isinstance(event, WaitEvent):
-            self.waiting = f"{event.reason}; trying again in {event.seconds:.0f} s (attempt {event.attempt + 1} of {event.most + 1})"
-        elif isinstance(event, SubmittedEvent):
-            self.message = "the service has taken the job"
-        elif isinstance(event, Notice):
-            self.notices.append(event.text)
+        if isinstance(event, Notice):
             self._show_notice(event.text)
-            urgent = False
-        elif isinstance(event, Tick):
-            urgent = self._since() >= REFRESH
-        if urgent:
+            return
+        change = self.progress.take(event)
+        if change == "text" and not self.answers:
+            return  # a remark beside a picture comes with the next update
+        if time.monotonic() - self.refreshed >= PAUSES[change]:
             self._refresh()
 
     def finish(self, bundle: Bundle) -> None:
@@ -87,36 +66,36 @@ class Screen:
     def clear(self) -> None:
         """Take the progress away again: the error that follows says it all. What had come of an answer stays above it."""
         with contextlib.suppress(Exception):
-            if self.live and self.answers and self.text:
+            if self.live and self._answer:
                 from notebook_img import display
 
-                self._put(display.answer(self.text))
+                self._put(display.answer(self._answer))
             elif self.handle is not None:
                 self.handle.update({"text/plain": ""}, raw=True)
 
-    def _since(self) -> float:
-        return time.monotonic() - self.refreshed
+    @property
+    def _answer(self) -> str:
+        """What has come of an answer so far."""
+        return self.progress.text if self.answers else ""
 
     def _refresh(self) -> None:
         seconds = time.monotonic() - self.started
-        if not self.live or (self.handle is None and seconds < PATIENCE and not (self.answers and self.text)):
+        if not self.live or (self.handle is None and seconds < PATIENCE and not self._answer):
             return
         from notebook_img import display
 
         self.refreshed = time.monotonic()
-        if self.answers and self.text:
-            self._put(display.answer(self.text))
+        if self._answer:
+            self._put(display.answer(self._answer))
             return
-        picture = None
-        if self.partial is not None:
+        now, picture = self.progress, None
+        if now.partial is not None:
             from notebook_img import pictures
 
             with contextlib.suppress(Exception):  # a broken early picture is no reason to stop waiting
-                picture = pictures.load(self.partial)
-        message = f"{self.title}: {self.message}" if self.message else self.title
-        state = display.Progress(
-            message, seconds=seconds, fraction=self.fraction, waiting=self.waiting, text="" if self.answers else self.text, picture=picture
-        )
+                picture = pictures.load(now.partial)
+        message = f"{self.title}: {now.message}" if now.message else self.title
+        state = display.Progress(message, seconds=seconds, fraction=now.fraction, waiting=now.waiting, text=now.text, picture=picture)
         self._put(display.progress(state))
 
     def _show_notice(self, text: str) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
+    from notebook_img.mcp.clients import CLIENTS as CLIENTS
+    from notebook_img.mcp.commands import COMMANDS as COMMANDS
     from notebook_img.mcp.commands import command as command
     from notebook_img.mcp.commands import main as main
     from notebook_img.mcp.http_server import serve as serve
 else:
-    __getattr__, __dir__, __all__ = face(__name__, commands="command main", http_server="serve")
+    __getattr__, __dir__, __all__ = face(__name__, clients="CLIENTS", commands="COMMANDS command main", http_server="serve")

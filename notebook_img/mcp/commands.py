@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
+from notebook_img.mcp.clients import CLIENTS
+from notebook_img.mcp.tools import FAMILIES
+from notebook_img.providers import quiet_libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from notebook_img.mcp.http_server import ServerHandle
     from notebook_img.studio import Studio
 
-FAMILIES = ("all", "gemini", "vision", "seedream")
 DRAIN = 330.0
 """Seconds a stdio server goes on for requests on their way when its client has gone: the longest wait for a reply, and some."""
 
@@ -29,27 +31,38 @@ DRAIN = 330.0
 # ---------------------------------------------------------------------------------------------- in a notebook
 
 
-def command(studio: Studio, name: str, rest: Sequence[str]) -> Any:
-    """Do one ``%imgmcp`` command.
+COMMANDS: Mapping[str, str] = {
+    "start": "serve this kernel's images to MCP clients on 127.0.0.1",
+    "stop": "stop serving",
+    "status": "whether it runs, where, who called last",
+    "config": f"config CLIENT: what to paste where, for {', '.join(CLIENTS)}",
+    "log": "the server's last log lines",
+}
+"""What ``%imgmcp`` can do."""
+
+
+def command(studio: Studio, words: Sequence[str]) -> Any:
+    """Do one ``%imgmcp`` command; without one, say which there are.
 
     Parameters
     ----------
     studio : Studio
         The kernel's.
-    name : str
-        ``start``, ``stop``, ``status``, ``config`` or ``log``.
-    rest : sequence of str
-        The words after it.
+    words : sequence of str
+        The command and what follows it.
 
     Raises
     ------
     UsageError
         When a word is not understood.
     """
-    actions = {"start": _start, "stop": _stop, "status": _status, "config": _config, "log": _log}
-    if name not in actions:
-        raise UsageError(f"%imgmcp has no command {name!r}.{did_you_mean(name, actions)} It has {', '.join(actions)}.")
-    return actions[name](studio, list(rest))
+    if not words or words[0] in ("-h", "--help", "help"):
+        _say("\n".join(f"  %imgmcp {name:<8} {text}" for name, text in COMMANDS.items()))
+        return None
+    name, *rest = words
+    if name not in COMMANDS:
+        raise UsageError(f"%imgmcp has no command {name!r}.{did_you_mean(name, COMMANDS)} It has {', '.join(COMMANDS)}.")
+    return _ACTIONS[name](studio, rest)
 
 
 def _start(studio: Studio, rest: list[str]) -> None:
@@ -101,7 +114,7 @@ def _status(studio: Studio, rest: list[str]) -> None:
 
 
 def _config(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.clients import CLIENTS, configuration
+    from notebook_img.mcp.clients import configuration
 
     if len(rest) != 1 or rest[0] not in CLIENTS:
         wrong = f" {rest[0]!r} is none of them.{did_you_mean(rest[0], CLIENTS)}" if rest else ""
@@ -114,6 +127,15 @@ def _log(studio: Studio, rest: list[str]) -> None:  # noqa: ARG001 - all command
 
     _Parser(prog="%imgmcp log", add_help=False).parse_args(rest)
     _say("\n".join(server_log.lines()) or "The MCP server has logged nothing.")
+
+
+_ACTIONS: Mapping[str, Callable[[Studio, list[str]], None]] = {
+    "start": _start,
+    "stop": _stop,
+    "status": _status,
+    "config": _config,
+    "log": _log,
+}
 
 
 def _say(text: str) -> None:
@@ -138,8 +160,6 @@ def main(args: Sequence[str]) -> int:
     args : sequence of str
         The words after ``mcp``.
     """
-    from notebook_img.mcp.clients import CLIENTS
-
     parser = _Parser(prog="notebook-img mcp", description="Serve MCP clients over stdio, or over HTTP on 127.0.0.1.")
     parser.add_argument("--http", nargs="?", type=int, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on with --http (loopback)")
@@ -179,8 +199,7 @@ def _log_to_stderr(studio: Studio) -> None:
     wanted = studio.settings.vision_log_level.upper()
     level = wanted if wanted in logging.getLevelNamesMapping() else "WARNING"
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpx2", "google_genai", "openai"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+    quiet_libraries()
 
 
 def _serve_http(studio: Studio, given: argparse.Namespace) -> int:

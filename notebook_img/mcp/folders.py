@@ -10,7 +10,6 @@ import binascii
 import contextlib
 import os
 import re
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,11 +89,10 @@ class Folders:
 
     def read(self, path: Path) -> bytes:
         """Return the bytes of a file inside the folders, opened without following links."""
-        from notebook_img.pictures import missing  # the one message for a missing file, with near names
-        from notebook_img.settings import Settings
+        from notebook_img.pictures import Limits, missing
 
         real = self.inside(path)
-        most = (self.settings or Settings()).max_bytes
+        limits = Limits.of(self.settings)
         try:
             descriptor = _open(real)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -104,18 +102,9 @@ class Folders:
         # Looked at before it is made a file object: Python refuses folders there with an error of its own.
         with contextlib.ExitStack() as cleanup:
             cleanup.callback(os.close, descriptor)
-            facts = os.fstat(descriptor)
-            if stat.S_ISDIR(facts.st_mode):
-                raise PictureError(f"{path} is a folder; name an image in it.")
-            # A pipe or device would block, or never end.
-            if not stat.S_ISREG(facts.st_mode):
-                raise PictureError(f"{path} is no ordinary file.")
-            if facts.st_size == 0:
-                raise PictureError(f"{path} is empty.")
-            if facts.st_size > most:
-                raise PictureError(f"{path} has {facts.st_size:,} bytes, more than {most:,} (the setting NOTEBOOK_IMG_MAX_BYTES).")
+            limits.check_file(os.fstat(descriptor), str(path))
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(most + 1)
+                return file.read(limits.max_bytes + 1)
 
     def output(self, text: str) -> Path:
         """Return the path a client wants a picture written to, its folder created when it is inside.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_img import loop
-from notebook_img.calls import resume_job
+from notebook_img.calls import is_left, resume_job
 from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean
 from notebook_img.loop import in_thread
 from notebook_img.mcp.running_call import Caller, Running
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from notebook_img.calls import CallResult
-    from notebook_img.mcp.folders import Folders
-    from notebook_img.mcp.running_call import Result
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
@@ -30,33 +27,38 @@ LOOK = 0.3
 
 
 class Jobs:
-    """The jobs of `Work`, which does the requests themselves."""
+    """The jobs of one server.
 
-    studio: Studio
-    _running: dict[int, Running]
-    _jobs: dict[str, Running]
-    _lock: threading.RLock
+    Parameters
+    ----------
+    studio : Studio
+        Its store holds their rows.
+    caller : callable
+        Returns the client of that name.
+    start : callable
+        Starts a request; it gets its future.
+    """
 
-    def caller(self, name: str, folders: Folders | None = None) -> Caller:
-        """Return a client with its own studio."""
-        raise NotImplementedError
+    def __init__(self, studio: Studio, caller: Callable[[str], Caller], start: Callable[[Running], object]) -> None:
+        self._studio = studio
+        self._caller = caller
+        self._start = start
+        self._here: dict[str, Running] = {}
+        """Those that run in this process."""
 
-    async def _do(self, running: Running, tell: loop.Tell) -> Result:
-        raise NotImplementedError
-
-    def _leave(self, running: Running) -> JobRecord | None:
+    def leave(self, running: Running) -> JobRecord | None:
         """Make a job of a request nobody waits for; None when it has just ended."""
         with running.lock:
             if running.done:
                 return None
             if running.job:
-                return self.studio.store.job(running.job)
+                return self._studio.store.job(running.job)
             now = time.time()
             row = JobRecord(
                 id=f"j{secrets.token_hex(4)}",
                 session=running.session,
                 state="running",
-                owner=self.studio.store.owner,
+                owner=self._studio.store.owner,
                 created=now,
                 updated=now,
                 model=running.model,
@@ -68,62 +70,43 @@ class Jobs:
                     "submit": running.submit_id,
                 },
             )
-            self.studio.store.add_job(row)
+            self._studio.store.add_job(row)
             running.job = row.id
-        with self._lock:
-            self._jobs[row.id] = running
+            self._here[row.id] = running
         loop.spawn(lambda _tell: self._watch(running))
         return row
 
-    def _submitted(self, running: Running, submit_id: str) -> None:
+    def submitted(self, running: Running, submit_id: str) -> None:
         """Note the service's own id, also in a row that is there already: whoever takes the job up finds it by that."""
         with running.lock:
             running.submit_id = submit_id
             job = running.job
         if job:
-            self.studio.store.update_job(job, submit_id=submit_id)
+            self._studio.store.update_job(job, submit_id=submit_id)
 
-    def _ended(self, running: Running, error: BaseException | None, turn: Turn | None = None) -> None:
+    def ended(self, running: Running, error: BaseException | None, turn: Turn | None = None) -> None:
+        """Write down how a request ended, where it has become a job; from now on it becomes none any more."""
         with running.lock:
             running.done = True
             job = running.job
-        with self._lock:
-            self._jobs.pop(job, None)
-        try:
-            if job:
-                self._note_end(running, job, error, turn)
-            if error is not None and running.fresh:
-                self.drop_empty(running.fresh, but=running)
-        finally:
-            # Last, since a process that ends waits for this only.
-            with self._lock:
-                self._running.pop(id(running), None)
-
-    def drop_empty(self, session_id: str, *, but: Running | None = None) -> None:
-        """Take a session away that was made for a request nothing came of, unless something may still come into it."""
-        store = self.studio.store
-        record = store.session(session_id)
-        if record is None or record.turns:
+        if not job:
             return
-        others = [other for other in tuple(self._running.values()) if other is not but and other.session == record.name]
-        if not others and not any(job.state in ("running", "submitted") for job in store.jobs(session=record.name)):
-            store.delete_session(session_id)
-
-    def _note_end(self, running: Running, job: str, error: BaseException | None, turn: Turn | None) -> None:
+        self._here.pop(job, None)
+        update = self._studio.store.update_job
         if error is None and turn is not None:
-            self.studio.store.update_job(job, state="done", turn=turn.full_id, submit_id=running.submit_id)
+            update(job, state="done", turn=turn.full_id, submit_id=running.submit_id)
         elif isinstance(error, asyncio.CancelledError):
-            self.studio.store.update_job(job, state="cancelled")
+            update(job, state="cancelled")
         else:
             # The service has it and could not be asked now: it can be fetched later.
             later = bool(running.submit_id) and isinstance(error, (JobPendingError, UnreachableError, OverloadedError))
-            self.studio.store.update_job(job, state="submitted" if later else "failed", error=str(error)[:500], submit_id=running.submit_id)
+            update(job, state="submitted" if later else "failed", error=str(error)[:500], submit_id=running.submit_id)
 
     async def _watch(self, running: Running) -> None:
         """Look whether somebody, in whatever process, wants the job stopped."""
         while not running.done:
             await asyncio.sleep(LOOK)
-            row = await in_thread(self.studio.store.job, running.job)
+            row = await in_thread(self._studio.store.job, running.job)
             if (row is None or row.cancel_wanted) and running.future is not None and not running.done:
                 running.future.cancel()
                 return
@@ -136,9 +119,9 @@ class Jobs:
         NotFoundError
             With the latest jobs.
         """
-        row = self.studio.store.job(job_id.strip())
+        row = self._studio.store.job(job_id.strip())
         if row is None:
-            known = [job.id for job in self.studio.store.jobs(limit=5)]
+            known = [job.id for job in self._studio.store.jobs(limit=5)]
             latest = f" The latest are {', '.join(known)}." if known else " There are none."
             raise NotFoundError(f"There is no job {job_id[:40]!r}.{did_you_mean(job_id, known)}{latest}")
         return row
@@ -163,8 +146,7 @@ class Jobs:
         told, taken_up = 0.0, False
         while True:
             row = await in_thread(self.job, job_id)
-            here = row.id in self._jobs
-            left = row.state == "submitted" or (row.state == "running" and not here and self.studio.store.alive(row.owner) is False)
+            left = row.id not in self._here and is_left(self._studio.store, row)
             if left and taken_up:
                 return row
             if left:
@@ -182,7 +164,7 @@ class Jobs:
 
         A service's job is fetched from there; what was done by the core is taken over; anything else is lost with its process.
         """
-        store = self.studio.store
+        store = self._studio.store
         kept = await in_thread(self._resumable, row)
         if kept is None or kept.state in ("failed", "cancelled"):
             why = (kept.error if kept else row.error) or "The process that ran it has ended before the service answered. Ask again."
@@ -192,7 +174,7 @@ class Jobs:
         if kept.id != row.id and kept.state == "running" and store.alive(kept.owner):
             return row, False  # somebody fetches it at this moment; it is looked at again
 
-        own = self.caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))
+        own = self._caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))
         output = str(row.request.get("output") or "") if row.request.get("tool") else ""
 
         async def perform(tell: loop.Tell) -> CallResult:
@@ -210,17 +192,12 @@ class Jobs:
             job=row.id,
             submit_id=kept.submit_id,
         )
-        with self._lock:
-            if row.id in self._jobs:
-                return row, True
-            self._jobs[row.id] = running
-            self._running[id(running)] = running
+        if self._here.setdefault(row.id, running) is not running:
+            return row, True
         if not await in_thread(store.claim_job, row):  # another process was quicker; it tells in the row
-            with self._lock:
-                self._jobs.pop(row.id, None)
-                self._running.pop(id(running), None)
+            self._here.pop(row.id, None)
             return await in_thread(self.job, row.id), True
-        running.future = loop.spawn(lambda tell: self._do(running, tell))
+        self._start(running)
         loop.spawn(lambda _tell: self._watch(running))
         return await in_thread(self.job, row.id), True
 
@@ -229,7 +206,7 @@ class Jobs:
         if row.service_state and row.request.get("pending"):
             return row
         submitted = row.submit_id or row.request.get("submit")
-        rows = self.studio.store.jobs(limit=200) if submitted else []
+        rows = self._studio.store.jobs(limit=200) if submitted else []
         return next(
             (other for other in rows if other.submit_id == submitted and other.service_state and other.request.get("pending")), None
         )
@@ -239,12 +216,12 @@ class Jobs:
         row = await in_thread(self.job, job_id)
         if row.state not in ("running", "submitted"):
             return row
-        store = self.studio.store
+        store = self._studio.store
         await in_thread(lambda: store.update_job(row.id, cancel_wanted=True))
-        running = self._jobs.get(row.id)
+        running = self._here.get(row.id)
         if running is not None and running.future is not None:
             running.future.cancel()
-        elif row.state == "submitted" or store.alive(row.owner) is False:
+        elif is_left(store, row):
             return await in_thread(lambda: store.update_job(row.id, state="cancelled"))
         end = time.monotonic() + seconds
         while True:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -52,8 +53,8 @@ class Running:
     done: bool = False
     job: str = ""
     submit_id: str = ""
-    fresh: str = ""
-    """Id of the session made for this request; it goes when nothing came of it."""
+    begun: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """What `Studio.begin` has opened for it; closed when it has ended, however that was."""
     future: concurrent.futures.Future[Result] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,20 +72,3 @@ class Note:
     text: str = ""
     key: str = ""
     """The same for all notes of one call."""
-
-
-def facts_of(turn: Turn) -> Callable[[int], dict[str, Any]]:
-    """Return what is written into a file about its making."""
-    several = len(turn.pictures) > 1
-    parent = turn.record.parent
-
-    def facts(index: int) -> dict[str, Any]:
-        return {
-            "prompt": turn.prompt,
-            "model": turn.model,
-            "parent": f"t{parent}" if parent is not None else "",
-            "seed": turn.seed,
-            "turn": f"{turn.full_id}.{index + 1}" if several else turn.full_id,
-        }
-
-    return facts

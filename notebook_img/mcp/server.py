@@ -17,7 +17,9 @@ from mcp.types import Resource as ResourceRow
 
 from notebook_img._version import __version__
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
+from notebook_img.ids import turn_id
 from notebook_img.mcp import prompts
+from notebook_img.mcp.tools import FAMILIES
 from notebook_img.mcp.tools.base import PICTURE_URI
 from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from notebook_img.mcp.work import Work
     from notebook_img.records import TurnRecord
 
-FAMILIES = ("all", "gemini", "vision", "seedream")
 _TOOLS = {"gemini": GeminiTools, "vision": VisionTools, "seedream": SeedreamTools}
 _JOBS = ("get_job", "cancel_job")
 LISTED = 20
@@ -117,7 +118,7 @@ class Server(MCPServer[Any]):
         content = {
             "name": record.name,
             "model": record.model,
-            "head": f"t{record.head}" if record.head else None,
+            "head": turn_id(record.head) if record.head else None,
             "total": record.turns,
             "turns": [_plain(turn) for turn in turns],
         }
@@ -130,7 +131,7 @@ class Server(MCPServer[Any]):
         elif name in ("id", "session"):
             known = store.session_names()
         elif name == "image":
-            known = [f"{row.session}/t{row.turn}" for row in store.gallery(limit=200)]
+            known = [turn_id(row.turn, session=row.session) for row in store.gallery(limit=200)]
         else:
             return None
         fitting = [text for text in dict.fromkeys(known) if text.casefold().startswith(value.casefold())]
@@ -158,7 +159,7 @@ class Server(MCPServer[Any]):
             use = row.picture
             if use.sha256 not in seen:
                 seen.add(use.sha256)
-                name = f"{row.session}/t{row.turn}"
+                name = turn_id(row.turn, session=row.session)
                 description = " ".join(row.prompt.split())[:120]
                 found.append(
                     ResourceRow(
@@ -220,7 +221,7 @@ def _plain(turn: TurnRecord) -> dict[str, Any]:
     return {
         "id": turn.id,
         "kind": turn.kind,
-        "parent": f"t{turn.parent}" if turn.parent is not None else None,
+        "parent": turn_id(turn.parent) if turn.parent is not None else None,
         "prompt": turn.prompt,
         "text": turn.text,
         "model": turn.model,

@@ -11,6 +11,7 @@ from mcp.types import Annotations, CallToolResult, ImageContent, ResourceLink, T
 from pydantic import BaseModel, Field
 
 from notebook_img.display import money
+from notebook_img.ids import turn_id
 from notebook_img.pictures import MIME_TYPES, preview
 
 if TYPE_CHECKING:
@@ -94,6 +95,13 @@ def picture_info(picture: Picture, name: str) -> PictureInfo:
     )
 
 
+def picture_infos(turn: Turn) -> list[PictureInfo]:
+    """Return the facts about the pictures a turn made."""
+    pictures, session = turn.pictures, turn.session.name
+    several = len(pictures) > 1
+    return [picture_info(picture, turn_id(turn.number, number if several else None, session)) for number, picture in enumerate(pictures, 1)]
+
+
 def thumbnail(picture: Picture, *, side: int = THUMBNAIL_SIDE, most: int = THUMBNAIL_BYTES) -> ImageContent:
     """Return a small copy, JPEG, or PNG where something shows through."""
     small = preview(picture, side, most)
@@ -119,10 +127,7 @@ def of_turn(
     turn: Turn, files: Sequence[Path] = (), notices: Sequence[str] = (), *, kind: type[ImageResult] = ImageResult
 ) -> CallToolResult:
     """Return the result for a turn that made pictures."""
-    pictures = turn.pictures
-    several = len(pictures) > 1
-    names = [f"{turn.full_id}.{number}" if several else turn.full_id for number in range(1, len(pictures) + 1)]
-    infos = [picture_info(picture, name) for picture, name in zip(pictures, names, strict=True)]
+    pictures, infos = turn.pictures, picture_infos(turn)
     warnings = list(dict.fromkeys([*turn.warnings, *notices, *([turn.note] if turn.note else [])]))
     written = [str(file) for file in files]
     structured = kind(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from notebook_img import loop
-from notebook_img.calls import CallResult, check_output_files, perform_call, write_outputs
+from notebook_img.calls import CallResult, Progress, check_output_files, perform_call, provenance_of, write_outputs
 from notebook_img.errors import (
     NotebookImgError,
     NotFoundError,
@@ -26,8 +26,8 @@ from notebook_img.errors import (
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
-from notebook_img.mcp.running_call import Caller, Note, Result, Running, facts_of
-from notebook_img.providers.interface import ProgressEvent, SubmittedEvent, WaitEvent
+from notebook_img.mcp.running_call import Caller, Note, Result, Running
+from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
 from notebook_img.records import JobRecord, Origin
 from notebook_img.replay import BY_AGENT
 
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from notebook_img.calls import Call
     from notebook_img.studio import Studio
-    from notebook_img.tree import Session
+    from notebook_img.tree import Session, Turn
 
-__all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work", "facts_of"]
+__all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work"]
 
 OWN_SESSION = "mcp"
 """The session agents work in when they name none."""
@@ -51,7 +51,7 @@ CLIENTS = 64
 _DONE = object()
 
 
-class Work(Jobs):
+class Work:
     """Does what tools ask.
 
     Parameters
@@ -76,8 +76,8 @@ class Work(Jobs):
         self.passing: set[str] = set()
         """Sessions that are not kept (VISION_ENABLE_PERSISTENCE=false)."""
         self._studios: OrderedDict[str, Studio] = OrderedDict()
+        self.jobs = Jobs(studio, self.caller, self._start)
         self._running: dict[int, Running] = {}
-        self._jobs: dict[str, Running] = {}
         self._slots: asyncio.Semaphore | None = None
         self._lock = threading.RLock()
 
@@ -154,16 +154,22 @@ class Work(Jobs):
         path = caller.folders.output(output) if output else None
         if path is not None:
             check_output_files(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
-        asked = caller.studio.prepare(session or self.own_session(caller), call)
+        begun = contextlib.ExitStack()
+        (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
         if session is None:
-            asked = dataclasses.replace(asked, session=dataclasses.replace(asked.session, model=""))
+            placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model=""))
 
-        async def wait_for(tell: loop.Tell) -> CallResult:
-            made = await perform_call(caller.studio, asked, tell)
+        async def perform(tell: loop.Tell) -> CallResult:
+            made = await perform_call(caller.studio, placed, tell)
             assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        return Running(caller, asked.session.name, call.prompt, tool, wait_for, path, call.model or asked.session.model)
+        return Running(caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.model, begun=begun)
+
+    def _start(self, running: Running, tell: loop.Tell = lambda _event: None) -> concurrent.futures.Future[Result]:
+        self._running[id(running)] = running
+        running.future = loop.spawn(lambda tell: self._do(running, tell), tell)
+        return running.future
 
     async def wait(
         self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None
@@ -194,44 +200,39 @@ class Work(Jobs):
 
         def tell(event: Any) -> None:
             if isinstance(event, SubmittedEvent):
-                self._submitted(running, event.submit_id)
+                self.jobs.submitted(running, event.submit_id)
             with contextlib.suppress(RuntimeError):  # the client's loop is gone
                 here.call_soon_threadsafe(events.put_nowait, event)
 
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
-        with self._lock:
-            self._running[id(running)] = running
-        running.future = loop.spawn(lambda tell: self._do(running, tell), tell)
-        running.future.add_done_callback(lambda _: tell(_DONE))
-        message, told = "waiting for its turn", 0.0
+        future = self._start(running, tell)
+        future.add_done_callback(lambda _: tell(_DONE))
+        now, told = Progress("waiting for its turn"), 0.0
         try:
             while True:
                 left = deadline - time.monotonic()
-                if left <= 0 and (job := await in_thread(self._leave, running)) is not None:
+                if left <= 0 and (job := await in_thread(self.jobs.leave, running)) is not None:
                     return job
                 event = None
                 with contextlib.suppress(TimeoutError):
                     event = await asyncio.wait_for(events.get(), min(max(left, 0.05), 1.0))
                 if event is _DONE:
-                    return _outcome(running)
-                if isinstance(event, ProgressEvent):
-                    message = event.message
-                elif isinstance(event, WaitEvent):
-                    message = f"{event.reason}; waiting {event.seconds:.0f} s"
+                    return _outcome(future)
+                now.take(event)
                 elapsed = time.monotonic() - began
                 if elapsed - told >= 0.5 or (event is not None and not told):
                     told = elapsed
-                    await progress(elapsed, message)
+                    await progress(elapsed, now.line)
         except asyncio.CancelledError:
             # The client cancelled, or is gone. What is on its way goes on; what waits for its turn is dropped.
             with anyio.CancelScope(shield=True):
                 if running.sent:
                     # On the core's loop: this one may be about to end, and cancels what it waits for once more.
-                    leaving = loop.spawn(lambda _tell: in_thread(self._leave, running))
+                    leaving = loop.spawn(lambda _tell: in_thread(self.jobs.leave, running))
                     await asyncio.shield(asyncio.wrap_future(leaving))
                 else:
-                    running.future.cancel()
+                    future.cancel()
             raise
 
     async def _do(self, running: Running, tell: loop.Tell) -> Result:
@@ -251,6 +252,14 @@ class Work(Jobs):
         await to_the_end(in_thread(self._ended, running, None, result.turn))
         return result
 
+    def _ended(self, running: Running, error: BaseException | None, turn: Turn | None = None) -> None:
+        try:
+            with running.begun:
+                self.jobs.ended(running, error, turn)
+        finally:
+            # Last, since a process that ends waits for this only.
+            self._running.pop(id(running), None)
+
     def _finished(self, running: Running, made: CallResult) -> Result:
         """Write the file that was asked for; the turn is kept whatever comes of that."""
         studio = running.caller.studio
@@ -261,8 +270,8 @@ class Work(Jobs):
             try:
                 # The folder is checked again: minutes may have passed.
                 inside = running.caller.folders.inside
-                path = inside(running.output)
-                written, said = write_outputs(path, turn.pictures, studio.store, force=False, facts=facts_of(turn), inside=inside)
+                path, facts = inside(running.output), provenance_of(studio, turn.record)
+                written, said = write_outputs(path, turn.pictures, studio.store, force=False, facts=facts, inside=inside)
                 files, notices = (*files, *written), [*notices, *said]
             except NotebookImgError as error:
                 notices.append(f"The picture is kept, but the file was not written: {error}")
@@ -301,9 +310,8 @@ class Work(Jobs):
         self.passing.clear()
 
 
-def _outcome(running: Running) -> Result:
-    assert running.future is not None
+def _outcome(future: concurrent.futures.Future[Result]) -> Result:
     try:
-        return running.future.result()
+        return future.result()
     except concurrent.futures.CancelledError:
         raise UsageError("The request was cancelled (cancel_job); nothing was stored.") from None

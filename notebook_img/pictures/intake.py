@@ -168,14 +168,7 @@ def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
     what = str(path)
     try:
         found = path.stat()
-        if stat.S_ISDIR(found.st_mode):
-            raise PictureError(f"{what} is a folder; name an image in it.{_images_in(path)}")
-        # A pipe or device would block, or never end.
-        if not stat.S_ISREG(found.st_mode):
-            raise PictureError(f"{what} is no ordinary file.")
-        if found.st_size == 0:
-            raise PictureError(f"{what} is empty.")
-        limits.check_bytes(found.st_size, what)
+        limits.check_file(found, what, inside=_images_in(path) if stat.S_ISDIR(found.st_mode) else "")
         with path.open("rb") as file:
             data = file.read(limits.max_bytes + 1)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -6,6 +6,8 @@ the whole process and not safe to change while other threads decode.
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,27 @@ class Limits:
                 f"{what} has {readable_bytes(count)}, more than the limit of {readable_bytes(self.max_bytes)} "
                 "(the setting max_bytes, NOTEBOOK_IMG_MAX_BYTES, raises it)."
             )
+
+    def check_file(self, found: os.stat_result, what: str, *, inside: str = "") -> None:
+        """Raise PictureError for what cannot be read as an image file: a folder, a device, nothing, too much.
+
+        Parameters
+        ----------
+        found : os.stat_result
+            Of the file.
+        what : str
+            What a message calls it.
+        inside : str
+            A sentence about what a folder holds, told when it is one.
+        """
+        if stat.S_ISDIR(found.st_mode):
+            raise PictureError(f"{what} is a folder; name an image in it.{inside}")
+        # A pipe or device would block, or never end.
+        if not stat.S_ISREG(found.st_mode):
+            raise PictureError(f"{what} is no ordinary file.")
+        if found.st_size == 0:
+            raise PictureError(f"{what} is empty.")
+        self.check_bytes(found.st_size, what)
 
     def check_pixels(self, width: int, height: int, what: str) -> None:
         """Raise PictureError when a picture of this size has too many pixels, or none."""

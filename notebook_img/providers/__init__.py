@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from notebook_img.providers.catalog import own_options as own_options
     from notebook_img.providers.catalog import price_words as price_words
     from notebook_img.providers.catalog import service_rows as service_rows
+    from notebook_img.providers.logs import quiet_libraries as quiet_libraries
     from notebook_img.providers.registry import close as close
     from notebook_img.providers.registry import get as get
     from notebook_img.providers.registry import loadable as loadable
@@ -30,6 +31,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         catalog="lacking model_rows own_options price_words service_rows",
+        logs="quiet_libraries",
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
         services="has_key key_service key_services service_of",

@@ -22,6 +22,10 @@ Json: TypeAlias = Any
 """JSON-like data. In `Reply.raw` and `PastTurn.raw` byte strings may stand in it as `bytes`."""
 
 
+NAMED_SIZES: Mapping[str, int] = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
+"""Side, pixels, of a square of that named size. Services keep its area for other ratios (the facts of each model's table)."""
+
+
 @dataclass(frozen=True)
 class OwnOption:
     """An option only some services have (quality, background, guidance ...)."""

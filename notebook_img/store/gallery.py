@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from notebook_img.ids import turn_id
 from notebook_img.store import schema
 from notebook_img.store.rows import USE_COLUMNS, contains, picture_use
 
@@ -36,7 +37,7 @@ class GalleryRow:
     @property
     def id(self) -> str:
         """``fox/t7.2``."""
-        return f"{self.session}/t{self.turn}.{self.index}"
+        return turn_id(self.turn, self.index, self.session)
 
 
 class Gallery:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from notebook_img.ids import turn_id
 from notebook_img.store import schema
 from notebook_img.store.cells import fail_ended_runs
 from notebook_img.store.owner import is_alive
@@ -103,7 +104,7 @@ def _lost_pictures(store: Store, connection: Connection) -> dict[str, list[str]]
             .join(uses, uses.c.turn_id == turns.c.id)
             .where(uses.c.sha256 == sha256)
         )
-        names = [f"{row.name}/t{row.number}" for row in connection.execute(query)]
+        names = [turn_id(row.number, session=row.name) for row in connection.execute(query)]
         if names:
             found[sha256] = names
     return found

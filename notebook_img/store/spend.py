@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select, update
 
@@ -30,6 +31,21 @@ _CENT = 1e-9
 _INSERT = insert_into(schema.spend)
 
 
+class Spent(NamedTuple):
+    """What a day has cost, in US dollars."""
+
+    known: float
+    reserved: float
+    """By calls in flight."""
+    unknown: int
+    """How many calls have an unknown cost."""
+
+
+def today() -> str:
+    """Return the local day, ``YYYY-MM-DD``: what the budget counts by."""
+    return dt.datetime.now().astimezone().date().isoformat()
+
+
 class Spend:
     """The spend rows of a store.
 
@@ -39,7 +55,7 @@ class Spend:
 
     _database: Database
 
-    def reserve(self, model: str, estimate: float | None, day: str, origin: str, session: str, budget: float | None) -> int:
+    def reserve(self, model: str, estimate: float | None, day: str | None, origin: str, session: str, budget: float | None) -> int:
         """Reserve money for a call that is about to be sent, if the day's budget has it.
 
         The check and the reservation are one write transaction, so two processes cannot both take the last dollar.
@@ -50,8 +66,8 @@ class Spend:
             ``provider:model``.
         estimate : float, optional
             US dollars; None when unknown: then the call is only refused if the budget is used up already.
-        day : str
-            Local day, ``YYYY-MM-DD``.
+        day : str, optional
+            Local day, ``YYYY-MM-DD``; None for today.
         origin, session : str
             Who asks, and in which session (its name).
         budget : float, optional
@@ -67,7 +83,7 @@ class Spend:
         BudgetError
             When the call would go over the budget. Nothing is reserved.
         """
-        refused = ""
+        refused, day = "", day or today()
         with self._database.write() as connection:
             in_flight = _expire(connection)
             if budget is not None and estimate != 0:
@@ -117,15 +133,19 @@ class Spend:
         with self._database.write() as connection:
             connection.execute(update(schema.spend).where(schema.spend.c.id == spend).values(values))
 
-    def spent(self, day: str) -> tuple[float, float, int]:
-        """Return known costs and live reservations of a day in US dollars, and how many calls have an unknown cost."""
+    def spent(self, day: str) -> Spent:
+        """Return known costs and live reservations of a day, and how many calls have an unknown cost."""
         with self._database.read() as connection:
             return _spent(connection, day)
 
-    def spent_known(self, day: str) -> float:
-        """Return the known costs of a day in US dollars: the quick part of `spent`."""
+    def spent_today(self) -> Spent:
+        """Return the same of today."""
+        return self.spent(today())
+
+    def known_today(self) -> float:
+        """Return the known costs of today in US dollars: the quick part of `spent_today`."""
         with self._database.read() as connection:
-            return _known(connection, day)
+            return _known(connection, today())
 
     def spend_rows(self, session: str | None = None, day: str | None = None, limit: int | None = None) -> list[SpendRecord]:
         """Return spend rows, newest first; only those of a session (by its name then) or a day."""
@@ -173,7 +193,7 @@ def _known(connection: Connection, day: str) -> float:
     return float(connection.exec_driver_sql("SELECT coalesce(sum(cost), 0.0) FROM spend WHERE day = :day", {"day": day}).scalar_one())
 
 
-def _spent(connection: Connection, day: str) -> tuple[float, float, int]:
+def _spent(connection: Connection, day: str) -> Spent:
     table = schema.spend.c
     known = _known(connection, day)
     unknown = connection.execute(
@@ -182,7 +202,7 @@ def _spent(connection: Connection, day: str) -> tuple[float, float, int]:
     reserved = connection.execute(
         select(table.owner, table.at, table.estimate).where(table.state == "reserved", table.day == day, table.estimate.is_not(None)),
     )
-    return known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown)
+    return Spent(known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown))
 
 
 def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float) -> str:

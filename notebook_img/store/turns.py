@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, literal, select
 
 from notebook_img.errors import StoreError
+from notebook_img.ids import turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
 from notebook_img.store.rows import dumps, insert_turn, turn_records
@@ -126,7 +127,7 @@ class Turns:
                         "cost": spend_facts.get("cost", record.cost),
                         "usage": dumps(dict(spend_facts.get("usage") or record.usage)),
                         "session": session.name,
-                        "turn": f"{session.name}/t{number}",
+                        "turn": turn_id(number, session=session.name),
                     },
                 )
         return record

@@ -9,6 +9,7 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.studio.costs import cost_rows as cost_rows
     from notebook_img.studio.costs import cost_table as cost_table
+    from notebook_img.studio.costs import spent_today as spent_today
     from notebook_img.studio.default import attach_to_default as attach_to_default
     from notebook_img.studio.default import default_studio as default_studio
     from notebook_img.studio.doctor import examine as examine
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        costs="cost_rows cost_table",
+        costs="cost_rows cost_table spent_today",
         default="attach_to_default default_studio",
         doctor="examine",
         sessions="session_name_from",

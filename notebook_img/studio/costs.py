@@ -1,4 +1,4 @@
-"""What was spent, by day and model."""
+"""What was spent: today in one sentence, and all of it by day and model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from notebook_img.pictures import Bundle
     from notebook_img.store import Store
+    from notebook_img.workspace import Workspace
+
+
+def spent_today(workspace: Workspace) -> str:
+    """Return what today has cost, for where "spent today" is said before it: ``$0.12 of $5.00, 1 call of unknown cost``."""
+    from notebook_img.display import money
+
+    spent = workspace.store.spent_today()
+    return ", ".join(
+        [
+            f"{money(spent.known)} of {money(workspace.settings.budget)}",
+            *([f"{money(spent.reserved)} in flight"] if spent.reserved else []),
+            *([f"{spent.unknown} call{'s' if spent.unknown > 1 else ''} of unknown cost"] if spent.unknown else []),
+        ]
+    )
 
 
 def cost_rows(store: Store, *, session: str | None = None) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
 from notebook_img import keys, loop
+from notebook_img.calls import waiting_jobs
 from notebook_img.errors import NotebookImgError
 from notebook_img.providers import service_rows
 
@@ -70,10 +71,8 @@ def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
                 yield Finding("repair", "info", done)
         for problem in maintenance.check(store):
             yield Finding("store", "problem", f"{problem} (doctor --repair mends what a crash can leave)")
-        waiting = [job for job in store.jobs(limit=200) if job.submit_id and job.state in ("submitted", "running")]
-        for job in waiting:
-            owner = "its owner still runs" if job.state == "running" and store.alive(job.owner) else "its owner is gone"
-            yield Finding("job", "info", f"{job.id} ({job.model}) waits with the service; {owner}: %imgsession resume {job.id}")
+        for job in waiting_jobs(studio):
+            yield Finding("job", "info", f"{job.id} ({job.model}) waits with the service; its owner is gone: %imgsession resume {job.id}")
     except NotebookImgError as error:
         yield Finding("store", "problem", str(error))
     if not os.access(home if home.exists() else home.parent, os.W_OK):

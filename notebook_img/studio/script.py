@@ -46,7 +46,7 @@ class _Script:
         return self.path.parent / f"{self.path.stem}-files"
 
 
-def export_script(workspace: Workspace, session: Session, path: Path) -> Path:
+def export_script(workspace: Workspace, session: Session, path: Path, *, force: bool = False) -> Path:
     """Write a script that repeats the work of a session: every line of it, with its branches and questions.
 
     Parameters
@@ -57,6 +57,8 @@ def export_script(workspace: Workspace, session: Session, path: Path) -> Path:
         The session.
     path : Path
         The script. A file that is not ours, or was changed since, is not overwritten.
+    force : bool
+        Overwrite it whatever it holds.
 
     Returns
     -------
@@ -78,7 +80,7 @@ def export_script(workspace: Workspace, session: Session, path: Path) -> Path:
     records = workspace.store.turns(session.id)
     if not records:
         raise UsageError(f"Session {session.name!r} has no turns yet, so there is nothing to repeat.")
-    refuse_foreign(path, workspace.store, force=False)
+    refuse_foreign(path, workspace.store, force=force)
     script = _Script(workspace, session, path)
     for record in records:
         _add(script, record)

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebook_img.calls import waiting_jobs
+from notebook_img.calls import unfinished_jobs
 from notebook_img.errors import StoreError
 from notebook_img.workspace import working_directory
 
@@ -90,7 +90,7 @@ class CurrentSession:
 
 
 class ProvisionalSessions:
-    """Sessions that commands create for themselves (``-s NAME``): removed if the command stored nothing in them."""
+    """Sessions made for a command or request (``-s NAME``): removed if nothing came of it. All studios of a store share them."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -99,12 +99,12 @@ class ProvisionalSessions:
         self._lock = threading.RLock()
 
     def made(self, session_id: str) -> None:
-        """Note a session that was made for the command that comes next."""
+        """Note a session that was made for the call that comes next."""
         self._new.add(session_id)
 
     @contextlib.contextmanager
     def trying(self, session_id: str) -> Iterator[None]:
-        """Go around a call in a session; with the last of several at once it is seen whether anything came of it."""
+        """Go around a call in a session; when the last of several ends it is seen whether anything came of them."""
         with self._lock:
             self._under_way[session_id] += 1
         try:
@@ -124,8 +124,7 @@ class ProvisionalSessions:
                 return
             self._new.discard(session_id)
             record = store.session(session_id)
-            waits = record is not None and any(job.session == record.name for job in waiting_jobs(self._workspace))
-            if record is not None and not record.turns and not waits:
+            if record is not None and not record.turns and not unfinished_jobs(store, record.name):
                 store.delete_session(session_id)
 
 

@@ -16,7 +16,7 @@ from notebook_img.providers.interface import TextEvent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.calls import Call, CallResult
+    from notebook_img.calls import Call, CallResult, PlacedCall
     from notebook_img.settings import Settings
     from notebook_img.studio.studio import Studio
     from notebook_img.tree import Session, Turn
@@ -74,19 +74,14 @@ def run_siblings(studio: Studio, session: Session, call: Call, models: Sequence[
     calls = [call.but(model=model, output=output) for model, output in zip(models, outputs_for(call, models), strict=True)]
     if len(calls) == 1:
         return Family((studio.run(session, calls[0], on_event),))
-    asked: list[Any] = []
     with studio.provisional.trying(session.id):
         for one in calls:
             _check_model(one, studio.settings)
-        try:
-            # All of them are placed before the first one moves the head.
-            asked += [studio.prepare(session, one) for one in calls]
-            done = loop.run(lambda tell: _together(studio, asked, tell), on_event)
-        finally:
-            for one in asked:
-                one.leave()
+        # All of them are placed before the first one moves the head.
+        with studio.begin(session, *calls) as placed:
+            done = loop.run(lambda tell: _together(studio, placed, tell), on_event)
         failed = tuple((model, item) for model, item in zip(models, done, strict=True) if isinstance(item, BaseException))
-        made = [(item, one.start) for item, one in zip(done, asked, strict=True) if not isinstance(item, BaseException)]
+        made = [(item, one.start) for item, one in zip(done, placed, strict=True) if not isinstance(item, BaseException)]
         return Family(_results(studio, made), failed)
 
 
@@ -98,12 +93,12 @@ def _check_model(call: Call, settings: Settings) -> None:
         choose_model(call.kind, settings, asked=call.model)
 
 
-async def _together(studio: Studio, asked: Sequence[Any], tell: loop.Tell) -> list[CallResult | Plan | BaseException]:
+async def _together(studio: Studio, placed: Sequence[PlacedCall], tell: loop.Tell) -> list[CallResult | Plan | BaseException]:
     def tell_all_but_text(event: Any) -> None:
         if not isinstance(event, TextEvent):
             tell(event)
 
-    return await asyncio.gather(*(perform_call(studio, one, tell_all_but_text) for one in asked), return_exceptions=True)
+    return await asyncio.gather(*(perform_call(studio, one, tell_all_but_text) for one in placed), return_exceptions=True)
 
 
 def _results(studio: Studio, made: Sequence[tuple[CallResult | Plan, int | None]]) -> tuple[Turn | Plan, ...]:

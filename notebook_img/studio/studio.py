@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from pathlib import Path
@@ -18,6 +19,7 @@ from notebook_img.studio.sessions import CurrentSession, ProvisionalSessions
 from notebook_img.workspace import Workspace, unknown_session
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
 
     from notebook_img.calls import CallResult, PlacedCall
@@ -67,6 +69,7 @@ class Studio(Workspace):
         other.shared = self.shared
         other.origin = origin
         other.notebook = self.notebook
+        other.provisional = self.provisional
         other.heads = (
             self.heads if same_heads else Heads(keeps_stored=keeps_stored_head, agent=origin.name if origin.surface == "agent" else "")
         )
@@ -177,32 +180,42 @@ class Studio(Workspace):
         run = self.cell_run if call.origin is None else None
         return dataclasses.replace(asked, slot=run.slot()) if run is not None else asked
 
+    @contextlib.contextmanager
+    def begin(self, session: Session, *calls: Call) -> Iterator[list[PlacedCall]]:
+        """Go around calls made at once, however a surface waits for them: inside they are placed and may be performed.
+
+        In the end each leaves its place among its cell's requests, and a session that was made for them goes if nothing came of them.
+        """
+        placed: list[PlacedCall] = []
+        with self.provisional.trying(session.id):
+            try:
+                for call in calls:
+                    placed.append(self.prepare(session, call))  # noqa: PERF401 - those before one that fails are left too
+                yield placed
+            finally:
+                for one in placed:
+                    one.leave()
+
     def run(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and wait for it; events are handed over in the caller's thread."""
-        with self.provisional.trying(session.id):
-            asked = self.prepare(session, call)
-            try:
-                return self._result(loop.run(lambda tell: perform_call(self, asked, tell), on_event or self._say_notice))
-            finally:
-                asked.leave()
+        with self.begin(session, call) as (placed,):
+            return self._result(loop.run(lambda tell: perform_call(self, placed, tell), on_event or self._say_notice))
 
     def start(self, session: Session, call: Call, on_event: loop.Tell) -> Future[Turn | Plan]:
         """Start a call and return at once; events are told on the core's thread, and cancelling the future cancels the call."""
 
         async def work(tell: loop.Tell) -> Turn | Plan:
-            asked = await loop.in_thread(self.prepare, session, call)
-            return self._result(await perform_call(self, asked, tell))
+            with contextlib.ExitStack() as begun:
+                # To the end, so that what a thread has begun is left here in any case.
+                (placed,) = await loop.to_the_end(loop.in_thread(begun.enter_context, self.begin(session, call)))
+                return self._result(await perform_call(self, placed, tell))
 
         return loop.spawn(work, on_event)
 
     async def run_async(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and await it."""
-        with self.provisional.trying(session.id):
-            asked = self.prepare(session, call)
-            try:
-                return self._result(await loop.wait(lambda tell: perform_call(self, asked, tell), on_event or self._say_notice))
-            finally:
-                asked.leave()
+        with self.begin(session, call) as (placed,):
+            return self._result(await loop.wait(lambda tell: perform_call(self, placed, tell), on_event or self._say_notice))
 
     def _say_notice(self, event: Any) -> None:
         """Say what must be told also where nobody watches a call: where pictures go, and what it costs."""
@@ -281,11 +294,11 @@ class Studio(Workspace):
         """
         return write_pack(self, output)
 
-    def export(self, session: Session, path: Path) -> Path:
+    def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
         """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
         from notebook_img.studio.script import export_script
 
-        return export_script(self, session, path)
+        return export_script(self, session, path, force=force)
 
     def import_sessions(self, path: str | Path) -> list[Session]:
         """Import the sessions of an exported zip, and say what became of each."""

@@ -22,7 +22,7 @@ class Actor(Protocol):
 
     @property
     def aio(self) -> Any:
-        """The same calls, to be awaited."""
+        """`generate`, `edit` and `ask`, to be awaited."""
 
     def generate(self, prompt: str, *, session: Session | None = None, **options: Any) -> Turn:
         """Make an image."""
@@ -42,5 +42,5 @@ class Actor(Protocol):
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         """Move this studio's head and the stored one, and keep what can be redone."""
 
-    def export(self, session: Session, path: Path) -> Path:
-        """Write a script that repeats the session's work, and return where it lies."""
+    def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
+        """Write a script that repeats the session's work, over any file with `force`; return where it lies."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.ids import turn_id
+
 if TYPE_CHECKING:
     from notebook_img.display import Caption, Shot, TreeNode
     from notebook_img.records import TurnRecord
@@ -24,7 +26,7 @@ def caption(turn: Turn) -> Caption:
     record = turn.record
     made = record.uses("output")
     shown = made[(turn.picked or 1) - 1] if made else None
-    parent = "" if record.parent is None else f"t{record.parent}" + (f".{record.picked}" if record.picked else "")
+    parent = "" if record.parent is None else turn_id(record.parent, record.picked)
     return Caption(
         id=turn.full_id,
         parent=parent,
@@ -59,7 +61,7 @@ def shots(turn: Turn) -> list[Shot]:
     if len(pictures) == 1:
         return [display.Shot(pictures[0], label=turn.id, alt=turn.prompt)]
     return [
-        display.Shot(picture, label=f"{turn.id}.{index}", alt=f"Picture {index} of {len(pictures)}: {turn.prompt}")
+        display.Shot(picture, label=turn_id(turn.number, index), alt=f"Picture {index} of {len(pictures)}: {turn.prompt}")
         for index, picture in enumerate(pictures, 1)
     ]
 
@@ -100,7 +102,7 @@ def node(store: Store, record: TurnRecord, *, is_head: bool) -> TreeNode:
     words = [f"{len(made)} pictures" if len(made) > 1 else "", record.model.partition(":")[0]]
     return TreeNode(
         id=record.id,
-        parent=None if record.parent is None else f"t{record.parent}",
+        parent=None if record.parent is None else turn_id(record.parent),
         kind=record.kind,
         prompt=record.prompt,
         picture=stored_picture(store, first) if first else None,

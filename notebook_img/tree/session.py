@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotebookImgError, NotFoundError, OutputError, UsageError
-from notebook_img.files import reason
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.ids import MOST_NUMBER, parse_id
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
@@ -349,9 +347,7 @@ class Session:
         target = Path(path).expanduser()
         suffix = target.suffix.casefold()
         if suffix == ".py":
-            if force:
-                self._give_up(target.resolve())
-            return self.actor.export(self, target)
+            return self.actor.export(self, target, force=force)
         if suffix != ".zip":
             raise UsageError(
                 f"A session is exported as .zip (everything) or .py (a script that repeats the work), not "
@@ -361,15 +357,6 @@ class Session:
 
         export_sessions(self.actor.store, [self.id], target, raw=raw, force=force)
         return target
-
-    def _give_up(self, path: Path) -> None:
-        """Note that what lies at a path now may be overwritten, as if it had been written from here."""
-        if self.record.turns and path.is_file():
-            try:
-                present = hashlib.sha256(path.read_bytes()).hexdigest()
-            except OSError as error:
-                raise OutputError(f"{path} cannot be read: {reason(error)}.") from error
-            self.actor.store.note_written(path, present)
 
     def __repr__(self) -> str:
         try:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,12 +65,12 @@ class Turn:
     @property
     def id(self) -> str:
         """``t7``, or ``t7.2`` when a picture was picked."""
-        return self.record.id if self.picked is None else f"{self.record.id}.{self.picked}"
+        return turn_id(self.number, self.picked)
 
     @property
     def full_id(self) -> str:
         """``fox/t7``."""
-        return f"{self.session.name}/{self.id}"
+        return turn_id(self.number, self.picked, self.session.name)
 
     @property
     def kind(self) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.ids import turn_id
+from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state, uploads
 from notebook_img.widgets.stage import Base, of_turn
-from notebook_img.widgets.views import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,8 @@ MOST_REFERENCES = 16
 TITLES = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 
-class Actions(Looking):
-    """The messages about sessions, pictures that come in, and calls; `Looking` has those that only show something.
+class Actions:
+    """The messages about sessions, pictures that come in, and calls; `Views` has those that only show something.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ class Actions(Looking):
     """
 
     def __init__(self, panel: Panel) -> None:
-        super().__init__(panel)
+        self.panel = panel
         self.away = False
         """Whether another picture than the head's is on the stage on purpose."""
 
@@ -46,7 +47,8 @@ class Actions(Looking):
         UsageError
             For a message nobody knows: a page that is older than the package.
         """
-        method = getattr(self, f"do_{message.get('do', '')}", None)
+        name = f"do_{message.get('do', '')}"
+        method = getattr(self, name, None) or getattr(self.panel.views, name, None)
         if method is None:
             raise UsageError("The page and the installed notebook_img are of different versions. Restart the kernel and reload the page.")
         method(message, buffers)
@@ -58,7 +60,7 @@ class Actions(Looking):
         panel = self.panel
         panel.tell({"kind": "models", "models": controls.models(panel.studio.settings)})
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
 
     def send_state(self, *, newer: str = "") -> None:
         """Tell every view the session's state."""
@@ -73,10 +75,6 @@ class Actions(Looking):
         base = panel.base
         looked = store.turn(record.id, base.turn) if base.turn is not None else None
         questions = state.conversation(store, record.id, base.picture.sha256 if base.picture else "")
-        from notebook_img.calls import today
-        from notebook_img.display import money
-
-        spent, _reserved, unknown = store.spent(today())
         panel.tell(
             {
                 "kind": "state",
@@ -90,7 +88,7 @@ class Actions(Looking):
                 "turn": state.details(looked) if looked is not None else None,
                 "chat": [state.question(question) for question in questions],
                 "references": [{"sha": item.sha256, "name": item.name} for item in panel.references],
-                "spent": f"{money(spent)} of {money(panel.studio.settings.budget)} today" + _unknown_cost(unknown),
+                "spent": f"Spent today: {spent_today(panel.studio)}",
                 "running": panel.runner.current.described() if panel.runner.current else None,
                 "newer": newer,
             }
@@ -99,7 +97,7 @@ class Actions(Looking):
     def send_all(self) -> None:
         """Tell the state and the picture on the stage; renew what stays in the notebook."""
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
         self.panel.left.update()
 
     def refresh(self, _what: str, _number: int | None) -> None:
@@ -117,7 +115,7 @@ class Actions(Looking):
             self.send_all()
         else:
             busy = panel.runner.current is not None
-            self.send_state(newer=f"t{head}" if head is not None and _what in ("head", "turn", "elsewhere") and not busy else "")
+            self.send_state(newer=turn_id(head) if head is not None and _what in ("head", "turn", "elsewhere") and not busy else "")
 
     # ------------------------------------------------------------------------------------------ the session
 
@@ -145,7 +143,7 @@ class Actions(Looking):
         if self.panel.base.brought_in and head is not None:
             brought = self.panel.base.name
             self.do_head(message, buffers)
-            self.panel.notify(f"Undone: {brought} is off the stage, back at t{head}.")
+            self.panel.notify(f"Undone: {brought} is off the stage, back at {turn_id(head)}.")
             return
         self._moved(self.panel.session.undo(), "Undone")
 
@@ -157,7 +155,7 @@ class Actions(Looking):
     def do_checkout(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Make a turn the head, so that the next edit goes on from there."""
         self.panel.record()
-        self._moved(self.panel.session.checkout(f"t{int(message['turn'])}"), "Going on", pick=message.get("pick"))
+        self._moved(self.panel.session.checkout(int(message["turn"])), "Going on", pick=message.get("pick"))
 
     def _moved(self, head: Turn | None, said: str, pick: int | None = None) -> None:
         self.away = False
@@ -182,7 +180,7 @@ class Actions(Looking):
         self.away = panel.base.brought_in or panel.base.turn != panel.studio.head(panel.session.id)
         panel.pinned = False
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
 
     def _asked_about(self, record: TurnRecord) -> TurnRecord:
         while record.kind == "ask" and record.parent is not None:
@@ -217,7 +215,7 @@ class Actions(Looking):
 
     def do_variables(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Tell which variables of the notebook hold images."""
-        self.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
+        self.panel.views.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
 
     def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Take a picture of the gallery to edit, ask about, compare with or refer to."""
@@ -230,7 +228,7 @@ class Actions(Looking):
         if to == "compare":
             if panel.base.picture is None:
                 raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
-            self.send_comparison(message, picture, picture.name)
+            self.panel.views.send_comparison(message, picture, picture.name)
         elif to == "reference":
             self._bring_in(picture, "reference")
         elif record.session_id == panel.session.id:
@@ -245,14 +243,14 @@ class Actions(Looking):
                 raise UsageError(f"{MOST_REFERENCES} references are the most. Take one away first.")
             if picture.sha256 not in {item.sha256 for item in panel.references}:
                 panel.references.append(picture)
-            self.send_reference(picture)
+            self.panel.views.send_reference(picture)
             self.send_state()
             panel.notify(f"{picture.name or 'The picture'} is a reference now.")
             return
         panel.base = Base(picture, name=picture.name or "picture")
         self.away, panel.pinned = True, False
         self.send_state()
-        self.send_picture()
+        self.panel.views.send_picture()
         size = f"{picture.width} × {picture.height}"
         notes = "".join(f"; {note}" for note in picture.notes)
         panel.notify(f"{picture.name or 'The picture'} is on the stage ({size}{notes}). The next edit starts a new line from it.")
@@ -271,7 +269,7 @@ class Actions(Looking):
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
         told = controls.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
-        self.reply(message, {**told, "for": message["for"], "kind": "abilities"})
+        self.panel.views.reply(message, {**told, "for": message["for"], "kind": "abilities"})
 
     def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:
         """Return the call that the controls of the Edit tab stand for."""
@@ -381,7 +379,7 @@ class Actions(Looking):
         from notebook_img.errors import NotebookImgError
 
         if isinstance(error, FrameError) and error.picture is not None:
-            self.send_delivered({"view": run.view}, error.picture)
+            self.panel.views.send_delivered({"view": run.view}, error.picture)
         text = str(error) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
         self.send_state()
         panel.status = text
@@ -407,8 +405,4 @@ class Actions(Looking):
             return
         except NotebookImgError as error:
             answer["problem"] = str(error)
-        self.reply(message, answer)
-
-
-def _unknown_cost(calls: int) -> str:
-    return f", {calls} call{'s' if calls > 1 else ''} of unknown cost" if calls else ""
+        self.panel.views.reply(message, answer)

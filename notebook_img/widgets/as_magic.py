@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.ids import parse_id
+from notebook_img.ids import parse_id, turn_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None =
     handle = f"{package}.session({_literal(session)}).turn({_literal(record.id)})"
     words = [f"%{MAGICS[record.kind]}", "-s", _quoted(session)]
     if record.parent is not None and record.kind != "generate":
-        words += ["--from", f"t{record.parent}" + (f".{record.picked}" if record.picked else "")]
+        words += ["--from", turn_id(record.parent, record.picked)]
     elif record.kind != "generate":
         for index, use in enumerate(record.uses("input")):
             words += ["-i", _quoted(_findable(use) or f"{handle}.inputs[{index}]")]

@@ -21,6 +21,7 @@ from notebook_img.widgets.stage import Base, of_turn
 from notebook_img.widgets.static import LEFT, Left
 from notebook_img.widgets.thumbnails import Thumbnails
 from notebook_img.widgets.uploads import Uploads
+from notebook_img.widgets.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,7 @@ class Panel(anywidget.AnyWidget):
         self.thumbnails = Thumbnails(lambda: self.studio.store, self._send_thumbnails)
         self.runner = Runner(self.studio, self.tell, self._finished)
         self.left = Left(self)
+        self.views = Views(self)
         self.actions = Actions(self)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="notebook_img panel")
         self._seen: tuple[Any, ...] = ("nothing yet",)

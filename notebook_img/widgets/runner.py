@@ -8,9 +8,8 @@ import time
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Notice
+from notebook_img.calls import Notice, Progress
 from notebook_img.errors import NotebookImgError, UsageError
-from notebook_img.providers.interface import PartialEvent, ProgressEvent, SubmittedEvent, TextEvent, WaitEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,11 +33,7 @@ class Run:
         self.view = ""
         """The view it was started in; its other views hear how it went, but get no files."""
         self.started = time.monotonic()
-        self.message = ""
-        self.waiting = ""
-        self.fraction: float | None = None
-        self.text = ""
-        self.partial: bytes | None = None
+        self.progress = Progress()
         self.stopped = False
         self.future: Future[Any] | None = None
 
@@ -49,10 +44,10 @@ class Run:
             "prompt": self.call.prompt,
             "title": self.title,
             "elapsed": round(time.monotonic() - self.started, 2),
-            "message": self.message,
-            "waiting": self.waiting,
-            "fraction": self.fraction,
-            "text": self.text,
+            "message": self.progress.message,
+            "waiting": self.progress.waiting,
+            "fraction": self.progress.fraction,
+            "text": self.progress.text,
         }
 
 
@@ -116,18 +111,10 @@ class Runner:
         return True
 
     def _on_event(self, run: Run, event: Any) -> None:
-        if isinstance(event, TextEvent):
-            run.text += event.text
-        elif isinstance(event, PartialEvent):
-            run.partial = event.data
-        elif isinstance(event, ProgressEvent):
-            run.message, run.fraction, run.waiting = event.message, event.fraction, ""
-        elif isinstance(event, WaitEvent):
-            run.waiting = f"{event.reason}; trying again in {event.seconds:.0f} s (attempt {event.attempt + 1} of {event.most})"
-        elif isinstance(event, SubmittedEvent):
-            run.message = "the service has taken the job"
-        elif isinstance(event, Notice):
+        if isinstance(event, Notice):
             self._send({"kind": "notice", "text": event.text, "tone": "info"}, [])
+            return
+        run.progress.take(event)
         with self._lock:
             if self._timer is None:
                 self._timer = threading.Timer(REFRESH, self._flush, (run,))
@@ -139,7 +126,7 @@ class Runner:
             self._timer = None
             if self.current is not run:
                 return
-            partial, run.partial = run.partial, None
+            partial, run.progress.partial = run.progress.partial, None
         message: dict[str, Any] = {"kind": "progress", "run": run.described()}
         buffers = []
         if partial is not None:

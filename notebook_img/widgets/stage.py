@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.ids import turn_id
+
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
     from notebook_img.records import TurnRecord
@@ -34,9 +36,7 @@ class Base:
     @property
     def id(self) -> str:
         """``t7`` or ``t7.2``; empty for a picture that was brought in."""
-        if self.turn is None:
-            return ""
-        return f"t{self.turn}" + (f".{self.pick}" if self.pick else "")
+        return "" if self.turn is None else turn_id(self.turn, self.pick)
 
     @property
     def brought_in(self) -> bool:
@@ -74,4 +74,4 @@ def of_turn(record: TurnRecord, pictures: list[Picture], pick: int | None = None
     many = len(pictures) > 1
     index = pick if pick is not None and 1 <= pick <= len(pictures) else 1
     chosen = index if many else None
-    return Base(pictures[index - 1], record.number, chosen, record.id + (f".{chosen}" if chosen else ""))
+    return Base(pictures[index - 1], record.number, chosen, turn_id(record.number, chosen))

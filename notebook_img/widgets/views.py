@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
-from notebook_img.widgets import uploads
+from notebook_img.ids import turn_id
+from notebook_img.widgets import thumbnails, uploads
 from notebook_img.widgets.as_magic import as_magic
 
 if TYPE_CHECKING:
@@ -20,15 +21,20 @@ Message = dict[str, Any]
 STAGE_SIDE, STAGE_BYTES = 1600, 450_000
 """Pixels and bytes of the large picture: sharp on a screen of double density at the panel's usual width."""
 COMPARE_SIDE, COMPARE_BYTES = 1280, 300_000
-THUMB_SIDE, THUMB_BYTES = 224, 14_000
 PAGE = 120
 """Pictures of the gallery in one message: their facts only; thumbnails come when they are on the screen."""
 PIECE = 1_000_000
 """Bytes of a download in one message."""
 
 
-class Looking:
-    """The messages that only show something."""
+class Views:
+    """The messages that only show something, and what actions show with them.
+
+    Parameters
+    ----------
+    panel : Panel
+        Whose state is shown.
+    """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
@@ -52,7 +58,7 @@ class Looking:
         """Send a reference's thumbnail."""
         from notebook_img.pictures import preview
 
-        seen = preview(picture, THUMB_SIDE, THUMB_BYTES)
+        seen = preview(picture, thumbnails.SIDE, thumbnails.MOST_BYTES)
         self.panel.tell({"kind": "thumbs", "shas": [picture.sha256], "types": [seen.mime_type]}, [seen.data])
 
     def send_delivered(self, message: Message, picture: Picture) -> None:
@@ -84,7 +90,7 @@ class Looking:
         inputs = panel.studio.pictures_of(record, "input")
         if not inputs:
             raise UsageError(f"{record.id} was made from words alone. Choose another turn to compare it with.")
-        parent = f"t{record.parent}" + (f".{record.picked}" if record.picked else "") if record.parent is not None else ""
+        parent = turn_id(record.parent, record.picked) if record.parent is not None else ""
         return inputs[0], parent or inputs[0].name or "before"
 
     def do_compare(self, message: Message, _buffers: Sequence[bytes]) -> None:

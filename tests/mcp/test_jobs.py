@@ -70,7 +70,7 @@ async def test_another_process_sees_a_job_fetches_it_and_can_stop_it(make_desk: 
     script = (
         "import asyncio, sys\n"
         "from notebook_img.mcp.work import Work\nfrom notebook_img.studio import Studio\n"
-        "work = Work(Studio())\nprint(work.job(sys.argv[1]).state)\nprint(asyncio.run(work.cancel(sys.argv[1])).state)\n"
+        "jobs = Work(Studio()).jobs\nprint(jobs.job(sys.argv[1]).state)\nprint(asyncio.run(jobs.cancel(sys.argv[1])).state)\n"
     )
     async with desk.client() as client:
         job = (await called(client, "generate_image", **ASK)).structured_content["job_id"]

@@ -12,6 +12,7 @@ import pytest
 from mcp import Client
 from PIL import Image
 
+from notebook_img.pictures import Picture
 from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ERAS, Desk, called, paint, refused
 
@@ -157,6 +158,13 @@ async def test_ids_work_as_images_everywhere(client: Client):
     assert compared.content[1].mime_type == "image/jpeg"
     saved = await called(client, "save_image", image=made["id"], outputPath="copy.webp")
     assert Image.open(saved.structured_content["files"][0]).format == "WEBP"
+
+
+async def test_a_saved_picture_of_several_says_which_one_it_is(client: Client, folder: Path, desk: Desk):
+    desk.studio.session("fox").generate("noise", n=2)
+    await called(client, "save_image", image="fox/t1.2", outputPath="second.png")
+    facts = Picture((folder / "second.png").read_bytes()).provenance()
+    assert (facts["turn"], facts["prompt"]) == ("fox/t1.2", "noise")
 
 
 async def test_the_name_follows_the_bytes(client: Client, folder: Path):

@@ -13,7 +13,7 @@ import pytest
 
 from notebook_img import loop
 from notebook_img.calls.call import make_call
-from notebook_img.calls.jobs import leave_job, resume_job
+from notebook_img.calls.jobs import is_left, leave_job, resume_job, unfinished_jobs
 from notebook_img.calls.perform import perform_call
 from notebook_img.cli import main
 from notebook_img.errors import JobPendingError, NotFoundError, RefusedError, UsageError
@@ -152,6 +152,66 @@ def test_a_session_that_was_renamed_or_deleted_meanwhile_loses_nothing(left, jim
     studio.session("owl").delete()
     (turn,) = patient(studio).resume(caught.value.job)
     assert turn.full_id == "owl/t1"
+
+
+def rewritten(studio, job, change) -> None:
+    """Let a job's row have been written by another version of the package."""
+    request = json.loads(json.dumps(studio.store.job(job).request))
+    change(request["pending"])
+    studio.store.update_job(job, request=request)
+
+
+def test_a_row_with_fields_of_another_version_is_fetched_all_the_same(left, jimeng):
+    def newer(pending) -> None:
+        pending["mood"] = "merry"
+        pending["origin"]["planet"] = "Mars"
+        pending["asks"] = pending.pop("asked")
+        for name in ("head_before", "warnings", "kind", "number"):
+            del pending[name]
+
+    studio, job = left
+    rewritten(studio, job, newer)
+    (turn,) = studio.resume(job)
+    assert (len(turn.pictures), turn.prompt, turn.seed, turn.model) == (4, "a fox", 2_555_000_001, "jimeng:jimeng-4.5")
+    assert (turn.full_id, turn.kind, dict(turn.asked)) == ("fox/t1", "generate", {})
+    assert submitted(jimeng) == 1
+
+
+def test_a_row_whose_pictures_lack_facts_has_them_from_the_pictures(impatient):
+    def newer(pending) -> None:
+        for use in pending["pictures"]:
+            use["frame"] = [use.pop("width"), use.pop("height")]
+            del use["bytes"], use["mime_type"]
+
+    session = impatient.session("fox", model="jimeng")
+    with pytest.raises(JobPendingError) as caught:
+        session.edit("make it night", noise((192, 128)), mask="40,30,80,60")
+    rewritten(impatient, caught.value.job, newer)
+    (turn,) = patient(impatient).resume(caught.value.job)
+    assert [(use.role, use.width, use.height, use.mime_type) for use in turn.record.uses("input", "mask")] == [
+        ("input", 192, 128, "image/png"),
+        ("mask", 192, 128, "image/png"),
+    ]
+    assert (rgb(turn.inputs[0])[:30] == rgb(turn.picture)[:30]).all(), "the mask holds still"
+
+
+def test_what_is_left_and_what_may_still_come(left):
+    studio, job = left
+    here, ended, elsewhere = studio.store.owner, f"{studio.store.owner.split(':')[0]}:{2**31 - 1}:1", "another host:1:1"
+
+    def told(state: str, owner: str) -> tuple[bool, bool]:
+        row = studio.store.update_job(job, state=state, owner=owner)
+        return is_left(studio.store, row), bool(unfinished_jobs(studio.store, "fox"))
+
+    assert told("submitted", here) == (True, True)
+    assert told("running", here) == (False, True)
+    assert told("running", elsewhere) == (False, True), "nobody can tell, so it is not taken away from whoever may wait"
+    assert told("running", ended) == (True, True)
+    assert [row.id for row in studio.waiting_jobs()] == [job]
+    assert told("failed", ended) == (False, False)
+    studio.store.update_job(job, request={"tool": "generate_image"})
+    assert told("running", ended) == (True, False), "what no service has is lost with its process"
+    assert studio.waiting_jobs() == []
 
 
 def test_interrupting_leaves_a_job(studio_of, jimeng):

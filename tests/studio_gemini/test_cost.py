@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.calls.budget import today
 from notebook_img.calls.call import make_call
 from notebook_img.calls.results import Notice, Plan
 from notebook_img.errors import BudgetError, NotebookImgError, RefusedError
+from notebook_img.store.spend import today
 from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running

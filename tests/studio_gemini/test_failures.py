@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from notebook_img.calls.budget import today
 from notebook_img.calls.call import make_call
 from notebook_img.errors import (
     AuthenticationError,
@@ -29,6 +28,7 @@ from notebook_img.errors import (
     UsageError,
 )
 from notebook_img.providers.interface import WaitEvent
+from notebook_img.store.spend import today
 from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running

@@ -196,6 +196,16 @@ def test_stop_cancels_the_request_and_leaves_no_turn(panel: Watched, slow: Any) 
     assert not panel.panel.busy
 
 
+def test_a_wait_for_a_tired_service_counts_all_attempts(panel: Watched, gemini: Any) -> None:
+    gemini.control({"kind": "status", "status": 503})
+    panel.panel.studio.settings.retries = 1
+    run(panel, "a fox", "generate", model="gemini")
+    waits = [content["run"]["waiting"] for content, _ in panel.all("progress") if content["run"]["waiting"]]
+    assert waits
+    assert all(words.endswith("(attempt 2 of 2)") for words in waits)
+    assert panel.state["session"]["turns"] == 1
+
+
 def test_a_mask_that_was_sent_holds_the_picture_no_longer(cat: Watched) -> None:
     cat.do("pin", on=True)
     run(cat, "make it brighter", "edit", png(451, 300, "white"), mask={"sha": cat.panel.base.picture.sha256})
@@ -271,15 +281,21 @@ def test_undo_takes_a_picture_that_was_brought_in_off_the_stage_first(cat: Watch
 
 
 @pytest.fixture
-def slow(start_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a service that takes a request and never answers."""
+def gemini(start_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a service that answers."""
     emulator = start_emulator("gemini")
     emulator.reset()
-    emulator.control({"kind": "hang", "times": 10})
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-test-key")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", emulator.url)
     yield emulator
     emulator.reset()
+
+
+@pytest.fixture
+def slow(gemini: Any) -> Any:
+    """Return a service that takes a request and never answers."""
+    gemini.control({"kind": "hang", "times": 10})
+    return gemini
 
 
 def test_an_interrupt_in_a_handler_leaves_the_panel_usable(cat: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ def front(kernel: NotebookKernel, line: str) -> Any:
 
 def _overview(kernel: NotebookKernel) -> None:
     from notebook_img import display
-    from notebook_img.calls import today
     from notebook_img.providers import choose_model, service_rows
+    from notebook_img.studio import spent_today
 
     studio = kernel.studio
     session = studio.session()
@@ -58,7 +58,6 @@ def _overview(kernel: NotebookKernel) -> None:
     # A server on this machine needs no key, but nobody knows whether it runs until it is asked.
     ready = [row["title"] for row in services if row["state"] == "ready" and (row["key"] or row["name"] == "local")]
     waiting = [name for name in ("gemini", "openai", "ark") if any(row["name"] == name and row["state"] != "ready" for row in services)]
-    spent, _, unknown = studio.store.spent(today())
     rows = [
         ["session", f"{session.name}, {session.record.turns} turns"],
         ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
@@ -66,11 +65,7 @@ def _overview(kernel: NotebookKernel) -> None:
         ["questions go to", f"{asker.name}:{ask_model}" + (" (built-in, not AI)" if asker.name == "local" else "")],
         ["ready", ", ".join(ready)],
         ["not set up", ", ".join(f"%img key {name}" for name in waiting) or "nothing"],
-        [
-            "spent today",
-            f"{display.money(spent)} of {display.money(studio.settings.budget)}"
-            + (f" and {unknown} at an unknown price" if unknown else ""),
-        ],
+        ["spent today", spent_today(studio)],
     ]
     put(display.table(["", ""], rows, caption="notebook_img"))
     put(display.table(["write", "and it"], [list(example) for example in EXAMPLES], caption="Things to try"))

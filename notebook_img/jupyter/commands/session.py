@@ -66,31 +66,19 @@ def help_text() -> str:
 def status(studio: Studio, session: Session) -> Any:
     """Return the session's status as a table."""
     from notebook_img import display
+    from notebook_img.studio import spent_today
 
     head = session.head
-    spent, reserved, unknown = studio.store.spent(_today())
     rows = [
         ["session", session.name],
         ["turns", str(len(session.turns))],
         ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
         ["model", session.model or "not chosen yet"],
-        [
-            "spent today",
-            f"{display.money(spent)} of {display.money(studio.settings.budget)}" + (f", {unknown} at an unknown price" if unknown else ""),
-        ],
+        ["spent today", spent_today(studio)],
     ]
-    if reserved:
-        rows.append(["in flight", display.money(reserved)])
-    waiting = [job for job in studio.store.jobs(limit=50) if job.state in ("submitted", "running") and job.submit_id]
-    if waiting:
+    if waiting := studio.waiting_jobs():
         rows.append(["left with a service", f"{len(waiting)}: %imgsession resume"])
     return display.table(["", ""], rows, caption=f"Session {session.name}")
-
-
-def _today() -> str:
-    from notebook_img.calls import today
-
-    return today()
 
 
 def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | None:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from notebook_img.calls import Call
 from notebook_img.errors import NotebookImgError, NotFoundError
-from notebook_img.ids import parse_id
+from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
@@ -146,8 +146,7 @@ class Tools:
         found = parse_id(text)
         if found is None or not found.session:
             return None
-        named = f"t{found.number}" + (f".{found.picture}" if found.picture else "")
-        return self.work.session(caller, found.session).turn(named)
+        return self.work.session(caller, found.session).turn(turn_id(found.number, found.picture))
 
     def stored(self, sha256: str) -> Any:
         """Return a picture of the store by its hash."""
@@ -172,26 +171,26 @@ class Tools:
 
         A session made for this request (`fresh`) is taken away again when nothing comes of it.
         """
-        made: list[Session] = []
+        provisional = call.caller.studio.provisional
 
         def prepare() -> Running:
-            if session is not None:
-                made.append(session())
-            running = self.work.prepare(call.caller, made[0] if made else None, make(), tool=call.tool, output=output)
-            running.fresh = made[0].id if fresh else ""
-            return running
+            if session is None:
+                return self.work.prepare(call.caller, None, make(), tool=call.tool, output=output)
+            chosen = session()
+            if fresh:
+                provisional.made(chosen.id)
+            with provisional.trying(chosen.id):  # also where the request cannot be placed
+                return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output)
 
-        running: Running | None = None
+        with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
+            running = await in_thread(prepare)
         try:
-            with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
-                running = ready = await in_thread(prepare)
             await anyio.lowlevel.checkpoint()  # cancelled meanwhile: nothing is sent
-            done = await self.work.wait(ready, call.progress, seconds=seconds)
+            done = await self.work.wait(running, call.progress, seconds=seconds)
         except BaseException:
-            # Once it was started its end does this; before, nobody else knows of the session.
-            if fresh and made and (running is None or running.future is None):
+            if running.future is None:  # once it was started its end does this
                 with anyio.CancelScope(shield=True):
-                    await in_thread(self.work.drop_empty, made[0].id)
+                    await in_thread(running.begun.close)
             raise
         if isinstance(done, Result):
             call.turn = done.turn

@@ -11,14 +11,15 @@ from mcp.server.mcpserver import Context
 from mcp.types import Annotations, CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
-from notebook_img.calls import output_names, write_outputs
+from notebook_img.calls import output_names, provenance_of, write_outputs
 from notebook_img.errors import UsageError
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.tool_results import JobResult, PictureInfo
 from notebook_img.mcp.tools.base import FETCHES, MOVES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.tools.gemini import OutputPath, SessionId
-from notebook_img.mcp.work import Result, facts_of
+from notebook_img.mcp.work import Result
 from notebook_img.pictures import preview
 from notebook_img.records import JobRecord
 from notebook_img.tree import Turn
@@ -175,7 +176,7 @@ class OurTools(Tools):
                         name=row.name,
                         turns=row.turns,
                         model=row.model,
-                        head=f"{row.name}/t{row.head}" if row.head else "",
+                        head=turn_id(row.head, session=row.name) if row.head else "",
                         updated=time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated)),
                     )
                     for row in store.sessions(limit=limit, search=search)
@@ -295,7 +296,7 @@ class OurTools(Tools):
                 folders = call.caller.folders
                 path = folders.output(outputPath)
                 turn = self.turn(call.caller, image)
-                facts = facts_of(turn) if turn is not None else lambda _index: {}
+                facts = provenance_of(call.caller.studio, turn.record, turn.picked) if turn is not None else lambda _index: {}
                 store = self.work.studio.store
                 files, said = write_outputs(path, [picture], store, force=False, facts=facts, inside=folders.inside)
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
@@ -312,7 +313,7 @@ class OurTools(Tools):
         """Fetch a job."""
         async with self.calling(ctx, "get_job", job_id) as call:
             longest = min(wait_seconds, max(self.work.studio.settings.mcp_wait, 0.1))
-            row = await self.work.follow(job_id, longest, call.progress, call.caller)
+            row = await self.work.jobs.follow(job_id, longest, call.progress, call.caller)
             return await in_thread(self._job_result, call, row)
 
     async def cancel_job(
@@ -320,7 +321,7 @@ class OurTools(Tools):
     ) -> Annotated[CallToolResult, JobResult]:
         """Stop a job."""
         async with self.calling(ctx, "cancel_job", job_id) as call:
-            row = await self.work.cancel(job_id)
+            row = await self.work.jobs.cancel(job_id)
             return await in_thread(self._job_result, call, row)
 
     def _job_result(self, call: Calling, row: JobRecord) -> CallToolResult:
@@ -357,20 +358,15 @@ class OurTools(Tools):
 
 
 def _row(turn: Turn) -> TurnRow:
-    pictures = turn.pictures
-    several = len(pictures) > 1
     return TurnRow(
         id=turn.full_id,
         kind=turn.kind,
-        parent=f"t{turn.record.parent}" if turn.record.parent is not None else "",
+        parent=turn_id(turn.record.parent) if turn.record.parent is not None else "",
         prompt=tool_results.clipped(turn.prompt, 1000),
         answer=tool_results.clipped(turn.text, 1000),
         model=turn.model,
         by=turn.origin.words,
-        pictures=[
-            tool_results.picture_info(picture, f"{turn.full_id}.{number}" if several else turn.full_id)
-            for number, picture in enumerate(pictures, 1)
-        ],
+        pictures=tool_results.picture_infos(turn),
         cost_usd=-1.0 if turn.cost is None else turn.cost,
     )
 

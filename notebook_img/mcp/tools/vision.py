@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from notebook_img.calls import Call, today
+from notebook_img.calls import Call, unfinished_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results, vision_history
@@ -21,6 +21,7 @@ from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools,
 from notebook_img.mcp.work import Work
 from notebook_img.providers import choose_model
 from notebook_img.records import JobRecord
+from notebook_img.studio import spent_today
 from notebook_img.tree import Session
 
 Image = Annotated[
@@ -243,10 +244,8 @@ class VisionTools(Tools):
 
     def _under_way(self, conversation: Session) -> JobRecord | None:
         """Return the job that still answers an earlier question of this conversation."""
-        store = self.work.studio.store
-        rows = [row for row in store.jobs(session=conversation.name) if row.request.get("tool")]
-        alive = (row for row in rows if row.state == "submitted" or (row.state == "running" and store.alive(row.owner) is not False))
-        return next(alive, None)
+        # A service's job has a row of its own besides; the one a tool has made is the one its client knows.
+        return next((row for row in unfinished_jobs(self.work.studio.store, conversation.name) if row.request.get("tool")), None)
 
     def _conversation(self, call: Calling, session_id: str) -> Session:
         return self.work.session(call.caller, session_id)
@@ -263,10 +262,11 @@ class VisionTools(Tools):
         """Say how things stand."""
         async with self.calling(ctx, "get_status") as call:
             info = await in_thread(self._status, call)
+            spent = await in_thread(spent_today, self.work.studio)
             return structured(
                 info,
                 f"{info.server} {info.version} is running. Questions go to {info.model}, images to {info.image_model}. "
-                f"Spent today: ${info.spent_today_usd:.2f} of ${info.budget_usd:.2f}. {info.sessions} sessions"
+                f"Spent today: {spent}. {info.sessions} sessions"
                 + (f", recent: {', '.join(info.recent_sessions)}" if info.recent_sessions else "")
                 + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
                 + ".",
@@ -285,7 +285,7 @@ class VisionTools(Tools):
             provider=provider.name,
             model=f"{provider.name}:{model}",
             image_model=f"{painter.name}:{image_model}",
-            spent_today_usd=store.spent(today())[0],
+            spent_today_usd=store.known_today(),
             budget_usd=settings.budget,
             max_image_bytes=settings.vision_max_image_size,
             max_turns=settings.mcp_chat_turns,

@@ -19,8 +19,7 @@ Field: TypeAlias = Literal["seed", "guidance_scale", "output_format", "sequentia
 """What a model takes beside model, prompt, image, size, response_format and watermark."""
 
 SOURCE = "Ark image generation reference and model list, 2026-11-20"
-SIDES: Mapping[str, int] = {"1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
-"""A named size stands for the pixels of a square with this side."""
+SIZES = ("1K", "1.5K", "2K", "3K", "4K")
 RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "5:4", "4:5", "21:9", "9:21", "2:1", "1:2", "4:1", "1:4", "8:1", "1:8")
 MOST_PIXELS = 16_777_216
 MOST_IN_A_GROUP = 15

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import UnsupportedError
-from notebook_img.providers.ark.models import MOST_PIXELS, MOST_RATIO, SIDES
+from notebook_img.providers.ark.models import MOST_PIXELS, MOST_RATIO, SIZES
+from notebook_img.providers.interface import NAMED_SIZES
 
 if TYPE_CHECKING:
     from notebook_img.providers.ark.models import Seedream
@@ -60,7 +61,7 @@ def fitted(row: Seedream, ratio: float, named: str) -> tuple[int, int]:
     """
     limits = row.info.capabilities
     most = min(limits.max_pixels or MOST_PIXELS, MOST_PIXELS)
-    target = min(max(SIDES[named] ** 2, limits.min_pixels), most)
+    target = min(max(NAMED_SIZES[named] ** 2, limits.min_pixels), most)
     height = max(STEP, int(math.sqrt(target / ratio)) // STEP * STEP)
     if limits.max_side is not None:
         height = min(height, limits.max_side, int(limits.max_side / ratio) // STEP * STEP)
@@ -83,9 +84,9 @@ def _read(row: Seedream, size: str | None) -> tuple[str | None, tuple[int, int] 
     match = re.fullmatch(r"(\d{1,6})\s*[X×*]\s*(\d{1,6})", text)
     if match and limits.pixel_sizes:
         return None, (int(match[1]), int(match[2]))
-    if text in SIDES and (limits.sizes is None or text in limits.sizes):
+    if text in SIZES and (limits.sizes is None or text in limits.sizes):
         return text, None
-    takes = [*(limits.sizes if limits.sizes is not None else SIDES), *(["WIDTHxHEIGHT in pixels"] if limits.pixel_sizes else [])]
+    takes = [*(limits.sizes if limits.sizes is not None else SIZES), *(["WIDTHxHEIGHT in pixels"] if limits.pixel_sizes else [])]
     raise UnsupportedError(f"{row.info.name} does not take the size {size!r}. It takes {', '.join(takes) or 'no size'}.")
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import UnsupportedError, UsageError
-from notebook_img.providers.interface import Capabilities, ModelInfo, OwnOption, Price, Usage
+from notebook_img.providers.interface import NAMED_SIZES, Capabilities, ModelInfo, OwnOption, Price, Usage
 from notebook_img.providers.openai.endpoints import THE_SERVERS_OWN
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 SDK = "openai 3.52.0, image_generate_params.py, read 2026-11-20"
 RATIOS = ("1:1", "5:4", "4:5", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "2:1", "1:2", "21:9", "9:21", "3:1", "1:3")
-NAMED_SIZES: Mapping[str, int] = {"1K": 1024 * 1024, "2K": 2048 * 2048, "4K": 3840 * 2160}
-"""Pixels that a named size means, whatever the ratio."""
+SIZES = ("1K", "2K", "4K")
+"""Each stands for the pixels of a square of that size, whatever the ratio, but for no more than `MOST_PIXELS`."""
+MOST_PIXELS = 3840 * 2160
+"""Of the largest picture (same source); other servers are asked for no more either."""
 FIXED_SIZES = ((1024, 1024), (1536, 1024), (1024, 1536))
 """The sizes of models before gpt-image-2 (same source)."""
 LONGEST = 3.0
@@ -53,11 +55,11 @@ _PICTURES: frozenset[Kind] = frozenset({"generate", "edit"})
 FREE_SIZES = Capabilities(
     kinds=_PICTURES,
     aspect_ratios=RATIOS,
-    sizes=tuple(NAMED_SIZES),
+    sizes=SIZES,
     pixel_sizes=True,
     size_step=16,
     min_pixels=655_360,
-    max_pixels=8_294_400,
+    max_pixels=MOST_PIXELS,
     max_side=3840,
     max_inputs=16,
     max_count=10,
@@ -161,7 +163,7 @@ def server_capabilities(endpoint: Endpoint, model: str) -> Capabilities:
     return Capabilities(
         kinds=frozenset(kinds),
         aspect_ratios=None if makes else (),
-        sizes=tuple(NAMED_SIZES) if makes else (),
+        sizes=SIZES if makes else (),
         pixel_sizes=makes and endpoint.images == "images",
         max_inputs=1 if makes and not answers and endpoint.single_image else endpoint.max_inputs,
         max_count=8 if makes else 1,
@@ -215,16 +217,17 @@ def picture_size(request: Request, capabilities: Capabilities) -> str | None:
         width, height = int(exact[1]), int(exact[2])
         _check_exact(width, height, capabilities, request.model, fixed=fixed)
         return f"{width}x{height}"
-    pixels = NAMED_SIZES.get((size or "1K").upper())
-    if pixels is None:
-        msg = f"{request.model} has no size {size!r}; it takes {', '.join(NAMED_SIZES)} or WIDTHxHEIGHT."
+    named = (size or "1K").upper()
+    if named not in SIZES:
+        msg = f"{request.model} has no size {size!r}; it takes {', '.join(SIZES)} or WIDTHxHEIGHT."
         raise UnsupportedError(msg)
+    pixels = min(NAMED_SIZES[named] ** 2, MOST_PIXELS)
     if request.aspect_ratio:
         ratio = frame_ratio(request.aspect_ratio)
     elif request.inputs:
         ratio = request.inputs[0].width / request.inputs[0].height
         if not size:
-            pixels = min(max(request.inputs[0].width * request.inputs[0].height, NAMED_SIZES["1K"]), 1536 * 1024)
+            pixels = min(max(request.inputs[0].width * request.inputs[0].height, pixels), 1536 * 1024)
     elif size:
         ratio = 1.0
     else:
