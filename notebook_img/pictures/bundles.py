@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.pictures import previews
+from notebook_img.pictures.previews import PREVIEW_SIDE, preview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Bundle:
         return self.text
 
 
-def image_bundle(picture: Picture, *, max_side: int = previews.SIDE, alt: str = "") -> Bundle:
+def image_bundle(picture: Picture, *, max_side: int = PREVIEW_SIDE, alt: str = "") -> Bundle:
     """Show one picture without a caption line.
 
     Parameters
@@ -67,7 +67,7 @@ def image_bundle(picture: Picture, *, max_side: int = previews.SIDE, alt: str = 
         ``image/jpeg`` (``image/png`` with transparency) and ``text/plain``; the alternative text stands in both,
         because JupyterLab 4.6 and nbconvert's lab template drop the metadata.
     """
-    seen = previews.preview(picture, max_side)
+    seen = preview(picture, max_side)
     words = size_words((picture.width, picture.height))
     alt = shorten(alt, 200) or ", ".join(part for part in (shorten(picture.name or "picture", 80), words) if part)
     plain = [f"[{alt}]", *(f"Note: {note}" for note in getattr(picture, "notes", ()))]
