@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -233,6 +234,58 @@ def test_no_rooms_import_each_other_in_a_ring() -> None:
     for module, others in graph().items():
         between.setdefault(room_of(module), set()).update(room_of(other) for other in others)
     assert not circle({room: frozenset(others - {room}) for room, others in between.items()})
+
+
+# ------------------------------------------------------------------------------------------ documents
+
+MAP = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DOCUMENTS = {"docs/architecture.md": MAP, "CONTRIBUTING.md": (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
+PATH = re.compile(r"`([\w.-]+/[\w./-]*|[\w.-]+\.(?:py|md|toml|txt|json|js))`")
+"""A file or folder in backticks, from the project's folder or from the package's."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_and_folder_that_the_documents_name_exists(document: str) -> None:
+    named = PATH.findall(DOCUMENTS[document])
+    assert len(named) > 10
+    assert not [path for path in named if not (HOUSE / path).exists() and not (PROJECT / path).exists()]
+
+
+def test_every_function_that_the_map_names_exists() -> None:
+    ours = {
+        node.name for tree in modules().values() for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert {name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)\(\)`", MAP)} <= ours
+
+
+def test_the_map_has_every_room_and_root_module() -> None:
+    ours = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in HOUSE.iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert ours - {"__init__.py", "__main__.py"} <= {*PATH.findall(MAP)}
+
+
+def test_the_map_shows_the_contract_that_is_checked() -> None:
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    shown = re.findall(r"```text\n(.*?)```", MAP, re.DOTALL)
+    assert shown == ["".join(row.replace("notebook_img.", "") + "\n" for row in layers)]
+
+
+def test_modules_that_comments_point_to_exist() -> None:
+    paths = [str(path) for folder in (HOUSE, PROJECT / "tests", PROJECT / "benchmarks") for path in folder.rglob("*.py")]
+    for source in (*HOUSE.rglob("*.py"), PROJECT / "docs" / "decisions.md"):
+        for name in re.findall(r"(?:[\w-]+/)*\b[a-z]\w+\.py\b", source.read_text(encoding="utf-8")):
+            assert name in ELSEWHERE or any(path.endswith(f"/{name}") for path in paths), f"{source}: {name}"
+
+
+ELSEWHERE = {
+    *("image_generate_params.py", "image_edit_params.py", "types/shared/chat_model.py"),  # OpenAI's SDK
+    *("IPython/core/formatters.py", "core/inputtransformer2.py"),  # IPython
+    "server/main.py",  # in the bundle for clients
+}
 
 
 # ------------------------------------------------------------------------------------------ what others rely on

@@ -1,7 +1,7 @@
 """What was said with options: they are found in words, their texts are checked, and what comes of it is a `Parsed`.
 
-Which options there are says options.py. How words are cut out of a line is the business of each surface (`parse_words` for an
-argument vector, jupyter/parsing.py for a magic's line).
+Which options there are says table.py. How words are cut out of a line is the business of each surface (`parse_words` for an
+argument vector, jupyter/line.py for a magic's line).
 """
 
 from __future__ import annotations
