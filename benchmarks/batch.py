@@ -16,7 +16,7 @@ CALLS, AT_ONCE, LATENCY = 200, 16, 0.3
 def rows(rounds: int = 3) -> list[Row]:
     """Measure the median of a few batches."""
     from notebook_img.settings import Settings
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
     from tests.emulators.process import running
 
     taken = []
@@ -38,7 +38,7 @@ def rows(rounds: int = 3) -> list[Row]:
 
 async def batch(studio: object, calls: int) -> float:
     """Return the seconds a batch takes; each call is a turn of its own session, stored whole."""
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
 
     assert isinstance(studio, Studio)
     gate = asyncio.Semaphore(AT_ONCE)

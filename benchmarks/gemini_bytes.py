@@ -45,7 +45,7 @@ def measured() -> dict[str, list[int]]:
 def session(service: Running, kind: str) -> list[int]:
     """Return what a session of ours sends."""
     from notebook_img.settings import Settings
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
 
     service.reset()
     service.control(picture_bytes=MEGABYTE, mime_type="image/jpeg")

@@ -13,7 +13,7 @@ from benchmarks.one_turn import KEY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
     from notebook_img.tree import Session
 
 FEW, MANY = 100, 10_000
@@ -23,7 +23,7 @@ def rows(rounds: int = 15) -> list[Row]:
     """Measure each against the same with a hundred turns, in one store."""
     from notebook_img.settings import Settings
     from notebook_img.store import Store
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
     from tests.emulators.process import running
 
     with running("gemini") as service, home_of_its_own() as home:

@@ -34,7 +34,7 @@ async def _median(url: str, token: str, era: str) -> float:
 def rows() -> list[Row]:
     """Return one row per protocol era."""
     from notebook_img.mcp import serve
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
 
     with home_of_its_own(), tempfile.TemporaryDirectory() as folder, serve(Studio(), show=False, allowed=(Path(folder),)) as handle:
         assert handle.token is not None

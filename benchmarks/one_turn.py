@@ -55,7 +55,7 @@ def bare(client: Any, prompt: str, data: bytes) -> bytes:
 def stored(service: Running, rounds: int) -> Row:
     """Measure a turn that is stored against the SDK call and writing the file."""
     from notebook_img.settings import Settings
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
 
     data = picture()
     client = client_for(service)

@@ -99,7 +99,7 @@ def memory(count: int = 100) -> Row:
     import zlib
 
     from notebook_img.records import PictureUse, TurnRecord
-    from notebook_img.studio.studio import Studio
+    from notebook_img.studio import Studio
 
     base = photograph("PNG")
     with home_of_its_own() as home:

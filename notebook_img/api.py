@@ -89,7 +89,7 @@ def import_sessions(path: str | Path) -> list[Session]:
 
 def panel(name: str | None = None) -> Any:
     """Return the ipywidgets panel of a session."""
-    return import_module("notebook_img.widgets").build(_studio(), name)
+    return import_module("notebook_img.widgets").Panel(_studio(), name)
 
 
 def serve_mcp(**options: Any) -> Any:

@@ -145,10 +145,10 @@ def write_outputs(
 
 def _content(path: Path, picture: Picture, facts: dict[str, Any]) -> bytes:
     """Return the bytes of a file with that name."""
-    from notebook_img.pictures import mime_type_for, provenance
+    from notebook_img.pictures import mime_type_for, write_provenance
 
     mime_type = mime_type_for(path)
-    return provenance.write(picture.as_type(mime_type), mime_type, facts)
+    return write_provenance(picture.as_type(mime_type), mime_type, facts)
 
 
 def _write_one(path: Path, data: bytes, store: Store, inside: Callable[[Path], Path] | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import Caption
 from notebook_img.display.figures import image_html, small
-from notebook_img.pictures import Bundle, previews
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, Bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ _PRICE = re.compile(r"\\?\$(?=\d)")
 _PICTURE = re.compile(r"!(?=\[)")
 
 
-def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None, *, max_side: int = previews.SIDE) -> Bundle:
+def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None, *, max_side: int = PREVIEW_SIDE) -> Bundle:
     """Show an answer.
 
     Parameters
@@ -56,7 +56,7 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
     """
     caption = caption or Caption()
     # A block of HTML in Markdown ends at an empty line; none of ours has one inside.
-    images = [image_html(small(shot.picture, max_side, previews.MOST_BYTES // len(shots)), shot.words) for shot in shots]
+    images = [image_html(small(shot.picture, max_side, PREVIEW_BYTES // len(shots)), shot.words) for shot in shots]
     under = [caption.line_html(), *(f"⚠ {escape(warning.strip())}" for warning in caption.warnings)]
     lines = [f"<div><small>{' '.join(line.split())}</small></div>" for line in under if line]
     markdown = [safe_markdown(text), *(f"<div>{image}</div>" for image in images), _without_math("\n".join(lines))]

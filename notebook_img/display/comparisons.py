@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR
 from notebook_img.display.differences import VISIBLE, confront, heat
 from notebook_img.display.figures import image_html
-from notebook_img.pictures import Bundle, previews, shorten
+from notebook_img.pictures import Bundle, encode_within, scale_down, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +52,12 @@ def compare(a: Picture, b: Picture, labels: Sequence[str] = ("before", "after"))
     notes = list(numbers.notes)
     map_image, top = heat(compared.gaps, _SMALL_SIDE)
     drawn = [(compared.first, names[0]), (compared.second, names[1])]
-    small = [previews.encode_within(previews.scale_down(image, _SMALL_SIDE), _SMALL_BYTES) for image, _ in drawn]
+    small = [encode_within(scale_down(image, _SMALL_SIDE), _SMALL_BYTES) for image, _ in drawn]
     cells = [_cell(seen, f"<b>{escape(name)}</b>", f"{name}, side by side") for seen, (_, name) in zip(small, drawn, strict=True)]
     if numbers.touched:
-        seen = previews.encode_within(map_image, _HEAT_BYTES)
+        seen = encode_within(map_image, _HEAT_BYTES)
         cells.append(_cell(seen, _legend(top), f"Difference of {names[0]} and {names[1]}: {numbers.parts()[0]}", small[0].width))
-        large = [previews.encode_within(previews.scale_down(image, _LARGE_SIDE), _LARGE_BYTES) for image, _ in drawn]
+        large = [encode_within(scale_down(image, _LARGE_SIDE), _LARGE_BYTES) for image, _ in drawn]
         slider = _slider(large, names)
     else:
         slider = ""

@@ -12,12 +12,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import NO_MATH, QUIET, Caption
-from notebook_img.pictures import Bundle, previews, shorten, size_words
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, TINY_SIDE, Bundle, Preview, preview, shorten, size_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from notebook_img.pictures import Picture, Preview
+    from notebook_img.pictures import Picture
 
 _SIDES = ((4, 512), (9, 384), (10**9, 256))
 """Longest side of each preview by the number of pictures in the grid, pixels."""
@@ -52,7 +52,7 @@ class Shot:
 
 
 def figure(
-    shots: Sequence[Shot], caption: Caption, *, max_side: int = previews.SIDE, max_bytes: int = previews.MOST_BYTES, text: str = ""
+    shots: Sequence[Shot], caption: Caption, *, max_side: int = PREVIEW_SIDE, max_bytes: int = PREVIEW_BYTES, text: str = ""
 ) -> Bundle:
     """Show a result.
 
@@ -86,7 +86,7 @@ def figure(
 
 def small(picture: Picture | Preview, side: int, most_bytes: int) -> Preview:
     """Return the preview of a picture; one that is a preview already as it is."""
-    return picture if isinstance(picture, previews.Preview) else previews.preview(picture, side, most_bytes)
+    return picture if isinstance(picture, Preview) else preview(picture, side, most_bytes)
 
 
 def image_html(seen: Preview, alt: str, *, width: int | None = None, style: str = "") -> str:
@@ -106,8 +106,8 @@ def image_html(seen: Preview, alt: str, *, width: int | None = None, style: str 
     styles = ["display:block", "max-width:100%", "height:auto", "border-radius:3px"]
     if width is None:
         width = seen.width
-        if max(seen.width, seen.height) <= previews.TINY:
-            width *= max(1, 2 * previews.TINY // max(seen.width, seen.height, 1))
+        if max(seen.width, seen.height) <= TINY_SIDE:
+            width *= max(1, 2 * TINY_SIDE // max(seen.width, seen.height, 1))
             styles.append("image-rendering:pixelated")
     if seen.mime_type == "image/png":
         styles.append(_CHEQUERED)
@@ -122,6 +122,6 @@ def _grid(shots: Sequence[Shot], seen: Sequence[Preview]) -> str:
     cells = []
     for shot, one in zip(shots, seen, strict=True):
         label = f'<figcaption style="{QUIET};margin:.2em 0 0">{escape(shot.label)}</figcaption>' if shot.label else ""
-        image = image_html(one, shot.words, width=min(widest, one.width) if max(one.width, one.height) > previews.TINY else None)
+        image = image_html(one, shot.words, width=min(widest, one.width) if max(one.width, one.height) > TINY_SIDE else None)
         cells.append(f'<figure style="margin:0;display:inline-block;max-width:100%">{image}{label}</figure>')
     return '<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-end">\n' + "\n".join(cells) + "\n</div>"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from notebook_img.pictures import previews, shorten
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, encode_within, shorten, small_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PIL import ImageFont
 
-    from notebook_img.pictures import Box, Picture
+    from notebook_img.pictures import Box, Picture, Preview
 
 COLOURS = ("#ffd400", "#00b4ff", "#ff4fa3", "#3ddc84", "#ff8a1f", "#a78bfa", "#00e0d0", "#ff5a4f", "#b8e000", "#e6e6e6")
 """Bright ones, told apart by lightness as well as by hue; each is drawn between two dark lines."""
@@ -32,7 +32,7 @@ _FONTS = (
 )
 
 
-def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> previews.Preview:
+def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> Preview:
     """Draw `boxes` with their labels over a preview of `picture`.
 
     Parameters
@@ -49,7 +49,7 @@ def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> previews.Preview:
     """
     from PIL import Image, ImageDraw
 
-    image = previews.small_image(picture, previews.SIDE)
+    image = small_image(picture, PREVIEW_SIDE)
     if max(image.size) < _LEAST_SIDE:
         grown = math.ceil(_LEAST_SIDE / max(image.size))
         image = image.resize(
@@ -87,7 +87,7 @@ def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> previews.Preview:
         taken.append(plate[:4])
         draw.rectangle(plate[:4], fill=colour, outline=_DARK)
         draw.text(plate[4:], words, fill=_DARK, font=font)
-    return previews.encode_within(image, previews.MOST_BYTES)
+    return encode_within(image, PREVIEW_BYTES)
 
 
 def _place(

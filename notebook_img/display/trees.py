@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from notebook_img.display.captions import NO_MATH
 from notebook_img.display.figures import image_html
-from notebook_img.pictures import Bundle, previews, shorten
+from notebook_img.pictures import TINY_SIDE, Bundle, preview, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -144,9 +144,9 @@ class _Painter:
         note = f'<div style="opacity:.8">{escape(shorten(node.note, 60))}</div>' if node.note else ""
         image = ""
         if node.picture is not None:
-            seen = previews.preview(node.picture, self.side, self.most_bytes)
+            seen = preview(node.picture, self.side, self.most_bytes)
             alt = f"{node.id}: {shorten(node.prompt, 100)}"
-            width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > previews.TINY else 2))
+            width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > TINY_SIDE else 2))
             image = image_html(seen, alt, width=max(width, 8), style="margin:0 0 4px")
         elif node.kind != "ask":
             image = '<div style="opacity:.8;border:1px dashed #8888;border-radius:3px;padding:.8em .4em;margin:0 0 4px">no picture</div>'

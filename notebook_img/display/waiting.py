@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR, WORDS, paragraphs, seconds_words
 from notebook_img.display.figures import image_html
-from notebook_img.pictures import Bundle, previews, shorten
+from notebook_img.pictures import Bundle, preview, shorten
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
@@ -62,7 +62,7 @@ def progress(state: Progress) -> Bundle:
     )
     out = [f'<div class="{NO_MATH}" style="{QUIET}">{bar} {SEPARATOR.join(escape(part) for part in parts)}</div>']
     if state.picture is not None:
-        seen = previews.preview(state.picture, _PARTIAL_SIDE, _PARTIAL_BYTES)
+        seen = preview(state.picture, _PARTIAL_SIDE, _PARTIAL_BYTES)
         out.insert(0, image_html(seen, "Partial picture, not finished", style="opacity:.85"))
     if words := state.text.strip():
         out.append(f'<div class="{NO_MATH}" style="{WORDS}">{paragraphs(words)}</div>')

@@ -33,9 +33,15 @@ if TYPE_CHECKING:
     from notebook_img.pictures.masks import confine as confine
     from notebook_img.pictures.masks import outpaint as outpaint
     from notebook_img.pictures.picture import Picture as Picture
+    from notebook_img.pictures.previews import PREVIEW_BYTES as PREVIEW_BYTES
+    from notebook_img.pictures.previews import PREVIEW_SIDE as PREVIEW_SIDE
+    from notebook_img.pictures.previews import TINY_SIDE as TINY_SIDE
     from notebook_img.pictures.previews import Preview as Preview
     from notebook_img.pictures.previews import encode_within as encode_within
     from notebook_img.pictures.previews import preview as preview
+    from notebook_img.pictures.previews import scale_down as scale_down
+    from notebook_img.pictures.previews import small_image as small_image
+    from notebook_img.pictures.provenance import write_provenance as write_provenance
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -48,5 +54,6 @@ else:
         limits="Limits",
         masks="as_mask confine outpaint",
         picture="Picture",
-        previews="Preview encode_within preview",
+        previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
+        provenance="write_provenance",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.pictures import previews
+from notebook_img.pictures.previews import preview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,7 @@ def image_bundle(picture: Picture) -> Bundle:
         ``image/jpeg`` (``image/png`` with transparency) and ``text/plain``; the alternative text stands in both,
         because JupyterLab 4.6 and nbconvert's lab template drop the metadata.
     """
-    seen = previews.preview(picture)
+    seen = preview(picture)
     alt = f"{shorten(picture.name or 'picture', 80)}, {size_words((picture.width, picture.height))}"
     plain = [f"[{alt}]", *(f"Note: {note}" for note in getattr(picture, "notes", ()))]
     facts = {"alt": alt, "width": seen.width, "height": seen.height}

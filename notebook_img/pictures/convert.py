@@ -72,9 +72,9 @@ def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white") ->
         image = flatten(image, matte)
     data = _written(image, wanted, QUALITY)
     if facts:
-        from notebook_img.pictures.provenance import write
+        from notebook_img.pictures.provenance import write_provenance
 
-        return write(data, wanted, facts)
+        return write_provenance(data, wanted, facts)
     return data
 
 

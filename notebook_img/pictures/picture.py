@@ -222,9 +222,9 @@ class Picture:
 
     def provenance(self) -> dict[str, Any] | None:
         """Return what this package wrote into the file about its making (prompt, model, parent ...), or None."""
-        from notebook_img.pictures.provenance import read
+        from notebook_img.pictures.provenance import read_provenance
 
-        return read(self.data)
+        return read_provenance(self.data)
 
     def save(self, path: str | Path, *, force: bool = False, matte: str = "white") -> Path:
         """Write the picture to a file, in the format of the name's suffix.

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture
 
-SIDE = 768
+PREVIEW_SIDE = 768
 """Longest side, pixels, unless the setting `preview` says otherwise."""
-MOST_BYTES = 100_000
+PREVIEW_BYTES = 100_000
 """Bytes of all previews in one output: base64 makes 133,336 of them, and a picture may add 150,000 to a notebook."""
 CACHE_BYTES = 4_000_000
-TINY = 64
+TINY_SIDE = 64
 """Longest side, pixels, of icons that are shown enlarged with hard edges."""
 
 _QUALITIES = (86, 78, 68, 56)
@@ -90,7 +90,7 @@ class _Cache:
 _cache = _Cache(CACHE_BYTES)
 
 
-def preview(picture: Picture, max_side: int = SIDE, max_bytes: int = MOST_BYTES) -> Preview:
+def preview(picture: Picture, max_side: int = PREVIEW_SIDE, max_bytes: int = PREVIEW_BYTES) -> Preview:
     """Make a preview of `picture`.
 
     Parameters
@@ -152,7 +152,7 @@ def encode_within(image: Image.Image, max_bytes: int) -> Preview:
 
 def _jpeg_within(image: Image.Image, max_bytes: int) -> bytes:
     data = b""
-    if max(image.size) <= TINY:
+    if max(image.size) <= TINY_SIDE:
         # An icon is shown enlarged, where every blemish of JPEG would be seen.
         data = _saved(image, "JPEG", quality=97, subsampling=0)
         if len(data) <= max_bytes:

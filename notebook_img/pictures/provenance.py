@@ -33,7 +33,7 @@ _OURS = re.compile(rb'<rdf:Description[^>]*xmlns:notebook_img="[^"]*".*?</rdf:De
 _FACTS = re.compile(rb"<notebook_img:facts>(.*?)</notebook_img:facts>", re.DOTALL)
 
 
-def write(data: bytes, mime_type: str, facts: Mapping[str, Any]) -> bytes:
+def write_provenance(data: bytes, mime_type: str, facts: Mapping[str, Any]) -> bytes:
     """Return the file with `facts` written into it.
 
     Parameters
@@ -62,7 +62,7 @@ def write(data: bytes, mime_type: str, facts: Mapping[str, Any]) -> bytes:
         return data
 
 
-def read(data: bytes) -> dict[str, Any] | None:
+def read_provenance(data: bytes) -> dict[str, Any] | None:
     """Return what `write` put into a file, or None. Other programs' metadata is not ours to interpret."""
     kind = sniff(data)
     text: bytes | None = None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from notebook_img.store.cells import ReplyRecord as ReplyRecord
     from notebook_img.store.cells import RunRecord as RunRecord
     from notebook_img.store.gallery import GalleryRow as GalleryRow
+    from notebook_img.store.maintenance import check_store as check_store
+    from notebook_img.store.maintenance import repair_store as repair_store
     from notebook_img.store.names import check_session_name as check_session_name
     from notebook_img.store.owner import is_alive as is_alive
     from notebook_img.store.owner import this_process as this_process
@@ -27,6 +29,7 @@ else:
         bundle="export_sessions import_sessions",
         cells="MoveRecord ReplyRecord RunRecord",
         gallery="GalleryRow",
+        maintenance="check_store repair_store",
         names="check_session_name",
         owner="is_alive this_process",
         pack="Pack",

@@ -23,7 +23,7 @@ OLD_ENOUGH = 3600.0
 """Seconds after which an unfinished file, or one no turn uses, is taken to be left over and not in the making."""
 
 
-def check(store: Store) -> list[str]:
+def check_store(store: Store) -> list[str]:
     """Return what is wrong with a store, one sentence each; nothing is changed."""
     database = store._database  # noqa: SLF001 - the same package
     found = []
@@ -58,7 +58,7 @@ def check(store: Store) -> list[str]:
     return found
 
 
-def repair(store: Store) -> list[str]:
+def repair_store(store: Store) -> list[str]:
     """Mend what can be mended without losing anything a turn uses; return what was done, one sentence each."""
     done = []
     parts = list(_parts(store))

@@ -213,7 +213,7 @@ class Sessions:
                 part = names[start : start + PART]
                 used = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw.in_(part))).scalars())
                 for name in set(part) - used:
-                    # Its blobs may be shared with other states, so they are left to maintenance.repair, which looks at all of them.
+                    # Its blobs may be shared with other states, so they are left to `repair_store`, which looks at all of them.
                     self._raw.drop_raw(name)
         names = sorted(pictures)
         for start in range(0, len(names), PART):

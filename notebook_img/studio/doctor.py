@@ -64,12 +64,12 @@ def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
         store = studio.store
         sessions = store.sessions()
         yield Finding("store", "ok", f"{home}: {len(sessions)} sessions, {sum(record.turns for record in sessions)} turns")
-        from notebook_img.store import maintenance
+        from notebook_img.store import check_store, repair_store
 
         if repair:
-            for done in maintenance.repair(store) or ["nothing to mend"]:
+            for done in repair_store(store) or ["nothing to mend"]:
                 yield Finding("repair", "info", done)
-        for problem in maintenance.check(store):
+        for problem in check_store(store):
             yield Finding("store", "problem", f"{problem} (doctor --repair mends what a crash can leave)")
         for job in waiting_jobs(studio):
             yield Finding("job", "info", f"{job.id} ({job.model}) waits with the service; its owner is gone: %imgsession resume {job.id}")

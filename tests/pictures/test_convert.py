@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from notebook_img.errors import OutputError, PictureError, UsageError
 from notebook_img.pictures import encode, load, prepare
-from notebook_img.pictures.provenance import write
+from notebook_img.pictures.provenance import write_provenance
 from tests.pictures.making import file, photo, with_orientation
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_made_small_enough_is_an_error():
 
 def test_a_conversion_keeps_profile_and_provenance_and_leaves_exif():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    source = load(write(file(photo(), icc_profile=profile), "image/png", {"prompt": "a fox"}))
+    source = load(write_provenance(file(photo(), icc_profile=profile), "image/png", {"prompt": "a fox"}))
     for mime_type in ("image/jpeg", "image/webp"):
         copy = load(encode(source, mime_type))
         assert copy.pil().info["icc_profile"] == profile

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from notebook_img.pictures import load
-from notebook_img.pictures.provenance import has_credentials, read, write
+from notebook_img.pictures.provenance import has_credentials, read_provenance, write_provenance
 from tests.pictures.making import chunk, file, photo, with_orientation
 
 FILES = {
@@ -33,7 +33,7 @@ every_file = pytest.mark.parametrize("data", FILES.values(), ids=FILES.keys())
 @every_file
 def test_what_is_written_is_read_back_and_the_pixels_are_as_before(data: bytes):
     mime_type = load(data).mime_type
-    written = write(data, mime_type, FACTS)
+    written = write_provenance(data, mime_type, FACTS)
     picture = load(written)
     assert picture.provenance() == FACTS
     assert np.array_equal(picture.array(), load(data).array())
@@ -42,15 +42,15 @@ def test_what_is_written_is_read_back_and_the_pixels_are_as_before(data: bytes):
         load(data).facts.orientation,
         load(data).has_alpha,
     )
-    assert read(data) is None
+    assert read_provenance(data) is None
 
 
 @every_file
 def test_writing_again_replaces_what_stood_there(data: bytes):
     mime_type = load(data).mime_type
-    once = write(write(data, mime_type, {"prompt": "first"}), mime_type, FACTS)
-    assert read(once) == FACTS
-    assert len(write(once, mime_type, FACTS)) == len(once)
+    once = write_provenance(write_provenance(data, mime_type, {"prompt": "first"}), mime_type, FACTS)
+    assert read_provenance(once) == FACTS
+    assert len(write_provenance(once, mime_type, FACTS)) == len(once)
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,16 +59,16 @@ def test_writing_again_replaces_what_stood_there(data: bytes):
     st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.none())),
 )
 def test_any_text_survives(data: bytes, facts: dict):
-    written = write(data, load(data).mime_type, facts)
-    assert (read(written) or {}) == facts
+    written = write_provenance(data, load(data).mime_type, facts)
+    assert (read_provenance(written) or {}) == facts
     load(written).pil()
 
 
 def test_other_programs_find_the_prompt():
-    with Image.open(io.BytesIO(write(FILES["png"], "image/png", {"prompt": "a fox"}))) as image:
+    with Image.open(io.BytesIO(write_provenance(FILES["png"], "image/png", {"prompt": "a fox"}))) as image:
         assert image.text["Description"] == "a fox"
     for kind in ("jpeg", "webp-lossy"):
-        written = write(FILES[kind], load(FILES[kind]).mime_type, {"prompt": "a fox"})
+        written = write_provenance(FILES[kind], load(FILES[kind]).mime_type, {"prompt": "a fox"})
         with Image.open(io.BytesIO(written)) as image:
             assert b"a fox</rdf:li>" in image.info["xmp"]
 
@@ -77,8 +77,8 @@ def test_what_another_program_wrote_stays():
     packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"><rdf:Description theirs="1"/></rdf:RDF></x:xmpmeta>'
     for kind in ("JPEG", "WEBP"):
         data = file(photo(), kind, xmp=packet)
-        written = write(data, load(data).mime_type, FACTS)
-        assert read(written) == FACTS
+        written = write_provenance(data, load(data).mime_type, FACTS)
+        assert read_provenance(written) == FACTS
         with Image.open(io.BytesIO(written)) as image:
             assert b'theirs="1"' in image.info["xmp"]
 
@@ -86,16 +86,16 @@ def test_what_another_program_wrote_stays():
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
 def test_other_formats_are_left_alone(kind: str):
     data = file(photo(), kind)
-    assert write(data, load(data).mime_type, FACTS) == data
+    assert write_provenance(data, load(data).mime_type, FACTS) == data
 
 
 def test_a_type_that_is_not_that_of_the_bytes_changes_nothing():
-    assert write(FILES["png"], "image/jpeg", FACTS) == FILES["png"]
+    assert write_provenance(FILES["png"], "image/jpeg", FACTS) == FILES["png"]
 
 
 def test_a_packet_larger_than_a_jpeg_segment_changes_nothing():
-    assert write(FILES["jpeg"], "image/jpeg", {"prompt": "x" * 70_000}) == FILES["jpeg"]
-    assert read(write(FILES["jpeg"], "image/jpeg", {"prompt": "x" * 40_000})) == {"prompt": "x" * 40_000}
+    assert write_provenance(FILES["jpeg"], "image/jpeg", {"prompt": "x" * 70_000}) == FILES["jpeg"]
+    assert read_provenance(write_provenance(FILES["jpeg"], "image/jpeg", {"prompt": "x" * 40_000})) == {"prompt": "x" * 40_000}
 
 
 def jumbf_jpeg() -> bytes:
@@ -134,14 +134,14 @@ SIGNED = {
 def test_a_file_with_content_credentials_is_never_touched(data: bytes, tmp_path):
     picture = load(data)
     assert has_credentials(data)
-    assert write(data, picture.mime_type, FACTS) == data
+    assert write_provenance(data, picture.mime_type, FACTS) == data
     assert picture.save(tmp_path / f"x{picture.suffix}").read_bytes() == data
 
 
 @every_file
 def test_an_ordinary_file_has_no_content_credentials(data: bytes):
     assert not has_credentials(data)
-    assert not has_credentials(write(data, load(data).mime_type, FACTS))
+    assert not has_credentials(write_provenance(data, load(data).mime_type, FACTS))
 
 
 def test_leaving_credentials_behind_is_said():
@@ -151,20 +151,22 @@ def test_leaving_credentials_behind_is_said():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from([write(data, load(data).mime_type, FACTS) for data in FILES.values()]), st.floats(0, 1), st.integers(0, 255))
+@given(
+    st.sampled_from([write_provenance(data, load(data).mime_type, FACTS) for data in FILES.values()]), st.floats(0, 1), st.integers(0, 255)
+)
 def test_damaged_files_are_read_and_left_without_an_error(data: bytes, part: float, value: int):
     broken = bytearray(data)
     broken[min(len(data) - 1, int(part * 300))] = value
     for content in (bytes(broken), data[: int(len(data) * part)]):
-        read(content)
+        read_provenance(content)
         has_credentials(content)
-        write(content, "image/png", FACTS)
-        write(content, "image/jpeg", FACTS)
-        write(content, "image/webp", FACTS)
+        write_provenance(content, "image/png", FACTS)
+        write_provenance(content, "image/jpeg", FACTS)
+        write_provenance(content, "image/webp", FACTS)
 
 
 def test_a_hostile_chunk_does_not_fill_the_memory():
     import zlib
 
     bomb = chunk(b"iTXt", b"notebook_img\x00\x01\x00\x00\x00" + zlib.compress(b" " * 50_000_000))
-    assert read(FILES["png"][:33] + bomb + FILES["png"][33:]) is None
+    assert read_provenance(FILES["png"][:33] + bomb + FILES["png"][33:]) is None

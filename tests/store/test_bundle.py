@@ -13,7 +13,7 @@ from notebook_img.errors import NotFoundError, OutputError, PackError, StoreErro
 from notebook_img.records import Origin, SessionRecord
 from notebook_img.store import Store
 from notebook_img.store.bundle import export_sessions, import_sessions
-from notebook_img.store.maintenance import check
+from notebook_img.store.maintenance import check_store
 from notebook_img.store.pack import Pack
 from tests.store.making import add, png
 
@@ -59,7 +59,7 @@ def test_an_export_brings_everything_into_another_store_under_the_same_ids(
     assert other.load_raw(there[0].raw) == {"signature": b"s" * 9000}
     assert other.load_raw(there[1].raw) == {"inline": [png(2), b"short"]}
     assert [reply.number for reply in other.latest_replies("id:a", source_hash="", ordinal=1)] == [1]
-    assert check(other) == []
+    assert check_store(other) == []
     assert add(other, session, 4).number == 4
 
 
@@ -107,7 +107,7 @@ def test_a_session_that_went_on_differently_here_comes_in_beside_it(store: Store
     before = everything(other)
     import_sessions(other, exported)
     assert everything(other) == before
-    assert check(other) == []
+    assert check_store(other) == []
 
 
 def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, exported: Path, other: Store) -> None:
@@ -115,7 +115,7 @@ def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, 
     assert not [name for name in zipfile.ZipFile(exported).namelist() if name.startswith("raw/")]
     import_sessions(other, exported)
     assert {turn.raw for turn in other.turns(fox.id)} == {""}
-    assert check(other) == []
+    assert check_store(other) == []
 
 
 def test_the_same_sessions_give_the_same_bytes(store: Store, fox: SessionRecord, exported: Path) -> None:

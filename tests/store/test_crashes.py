@@ -17,7 +17,8 @@ import pytest
 from notebook_img.errors import BudgetError, StoreError
 from notebook_img.records import SessionRecord, TurnRecord
 from notebook_img.store import Store
-from notebook_img.store.maintenance import check, repair
+from notebook_img.store.maintenance import check_store as check
+from notebook_img.store.maintenance import repair_store as repair
 from tests.store.making import add, png, use
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system does not have")

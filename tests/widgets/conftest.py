@@ -11,7 +11,7 @@ from PIL import Image
 
 from notebook_img import Studio
 from notebook_img.records import Origin
-from notebook_img.widgets import Panel, build
+from notebook_img.widgets import Panel
 
 
 class Watched:
@@ -64,7 +64,7 @@ def watch(studio: Studio) -> Iterator[Callable[..., Watched]]:
     opened: list[Panel] = []
 
     def open_panel(name: str = "fox") -> Watched:
-        panel = build(studio, name)
+        panel = Panel(studio, name)
         opened.append(panel)
         watched = Watched(panel)
         watched.do("hello")

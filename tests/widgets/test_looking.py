@@ -170,10 +170,10 @@ def test_the_script_is_one_module_without_imports() -> None:
 
 
 def test_a_panel_of_no_session_name_is_that_of_the_current_one(studio: Studio) -> None:
-    from notebook_img.widgets import build
+    from notebook_img.widgets import Panel
 
     studio.session("current")
-    panel = build(studio)
+    panel = Panel(studio)
     assert panel.session_name == "current"
     assert panel.studio.origin == Origin(surface="panel")
     panel.close()

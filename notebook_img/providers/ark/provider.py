@@ -279,7 +279,7 @@ def _headers(key: str) -> dict[str, str]:
 
 def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str]]:
     """Return the copies that are sent and what was done to them; blocks, so it runs in a thread."""
-    from notebook_img.pictures import convert
+    from notebook_img.pictures import prepare
 
     limits = row.info.capabilities
     pictures: list[Picture] = [*request.inputs, *request.references]
@@ -291,7 +291,7 @@ def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str
         raise UnsupportedError(f"{row.info.name} only edits: give it a picture, or choose another model to make one from words.")
     found, notes = [], []
     for number, picture in enumerate(pictures, 1):
-        copy = convert.prepare(
+        copy = prepare(
             picture,
             mime_types=limits.input_mime_types,
             max_bytes=limits.max_input_bytes,
