@@ -95,7 +95,7 @@ def keep(
         usage=usage,
         cost=0.0 if reply.free else reply.cost,
         warnings=tuple(dict.fromkeys(warnings)),
-        note=reply.note,
+        note="built-in, exact, free" if ready is not None and ready.exact else reply.note,
         answer=value,
         content_key=content_key(
             pending.request_key, reply.text if pending.kind == "ask" else "", [use.sha256 for use in uses if use.role == "output"]

@@ -161,7 +161,7 @@ class Work(Jobs):
             assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        return Running(caller, asked.session.name, call.prompt, tool, wait_for, path, call.model or asked.session.model)
+        return Running(caller, asked.session.name, call.prompt, tool, wait_for, path, call.model or asked.session.shown_model)
 
     async def wait(
         self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None

@@ -15,7 +15,9 @@ PAID_ORDER = ("gemini", "openai", "ark")
 """The first of these that has a key is the default (design section 9)."""
 
 
-def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: str = "", session: str = "") -> tuple[Provider, str]:
+def choose_model(
+    kind: Kind, settings: Settings, *, asked: str = "", follows: str = "", session: str = "", ran_on: str = ""
+) -> tuple[Provider, str]:
     """Return the provider and bare model for a call.
 
     Parameters
@@ -29,7 +31,10 @@ def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: st
     follows : str
         For a follow-up: the model that answered the question before.
     session : str
-        The model of the session's first turn.
+        The model that was typed for the session.
+    ran_on : str
+        The default that made the session's latest picture: work never falls from a service to the built-in engine, so without
+        any key this service is chosen again, and its missing key is the error.
 
     Raises
     ------
@@ -46,7 +51,8 @@ def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: st
     vision = (
         "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""
     )
-    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.is_set(name, settings))):
+    before = ran_on if kind != "ask" and not ran_on.startswith("local:") else ""
+    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if keys.is_set(name, settings)), before):
         if text:
             provider, model = _named(text, kind, settings)
             if model is not None:

@@ -31,6 +31,8 @@ class Turn:
         Which of its pictures was picked (see `pick`), from 1.
     replayed : bool
         Whether it was given back instead of being asked for anew.
+    given : str
+        How that is said under it: ``replayed``, and from where when it is not this cell's own.
     files : tuple of Path
         Where this call wrote its pictures, besides the store.
     notices : tuple of str
@@ -48,6 +50,7 @@ class Turn:
         self.record = record
         self.picked = picked
         self.replayed = False
+        self.given = ""
         self.files: tuple[Path, ...] = ()
         self.notices: tuple[str, ...] = ()
         self.today: float | None = None

@@ -198,5 +198,7 @@ class Looking:
         }
         if told["first"]:
             told["sessions"] = [{"id": record.id, "name": record.name} for record in store.sessions(limit=200)]
-            told["models"] = sorted({record.model for record in store.sessions(limit=200) if record.model} | {row.model for row in rows})
+            told["models"] = sorted(
+                {record.shown_model for record in store.sessions(limit=200) if record.shown_model} | {row.model for row in rows}
+            )
         self.reply(message, told)
