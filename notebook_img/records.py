@@ -61,7 +61,7 @@ class SessionRecord:
     """Seconds since the epoch, UTC."""
     updated: float
     model: str = ""
-    """``provider:model`` of its first turn; kept until changed."""
+    """The model it is written with; see `kept_model`."""
     head: int | None = None
     """Number of the stored head turn."""
     redo: tuple[int | None, ...] = ()
@@ -72,6 +72,24 @@ class SessionRecord:
     """Per-session settings, for example ``{"history": "server"}``."""
     turns: int = 0
     """How many turns it has (questions included)."""
+
+    @property
+    def kept_model(self) -> str:
+        """The model that was typed for it, ``provider:model``; empty while it follows the default.
+
+        Stores of before November 2026 note the model of the first turn: the built-in engine's counts as not typed there.
+        """
+        return self.model if self.settings.get("model_typed") or not self.model.startswith("local:") else ""
+
+    @property
+    def ran_on(self) -> str:
+        """The default model that made its latest picture; empty when none did."""
+        return str(self.settings.get("ran_on") or ("" if self.kept_model else self.model))
+
+    @property
+    def shown_model(self) -> str:
+        """The kept model, else the default it ran on last; empty before its first picture."""
+        return self.kept_model or self.ran_on
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,16 @@ class Workspace:
         return record.name if record else "deleted"
 
     def keep_model(self, session_id: str, model: str) -> None:
-        """Give a session the model of its first turn."""
+        """Keep a model that was typed for a session."""
         record = self.store.session(session_id)
-        if record is not None and not record.model:
-            self.store.update_session(session_id, model=model)
+        if record is not None and (record.kept_model, record.settings.get("model_typed")) != (model, True):
+            self.store.update_session(session_id, model=model, settings={**record.settings, "model_typed": True})
+
+    def note_default(self, session_id: str, model: str) -> None:
+        """Note which default made a session's latest picture."""
+        record = self.store.session(session_id)
+        if record is not None and record.ran_on != model:
+            self.store.update_session(session_id, settings={**record.settings, "ran_on": model})
 
     # ------------------------------------------------------------------------------------------ heads
 

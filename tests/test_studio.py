@@ -168,12 +168,13 @@ def test_an_agents_studio_never_moves_the_kernels_head(open_studio) -> None:
 # Models
 
 
-def test_a_session_keeps_the_model_of_its_first_turn(open_studio) -> None:
+def test_a_session_follows_the_default_until_a_model_is_chosen_for_it(open_studio) -> None:
     studio = open_studio()
     session = studio.session("fox")
-    assert session.model == ""
     session.generate("a red circle")
-    assert session.model == "local:builtin"
+    session.generate("a red circle", model="local")
+    assert session.model == "", "the built-in engine is kept only when it is chosen for the session"
+    assert studio.session("fox", model="local").model == "local"
 
 
 def test_a_model_that_cannot_do_it_is_refused_with_what_can(open_studio) -> None:

@@ -61,9 +61,18 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     mark = _key_mark(workspace, provider)
     estimate = provider.estimate(request)
     if estimate == 0.0:
-        return Books(mark, estimate, None, ())
+        return Books(mark, estimate, None, moved_notice(ready))
     spend = _reserve(workspace, ready, estimate)
-    return Books(mark, estimate, spend, paid_notice(workspace, provider, estimate))
+    return Books(mark, estimate, spend, (*moved_notice(ready), *paid_notice(workspace, provider, estimate)))
+
+
+def moved_notice(ready: PreparedCall) -> tuple[str, ...]:
+    """Say that a session which follows the default goes to another service from this call on."""
+    session = ready.asked.session
+    before = session.ran_on.partition(":")[0]
+    if ready.asked.call.kind == "ask" or ready.asked.call.model or session.kept_model or ready.exact or before in ("", ready.provider.name):
+        return ()
+    return (f"Edits in session {session.name!r} go to {ready.provider.title} from now on; before, they went to {before}.",)
 
 
 def paid_notice(workspace: Workspace, provider: Provider, estimate: float | None) -> tuple[str, ...]:

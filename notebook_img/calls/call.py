@@ -40,6 +40,8 @@ class Call:
     confine: bool = True
     outpaint: str | None = None
     model: str = ""
+    keeps_model: bool = True
+    """Whether a model named here is the session's from now on: not one of several, a fallback, or one that is repeated."""
     start: Any = None
     """Turn or id to go on from (``--from``)."""
     pick: int | None = None
@@ -134,7 +136,7 @@ def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, 
     for wrong, right in {**_FLAG_WORDS, "image": "references" if kind == "generate" else "the second argument"}.items():
         if wrong in given:
             raise UsageError(f"There is no argument {wrong!r} here; it is called {right!r}.")
-    known = _FIELDS - {"kind", "prompt", "images", "own", "origin", "partials"}
+    known = _FIELDS - {"kind", "prompt", "images", "own", "origin", "partials", "keeps_model"}
     fields = {name: given.pop(name) for name in list(given) if name in known}
     for name in [name for name, value in fields.items() if value is not None and value is not False]:
         commands = _COMMANDS.get(name)

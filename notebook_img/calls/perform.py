@@ -14,7 +14,7 @@ from notebook_img.calls import replay_lookup
 from notebook_img.calls.budget import open_books, settle_failure, settle_unsent
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
-from notebook_img.calls.request import PreparedCall, begin, prepare
+from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
 from notebook_img.calls.store_reply import keep, rescued
 from notebook_img.errors import (
@@ -82,7 +82,8 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
 
 def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> CallResult:
     record = replay_lookup.give_back(workspace, ready.asked, stored)
-    return _finish(workspace, ready.asked, CallResult(record, replayed=True, shape=ready.shape))
+    note_model(workspace, ready)
+    return _finish(workspace, ready.asked, CallResult(record, replayed=replay_lookup.given_words(ready, record), shape=ready.shape))
 
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
@@ -113,7 +114,8 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
         tell(ProgressEvent(f"{ready.model} gave up; asking {fallback}"))
         first = ready.model
         try:
-            other = await in_thread(prepare, workspace, dataclasses.replace(ready.asked, call=ready.asked.call.but(model=fallback)))
+            call = ready.asked.call.but(model=fallback, keeps_model=False)
+            other = await in_thread(prepare, workspace, dataclasses.replace(ready.asked, call=call))
             other.pending = dataclasses.replace(other.pending, request_key=ready.pending.request_key)
             other.warnings = (*other.warnings, f"{first} stayed unavailable, so {other.model} answered.")
             return await _ask_one(workspace, other, decision, tell)
@@ -191,6 +193,7 @@ def _conclude(
         workspace.store.update_job(job, state="done", turn=turn_id(record.number, session=ready.asked.session.name))
     spent = workspace.store.known_today() if spend is not None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
+    note_model(workspace, ready)
     return _finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))
 
 
@@ -210,7 +213,7 @@ def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallRe
         copies, said = keep_copies(folder, stem, shown, workspace.store, facts=provenance_of(workspace, record))
         made.notices = (*made.notices, *said)
     if asked.call.output is not None:
-        files, said = write_output(workspace, record, asked.call.output, force=asked.call.force, replayed=made.replayed)
+        files, said = write_output(workspace, record, asked.call.output, force=asked.call.force, replayed=bool(made.replayed))
         made.notices = (*made.notices, *said)
     made.files = (*files, *copies)
     return made

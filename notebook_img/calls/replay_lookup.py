@@ -6,9 +6,10 @@ import dataclasses
 import difflib
 from typing import TYPE_CHECKING
 
-from notebook_img.replay import FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
+from notebook_img.replay import BUILT_IN, FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
 
 if TYPE_CHECKING:
+    from notebook_img.calls.request import PreparedCall
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.records import TurnRecord
     from notebook_img.replay import Run
@@ -91,10 +92,14 @@ def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, pictures:
         raw=record.raw if pictures is None else "",
     )
     moves = copy.kind != "ask" and workspace.heads.moves_stored(workspace.store, copy.session_id)
-    kept = workspace.store.add_turn(copy, pictures or {}, move_head=moves)
-    if copy.kind != "ask":
-        workspace.keep_model(asked.session.id, kept.model)
-    return kept
+    return workspace.store.add_turn(copy, pictures or {}, move_head=moves)
+
+
+def given_words(ready: PreparedCall, record: TurnRecord) -> str:
+    """Return how a reply that is given back is named in its caption."""
+    if record.model.startswith(f"{BUILT_IN}:") and ready.provider.name != BUILT_IN:
+        return f"replayed (built-in); run again to ask {ready.provider.title}"
+    return "replayed"
 
 
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:

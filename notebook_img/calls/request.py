@@ -11,10 +11,10 @@ from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
-from notebook_img.providers import choose_model
+from notebook_img.providers import choose_model, get
 from notebook_img.providers.interface import PastTurn, Request
 from notebook_img.records import PictureUse, TurnRecord
-from notebook_img.replay import request_key
+from notebook_img.replay import BUILT_IN, request_key
 from notebook_img.tree import Shape, shape_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class PreparedCall:
     frame: Picture | None
     """The picture a masked reply is pasted into."""
     warnings: tuple[str, ...]
+    exact: bool = False
+    """Whether the words are exact operations, which the built-in engine does whatever the session's model is."""
 
     @property
     def model(self) -> str:
@@ -74,15 +76,14 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     shape = shape_of(call.schema, call.table)
     if shape is not None and call.boxes is not None:
         raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
-    provider, model = choose_model(
-        call.kind, workspace.settings, asked=call.model, follows=asked.follows.model if asked.follows else "", session=asked.session.model
-    )
+    provider, model, exact = _chosen(workspace, asked)
     shown = _pictures(workspace, asked)
     request = _request(workspace, asked, shown, model, provider.model_info(model).capabilities, shape)
     pending = _record(asked, shown, request, f"{provider.name}:{model}")
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
-    return PreparedCall(asked, provider, request, pending, sources, shape, shown.frame if call.confine else None, (*asked.notes, *notes))
+    frame = shown.frame if call.confine else None
+    return PreparedCall(asked, provider, request, pending, sources, shape, frame, (*asked.notes, *notes), exact)
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,40 @@ def typed_fields(call: Call) -> dict[str, Any]:
     if "n" in fields:
         fields["count"] = fields.pop("n")
     return fields
+
+
+def _chosen(workspace: Workspace, asked: PlacedCall) -> tuple[Provider, str, bool]:
+    """Return provider and model, and whether the built-in engine does exactly what is asked, to the pixel and for nothing."""
+    call, session = asked.call, asked.session
+    provider, model = choose_model(
+        call.kind,
+        workspace.settings,
+        asked=call.model,
+        follows=asked.follows.model if asked.follows else "",
+        session=session.kept_model,
+        ran_on=session.ran_on,
+    )
+    plain = call.kind == "edit" and not call.model and call.mask is None and not asked.references and not set(call.asked()) - {"n"}
+    if provider.name == BUILT_IN or not plain or (call.n or 1) > 1:
+        return provider, model, False
+    from notebook_img.providers.local import is_exact
+
+    if not is_exact(call.prompt):
+        return provider, model, False
+    built_in = get(BUILT_IN, workspace.settings)
+    return built_in, built_in.default_model("edit") or "", True
+
+
+def note_model(workspace: Workspace, ready: PreparedCall) -> None:
+    """Keep a model that was typed for the session, or note which default it ran on; a question may go elsewhere."""
+    call, session = ready.asked.call, ready.asked.session
+    if call.kind == "ask" or ready.exact:
+        return
+    if not call.model and not session.kept_model:
+        if session.ran_on != ready.model:
+            workspace.note_default(session.id, ready.model)
+    elif call.model and call.keeps_model and ready.provider.name != BUILT_IN and session.kept_model != ready.model:
+        workspace.keep_model(session.id, ready.model)
 
 
 def _check_region(call: Call) -> None:

@@ -206,7 +206,7 @@ def _again(workspace: Workspace, session: SessionRecord, call: Call, origin: Ori
     call = call.but(**{"mask": masks[0] if masks else None, "own": {**own, **call.own}, "prompt": call.prompt or base.prompt, **repeated})
     parent = workspace.turn_record(session.id, base.parent) if base.parent is not None else None
     return PlacedCall(
-        call.but(model=call.model or str(base.asked.get("model") or base.model)),
+        call.but(model=call.model or str(base.asked.get("model") or base.model), keeps_model=bool(call.model)),
         session,
         origin,
         parent=parent,

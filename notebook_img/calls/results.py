@@ -57,7 +57,8 @@ class CallResult:
     """A stored turn, and what is true of this giving of it only."""
 
     record: TurnRecord
-    replayed: bool = False
+    replayed: str = ""
+    """How a reply that was given back is named; empty for a new one."""
     files: tuple[Path, ...] = ()
     notices: tuple[str, ...] = ()
     today: float | None = None

@@ -50,6 +50,8 @@ def keep(
         if spend is not None:
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
         raise
+    if ready is not None and ready.exact:
+        reply = dataclasses.replace(reply, note="built-in, exact, free")
     record = _turn(pending, reply, delivered, uses, warnings, answer)
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}

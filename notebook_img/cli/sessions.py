@@ -59,12 +59,12 @@ def _done(text: str, facts: Any, *, as_json: bool) -> None:
 def _list(studio: Studio, *, as_json: bool) -> None:
     records = studio.store.sessions()
     if as_json:
-        print_json([{"name": row.name, "turns": row.turns, "model": row.model, "updated": row.updated} for row in records])
+        print_json([{"name": row.name, "turns": row.turns, "model": row.shown_model, "updated": row.updated} for row in records])
         return
     width = max((len(row.name) for row in records), default=0)
     for row in records:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
-        print(f"{row.name:<{width}}  {row.turns:>5} turns  {used}  {row.model}".rstrip())
+        print(f"{row.name:<{width}}  {row.turns:>5} turns  {used}  {row.shown_model}".rstrip())
 
 
 def _cost(studio: Studio, names: Sequence[str], *, as_json: bool) -> None:

@@ -40,8 +40,8 @@ class Caption:
         Where it was saved; several names separated by a comma.
     warnings : tuple of str
         Each one is shown in a line of its own.
-    replayed : bool
-        A stored reply was given back; its cost is not told again.
+    replayed : str
+        How a stored reply that was given back is named: ``replayed``. Its cost is not told again.
     note : str
         For example ``built-in, not AI``.
     who : str
@@ -59,7 +59,7 @@ class Caption:
     today: float | None = None
     file: str = ""
     warnings: tuple[str, ...] = ()
-    replayed: bool = False
+    replayed: str = ""
     note: str = ""
     who: str = ""
     text: str = ""
@@ -114,7 +114,7 @@ class Caption:
             self._cost_words(),
             f"today {money(self.today)}" if self.today and not self.replayed else "",
             self._saved(),
-            "replayed" if self.replayed else "",
+            self.replayed,
         ]
         return [part for part in parts if part]
 

@@ -185,7 +185,7 @@ class Completion:
 
         record = self._session(words)
         asked = _value_of(words, "-m", "--model")
-        return choose_model(command, self.kernel.studio.settings, asked=asked, session=record.model if record else "")
+        return choose_model(command, self.kernel.studio.settings, asked=asked, session=record.kept_model if record else "")
 
     def _able(self, command: Command, words: Iterable[str]) -> Capabilities:
         provider, model = self._model(command, words)

@@ -117,7 +117,7 @@ class Server(MCPServer[Any]):
         turns = store.turns(record.id, limit=200, newest_first=True)[::-1]
         content = {
             "name": record.name,
-            "model": record.model,
+            "model": record.shown_model,
             "head": turn_id(record.head) if record.head else None,
             "total": record.turns,
             "turns": [_plain(turn) for turn in turns],

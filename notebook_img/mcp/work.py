@@ -164,7 +164,7 @@ class Work:
             assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        return Running(caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.model, begun=begun)
+        return Running(caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.shown_model, begun=begun)
 
     def _start(self, running: Running, tell: loop.Tell = lambda _event: None) -> concurrent.futures.Future[Result]:
         self._running[id(running)] = running

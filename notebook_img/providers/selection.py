@@ -14,7 +14,9 @@ PAID_ORDER = ("gemini", "openai", "ark")
 """The first of these that has a key is the default (design section 9)."""
 
 
-def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: str = "", session: str = "") -> tuple[Provider, str]:
+def choose_model(
+    kind: Kind, settings: Settings, *, asked: str = "", follows: str = "", session: str = "", ran_on: str = ""
+) -> tuple[Provider, str]:
     """Return the provider and bare model for a call.
 
     Parameters
@@ -28,7 +30,10 @@ def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: st
     follows : str
         For a follow-up: the model that answered the question before.
     session : str
-        The model of the session's first turn.
+        The model that was typed for the session.
+    ran_on : str
+        The default that made the session's latest picture: work never falls from a service to the built-in engine, so without
+        any key this service is chosen again, and its missing key is the error.
 
     Raises
     ------
@@ -45,7 +50,9 @@ def choose_model(kind: Kind, settings: Settings, *, asked: str = "", follows: st
     vision = (
         "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""
     )
-    for text in (follows, vision, session, settings.model, *(name for name in PAID_ORDER if providers.has_key(name, settings))):
+    before = ran_on if kind != "ask" and not ran_on.startswith("local:") else ""
+    by_key = (name for name in PAID_ORDER if providers.has_key(name, settings))
+    for text in (follows, vision, session, settings.model, *by_key, before):
         if text:
             provider, model = _named(text, kind, settings)
             if model is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from notebook_img.replay.packs import SUFFIX as SUFFIX
     from notebook_img.replay.packs import Packs as Packs
     from notebook_img.replay.packs import find_packs as find_packs
+    from notebook_img.replay.rules import BUILT_IN as BUILT_IN
     from notebook_img.replay.rules import CellState as CellState
     from notebook_img.replay.rules import Decision as Decision
     from notebook_img.replay.rules import Stored as Stored
@@ -30,5 +31,5 @@ else:
         cells="Kernel Run Slot",
         heads="BY_AGENT Heads",
         packs="FIRST_SOURCE SUFFIX Packs find_packs",
-        rules="CellState Decision Stored Want content_key decide request_key stored_of",
+        rules="BUILT_IN CellState Decision Stored Want content_key decide request_key stored_of",
     )

@@ -154,7 +154,8 @@ def _find(mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], ha
     if mode == "always":
         return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None)
     for run in cell.held:
-        replies = [reply for reply in run if fits(reply, want)]
+        # The cell's own runs: begun without a key, a notebook stays free after one is set.
+        replies = [reply for reply in run if reply.request_key == want.request_key and (not want.typed or fits(reply, want))]
         if want.position < len(replies):
             return replies[want.position]
     if cell.first or mode == "only":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.store.raw import RawStates
 
 
-_COUNT = "UPDATE sessions SET last_number = :number, turns = :turns, updated = :updated, model = :model WHERE id = :id"
+_COUNT = "UPDATE sessions SET last_number = :number, turns = :turns, updated = :updated WHERE id = :id"
 _COUNT_AND_MOVE_HEAD = _COUNT.replace(" WHERE", ", head = :number, redo = '[]' WHERE")
 
 
@@ -95,7 +95,7 @@ class Turns:
     def _add_row(self, record: TurnRecord, move_head: bool, spend: int | None, spend_facts: dict[str, Any]) -> TurnRecord:
         with self._database.write() as connection:
             session = connection.exec_driver_sql(
-                "SELECT name, model, last_number, turns FROM sessions WHERE id = :id", {"id": record.session_id}
+                "SELECT name, last_number, turns FROM sessions WHERE id = :id", {"id": record.session_id}
             ).one_or_none()
             if session is None:
                 kept = "".join(f" Its picture is kept: {self._files.picture_path(use.sha256)}." for use in record.uses("output")[:1])
@@ -114,8 +114,6 @@ class Turns:
                     "number": number,
                     "turns": session.turns + 1,
                     "updated": time.time(),
-                    # A session keeps the model of its first turn; questions may go elsewhere.
-                    "model": session.model or ("" if record.kind == "ask" else record.model),
                 },
             )
             if spend is not None:

@@ -31,6 +31,8 @@ class _Script:
     workspace: Workspace
     session: Session
     path: Path
+    model: str = ""
+    """The session's: calls that went elsewhere name theirs."""
     lines: list[str] = field(default_factory=list)
     turns: dict[int, TurnRecord] = field(default_factory=dict)
     """Turns written so far."""
@@ -81,7 +83,7 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
     if not records:
         raise UsageError(f"Session {session.name!r} has no turns yet, so there is nothing to repeat.")
     refuse_foreign(path, workspace.store, force=force)
-    script = _Script(workspace, session, path)
+    script = _Script(workspace, session, path, model=session.model or Counter(record.model for record in records).most_common(1)[0][0])
     for record in records:
         _add(script, record)
     head = workspace.head(session.id)
@@ -121,7 +123,7 @@ def _whole(script: _Script, records: Sequence[TurnRecord]) -> str:
         head.append("HERE = Path(__file__).resolve().parent")
     if script.uses_files:
         head.append(f"FILES = HERE / {script.folder.name!r}")
-    model = script.session.model
+    model = script.model
     name = f"{script.session.name[:60]}-repeated"
     head += [f"s = ni.session({name!r}{f', model={model!r}' if model else ''})", ""]
     return "\n".join([*head, *script.lines, "", "print(s.tree().text)", ""])
@@ -181,7 +183,7 @@ def _options(script: _Script, record: TurnRecord) -> list[str]:
     masks = record.uses("mask")
     if masks and "outpaint" not in given:
         parts.append(f"mask={_picture(script, masks[0])}")
-    if record.model != script.session.model:
+    if record.model != script.model:
         # Where another name answered, the one that was asked for (a server's own default) is asked for again.
         parts.append(f"model={str(record.asked.get('model') or record.model)!r}")
     odd = {name: value for name, value in given.items() if not name.isidentifier() or keyword.iskeyword(name)}

@@ -71,7 +71,10 @@ def run_siblings(studio: Studio, session: Session, call: Call, models: Sequence[
         For a single model whatever its call raises. For several what is wrong before anything is sent, for example the
         name of one of them; what fails later stands in `Family.failed`.
     """
-    calls = [call.but(model=model, output=output) for model, output in zip(models, outputs_for(call, models), strict=True)]
+    alone = len(models) == 1
+    calls = [
+        call.but(model=model, output=output, keeps_model=alone) for model, output in zip(models, outputs_for(call, models), strict=True)
+    ]
     if len(calls) == 1:
         return Family((studio.run(session, calls[0], on_event),))
     with studio.provisional.trying(session.id):

@@ -114,13 +114,13 @@ class Studio(Workspace):
             found = self.store.session_named(name)
             if found is None and not create:
                 raise unknown_session(self.store, name)
-            record = found or self.store.create_session(name, model=model or "")
+            record = found or self.store.create_session(name)
             self._current.take(record.id)
             turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
             self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
         if model:
             provider, bare = providers.resolve(model, self.settings)
-            record = self.store.update_session(record.id, model=f"{provider}:{bare}" if bare else provider)
+            self.keep_model(record.id, f"{provider}:{bare}" if bare else provider)
         return Session(self, record.id)
 
     def session_for(self, name: str | None, *, creates: bool) -> Session:
@@ -155,7 +155,8 @@ class Studio(Workspace):
         from notebook_img.tree import Session
 
         turn = Session(self, made.record.session_id).turn_from(made.record)
-        turn.replayed = made.replayed
+        turn.replayed = bool(made.replayed)
+        turn.given = made.replayed
         turn.files = made.files
         turn.notices = made.notices
         turn.today = made.today

@@ -61,8 +61,8 @@ class Session:
 
     @property
     def model(self) -> str:
-        """``provider:model`` of its first turn, until another one is chosen; empty before."""
-        return self.record.model
+        """The model that was typed for it, ``provider:model``; empty while it follows the default."""
+        return self.record.kept_model
 
     @property
     def history(self) -> str:

@@ -32,6 +32,8 @@ class Turn:
         Which of its pictures was picked (see `pick`), from 1.
     replayed : bool
         Whether it was given back instead of being asked for anew.
+    given : str
+        How that is said under it: ``replayed``, and from where when it is not this cell's own.
     files : tuple of Path
         Where this call wrote its pictures, besides the store.
     notices : tuple of str
@@ -49,6 +51,7 @@ class Turn:
         self.record = record
         self.picked = picked
         self.replayed = False
+        self.given = ""
         self.files: tuple[Path, ...] = ()
         self.notices: tuple[str, ...] = ()
         self.today: float | None = None

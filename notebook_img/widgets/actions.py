@@ -78,7 +78,7 @@ class Actions:
         panel.tell(
             {
                 "kind": "state",
-                "session": {"id": record.id, "name": record.name, "turns": record.turns, "model": record.model},
+                "session": {"id": record.id, "name": record.name, "turns": record.turns, "model": record.shown_model},
                 "sessions": state.sessions(store, record),
                 "head": panel.studio.head(record.id),
                 "redo": bool(record.redo),
@@ -268,7 +268,7 @@ class Actions:
         panel = self.panel
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
-        told = controls.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.model if found else "")
+        told = controls.abilities(message["for"], settings, model=message.get("model", ""), session_model=found.kept_model if found else "")
         self.panel.views.reply(message, {**told, "for": message["for"], "kind": "abilities"})
 
     def painting_call(self, message: Message, buffers: Sequence[bytes]) -> Call:

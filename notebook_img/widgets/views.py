@@ -204,5 +204,7 @@ class Views:
         }
         if told["first"]:
             told["sessions"] = [{"id": record.id, "name": record.name} for record in store.sessions(limit=200)]
-            told["models"] = sorted({record.model for record in store.sessions(limit=200) if record.model} | {row.model for row in rows})
+            told["models"] = sorted(
+                {record.shown_model for record in store.sessions(limit=200) if record.shown_model} | {row.model for row in rows}
+            )
         self.reply(message, told)

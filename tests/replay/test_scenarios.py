@@ -117,9 +117,10 @@ SCENARIOS = {
         Kernel(), Run("A", "gen('fox', seed=None)", 1, "a"),
         Kernel(), Run("A", "gen('fox', n=1)", 1, "a1"), Run("B", "gen('fox')", 0, "a"),
     ],
-    "the built-in engine is replayed only to itself": [
+    "a cell's own run is given back also when a key has come since; from elsewhere the built-in engine's replies go to itself": [
         Kernel({"model": "local"}), Run("A", "edit('invert', 'sample:chelsea')", 0, "l"),
-        Kernel({"model": "painter"}), Run("A", "edit('invert', 'sample:chelsea')", 1, "p"),
+        Kernel({"model": "painter"}), Run("B", "b = edit('invert', 'sample:chelsea')", 1, "b"),
+        Run("A", "edit('invert', 'sample:chelsea')", 0, "l"), Run("A", "edit('invert', 'sample:chelsea')", 1, "p"),
         # A model that was not typed matches the one recorded, and the latest run got the painter's.
         Kernel({"model": "local"}), Run("A", "edit('invert', 'sample:chelsea')", 0, "p"),
     ],

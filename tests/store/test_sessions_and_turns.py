@@ -99,11 +99,22 @@ def test_a_session_name_is_given_once(store: Store, fox: SessionRecord) -> None:
             store.create_session(name)
 
 
-def test_the_first_turn_that_paints_gives_the_session_its_model(store: Store, fox: SessionRecord) -> None:
-    add(store, fox, 1, kind="ask", model="vision:x")
-    add(store, fox, 1, model="gemini:flash")
-    add(store, fox, 1, model="openai:y")
-    assert store.session(fox.id).model == "gemini:flash"  # type: ignore[union-attr]
+@pytest.mark.parametrize(
+    ("model", "settings", "kept", "ran_on"),
+    [
+        ("", {}, "", ""),
+        ("gemini:flash", {}, "gemini:flash", ""),
+        ("local:builtin", {}, "", "local:builtin"),
+        ("local:builtin", {"model_typed": True}, "local:builtin", ""),
+        ("", {"ran_on": "gemini:flash"}, "", "gemini:flash"),
+    ],
+    ids=["new", "of an older store", "built-in, of an older store", "built-in, typed", "follows the default"],
+)
+def test_which_model_a_session_keeps(
+    store: Store, fox: SessionRecord, model: str, settings: dict[str, object], kept: str, ran_on: str
+) -> None:
+    found = store.update_session(fox.id, model=model, settings=settings)
+    assert (found.kept_model, found.ran_on) == (kept, ran_on)
 
 
 def test_moving_the_head_with_a_turn_forgets_what_could_be_redone(store: Store, fox: SessionRecord) -> None:

@@ -234,7 +234,8 @@ def test_the_fallback_gets_no_state_of_the_first_model(new_studio: Callable[...,
 
     assert turn.model == "gemini:gemini-3-pro-image"
     assert [content["role"] for content in painted(service)[-1]["body"]["contents"]] == ["user"]
-    assert session.model == "gemini:gemini-nano-banana-2.1"
+    assert session.model == "", "a fallback is not kept"
+    assert session.record.ran_on == "gemini:gemini-nano-banana-2.1"
 
 
 def test_a_service_that_cannot_be_reached_is_said_to_be_so(new_studio: Callable[..., Studio]):

@@ -52,7 +52,7 @@ def _overview(kernel: NotebookKernel) -> None:
     studio = kernel.studio
     session = studio.session()
     head = session.head
-    provider, model = choose_model("edit", studio.settings, session=session.model)
+    provider, model = choose_model("edit", studio.settings, session=session.model, ran_on=session.record.ran_on)
     asker, ask_model = choose_model("ask", studio.settings, session=session.model)
     services = service_rows(studio.settings)
     # A server on this machine needs no key, but nobody knows whether it runs until it is asked.

@@ -166,7 +166,7 @@ def _holds_image(word: str, names: Namespace) -> bool:
 def _model_words(studio: Studio, command: Command, session: Session) -> str:
     from notebook_img.providers import choose_model
 
-    provider, model = choose_model(command, studio.settings, session=session.model)
+    provider, model = choose_model(command, studio.settings, session=session.model, ran_on=session.record.ran_on)
     return f"{provider.name}:{model}" if model else provider.name
 
 
@@ -174,6 +174,6 @@ def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> No
     from notebook_img.providers import choose_model
 
     session = studio.current()
-    provider, model = choose_model(command, studio.settings, asked=asked, session=session.model if session else "")
+    provider, model = choose_model(command, studio.settings, asked=asked, session=session.kept_model if session else "")
     capabilities = provider.model_info(model).capabilities
     print(help_text(command, own, capabilities, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text

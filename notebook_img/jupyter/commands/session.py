@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word: what is chosen"),
     "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
     "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
+    "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
     "import": ("import FILE", "bring in the sessions of an exported zip"),
     "resume": ("resume [JOB]", "fetch pictures of jobs that were left with a service"),
     "panel": ("panel", "the session with mouse and brush"),
@@ -73,7 +74,7 @@ def status(studio: Studio, session: Session) -> Any:
         ["session", session.name],
         ["turns", str(len(session.turns))],
         ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
-        ["model", session.model or "not chosen yet"],
+        ["model", session.model or "the default (%imgsession model NAME keeps one)"],
         ["spent today", spent_today(studio)],
     ]
     if waiting := studio.waiting_jobs():
@@ -122,7 +123,7 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
         [
             session.name + (" (current)" if session.id == current else ""),
             str(session.record.turns),
-            session.model or "",
+            session.record.shown_model,
             dt.datetime.fromtimestamp(session.record.updated).astimezone().strftime("%Y-%m-%d %H:%M"),
         ]
         for session in kernel.studio.sessions()
@@ -208,6 +209,15 @@ def _history(kernel: NotebookKernel, rest: list[str]) -> None:
     tell(kernel.shell, f"History sent in session {session.name!r}: {chosen}.")
 
 
+def _model(kernel: NotebookKernel, rest: list[str]) -> None:
+    session = kernel.studio.session()
+    if rest:
+        session = kernel.studio.session(model=_one(rest, "model"))
+        tell(kernel.shell, f"Session {session.name!r} keeps {session.model} from now on.")
+    else:
+        tell(kernel.shell, f"Session {session.name!r}: {session.model or 'follows the default model'}.")
+
+
 def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
     path, turns, size = kernel.studio.pack(rest[0] if rest else None)
     tell(
@@ -279,6 +289,7 @@ ACTIONS: dict[str, Callable[[NotebookKernel, list[str]], Any]] = {
     "pack": _pack,
     "export": _export,
     "import": _import,
+    "model": _model,
     "resume": _resume,
     "panel": _panel,
 }

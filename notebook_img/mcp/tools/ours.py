@@ -175,7 +175,7 @@ class OurTools(Tools):
                     SessionRow(
                         name=row.name,
                         turns=row.turns,
-                        model=row.model,
+                        model=row.shown_model,
                         head=turn_id(row.head, session=row.name) if row.head else "",
                         updated=time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated)),
                     )
@@ -200,7 +200,7 @@ class OurTools(Tools):
                 info = SessionInfo(
                     name=found.name,
                     head=head.full_id if head else "",
-                    model=found.model,
+                    model=found.record.shown_model,
                     turns=[_row(turn) for turn in turns],
                     total=found.record.turns,
                 )

@@ -212,3 +212,12 @@ def frame_steps(aspect_ratio: str | None, size: str | None) -> list[Step]:
         longest = SIZES.get(size.casefold())
         steps += parse(f"resize to {longest} px" if longest else f"resize to {size}")
     return steps
+
+
+def is_exact(prompt: str) -> bool:
+    """Return whether a prompt is nothing but exact operations: resize, crop, rotate, flip, border, auto levels, greyscale."""
+    try:
+        steps = parse(prompt)
+    except UsageError:
+        return False
+    return bool(steps) and all(step.operation.exact and re.search(step.operation.exact, step.source, re.IGNORECASE) for step in steps)

@@ -37,6 +37,8 @@ class Operation:
     """Whether its result varies with the seed."""
     fillers: frozenset[str] = field(default_factory=frozenset)
     """Words without meaning of their own in phrases of this row only."""
+    exact: str = ""
+    """A pattern of words that mean just this and nothing a model could do better; such phrases run here also when there is a model."""
 
 
 def _amount(default: float = 20.0, low: float = -100.0, high: float = 100.0, *, base: float = 0.0) -> tuple[Parameter, ...]:
@@ -60,36 +62,36 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "crop", "Cut to an aspect ratio.", ("crop", "cut", "square", "widescreen"),
         {_CROP + r"|make|change|format": {}}, (_RATIO, _PLACE),
-        "crop to 16:9", "frame:crop_ratio", "cropped to {ratio}", changes_frame=True,
+        "crop to 16:9", "frame:crop_ratio", "cropped to {ratio}", changes_frame=True, exact=_CROP,
     ),
     Operation(
         "crop to a box", "Cut to x,y,width,height in px or %.", ("crop", "cut out", "box"),
         {_CROP + r"|cut out|keep": {}}, (Parameter("box", "box", help="x,y,width,height"),),
-        "crop to 10,10,80,80 %", "frame:crop_box", "cropped to the box {box}", changes_frame=True,
+        "crop to 10,10,80,80 %", "frame:crop_box", "cropped to the box {box}", changes_frame=True, exact=_CROP,
     ),
     Operation(
         "crop to a size", "Cut to width x height in pixels.", ("crop",),
         {_CROP: {}}, (Parameter("size", "pixel size", unit="px", help="800x600"), _PLACE),
-        "crop to 200x150 px from the top left", "frame:crop_size", "cropped to {size} px", changes_frame=True,
+        "crop to 200x150 px from the top left", "frame:crop_size", "cropped to {size} px", changes_frame=True, exact=_CROP,
     ),
     Operation(
         "crop to the centre", "Keep the middle of the picture.", ("crop to the centre", "middle"),
         {rf"(?:{_CROP}|keep)(?: to| out)?(?: only)?(?: the)? (?:cent(?:re|er)|middle)": {}},
         (Parameter("amount", "strength", 50.0, 5.0, 100.0, "%"),),
-        "crop to the centre 60 %", "frame:crop_centre", "cropped to the centre {amount} %", changes_frame=True,
+        "crop to the centre 60 %", "frame:crop_centre", "cropped to the centre {amount} %", changes_frame=True, exact=_CROP,
     ),
     Operation(
         "crop a side", "Cut something off a side, or off all of them.", ("crop off", "cut off", "remove the left"),
         {rf"(?:{_CROP}|remove|take)(?= .*(?:off|away|left|right|top|bottom|each|all|every|from))": {}},
         (Parameter("side", "place", "all sides"), Parameter("length", "length", None, 1, 20_000, "px or %")),
         "crop 10 % off the left", "frame:crop_side", "cropped {length} off {side}", changes_frame=True,
-        fillers=_words("off", "away", "each", "every", "side", "sides", "edge", "edges", "border"),
+        fillers=_words("off", "away", "each", "every", "side", "sides", "edge", "edges", "border"), exact=_CROP,
     ),
     Operation(
         "keep a part", "Keep a half, third or quarter.", ("left half", "top third", "keep"),
         {rf"{_CROP}|keep|show": {}},
         (Parameter("fraction", "fraction", help="half, third, quarter"), Parameter("side", "place", help="left, right, top, bottom")),
-        "keep the left half", "frame:keep_part", "kept {fraction} % at the {side}", changes_frame=True, fillers=_words("only"),
+        "keep the left half", "frame:keep_part", "kept {fraction} % at the {side}", changes_frame=True, fillers=_words("only"), exact=_CROP,
     ),
     Operation(
         "crop to a circle", "Cut out a circle; the rest becomes transparent.", ("circle", "round", "avatar"),
@@ -117,7 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
          Parameter("stretch", "flag", False, help=r"stretch(?:ed|ing)?|distort(?:ed|ing)?|exactly"),
          Parameter("fit", "flag", False, help=r"(?:fit(?:ting)? )?(?:within|inside|into)|fit(?:ting)?"),
          Parameter("direction", "preset", optional=True)),
-        "resize to 200 px wide", "frame:resize", "resized to {size} px", changes_frame=True, fillers=_words("width", "height", "max", "maximum", "most"),
+        "resize to 200 px wide", "frame:resize", "resized to {size} px", changes_frame=True, fillers=_words("width", "height", "max", "maximum", "most"), exact=r"resiz\w*|scale\w*",
     ),
     Operation(
         "scale", "Change the size by a factor.", ("half the size", "double the size", "smaller", "larger", "bigger"),
@@ -139,7 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
         (Parameter("angle", "degrees", None, -3600, 3600, "°"), Parameter("transparent", "flag", False, help=r"transparent"),
          Parameter("colour", "colour", "#ffffff")),
         "rotate by 90 degrees", "frame:rotate", "rotated by {angle}° clockwise|rotated by {angle}° anticlockwise", changes_frame=True,
-        fillers=_words("around", "corners", "background"),
+        fillers=_words("around", "corners", "background"), exact=r"rotat\w*|turn\w*",
     ),
     Operation(
         "straighten", "Turn a little and cut to the largest level rectangle.", ("straighten", "level the horizon"),
@@ -151,19 +153,19 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "flip", "Mirror left to right.", ("flip", "mirror", "horizontally"),
         {r"mirror(?:ed)?(?: horizontally| image| left (?:to|and) right)?|flip(?:ped)?(?: (?:it )?(?:horizontally|left (?:to|and) right|sideways))?|horizontal flip": {}},
-        (), "mirror it", "frame:mirror", "mirrored left to right", changes_frame=True,
+        (), "mirror it", "frame:mirror", "mirrored left to right", changes_frame=True, exact=r"flip\w*|mirror\w*",
     ),
     Operation(
         "flip upside down", "Mirror top to bottom.", ("flip vertically", "upside down"),
         {r"(?:flip(?:ped)?|mirror(?:ed)?)(?: it)? (?:vertically|upside down|top (?:to|and) bottom)|vertical flip|upside down": {}},
-        (), "flip vertically", "frame:flip", "flipped upside down", changes_frame=True,
+        (), "flip vertically", "frame:flip", "flipped upside down", changes_frame=True, exact=r"flip\w*|mirror\w*",
     ),
     Operation(
         "border", "Draw a frame around it.", ("border", "frame", "margin", "passe-partout"),
         {r"border(?:ed)?|frame(?:d)?|margins?|outline around|passe partout|matting": {}},
         (Parameter("width", "length", Length(3.0), 1, 4000, "px or %"), Parameter("colour", "colour", "#ffffff")),
         "add a 12 px navy border", "frame:border", "framed in {colour}, {width}", changes_frame=True,
-        fillers=_words("around", "wide", "width", "thick", "colour", "color", "coloured", "colored"),
+        fillers=_words("around", "wide", "width", "thick", "colour", "color", "coloured", "colored"), exact=r"border",
     ),
     Operation(
         "rounded corners", "Round the corners; outside is transparent.", ("round the corners", "rounded"),
@@ -227,7 +229,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "auto-levels", "Stretch the tones to the full range.", ("auto levels", "auto contrast", "enhance", "normalise"),
         {r"auto ?(?:levels?|contrast|tones?|enhance|correct|fix|adjust)|automatic(?:ally)? (?:levels?|contrast|enhance)|normali[sz]ed?"
          r"|(?:enhance|improve|stretch)(?: the)?(?: levels?| tones?| contrast)?|equali[sz]e|levels": {}},
-        (_strength(),), "auto-levels", "tone:auto_levels", "levels stretched",
+        (_strength(),), "auto-levels", "tone:auto_levels", "levels stretched", exact=r"auto ?levels?|auto-levels?",
     ),
     Operation(
         "white balance", "Take a colour cast out.", ("white balance", "colour cast", "neutral"),
@@ -237,7 +239,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "greyscale", "Black and white.", ("black and white", "greyscale", "grey", "monochrome", "b&w"),
         {r"(?:in(?:to)? )?(?:black (?:and|&|n) white|b ?& ?w|bw|gr[ae]y ?scale|gr[ae]y|monochrom(?:e|atic)|mono)|(?:remove|drop|without|no)(?: all)?(?: the)? colou?rs?": {}},
-        (_strength(),), "make it black and white", "tone:greyscale", "made black and white", fillers=_words("colour", "color", "convert", "tones"),
+        (_strength(),), "make it black and white", "tone:greyscale", "made black and white", fillers=_words("colour", "color", "convert", "tones"), exact=r"gr[ae]y ?scale",
     ),
     Operation(
         "sepia", "Brown tones of an old photograph.", ("sepia", "brown tones", "old photograph"),
