@@ -37,7 +37,7 @@ def caption(turn: Turn) -> Caption:
         today=turn.today,
         file=", ".join(str(path) for path in turn.files),
         warnings=tuple(dict.fromkeys((*record.warnings, *turn.notices))),
-        replayed=turn.given,
+        replayed=turn.given or ("replayed" if turn.replayed else ""),
         note=record.note,
         who="" if record.origin.surface in HERE else record.origin.words,
         text="" if record.kind == "ask" else record.text,
