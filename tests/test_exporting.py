@@ -151,6 +151,21 @@ def test_exporting_again_updates_our_script_and_never_eats_another_file(studio):
     assert script.read_text() == "print('my own work')"
 
 
+def test_force_overwrites_another_file_and_says_nothing_false_of_it_where_that_fails(studio):
+    s = studio.session("fox")
+    s.edit("invert", np.zeros((20, 20, 3), np.uint8))
+    script, folder = Path("work.py"), Path("work-files")
+    script.write_text("print('my own work')")
+    folder.write_text("no folder")
+    with pytest.raises(OutputError, match="work-files"):
+        s.export("work.py", force=True)
+    with pytest.raises(OutputError, match="already exists"):
+        s.export("work.py")
+    assert script.read_text() == "print('my own work')"
+    folder.unlink()
+    assert ".edit(" in s.export("work.py", force=True).read_text()
+
+
 def test_what_cannot_be_exported_is_said(studio):
     s = studio.session("fox")
     with pytest.raises(UsageError, match="no turns"):

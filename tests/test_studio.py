@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import notebook_img as ni
+from notebook_img.calls import PlacedCall, make_call
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.records import Origin
 
@@ -355,3 +356,28 @@ def test_what_today_has_cost_is_one_sentence(open_studio) -> None:
     store.settle(store.reserve("gemini:x", None, None, "cell", "fox", None), "unknown")
     store.reserve("gemini:x", 0.1, None, "cell", "fox", None)
     assert spent_today(studio) == "$0.04 of $5.00, $0.10 in flight, 1 call of unknown cost"
+
+
+# Calls
+
+
+def test_a_new_session_stays_while_another_studio_works_in_it(open_studio) -> None:
+    studio = open_studio()
+    session = studio.session_for("fox", creates=True)
+    panel = studio.beside(Origin(surface="panel"), same_heads=True)
+    with panel.begin(session, make_call("generate", "a red circle")):
+        with pytest.raises(UsageError):
+            studio.run(session, make_call("edit", "make it night"))
+        assert studio.store.session_named("fox")
+    assert studio.store.session_named("fox") is None, "nothing came of either"
+
+
+def test_calls_placed_before_one_that_cannot_be_are_left_too(open_studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = open_studio()
+    session = studio.session("fox")
+    left: list[str] = []
+    monkeypatch.setattr(PlacedCall, "leave", lambda self: left.append(self.call.prompt))
+    calls = make_call("generate", "a red circle"), make_call("edit", "make it night")
+    with pytest.raises(UsageError, match="nothing to go on from"), studio.begin(session, *calls):
+        pytest.fail("the second one cannot be placed")
+    assert left == ["a red circle"]
