@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.records import Origin
 from notebook_img.replay import Heads
@@ -237,7 +238,7 @@ def unknown_session(store: Store, name: str) -> NotFoundError:
     names = store.session_names()
     near = did_you_mean(name, names)
     known = f" Sessions: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}." if names and not near else ""
-    return NotFoundError(f"There is no session {name!r}.{near}{known} %imgsession {name} creates it.")
+    return NotFoundError(f"There is no session {name!r}.{near}{known}", hint=Hint("create-session", name=name))
 
 
 def working_directory() -> Path:
@@ -245,4 +246,4 @@ def working_directory() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise UsageError("The working directory does not exist any more. Change to one that does (%cd ~), or name a session.") from error
+        raise UsageError("The working directory no longer exists. Change to one that does, or name a session.") from error

@@ -18,7 +18,7 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers import check_request, service_of
+from notebook_img.providers import check_request, lacking, service_of
 
 if TYPE_CHECKING:
     from notebook_img.calls.request import PreparedCall
@@ -55,8 +55,8 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     """Check the request against its output file, key, model and budget, and reserve what it may cost."""
     check_output(workspace, ready.asked)
     provider, request = ready.provider, ready.request
-    if missing := provider.missing():
-        raise KeyMissingError(missing, provider=provider.name, model=request.model)
+    if lack := lacking(provider, request.model):
+        raise lack
     check_request(request, provider)
     mark = _key_mark(workspace, provider)
     estimate = provider.estimate(request)

@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotebookImgError, OutputError
+from notebook_img.errors import NotebookImgError, OutputError, sentence_of
 from notebook_img.files import reason
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def keep_copies(
                 _write_one(free, data, store)
             files.append(free)
     except (OSError, NotebookImgError, StopIteration) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error).rstrip(".") or "no name is free"
+        why = reason(error) if isinstance(error, OSError) else sentence_of(error).rstrip(".") or "no name is free"
         return files, [f"No copy was written to {folder} (setting save_to): {why}."]
     return files, []
 
@@ -238,7 +239,7 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
     if force or not os.path.lexists(path):
         return
     if not path.exists():
-        raise OutputError(f"{path} is a link that leads nowhere, and was left alone. Choose another name, or add --force.")
+        raise OutputError(f"{path} is a link that leads nowhere, and was not changed.", hint=Hint("force"))
     if not path.is_file():
         # To read a pipe or a device could wait for ever.
         raise OutputError(f"{path} is no ordinary file, and was left alone. Choose another name.")
@@ -249,8 +250,8 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
         raise OutputError(f"{path} exists and cannot be read to see whose it is. Choose another name.") from error
     if written != present:
         raise OutputError(
-            f"{path} already exists and was not written by notebook_img (or was changed since). "
-            "Choose another name, or add --force to overwrite it."
+            f"{path} already exists and was not written by notebook_img (or was changed since), so it was not overwritten.",
+            hint=Hint("force"),
         )
 
 
@@ -292,8 +293,10 @@ def write_output(
     try:
         return write_outputs(output, shown, workspace.store, force=force, same_stays=replayed, facts=provenance_of(workspace, record))
     except (OutputError, OSError) as error:
-        why = f"{output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
-        raise OutputError(f"{why} The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}.") from error
+        kept = f"The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}."
+        if isinstance(error, OSError):
+            raise OutputError(f"{output} cannot be written: {reason(error)}. {kept}") from error
+        raise OutputError(f"{error.sentence} {kept}", hint=error.hints) from error
 
 
 def check_output(workspace: Workspace, asked: PlacedCall) -> None:

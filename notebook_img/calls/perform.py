@@ -26,6 +26,7 @@ from notebook_img.errors import (
     ReplayMissError,
     StoreError,
 )
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import check_request, key_services
@@ -152,11 +153,12 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         for job in jobs:
             await to_the_end(in_thread(leave_job, workspace, job, error))
         if jobs and isinstance(error, JobPendingError):
-            error.job = jobs[-1]
+            error.kept_as(jobs[-1])
         if isinstance(error, Exception) and not isinstance(error, NotebookImgError):
             details = str(error).splitlines()[0][:200] if str(error) else "no details"
             raise ProviderError(
-                f"{provider.title} could not be used ({type(error).__name__}: {details}). %tb has the details for a bug report.",
+                f"{provider.title} could not be used ({type(error).__name__}: {details}).",
+                hint=Hint("show-traceback"),
                 provider=provider.name,
                 model=request.model,
             ) from error

@@ -71,7 +71,8 @@ def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[
             usable.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
         except PictureError as error:
             where = _put_aside(workspace, [data])
-            warnings.append(f"Picture {number} of the reply cannot be used: {error}{f' Its bytes are kept: {where[0]}.' if where else ''}")
+            kept = f" Its bytes are kept: {where[0]}." if where else ""
+            warnings.append(f"Picture {number} of the reply cannot be used: {error.sentence}{kept}")
     return usable, warnings
 
 
@@ -189,7 +190,7 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
         with contextlib.suppress(StoreError):
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
     kept = f" What the service delivered is kept: {', '.join(str(path) for path in where)}." if where else " error.delivered has its bytes."
-    better = StoreError(f"The service answered, but: {error}{kept if reply.pictures else ''}")
+    better = StoreError(f"The service answered, but: {error.sentence}{kept if reply.pictures else ''}", hint=error.hints)
     better.delivered = reply.pictures
     return better
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import PILLOW_NAMES, mime_type_for, normal_mime_type
 from notebook_img.pictures.limits import readable_bytes
 
@@ -277,7 +278,7 @@ def _write_heic(image: Image, stream: io.BytesIO, quality: int) -> None:
     try:
         import pillow_heif
     except ImportError as error:
-        raise OutputError("Writing HEIC needs one more package: pip install 'notebook-img[heic]'.") from error
+        raise OutputError("Writing HEIC needs one more package.", hint=Hint("install", package="'notebook-img[heic]'")) from error
     pillow_heif.from_pillow(image).save(stream, quality=quality)
 
 

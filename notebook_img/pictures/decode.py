@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import PictureError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import PILLOW_NAMES, broken_structure, header_size
 
 if TYPE_CHECKING:
@@ -254,7 +255,8 @@ def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
             from pillow_heif import HeifImageFile
         except ImportError as error:
             raise PictureError(
-                f"{what} is a HEIC image, which needs one more package: pip install 'notebook-img[heic]' (or save it as JPEG)."
+                f"{what} is a HEIC image, which needs one more package. Install it, or save the image as JPEG.",
+                hint=Hint("install", package="'notebook-img[heic]'"),
             ) from error
         image = HeifImageFile(stream)  # type: ignore[no-untyped-call, unused-ignore]
     else:

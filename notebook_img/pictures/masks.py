@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import FrameError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.boxes import Box
 from notebook_img.pictures.picture import from_pil
 
@@ -100,7 +101,8 @@ def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: in
     if abs(ratio - 1) > RATIO_TOLERANCE:
         raise FrameError(
             f"The edit came back in another frame, {delivered.width} x {delivered.height} for {original.width} x {original.height}, "
-            "and cannot be pasted into the mask; the error's picture holds it, and --no-confine takes it as it is.",
+            "and cannot be pasted into the mask.",
+            hint=Hint("confine"),
             picture=delivered,
         )
     from PIL import Image

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import SUFFIXES, mime_type_for, sniff, what_it_is
 from notebook_img.pictures.limits import Limits
 
@@ -265,7 +266,7 @@ class Picture:
         if target.exists() and not force:
             if target.stat().st_size == len(data) and target.read_bytes() == data:
                 return target
-            raise OutputError(f"{target} is there already and was left alone; choose another name, or force it.")
+            raise OutputError(f"{target} already exists and was not changed.", hint=Hint("force"))
         write_atomically(target, data)
         return target
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
 from notebook_img.files import reason, sync_folder
+from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import pack as packs
 from notebook_img.store import schema
@@ -321,5 +322,6 @@ def _refuse_foreign(store: Store, path: Path, *, force: bool) -> None:
         present = hashlib.file_digest(file, "sha256").hexdigest()
     if store.last_written(path) != present:
         raise OutputError(
-            f"{path} is there already and is not what was last written to it from here. Choose another name, or overwrite it with --force."
+            f"{path} already exists and was not written by notebook_img (or was changed since), so it was not overwritten.",
+            hint=Hint("force"),
         )

@@ -263,7 +263,7 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(self._sentence(error)) from error
         except OutputError as error:
-            raise StoreError(f"The store could not be written, and is as it was: {error}") from error
+            raise StoreError(f"The store could not be written, and is as it was: {error.sentence}") from error
 
     def _sentence(self, error: Any) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

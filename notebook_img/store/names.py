@@ -22,7 +22,7 @@ def check_session_name(name: str) -> str:
         raise UsageError(f"A session's name is text, not {type(name).__name__}. For example: fox.")
     name = name.strip()
     if not name:
-        raise UsageError("A session needs a name. For example: %imgsession fox.")
+        raise UsageError("A session needs a name. For example: fox.")
     if len(name) > MOST_LETTERS:
         raise UsageError(f"The session name {name[:20]!r}... has {len(name)} letters; the most is {MOST_LETTERS}. Choose a shorter one.")
     if "/" in name:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason, sync_folder, write_atomically
+from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
@@ -80,9 +81,7 @@ class PictureFiles:
         """
         path = self._find(sha256)
         if path is None:
-            raise StoreError(
-                f"The file of picture {sha256[:12]}… is missing from {self._pictures}. notebook-img doctor lists what else is missing.",
-            )
+            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("doctor"))
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -131,6 +130,6 @@ def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
                 sync_folder(path.parent.parent)
         write_atomically(path, data, durable=durable)
     except OutputError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {error.sentence}") from error
     except OSError as error:
         raise StoreError(f"The picture could not be stored, and nothing was changed: {path.parent}: {reason(error)}.") from error

@@ -10,6 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
 from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.records import SessionRecord
 from notebook_img.store import schema
 from notebook_img.store.names import MOST_LETTERS, check_session_name
@@ -136,7 +137,7 @@ class Sessions:
                 _rename_elsewhere(connection, session_id, values["name"])
             change = update(schema.sessions).where(schema.sessions.c.id == session_id).values(**values, updated=time.time())
             if connection.execute(change).rowcount == 0:
-                raise NotFoundError("This session was deleted in the meantime. Open or create one with %imgsession NAME.")
+                raise NotFoundError("This session was deleted in the meantime.", hint=Hint("new-session"))
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.id == session_id)).one()
         return session_record(row)
 
@@ -256,7 +257,7 @@ def files_of(connection: Connection, where: sqlalchemy.ColumnElement[bool]) -> t
 def _refuse_taken(connection: Connection, name: str, *, but: str = "") -> None:
     taken = connection.execute(select(schema.sessions.c.id).where(schema.sessions.c.name == name, schema.sessions.c.id != but)).first()
     if taken:
-        raise UsageError(f"There is a session named {name!r} already. Choose another name, or open that one with %imgsession {name}.")
+        raise UsageError(f"A session named {name!r} already exists. Choose another name.", hint=Hint("open-session", name=name))
 
 
 def _rename_elsewhere(connection: Connection, session_id: str, name: str) -> None:

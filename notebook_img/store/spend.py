@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select, update
 
 from notebook_img.errors import BudgetError
+from notebook_img.hints import Hint
 from notebook_img.store import schema
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
@@ -109,7 +110,7 @@ class Spend:
                 }
                 return int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
         # Raised here, so that what was found out of ended processes stays written.
-        raise BudgetError(refused)
+        raise BudgetError(refused, hint=Hint("raise-budget"))
 
     def settle(self, spend: int, state: str, cost: float | None = None, usage: Mapping[str, Any] | None = None, turn: str = "") -> None:
         """Say how a reserved call ended.
@@ -210,6 +211,5 @@ def _over_budget(model: str, estimate: float | None, known: float, reserved: flo
     in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
     return (
         f"Nothing was sent: the cost of this call to {model} is {asked}, and of today's budget of ${budget:.2f} "
-        f"${known:.2f} is spent{in_flight}. "
-        "Raise it with %config NotebookImg.budget or NOTEBOOK_IMG_BUDGET (US dollars a day), or go on tomorrow."
+        f"${known:.2f} is spent{in_flight}."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys, loop, providers
 from notebook_img.calls import Call, Notice, Plan, make_call, perform_call, place_call, resume_jobs, waiting_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.records import Origin, SessionRecord
 from notebook_img.replay import Heads
 from notebook_img.settings import Settings
@@ -169,7 +170,7 @@ class Studio(Workspace):
         """Fix a call's place and load its pictures, in the caller's thread."""
         record = self.store.session(session.id)
         if record is None:
-            raise NotFoundError("This session was deleted. Name another one with -s, or start one with %imgsession NAME.")
+            raise NotFoundError("This session was deleted.", hint=Hint("new-session"))
         words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
         if keys.redact_environment(words, providers.key_services(self.settings), self.settings) != words:
             raise UsageError("The prompt contains a key. Nothing was sent or stored; take it out of the prompt.")

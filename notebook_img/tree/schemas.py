@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_img.errors import BadReplyError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 
 WRAPPED = "items"
 """Services want an object at the root; a list stands under this name."""
@@ -246,5 +247,5 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
         elif hasattr(item, "__dataclass_fields__"):
             rows.append({name: getattr(item, name) for name in item.__dataclass_fields__})
         else:
-            raise UsageError("This answer has no rows to make a table of. Ask with schema= or --table.")
+            raise UsageError("This answer has no rows to make a table of.", hint=Hint("ask-for-table"))
     return rows

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
@@ -253,12 +254,14 @@ class Turn:
         try:
             import pandas as pd
         except ImportError as error:
-            raise UsageError("A table of an answer is a pandas DataFrame, and pandas is not installed: %pip install pandas.") from error
+            raise UsageError(
+                "The table of an answer is a pandas DataFrame, and pandas is not installed.", hint=Hint("install", package="pandas")
+            ) from error
         from notebook_img.tree.schemas import columns, rows_of
 
         rows = rows_of(self.value) if self.value is not None else [box.to_dict() for box in self.boxes]
         if self.value is None and not rows:
-            raise UsageError(f"{self.full_id} has no table. Ask for one with --table 'year int, sales float', schema= or --boxes.")
+            raise UsageError(f"{self.full_id} has neither a table nor boxes.", hint=Hint("ask-for-table"))
         frame = pd.DataFrame(rows)
         for name, kind in columns(str(self.asked.get("table") or "")) if self.asked.get("table") else ():
             if kind in ("date", "datetime") and name in frame:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.jupyter.line import LONE_WORDS, help_text, parse, split_words
+from notebook_img.jupyter.line import LONE_WORDS, parse, split_words
+from notebook_img.options import help_text
 from notebook_img.options.arguments import Parsed
 from notebook_img.options.table import OPTIONS
 from notebook_img.providers.interface import Capabilities, OwnOption

@@ -213,7 +213,7 @@ def test_a_typed_answer_has_its_value_boxes_and_table(fox: Session) -> None:
     pytest.importorskip("pandas", reason="needs pandas: pip install pandas")
     assert turn.frame().to_dict("list") == {"year": [2025], "sales": [1.5]}
     assert list(fox.ask("where?", answer={"boxes": answer["boxes"]}).frame()["label"]) == ["fox"]
-    with pytest.raises(UsageError, match="has no table"):
+    with pytest.raises(UsageError, match="neither a table nor boxes"):
         fox.ask("what?").frame()
 
 
