@@ -1,4 +1,4 @@
-"""Money around a call: reserved before it is sent, settled after, and said once where it goes."""
+"""The money of a call: reserved before it is sent, settled afterwards, and announced once per provider."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Books(NamedTuple):
     """What is settled about money and keys before anything is sent."""
 
     mark: str
-    """Of the key."""
+    """Hash that recognises the key."""
     estimate: float | None
     """US dollars."""
     spend: int | None
     """The reservation."""
     notices: tuple[str, ...]
-    """What must be said first."""
+    """What the user must be told first."""
 
 
 def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
@@ -99,7 +99,7 @@ def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) 
 
 
 def settle_unsent(workspace: Workspace, spend: int | None) -> None:
-    """Take a reservation back: nothing was sent."""
+    """Cancel a reservation: nothing was sent."""
     if spend is not None:
         workspace.store.settle(spend, "failed", 0.0, {})
 

@@ -112,7 +112,7 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
         fallback = workspace.settings.fallback
         if not fallback or ready.asked.call.model:
             raise
-        tell(ProgressEvent(f"{ready.model} gave up; asking {fallback}"))
+        tell(ProgressEvent(f"{ready.model} is unavailable; asking {fallback}"))
         first = ready.model
         try:
             call = ready.asked.call.but(model=fallback, keeps_model=False)
@@ -176,7 +176,7 @@ def _conclude(
     jobs: Sequence[str],
     decision: Decision,
 ) -> CallResult:
-    """Store what came back, and do all that follows from it."""
+    """Store the reply, then update jobs, replay and output files."""
     try:
         record = keep(workspace, pending, ready, reply, spend)
     except NotebookImgError as error:
@@ -200,7 +200,7 @@ def _conclude(
 
 
 def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
-    """Move the head, write the files that were asked for."""
+    """Move the head and write the files that were asked for."""
     record = made.record
     if record.kind != "ask":
         # A turn that was just stored has moved the stored head with it.

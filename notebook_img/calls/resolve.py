@@ -68,11 +68,11 @@ class PlacedCall:
 
     @property
     def run(self) -> Run | None:
-        """The run of a cell the call was made in, also when it has ended meanwhile."""
+        """The run of the cell that made the call, even if it has ended since."""
         return self.slot.run if self.slot is not None else None
 
     def leave(self) -> None:
-        """Let requests that were made later go on, however this one ended."""
+        """Let later requests go on, however this one ended."""
         if self.slot is not None:
             self.slot.leave()
 

@@ -81,7 +81,7 @@ def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str])
     provider, _, model = pending.model.partition(":")
     facts = {"provider": provider, "model": reply.model or model}
     if reply.pictures:
-        return BadReplyError(f"{pending.model} sent bytes that are no usable picture. {warnings[-1]}", **facts)
+        return BadReplyError(f"{pending.model} sent bytes that are not a usable picture. {warnings[-1]}", **facts)
     said = f": {reply.text[:300]}" if reply.text else "."
     return NoPictureError(f"{pending.model} answered without a picture{said}", text=reply.text, **facts)
 
@@ -145,7 +145,7 @@ def _turn(
 
 
 def _service_limits(workspace: Workspace) -> Settings:
-    """Return settings whose limits fit what a service sends: it is paid for, so a limit for files of strangers does not apply."""
+    """Return settings with limits for what a service sends: it is paid for, so the limits for files of strangers do not apply."""
     from notebook_img.settings import Settings
 
     own = workspace.settings

@@ -101,7 +101,7 @@ def test_two_dashes_make_the_rest_text(kernel: Kernel) -> None:
         ("%img key gemni", "Did you mean 'gemini'"),
         ("%imgmcp strat", "Did you mean 'start'"),
         ("%imgedit --as 1x sample:chelsea warmer", "variable"),
-        ("%imgedit --pick 2 sample:chelsea warmer", "--pick"),
+        ("%imgedit --pick 2 sample:chelsea warmer", "pick chooses"),
         ("%imggen -n 0 a red circle", "from 1 to 100"),
         ("%askimage -o x.png sample:chelsea what size is it?", "-o"),
     ],

@@ -201,8 +201,8 @@ def test_a_line_says(command, line, body, text, images, values):
         ("edit", "x –quiet", None, "--quiet"),
         ("edit", "--quailty high x", None, "'--quality'"),
         ("edit", "--zzzzqqq x", None, "-- before the text"),
-        ("edit", "--boxes cats x", None, "%askimage"),
-        ("generate", "--pick 2 x", None, "%imgedit and %askimage"),
+        ("edit", "--boxes cats x", None, "for asking, not for editing"),
+        ("generate", "--pick 2 x", None, "for editing and asking, not for generating"),
         ("edit", "--queit", "x", "'--quiet'"),
         # values
         ("edit", "-n 0 x", None, "from 1 to 100"),

@@ -308,11 +308,11 @@ def test_an_unknown_model_is_passed_on(fox: Session, studio: Studio):
         ({"aspect_ratio": "7:5"}, "1:1, 2:3, 3:2"),
         ({"size": "8K"}, "1K, 2K, 4K"),
         ({"size": "1024x1024"}, "1K, 2K, 4K"),
-        ({"n": 50}, "8 at the most"),
+        ({"n": 50}, "at most 8"),
         ({"seed": 7}, "does not take a seed"),
         ({"negative_prompt": "dogs"}, "does not take a negative prompt"),
         ({"quality": "high"}, "has no option 'quality'"),
-        ({"references": [png(colour=colour) for colour in ("red", "green", "blue") for _ in range(5)]}, "takes 14 at the most"),
+        ({"references": [png(colour=colour) for colour in ("red", "green", "blue") for _ in range(5)]}, "takes at most 14"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
