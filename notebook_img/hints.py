@@ -47,7 +47,7 @@ class Worded(Protocol):
 IN_PYTHON: Mapping[str, str] = {
     "add-reference": "Add another one with references=['FILE'].",
     "ask-for-table": "Ask with table='year int, sales float', or with a schema.",
-    "choose-model": "Choose another one with model='provider:model'.",
+    "choose-model": "Choose another model with model='provider:model'.",
     "confine": "With confine=False it is taken as it is.",
     "create-session": "ni.session({name!r}) creates it.",
     "doctor": "Run notebook-img doctor in a terminal to see what else is missing.",
@@ -61,6 +61,7 @@ IN_PYTHON: Mapping[str, str] = {
     "help-generate": "",
     "install": "Run pip install {package}",
     "keep-key": "Run notebook-img keys set {name} in a terminal to set one.",
+    "leave-out": "Leave it out, or choose another model with model='provider:model'.",
     "list-models": "ni.models() lists the known models.",
     "list-operations": "",
     "new-session": "Open or create one with ni.session('NAME').",
@@ -73,7 +74,7 @@ IN_PYTHON: Mapping[str, str] = {
     "set-key": "Set {variable}, or run notebook-img keys set {name} in a terminal{page}.",
     "show-traceback": "The cause above has the details for a bug report.",
     "show-turns": "ni.session({session!r}).turns lists its turns.",
-    "use-model": "Use one with model={model!r}.",
+    "use-model": "Name one with model={model!r}.",
 }
 """What helps, for people who call the package from Python. Empty: nothing of that kind helps there."""
 

@@ -307,9 +307,7 @@ def _pick(turn: TurnRecord, picked: int | None, session: str) -> int | None:
             raise UsageError(f"{session}/{turn.id} has {count} picture{'s' if count != 1 else ''}, so there is no {turn.id}.{picked}.")
         return picked if count > 1 else None
     if count > 1:
-        raise UsageError(
-            f"{session}/{turn.id} has {count} pictures. Say which one to go on from.", hint=Hint("pick", turn=f"{session}/{turn.id}")
-        )
+        raise UsageError(f"{session}/{turn.id} has {count} pictures.", hint=Hint("pick", turn=f"{session}/{turn.id}"))
     return None
 
 

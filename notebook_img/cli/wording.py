@@ -24,7 +24,7 @@ EXAMPLES: Mapping[Command, tuple[str, ...]] = {
 IN_SHELLS: Mapping[str, str] = {
     "add-reference": "Add another one with -r FILE.",
     "ask-for-table": "Ask with --table 'year int, sales float', --schema or --boxes.",
-    "choose-model": "Choose another one with -m.",
+    "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "Naming an image with -s {name} creates it.",
     "doctor": "notebook-img doctor lists what else is missing.",
@@ -38,6 +38,7 @@ IN_SHELLS: Mapping[str, str] = {
     "help-generate": "notebook-img generate --help lists them all.",
     "install": "Run pip install {package}",
     "keep-key": "Set one with notebook-img keys set {name}.",
+    "leave-out": "Leave it out, or choose another model with -m.",
     "list-models": "notebook-img models lists the known models.",
     "list-operations": "notebook-img edit --help lists them all.",
     "new-session": "Naming an image with -s NAME opens or creates one.",
@@ -50,5 +51,5 @@ IN_SHELLS: Mapping[str, str] = {
     "set-key": "Set one with notebook-img keys set {name} or {variable}{page}.",
     "show-traceback": "",
     "show-turns": "notebook-img show {session} shows its turns.",
-    "use-model": "Use one with -m {model}.",
+    "use-model": "Name one with -m {model}.",
 }

@@ -34,7 +34,7 @@ R = TypeVar("R")
 IN_CELLS: Mapping[str, str] = {
     "add-reference": "Add another one with -r FILE.",
     "ask-for-table": "Ask with --table 'year int, sales float', --schema or --boxes.",
-    "choose-model": "Choose another one with -m.",
+    "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "%imgsession {name} creates it.",
     "doctor": "%img doctor lists what else is missing.",
@@ -48,6 +48,7 @@ IN_CELLS: Mapping[str, str] = {
     "help-generate": "%imggen -h lists them all.",
     "install": "Run %pip install {package}",
     "keep-key": "Set one with %img key {name}.",
+    "leave-out": "Leave it out, or choose another model with -m.",
     "list-models": "%img models lists the known models.",
     "list-operations": "%img local lists them all.",
     "new-session": "Open or create one with %imgsession NAME.",
@@ -60,7 +61,7 @@ IN_CELLS: Mapping[str, str] = {
     "set-key": "Set one with %img key {name} or {variable}{page}.",
     "show-traceback": "%tb shows the details for a bug report.",
     "show-turns": "%imgsession tree shows its turns.",
-    "use-model": "Use one with -m {model}.",
+    "use-model": "Name one with -m {model}.",
 }
 
 

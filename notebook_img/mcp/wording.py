@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 FOR_AGENTS: Mapping[str, str] = {
     "add-reference": "Give another image: continue_image_session takes one as imagePath.",
     "ask-for-table": "",
-    "choose-model": "Choose another one with the parameter model; get_image_config_info lists them.",
+    "choose-model": "Choose another model with the parameter model; get_image_config_info lists them.",
     "confine": "",
     "create-session": "start_image_session begins a new one.",
     "doctor": "Ask the user to run notebook-img doctor in a terminal.",
@@ -24,6 +24,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "help-generate": "",
     "install": "Ask the user to run pip install {package} where this server is installed.",
     "keep-key": "Ask the user to run notebook-img keys set {name} in a terminal.",
+    "leave-out": "Leave it out, or choose another one with the parameter model; get_image_config_info lists them.",
     "list-models": "get_image_config_info lists the known models.",
     "list-operations": "",
     "new-session": "list_sessions lists the others; start_image_session begins a new one.",

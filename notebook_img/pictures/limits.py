@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest image that is taken."""
+    """The largest image that is accepted."""
 
     max_bytes: int = 200_000_000
     max_pixels: int = 150_000_000
@@ -34,7 +34,7 @@ class Limits:
         return cls(settings.max_bytes, settings.max_pixels)
 
     def check_bytes(self, count: int, what: str) -> None:
-        """Raise PictureError when `count` bytes are more than the limit."""
+        """Raise PictureError when `count` bytes exceed the limit."""
         if count > self.max_bytes:
             raise PictureError(
                 f"{what} has {readable_bytes(count)}, more than the limit of {readable_bytes(self.max_bytes)} "

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 IN_PANELS: Mapping[str, str] = {
     "add-reference": "Add one with the button Reference.",
     "ask-for-table": "",
-    "choose-model": "Choose another one under Model.",
+    "choose-model": "Choose another model under Model.",
     "confine": "",
     "create-session": "Type its name under New session to create it.",
     "doctor": "Run notebook-img doctor in a terminal to see what else is missing.",
@@ -24,6 +24,7 @@ IN_PANELS: Mapping[str, str] = {
     "help-generate": "",
     "install": "Run pip install {package} in a terminal, and restart the kernel.",
     "keep-key": "Run notebook-img keys set {name} in a terminal to set one.",
+    "leave-out": "Leave it out, or choose another model under Model.",
     "list-models": "The choice under Model has the known ones.",
     "list-operations": "",
     "new-session": "Choose another one above, or type a new name.",

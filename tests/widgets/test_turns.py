@@ -73,7 +73,7 @@ def test_a_model_without_a_key_says_which_variable(cat: Watched) -> None:
     [
         ({"prompt": "warmer", "model": "gemini"}, "GEMINI_API_KEY"),
         ({"prompt": "add a red scarf"}, "GEMINI_API_KEY"),
-        ({"prompt": "warmer", "options": {"strength": "0.5"}}, "Choose another one under Model."),
+        ({"prompt": "warmer", "options": {"strength": "0.5"}}, "choose another model under Model."),
     ],
 )
 def test_a_panel_reads_of_its_controls_and_of_no_magic_or_flag(cat: Watched, asked: dict[str, Any], says: str) -> None:

@@ -209,7 +209,7 @@ class CompatibleProvider:
         if isinstance(problem, ReplyTimeoutError):  # which would warn of a bill; a look at the models costs nothing
             problem = UnreachableError(
                 f"{endpoint.title} at {endpoint.base_url} did not say which models it has, so nothing was asked of it. "
-                "Is it busy? Try again, or name a model.",
+                "Is it busy? Try again.",
                 hint=Hint("use-model", model=f"{endpoint.name}:MODEL"),
                 provider=endpoint.name,
             )
@@ -220,7 +220,7 @@ class CompatibleProvider:
         listed = [model for model in await self._listed(exchange) if not _NO_CHAT.search(_name(model))]
         if not listed:
             raise ModelNotFoundError(
-                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded. Load one there, or name one.",
+                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded. Load one there.",
                 hint=Hint("use-model", model=f"{exchange.endpoint.name}:MODEL"),
                 provider=exchange.endpoint.name,
             )
