@@ -54,10 +54,10 @@ class Limits:
             A sentence about what a folder holds, told when it is one.
         """
         if stat.S_ISDIR(found.st_mode):
-            raise PictureError(f"{what} is a folder; name an image in it.{inside}")
+            raise PictureError(f"{what} is a folder. Name an image in it.{inside}")
         # A pipe or device would block, or never end.
         if not stat.S_ISREG(found.st_mode):
-            raise PictureError(f"{what} is no ordinary file.")
+            raise PictureError(f"{what} is not an ordinary file.")
         if found.st_size == 0:
             raise PictureError(f"{what} is empty.")
         self.check_bytes(found.st_size, what)

@@ -79,7 +79,7 @@ class Packs:
         return ()
 
     def _read(self, index: int, look: Callable[..., Sequence[TurnRecord]], *given: str) -> Sequence[TurnRecord]:
-        """Look into one pack; a damaged one is said once and left out, as it must not stop cells that have their replies elsewhere."""
+        """Look into one pack; a damaged one is reported once and skipped, as cells may have their replies elsewhere."""
         if index in self._bad:
             return ()
         try:

@@ -1,4 +1,4 @@
-"""Sessions: rows with a name, a head and counters. What heads and lines mean is tree's business."""
+"""Sessions: rows with a name, a head and counters. What heads and lines mean is defined in tree/."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sessions:
         notebook: str = "",
         settings: Mapping[str, Any] | None = None,
     ) -> SessionRecord:
-        """Make a session.
+        """Create a session.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class Sessions:
         with self._database.write() as connection:
             pictures, states = files_of(connection, schema.turns.c.session_id == session_id)
             if connection.execute(delete(schema.sessions).where(schema.sessions.c.id == session_id)).rowcount == 0:
-                raise NotFoundError("This session was deleted already.")
+                raise NotFoundError("This session was already deleted.")
         self._drop_unused(pictures, states)
 
     def delete_branch(self, session_id: str, number: int) -> list[int]:
@@ -203,7 +203,7 @@ class Sessions:
         return numbers
 
     def _drop_unused(self, pictures: set[str], states: set[str]) -> None:
-        """Delete files of deleted rows that nothing else uses.
+        """Delete the files of deleted rows, unless something else uses them.
 
         While the files go, the write lock is held, and `add_turn` looks for its files under that lock: so no row can come to name a file
         that is being deleted. It is a transaction of its own: a deletion of rows that fails leaves every file.

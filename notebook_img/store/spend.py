@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.store.rows import AnyRow
 
 RESERVATION_LASTS = 3600.0
-"""Seconds after which a reservation no longer counts, where nobody can tell whether its process lives."""
+"""Seconds after which a reservation no longer counts, where it is unknown whether its process is alive."""
 
 _CENT = 1e-9
 """Sums of floating-point dollars may be off by this much."""
@@ -57,7 +57,7 @@ class Spend:
     _database: Database
 
     def reserve(self, model: str, estimate: float | None, day: str | None, origin: str, session: str, budget: float | None) -> int:
-        """Reserve money for a call that is about to be sent, if the day's budget has it.
+        """Reserve money for a call that is about to be sent, if the day's budget allows it.
 
         The check and the reservation are one write transaction, so two processes cannot both take the last dollar.
 
@@ -113,7 +113,7 @@ class Spend:
         raise BudgetError(refused, hint=Hint("raise-budget"))
 
     def settle(self, spend: int, state: str, cost: float | None = None, usage: Mapping[str, Any] | None = None, turn: str = "") -> None:
-        """Say how a reserved call ended.
+        """Record how a reserved call ended.
 
         Parameters
         ----------

@@ -43,7 +43,7 @@ class Session:
 
     @property
     def record(self) -> SessionRecord:
-        """Its row, read anew.
+        """Its current row.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Session:
         found = parse_id(turn) if isinstance(turn, str) else None
         if found is None:
             last = ", ".join(f"t{number}" for number in self._last())
-            raise NotFoundError(f"{turn!r} is no id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
+            raise NotFoundError(f"{turn!r} is not the id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
         if found.session and found.session != (name := self.name):
             raise NotFoundError(
                 f"{turn} is a turn of session {found.session!r}, and this is {name!r}.", hint=Hint("open-session", name=found.session)
@@ -220,7 +220,7 @@ class Session:
         return self.head
 
     def redo(self) -> Turn | None:
-        """Take the last undo back. Return the new head.
+        """Reverse the last undo. Return the new head.
 
         Raises
         ------
@@ -241,7 +241,7 @@ class Session:
         return self.head
 
     def checkout(self, turn: str | int | Turn) -> Turn:
-        """Move the head to a turn, so that the next edit goes on from there.
+        """Move the head to a turn, so that the next edit continues from there.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class Session:
     # The tree
 
     def lines(self) -> list[tuple[Turn, ...]]:
-        """Return its lines: every path from a first turn to a leaf, questions left out."""
+        """Return its lines: every path from a first turn to a leaf, without questions."""
         outline = {number: parent for number, parent, kind in self.actor.store.turn_numbers(self.id) if kind != "ask"}
         turns = {record.number: Turn(self, record) for record in self.actor.store.turns(self.id)}
         return [tuple(turns[number] for number in path if number in turns) for path in lines(outline)]
