@@ -33,6 +33,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from notebook_img.hints import Hint, worded
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -43,12 +45,34 @@ class NotebookImgError(Exception):
     In a notebook the first rendering is one or two lines; ``%tb`` renders the whole traceback.
     A real ``error`` output is left either way, so that nbclient and nbmake fail
     (IPython's own ``UsageError`` leaves none, measured with nbmake 1.5.5).
+
+    Parameters
+    ----------
+    message : str
+        What happened, and why.
+    hint : Hint or tuple of Hint
+        What can be done about it; `str` of the error ends with it, in Python's words or in those of the surface that shows it.
     """
 
     verbose: ClassVar[bool] = False
     """Render whole tracebacks at once (``%config NotebookImg.verbose_errors``)."""
 
+    hints: tuple[Hint, ...] = ()
+    shown: str = ""
+    """The whole error in the words of the surface that shows it, once one has."""
     _rendered_in: int | None = None
+
+    def __init__(self, message: str = "", *, hint: Hint | tuple[Hint, ...] = ()) -> None:
+        super().__init__(message)
+        self.hints = (hint,) if isinstance(hint, Hint) else hint
+
+    @property
+    def sentence(self) -> str:
+        """What happened, without what can be done about it."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return self.shown or worded(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel between processes (pools, joblib); the default would call __init__ without the keyword arguments some need.
@@ -131,12 +155,17 @@ class JobPendingError(NotebookImgError):
     Attributes
     ----------
     job : str
-        Id of the stored job; ``%imgsession resume`` fetches its pictures.
+        Id of the stored job, by which its pictures can be fetched later.
     """
 
     def __init__(self, message: str, *, job: str = "") -> None:
         super().__init__(message)
+        self.kept_as(job)
+
+    def kept_as(self, job: str) -> None:
+        """Name the job that fetches the pictures: the service's until the store has one of its own."""
         self.job = job
+        self.hints = (Hint("resume-job", job=job),) if job else ()
 
 
 class ProviderError(NotebookImgError):
@@ -145,7 +174,9 @@ class ProviderError(NotebookImgError):
     Parameters
     ----------
     message : str
-        What happened, why and what to do next. Never contains any part of a key.
+        What happened, and why. Never contains any part of a key.
+    hint : Hint or tuple of Hint
+        What can be done about it.
     provider, model : str
         Names as in ``provider:model``.
     status : int, optional
@@ -165,6 +196,7 @@ class ProviderError(NotebookImgError):
         self,
         message: str,
         *,
+        hint: Hint | tuple[Hint, ...] = (),
         provider: str = "",
         model: str = "",
         status: int | None = None,
@@ -172,7 +204,7 @@ class ProviderError(NotebookImgError):
         usage: dict[str, Any] | None = None,
         cost: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, hint=hint)
         self.provider = provider
         self.model = model
         self.status = status
@@ -275,6 +307,11 @@ class FrameError(ProviderError):
     def __init__(self, message: str, *, picture: Any = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.picture = picture
+
+
+def sentence_of(error: BaseException) -> str:
+    """Return what an error says, to be quoted in another sentence: of ours without what can be done about it."""
+    return error.sentence if isinstance(error, NotebookImgError) else str(error)
 
 
 def near(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:

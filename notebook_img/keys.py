@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import AuthenticationError, UsageError
 from notebook_img.files import write_atomically
+from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,11 +66,23 @@ def find(service: Service | None, settings: Settings) -> str | None:
     if service is not None and key and (wrong := _unsendable(key)):
         variable = _set_variable(service, settings)
         place = f"the environment variable {variable}" if variable else "the kept key"
-        again = "Copy it there again." if variable else f"Set it again with %img key {service.name}."
+        again = " Copy it there again." if variable else ""
         raise AuthenticationError(
-            f"The key of {service.title} cannot be sent: {place} has {wrong} in it. Nothing was sent. {again}", provider=service.name
+            f"The key of {service.title} cannot be sent: {place} has {wrong} in it. Nothing was sent.{again}",
+            hint=() if variable else key_hint(service, another=True),
+            provider=service.name,
         )
     return key
+
+
+def key_hint(service: Service | None, *, another: bool = False) -> tuple[Hint, ...]:
+    """Return how the key of a service is set, or replaced by another one; nothing without a service."""
+    if service is None:
+        return ()
+    if not service.variables:
+        return (Hint("keep-key", name=service.name),)
+    page = f" ({service.page})" if service.page else ""
+    return (Hint("replace-key" if another else "set-key", name=service.name, variable=service.variables[-1], page=page),)
 
 
 def is_set(service: Service, settings: Settings) -> bool:

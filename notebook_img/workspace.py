@@ -1,4 +1,4 @@
-"""Workspace: what the steps of a call work on: settings, store, kernel, heads, who asks, and a way to say something."""
+"""Workspace: what the steps of a call work on. Settings, store, kernel, heads, who asks, and a way to tell the user something."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.records import Origin
 from notebook_img.replay import Heads
@@ -92,7 +93,7 @@ class Workspace:
         return self.kernel.current if self.kernel else None
 
     def head(self, session_id: str) -> int | None:
-        """Return this studio's head: the stored one at its first look, its own from then on."""
+        """Return this studio's head: the stored one when first asked for, its own from then on."""
         return self.heads.head(self.store, session_id)
 
     def reread_head(self, session_id: str) -> int | None:
@@ -111,7 +112,7 @@ class Workspace:
         slot: Slot | None = None,
         stored: bool = False,
     ) -> None:
-        """Move this studio's head and the stored one, and note it with the cell that did it. See `Heads.move`.
+        """Move this studio's head and the stored one, and record the cell that did it. See `Heads.move`.
 
         `stored` tells that the turn which is the new head has moved the stored one already. Of a cell's requests under way at
         once (`slot`) the one made last decides, not the one that is answered last: the next cell goes on from the same turn each time.
@@ -237,12 +238,12 @@ def unknown_session(store: Store, name: str) -> NotFoundError:
     names = store.session_names()
     near = did_you_mean(name, names)
     known = f" Sessions: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}." if names and not near else ""
-    return NotFoundError(f"There is no session {name!r}.{near}{known} %imgsession {name} creates it.")
+    return NotFoundError(f"There is no session {name!r}.{near}{known}", hint=Hint("create-session", name=name))
 
 
 def working_directory() -> Path:
-    """Return the working directory; UsageError when somebody has deleted it."""
+    """Return the working directory; UsageError when it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError as error:
-        raise UsageError("The working directory does not exist any more. Change to one that does (%cd ~), or name a session.") from error
+        raise UsageError("The working directory no longer exists. Change to one that does, or name a session.") from error

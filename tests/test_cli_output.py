@@ -147,7 +147,7 @@ def test_options_of_notebooks_are_said_to_be_that(here: Here) -> None:
         assert done.returncode == 2
         assert "notebook" in done.stderr
         assert "only of" not in done.stderr
-    assert "only of notebook-img ask" in here("edit", "cat.png", "warmer", "--boxes").stderr
+    assert "an option for asking, not for editing" in here("edit", "cat.png", "warmer", "--boxes").stderr
 
 
 def test_the_doctor_speaks_a_shells_words(here: Here) -> None:

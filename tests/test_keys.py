@@ -188,7 +188,7 @@ def test_the_key_of_an_endpoint_of_ones_own_is_kept_and_taken_out_like_ours(home
 
 def test_a_kept_key_that_cannot_be_sent_names_the_way_to_set_it(settings: Settings, home: Path) -> None:
     (home / "keys.json").write_text(json.dumps({"gemini": "schlüssel-1234"}))
-    with pytest.raises(AuthenticationError, match=r"the kept key has .*%img key gemini"):
+    with pytest.raises(AuthenticationError, match=r"the kept key has .*keys set gemini"):
         keys.find(GEMINI, settings)
 
 

@@ -183,7 +183,7 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(service: Running, home: Path) 
     assert "make it night" in repr(plan)
     assert "$" in repr(plan)
     assert service.requests() == []
-    with pytest.raises(KeyMissingError, match="%img key gemini"):
+    with pytest.raises(KeyMissingError, match="keys set gemini"):
         studio.edit("make it night", "sample:chelsea", model="gemini")
     assert service.requests() == []
     studio.close()

@@ -1,4 +1,4 @@
-"""Money around a call: reserved before it is sent, settled after, and said once where it goes."""
+"""The money of a call: reserved before it is sent, settled afterwards, and announced once per provider."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers import check_request, service_of
+from notebook_img.providers import check_request, lacking, service_of
 
 if TYPE_CHECKING:
     from notebook_img.calls.request import PreparedCall
@@ -42,21 +42,21 @@ class Books(NamedTuple):
     """What is settled about money and keys before anything is sent."""
 
     mark: str
-    """Of the key."""
+    """Hash that recognises the key."""
     estimate: float | None
     """US dollars."""
     spend: int | None
     """The reservation."""
     notices: tuple[str, ...]
-    """What must be said first."""
+    """What the user must be told first."""
 
 
 def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     """Check the request against its output file, key, model and budget, and reserve what it may cost."""
     check_output(workspace, ready.asked)
     provider, request = ready.provider, ready.request
-    if missing := provider.missing():
-        raise KeyMissingError(missing, provider=provider.name, model=request.model)
+    if lack := lacking(provider, request.model):
+        raise lack
     check_request(request, provider)
     mark = _key_mark(workspace, provider)
     estimate = provider.estimate(request)
@@ -99,7 +99,7 @@ def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) 
 
 
 def settle_unsent(workspace: Workspace, spend: int | None) -> None:
-    """Take a reservation back: nothing was sent."""
+    """Cancel a reservation: nothing was sent."""
     if spend is not None:
         workspace.store.settle(spend, "failed", 0.0, {})
 

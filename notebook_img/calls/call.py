@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 TYPED = tuple(option.name for option in OPTIONS if option.in_request)
 """Options that are part of a request: recorded as asked, and compared by replay. (Output and display are not.)"""
 
-EXAMPLES: Mapping[str, str] = {
-    "generate": "%imggen a red circle on white",
-    "edit": "%imgedit sample:chelsea make it night",
-    "ask": "%askimage sample:coffee what colours are in it?",
-}
-
 
 @dataclass(frozen=True)
 class Call:

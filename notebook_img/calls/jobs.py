@@ -29,7 +29,9 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
     did_you_mean,
+    sentence_of,
 )
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import key_services
@@ -94,7 +96,7 @@ def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
             StoreError,
         ),
     )
-    workspace.store.update_job(job, state="failed" if lasting else "submitted", error=str(error)[:500] if lasting else "")
+    workspace.store.update_job(job, state="failed" if lasting else "submitted", error=sentence_of(error)[:500] if lasting else "")
 
 
 def is_left(store: Store, job: JobRecord) -> bool:
@@ -151,7 +153,7 @@ def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) ->
     if failed and not came:
         raise failed[0]
     for left in failed:
-        workspace.say(f"Warning: {left}")
+        workspace.say(f"Warning: {left.sentence}")
 
 
 def _write_file(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
@@ -162,7 +164,7 @@ def _write_file(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
     try:
         files, said = write_output(workspace, made.record, output, force=bool(job.request.get("force")))
     except OutputError as error:
-        made.notices = (*made.notices, str(error))
+        made.notices = (*made.notices, error.sentence)
     else:
         made.files, made.notices = tuple(files), (*made.notices, *said)
 
@@ -182,9 +184,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
     provider = providers.get(providers.resolve(job.model, workspace.settings)[0], workspace.settings)
     pending = await in_thread(_placed_again, workspace, job)
     if not await in_thread(workspace.store.claim_job, job):
-        raise UsageError(
-            f"Job {job.id} is being fetched by another process at this moment. %imgsession tree shows its turn when it is done."
-        )
+        raise UsageError(f"Job {job.id} is being fetched by another process at this moment.", hint=Hint("show-turns", session=job.session))
     try:
         reply = await provider.resume(job.service_state, tell)
     except asyncio.CancelledError:
@@ -193,7 +193,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
     except NotebookImgError as error:
         failure = error
         if isinstance(error, JobPendingError):
-            error.job = job.id
+            error.kept_as(job.id)
         await to_the_end(in_thread(lambda: leave_job(workspace, job.id, failure)))
         keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
@@ -221,7 +221,7 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, rep
     try:
         record = keep(workspace, pending, None, reply, spend, _region_again(workspace, pending))
     except FrameError as error:
-        reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error}"))
+        reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error.sentence}"))
         record = keep(workspace, pending, None, reply, spend)
     workspace.store.update_job(job.id, state="done", turn=turn_id(record.number, session=workspace.session_name(record.session_id)))
     return record

@@ -1,4 +1,4 @@
-"""Writing pictures where the user asked for them, without ever eating a file that is not ours."""
+"""Writes pictures where the user asked for them, and never over a file that is not ours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotebookImgError, OutputError
+from notebook_img.errors import NotebookImgError, OutputError, sentence_of
 from notebook_img.files import reason
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from notebook_img.workspace import Workspace
 
 _writing = threading.Lock()
-"""Held from the look at whose file it is to the note of what was written: in between our own file looks like somebody's."""
+"""Held while checking whose file it is and recording the write: in between, our own file looks like somebody else's."""
 
 
 def output_names(output: str | Path, pictures: Sequence[Picture] | int) -> list[Path]:
@@ -44,7 +45,7 @@ def _numbered(stem: Path, suffixes: Sequence[str]) -> list[Path]:
 
 
 def check_output_place(output: str | Path) -> Path:
-    """Refuse an output that could not be written whatever lies there; return its path.
+    """Return the path of an output, or refuse one that could not be written whatever is there.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def write_outputs(
     contents: dict[Path, bytes] = {}
     for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
         if path in kept:
-            said.append(f"{path} holds this picture already and was left as it is.")
+            said.append(f"{path} already holds this picture and was left as it is.")
             continue
         contents[path] = _content(path, picture, facts(index))
         said += conversion_notes(picture, path)
@@ -163,7 +164,7 @@ def _write_one(path: Path, data: bytes, store: Store, inside: Callable[[Path], P
 def keep_copies(
     folder: Path, stem: str, pictures: Sequence[Picture], store: Store, *, facts: Callable[[int], dict[str, Any]]
 ) -> tuple[list[Path], list[str]]:
-    """Write copies into a folder of the user's (setting `save_to`); what goes wrong is said, as the pictures are kept anyhow.
+    """Write copies to the folder of the setting `save_to`; a failure is only reported, since the pictures are stored anyway.
 
     Parameters
     ----------
@@ -189,7 +190,7 @@ def keep_copies(
                 _write_one(free, data, store)
             files.append(free)
     except (OSError, NotebookImgError, StopIteration) as error:
-        why = reason(error) if isinstance(error, OSError) else str(error).rstrip(".") or "no name is free"
+        why = reason(error) if isinstance(error, OSError) else sentence_of(error).rstrip(".") or "no name is free"
         return files, [f"No copy was written to {folder} (setting save_to): {why}."]
     return files, []
 
@@ -199,7 +200,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def portable(stem: str) -> str:
-    """Return a file name every system takes, as near to `stem` as can be."""
+    """Return the file name nearest to `stem` that every system accepts."""
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "-", stem).strip(" .") or "picture"
     return f"_{name}" if _RESERVED.fullmatch(name) else name
 
@@ -238,26 +239,26 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
     if force or not os.path.lexists(path):
         return
     if not path.exists():
-        raise OutputError(f"{path} is a link that leads nowhere, and was left alone. Choose another name, or add --force.")
+        raise OutputError(f"{path} is a link that leads nowhere, and was not changed.", hint=Hint("force"))
     if not path.is_file():
         # To read a pipe or a device could wait for ever.
-        raise OutputError(f"{path} is no ordinary file, and was left alone. Choose another name.")
+        raise OutputError(f"{path} is not an ordinary file, and was not changed. Choose another name.")
     written = store.last_written(path.resolve())
     try:
         present = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise OutputError(f"{path} exists and cannot be read to see whose it is. Choose another name.") from error
+        raise OutputError(f"{path} exists, but cannot be read to see whose it is. Choose another name.") from error
     if written != present:
         raise OutputError(
-            f"{path} already exists and was not written by notebook_img (or was changed since). "
-            "Choose another name, or add --force to overwrite it."
+            f"{path} already exists and was not written by notebook_img (or was changed since), so it was not overwritten.",
+            hint=Hint("force"),
         )
 
 
 def provenance_of(workspace: Workspace, record: TurnRecord, picked: int | None = None) -> Callable[[int], dict[str, Any]]:
-    """Return what tells the facts written into the file of a turn's picture, by its index among those written.
+    """Return a function that gives the facts to write into the file of a turn's picture, by its index among those written.
 
-    Where only the picture `picked` of the turn is written (from 1), that is the one.
+    Where only the picture `picked` of the turn is written (from 1), it is that one.
     """
     several = len(record.uses("output")) > 1
 
@@ -284,7 +285,7 @@ def write_output(
     Raises
     ------
     OutputError
-        When that cannot be done. It says that the turn itself is kept.
+        When that cannot be done. The message says that the turn itself is kept.
     """
     shown = workspace.pictures_of(record, "output")
     if not shown:
@@ -292,11 +293,13 @@ def write_output(
     try:
         return write_outputs(output, shown, workspace.store, force=force, same_stays=replayed, facts=provenance_of(workspace, record))
     except (OutputError, OSError) as error:
-        why = f"{output} cannot be written: {reason(error)}." if isinstance(error, OSError) else str(error)
-        raise OutputError(f"{why} The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}.") from error
+        kept = f"The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}."
+        if isinstance(error, OSError):
+            raise OutputError(f"{output} cannot be written: {reason(error)}. {kept}") from error
+        raise OutputError(f"{error.sentence} {kept}", hint=error.hints) from error
 
 
 def check_output(workspace: Workspace, asked: PlacedCall) -> None:
-    """Refuse an output that would eat somebody's file, before anything is paid for; what is given back pays nothing."""
+    """Refuse an output that would overwrite somebody's file, before anything is paid for."""
     if asked.call.output is not None:
         check_output_files(asked.call.output, asked.call.n or 1, workspace.store, force=asked.call.force)

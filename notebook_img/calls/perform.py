@@ -26,6 +26,7 @@ from notebook_img.errors import (
     ReplayMissError,
     StoreError,
 )
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import check_request, key_services
@@ -111,7 +112,7 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
         fallback = workspace.settings.fallback
         if not fallback or ready.asked.call.model:
             raise
-        tell(ProgressEvent(f"{ready.model} gave up; asking {fallback}"))
+        tell(ProgressEvent(f"{ready.model} is unavailable; asking {fallback}"))
         first = ready.model
         try:
             call = ready.asked.call.but(model=fallback, keeps_model=False)
@@ -152,11 +153,12 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         for job in jobs:
             await to_the_end(in_thread(leave_job, workspace, job, error))
         if jobs and isinstance(error, JobPendingError):
-            error.job = jobs[-1]
+            error.kept_as(jobs[-1])
         if isinstance(error, Exception) and not isinstance(error, NotebookImgError):
             details = str(error).splitlines()[0][:200] if str(error) else "no details"
             raise ProviderError(
-                f"{provider.title} could not be used ({type(error).__name__}: {details}). %tb has the details for a bug report.",
+                f"{provider.title} could not be used ({type(error).__name__}: {details}).",
+                hint=Hint("show-traceback"),
                 provider=provider.name,
                 model=request.model,
             ) from error
@@ -174,7 +176,7 @@ def _conclude(
     jobs: Sequence[str],
     decision: Decision,
 ) -> CallResult:
-    """Store what came back, and do all that follows from it."""
+    """Store the reply, then update jobs, replay and output files."""
     try:
         record = keep(workspace, pending, ready, reply, spend)
     except NotebookImgError as error:
@@ -198,7 +200,7 @@ def _conclude(
 
 
 def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
-    """Move the head, write the files that were asked for."""
+    """Move the head and write the files that were asked for."""
     record = made.record
     if record.kind != "ask":
         # A turn that was just stored has moved the stored head with it.

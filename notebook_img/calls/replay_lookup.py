@@ -1,4 +1,4 @@
-"""Replay against the real store: finds what may be given back, gives it, notes it with the running cell."""
+"""Replay against the store: finds the reply a request may reuse, gives it back and records it with the running cell."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def given_words(ready: PreparedCall, record: TurnRecord) -> str:
 
 
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:
-    """Note with the call's cell what it got; a fresh reply takes the place of the one it would have got."""
+    """Record what the call's cell got; a fresh reply replaces the one it would have got."""
     kernel, slot = workspace.kernel, asked.slot
     if record.kind == "ask":
         workspace.heads.asked(record, asked.run)

@@ -61,7 +61,7 @@ class PreparedCall:
 
 
 def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
-    """Do all that comes before the service, in one go: every hop between threads costs about what a query does."""
+    """Do everything that precedes the service in one go: each hop between threads costs about as much as a query."""
     ready = prepare(workspace, asked)
     if asked.call.output is not None:
         check_output_place(asked.call.output)
@@ -71,7 +71,7 @@ def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
 
 
 def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
-    """Choose the model, load what is left, make the mask, build the request and its key."""
+    """Choose the model, load the remaining pictures, make the mask, build the request and its key."""
     call = asked.call
     shape = shape_of(call.schema, call.table)
     if shape is not None and call.boxes is not None:
@@ -270,7 +270,7 @@ def uses_of(items: Sequence[Picture], role: Role) -> list[PictureUse]:
 
 
 NEAREST = 100
-"""Past turns handed to a provider where not the whole history is sent, so that the thousandth edit costs what the first does."""
+"""Past turns given to a provider unless the whole history is sent, so that the thousandth edit costs what the first does."""
 
 
 def _past(workspace: Workspace, asked: PlacedCall, *, whole: bool, first: bool) -> tuple[PastTurn, ...]:

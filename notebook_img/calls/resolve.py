@@ -6,18 +6,26 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls.call import EXAMPLES, Call
+from notebook_img.calls.call import Call
 from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.ids import TURN_ID, parse_id
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_img.replay import Run, Slot
     from notebook_img.workspace import Workspace
 
 __all__ = ["TURN_ID", "PlacedCall", "is_id", "load", "place_call"]
+
+EXAMPLES: Mapping[str, Hint] = {
+    "generate": Hint("example-generate", text="a red circle on white"),
+    "edit": Hint("example-edit", image="sample:chelsea", text="make it night"),
+    "ask": Hint("example-ask", image="sample:coffee", text="what colours are in it?"),
+}
+"""A call of each kind that works as it stands."""
 
 
 def is_id(workspace: Workspace, word: str) -> bool:
@@ -60,11 +68,11 @@ class PlacedCall:
 
     @property
     def run(self) -> Run | None:
-        """The run of a cell the call was made in, also when it has ended meanwhile."""
+        """The run of the cell that made the call, even if it has ended since."""
         return self.slot.run if self.slot is not None else None
 
     def leave(self) -> None:
-        """Let requests that were made later go on, however this one ended."""
+        """Let later requests go on, however this one ended."""
         if self.slot is not None:
             self.slot.leave()
 
@@ -91,7 +99,7 @@ def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin:
     if call.again:
         return _again(workspace, session, call, origin, head)
     if not call.prompt.strip() and not (call.kind == "edit" and call.outpaint) and not (call.kind == "ask" and call.boxes is not None):
-        raise UsageError(f"The prompt is empty. Say what to do, for example: {EXAMPLES[call.kind]}")
+        raise UsageError("The prompt is empty. Say what to do.", hint=EXAMPLES[call.kind])
     if call.kind == "generate":
         pictures = (*_pictures(workspace, session, call.images), *_pictures(workspace, session, call.references))
         return PlacedCall(call, session, origin, head_before=head, references=pictures)
@@ -110,15 +118,13 @@ def _edit(
         images.pop(0)
     if named is None and images:
         if call.pick is not None:
-            raise UsageError("--pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
+            raise UsageError("pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
         first, *rest = _pictures(workspace, session, images)
         return PlacedCall(call, session, origin, head_before=head, inputs=(first,), references=(*rest, *references))
     if named is None:
         start = workspace.cell_start(session.id, head)
         if start is None:
-            raise UsageError(
-                f"There is nothing to go on from in session {session.name!r} yet. Name an image, for example: {EXAMPLES['edit']}"
-            )
+            raise UsageError(f"There is nothing to go on from in session {session.name!r} yet. Name an image.", hint=EXAMPLES["edit"])
         named = _Named(workspace.turn_record(session.id, start), None)
     turn, asked_about = named.turn, None
     while turn.kind == "ask" and turn.parent is not None:
@@ -158,7 +164,7 @@ def _ask(
     if named is None and len(images) == 1 and (named := _named(workspace, session, images[0])):
         images = []
     if named is None and images and call.pick is not None:
-        raise UsageError("--pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
+        raise UsageError("pick chooses among the pictures of a turn, but an image is named here. Leave one of the two out.")
     if named is None and images:
         return PlacedCall(call, session, origin, head_before=head, inputs=(*_pictures(workspace, session, images), *references))
     if named is None:
@@ -168,7 +174,7 @@ def _ask(
         elif head is not None:
             named = _Named(workspace.turn_record(session.id, head), call.pick)
         else:
-            raise UsageError(f"There is no picture to ask about in session {session.name!r} yet. Name one, for example: {EXAMPLES['ask']}")
+            raise UsageError(f"There is no picture to ask about in session {session.name!r} yet. Name one.", hint=EXAMPLES["ask"])
     turn = named.turn
     references = (*_pictures(workspace, session, images), *references)
     if turn.kind == "ask":
@@ -187,13 +193,15 @@ def _again(workspace: Workspace, session: SessionRecord, call: Call, origin: Ori
     """Repeat a turn: same prompt, start, pictures and options, a new seed."""
     named = _started(workspace, session, call) or (_named(workspace, session, call.images[0]) if call.images else None)
     if named is None and call.images:
-        raise UsageError("--again repeats a turn, and an image that is no turn is named here. Leave one of the two out.")
+        raise UsageError("again repeats a turn, but the image named here is not one. Leave one of the two out.")
     if named is None:
         number = _question_before(workspace, session, head) if call.kind == "ask" else workspace.cell_start(session.id, head)
         if number is None and call.kind == "ask":
-            raise UsageError(f"There is no question to repeat in session {session.name!r} yet. Ask one first: {EXAMPLES['ask']}")
+            raise UsageError(f"There is no question to repeat in session {session.name!r} yet. Ask one first.", hint=EXAMPLES["ask"])
         if number is None:
-            raise UsageError(f"There is nothing to repeat in session {session.name!r} yet. Make a picture first: {EXAMPLES['generate']}")
+            raise UsageError(
+                f"There is nothing to repeat in session {session.name!r} yet. Make a picture first.", hint=EXAMPLES["generate"]
+            )
         named = _Named(workspace.turn_record(session.id, number), None)
     base = named.turn
     if call.kind not in (base.kind, "ask"):
@@ -233,7 +241,7 @@ def _started(workspace: Workspace, session: SessionRecord, call: Call) -> _Named
     """Return the turn that ``--from`` names, or None without it."""
     named = _named(workspace, session, call.start) if call.start is not None else None
     if call.start is not None and named is None:
-        raise NotFoundError(f"{call.start!r} is no turn of session {session.name!r}. %imgsession tree shows them.")
+        raise NotFoundError(f"{call.start!r} is not a turn of session {session.name!r}.", hint=Hint("show-turns", session=session.name))
     return named
 
 
@@ -299,7 +307,7 @@ def _pick(turn: TurnRecord, picked: int | None, session: str) -> int | None:
             raise UsageError(f"{session}/{turn.id} has {count} picture{'s' if count != 1 else ''}, so there is no {turn.id}.{picked}.")
         return picked if count > 1 else None
     if count > 1:
-        raise UsageError(f"{session}/{turn.id} has {count} pictures. Say which one to go on from: --pick 2, or {turn.id}.2 as the image.")
+        raise UsageError(f"{session}/{turn.id} has {count} pictures.", hint=Hint("pick", turn=f"{session}/{turn.id}"))
     return None
 
 

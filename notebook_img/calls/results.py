@@ -1,4 +1,4 @@
-"""What a call gives: a turn that was made or given back, the plan of a dry run, a notice."""
+"""What a call returns: a turn that was made or replayed, the plan of a dry run, a notice."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass
 class CallResult:
-    """A stored turn, and what is true of this giving of it only."""
+    """A stored turn, with what holds for this one result only."""
 
     record: TurnRecord
     replayed: str = ""

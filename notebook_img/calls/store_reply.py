@@ -71,7 +71,8 @@ def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[
             usable.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
         except PictureError as error:
             where = _put_aside(workspace, [data])
-            warnings.append(f"Picture {number} of the reply cannot be used: {error}{f' Its bytes are kept: {where[0]}.' if where else ''}")
+            kept = f" Its bytes are kept: {where[0]}." if where else ""
+            warnings.append(f"Picture {number} of the reply cannot be used: {error.sentence}{kept}")
     return usable, warnings
 
 
@@ -80,7 +81,7 @@ def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str])
     provider, _, model = pending.model.partition(":")
     facts = {"provider": provider, "model": reply.model or model}
     if reply.pictures:
-        return BadReplyError(f"{pending.model} sent bytes that are no usable picture. {warnings[-1]}", **facts)
+        return BadReplyError(f"{pending.model} sent bytes that are not a usable picture. {warnings[-1]}", **facts)
     said = f": {reply.text[:300]}" if reply.text else "."
     return NoPictureError(f"{pending.model} answered without a picture{said}", text=reply.text, **facts)
 
@@ -144,7 +145,7 @@ def _turn(
 
 
 def _service_limits(workspace: Workspace) -> Settings:
-    """Return settings whose limits fit what a service sends: it is paid for, so a limit for files of strangers does not apply."""
+    """Return settings with limits for what a service sends: it is paid for, so the limits for files of strangers do not apply."""
     from notebook_img.settings import Settings
 
     own = workspace.settings
@@ -189,7 +190,7 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
         with contextlib.suppress(StoreError):
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
     kept = f" What the service delivered is kept: {', '.join(str(path) for path in where)}." if where else " error.delivered has its bytes."
-    better = StoreError(f"The service answered, but: {error}{kept if reply.pictures else ''}")
+    better = StoreError(f"The service answered, but: {error.sentence}{kept if reply.pictures else ''}", hint=error.hints)
     better.delivered = reply.pictures
     return better
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, turn_json
+from notebook_img.cli.wording import EXAMPLES, SYNTAX
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def perform(kind: Command, words: list[str]) -> int:
     if parsed.help:
         from notebook_img.options import help_text
 
-        print(help_text(kind, own, notebook=False))
+        head = [SYNTAX[kind], "", *(f"  {line}" for line in EXAMPLES[kind])]
+        print(help_text(kind, own, head=head, notebook=False))
         if kind == "edit":
             from notebook_img.providers.local import operation_names
 

@@ -8,8 +8,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.wording import in_shell_words
+from notebook_img.cli.wording import IN_SHELLS
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import worded
 
 if TYPE_CHECKING:
     from notebook_img.calls import Plan
@@ -31,7 +32,7 @@ def print_json(value: Any) -> None:
 
 def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:
     """Say what went wrong, naming the model where several were asked; return the exit code."""
-    message = in_shell_words(str(error))
+    message = worded(error, IN_SHELLS)
     # A masked edit in another frame was paid for: its picture is kept, and a shell has no error.picture.
     kept = getattr(getattr(error, "picture", None), "path", None)
     job = getattr(error, "job", "")
@@ -41,8 +42,6 @@ def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> i
     say(f"{type(error).__name__}: {f'{model}: ' if model else ''}{message}")
     if kept:
         say(f"The picture as it was delivered: {kept}")
-    if job:
-        say(f"Later: notebook-img resume {job}")
     return 2 if isinstance(error, UsageError) else 1
 
 
@@ -70,7 +69,7 @@ class ProgressLine:
 
         if isinstance(event, Notice):
             self.clear()
-            say(in_shell_words(event.text))
+            say(event.text)
         elif self.progress.take(event) == "waiting" and not self.on and not self.quiet:
             say(self.progress.waiting)
         now = time.monotonic()
@@ -97,7 +96,7 @@ def print_turn(turn: Turn, *, quiet: bool = False) -> None:
         for path in turn.files or [picture.path for picture in turn.pictures]:
             print(path)
     if not quiet:
-        say(in_shell_words(caption(turn).plain()))
+        say(caption(turn).plain())
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def open_studio() -> Studio:
 
     studio = Studio()
     studio.origin = Origin(surface="cli")
-    studio.say = lambda text: say(in_shell_words(text))
+    studio.say = say
     return studio
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from notebook_img.cli.printing import open_studio, print_json, split_flags
-from notebook_img.cli.wording import in_shell_words
+from notebook_img.cli.wording import IN_SHELLS
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import worded
 
 
 def manage_keys(words: list[str]) -> int:
@@ -57,9 +58,9 @@ def doctor(words: list[str]) -> int:
         raise UsageError(f"doctor takes no word {rest[0]!r}. It takes --online, --repair, --json.")
     findings = examine(open_studio(), online="--online" in flags, repair="--repair" in flags)
     if "--json" in flags:
-        print_json([{**vars(finding), "details": in_shell_words(finding.details)} for finding in findings])
+        print_json([{"what": each.what, "state": each.state, "details": worded(each, IN_SHELLS)} for each in findings])
     else:
         width = max(len(finding.what) for finding in findings)
         for finding in findings:
-            print(f"{finding.what:<{width}}  {finding.state:<8} {in_shell_words(finding.details)}")
+            print(f"{finding.what:<{width}}  {finding.state:<8} {worded(finding, IN_SHELLS)}")
     return 1 if any(finding.state == "problem" for finding in findings) else 0

@@ -1,44 +1,55 @@
-"""Messages of the core name magics, as most people meet them in a notebook; in a shell the same things have other names."""
+"""What helps, in a shell's words: commands and their options."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-_CALLS = {"imggen": "generate", "imgedit": "edit", "askimage": "ask", "imgask": "ask"}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_REPLACED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (r"%img key ([\w-]+|NAME)", r"notebook-img keys set \1"),
-    (r"%imgsession (\S+) creates it\.", r"Naming an image with -s \1 creates it."),
-    (r"start one with %imgsession NAME", "start one with an image and -s NAME"),
-    (r"%imgsession NAME", "-s NAME and an image"),
-    (r"%imgsession tree shows", "notebook-img show SESSION shows"),
-    (r"%imgsession resume", "notebook-img resume"),
-    (r"%imgsession (rename|export|import|cost|list)", r"notebook-img sessions \1"),
-    (r"%img local", "notebook-img edit --help"),
-    (r"%config NotebookImg\.budget or NOTEBOOK_IMG_BUDGET", "NOTEBOOK_IMG_BUDGET"),
-    (r"%config NotebookImg\.(\w+)", lambda found: f"NOTEBOOK_IMG_{found[1].upper()}"),
-    (r"%img (doctor|models)", r"notebook-img \1"),
-    (r"%(imggen|imgedit|askimage|imgask) (?:-h|--help)", lambda found: f"notebook-img {_CALLS[found[1]]} --help"),
-    (r"(for example: )%(imggen|imgedit|askimage|imgask) (.*?)(?=$|\n)", lambda found: f"{found[1]}{_command(found[2], found[3])}"),
-    (r"%(imggen|imgedit|askimage|imgask)\b", lambda found: f"notebook-img {_CALLS[found[1]]}"),
-    (r"%imgsession\b", "notebook-img show SESSION"),
-)
-"""What a magic is called in a shell, the longer forms first."""
+    from notebook_img.options import Command
 
+SYNTAX: Mapping[Command, str] = {
+    "generate": "notebook-img generate [options] what to make [options]",
+    "edit": "notebook-img edit [options] [images] what to change [options]",
+    "ask": "notebook-img ask [options] [images] a question [options]",
+}
 
-def _command(magic: str, text: str) -> str:
-    """Return an example as a shell wants it: the words that are text in quotes."""
-    image, _, rest = text.partition(" ")
-    if image.startswith("sample:"):
-        return f"notebook-img {_CALLS[magic]} {image} '{rest}'"
-    return f"notebook-img {_CALLS[magic]} '{text}'"
+EXAMPLES: Mapping[Command, tuple[str, ...]] = {
+    "generate": ("notebook-img generate 'a red circle on white' -o circle.png",),
+    "edit": ("notebook-img edit cat.png 'make it night' -o night.png -s fox", "notebook-img edit -s fox warmer"),
+    "ask": ("notebook-img ask cat.png 'what colours are in it?'",),
+}
 
-
-def in_shell_words(text: str) -> str:
-    """Return a message with its magics named as a shell's commands."""
-    if "%" not in text:
-        return text
-    for pattern, replacement in _REPLACED:
-        text = re.sub(pattern, replacement, text)
-    return text
+IN_SHELLS: Mapping[str, str] = {
+    "add-reference": "Add another one with -r FILE.",
+    "ask-for-table": "Ask with --table 'year int, sales float', --schema or --boxes.",
+    "choose-model": "Choose another model with -m.",
+    "confine": "With --no-confine it is taken as it is.",
+    "create-session": "Naming an image with -s {name} creates it.",
+    "doctor": "notebook-img doctor lists what else is missing.",
+    "example-ask": "For example: notebook-img ask {image} '{text}'",
+    "example-compare": "For example: notebook-img ask one.jpg two.jpg 'what is different?'",
+    "example-edit": "For example: notebook-img edit {image} '{text}'",
+    "example-generate": "For example: notebook-img generate '{text}'",
+    "force": "Choose another name, or add --force.",
+    "help-ask": "notebook-img ask --help lists them all.",
+    "help-edit": "notebook-img edit --help lists them all.",
+    "help-generate": "notebook-img generate --help lists them all.",
+    "install": "Run pip install {package}",
+    "keep-key": "Set one with notebook-img keys set {name}.",
+    "leave-out": "Leave it out, or choose another model with -m.",
+    "list-models": "notebook-img models lists the known models.",
+    "list-operations": "notebook-img edit --help lists them all.",
+    "new-session": "Naming an image with -s NAME opens or creates one.",
+    "open-session": "Work in that one with -s {name}.",
+    "pick": "Choose one with --pick 2, or name {turn}.2 as the image.",
+    "raise-budget": "Raise it with NOTEBOOK_IMG_BUDGET (US dollars a day), or continue tomorrow.",
+    "repair": "Run notebook-img doctor --repair.",
+    "replace-key": "Set another key with notebook-img keys set {name} or {variable}.",
+    "resume-job": "notebook-img resume {job} fetches its pictures later.",
+    "set-key": "Set one with notebook-img keys set {name} or {variable}{page}.",
+    "show-traceback": "",
+    "show-turns": "notebook-img show {session} shows its turns.",
+    "use-model": "Name one with -m {model}.",
+}

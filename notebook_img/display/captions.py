@@ -10,7 +10,7 @@ from notebook_img.pictures import shorten, size_words
 SEPARATOR = " · "
 
 NO_MATH = "tex2jax_ignore mathjax_ignore"
-"""Class that keeps MathJax from taking what stands between two dollar signs for a formula, as in ``$0.03 · today $0.12``."""
+"""Class that keeps MathJax from reading the text between two dollar signs as a formula, as in ``$0.03 · today $0.12``."""
 QUIET = "opacity:.8;font-size:.92em;line-height:1.5;margin:.4em 0 0;overflow-wrap:anywhere"
 """Style of captions: the inherited colour at less strength, so that it fits light and dark themes."""
 CODE = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.95em"
@@ -20,7 +20,7 @@ WORDS = "margin:.5em 0 0;line-height:1.5;overflow-wrap:anywhere"
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands under a result. Every field may be left empty and is then not mentioned.
+    """What is shown under a result. An empty field is not mentioned.
 
     Attributes
     ----------

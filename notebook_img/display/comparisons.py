@@ -25,7 +25,7 @@ _SMALL_WIDTH = 256
 _LARGE_SIDE, _LARGE_BYTES = 640, 28_000
 _HEAT_BYTES = 14_000
 _OVER = "position:var(--none,absolute)"
-"""A property nobody sets, hence ``absolute``. JupyterLab 4.6 takes ``resize`` and ``cqw`` out of untrusted HTML but leaves
+"""A property that is never set, hence ``absolute``. JupyterLab 4.6 takes ``resize`` and ``cqw`` out of untrusted HTML but leaves
 ``position``; variables it takes out as well, and so the slider comes apart as a whole, into two pictures."""
 # Two small, two large, one heat map: 98 kB, hence below 150 kB in the notebook.
 
@@ -123,6 +123,6 @@ def _slider(large: Sequence[Preview], names: Sequence[str]) -> str:
             f'<div style="{_OVER};{plate};left:8px">{escape(names[0])}</div>',
             f'</div><div style="{grip}" aria-hidden="true"></div></div>',
             "</div>",
-            f'<div style="{QUIET}">Drag the line between {first} and {second} (without styles they stand one under the other).</div>',
+            f'<div style="{QUIET}">Drag the line between {first} and {second} (without styles they appear one below the other).</div>',
         ]
     )

@@ -191,7 +191,7 @@ def heat(gaps: np.ndarray[Any, Any], max_side: int) -> tuple[Image.Image, int]:
 
 
 def percent(share: float) -> str:
-    """Return a share in words; what is not nothing is never shown as 0 %."""
+    """Return a share in words; anything above zero is never shown as 0 %."""
     if share in {0, 1}:
         return f"{share * 100:.0f} %"
     if share < 0.001:

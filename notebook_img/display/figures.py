@@ -85,7 +85,7 @@ def figure(
 
 
 def small(picture: Picture | Preview, side: int, most_bytes: int) -> Preview:
-    """Return the preview of a picture; one that is a preview already as it is."""
+    """Return the preview of a picture, or the picture itself where it already is one."""
     return picture if isinstance(picture, Preview) else preview(picture, side, most_bytes)
 
 

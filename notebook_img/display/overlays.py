@@ -18,7 +18,7 @@ COLOURS = ("#ffd400", "#00b4ff", "#ff4fa3", "#3ddc84", "#ff8a1f", "#a78bfa", "#0
 """Bright ones, told apart by lightness as well as by hue; each is drawn between two dark lines."""
 _DARK = "#101010"
 _LEAST_SIDE = 384
-"""Smaller pictures are enlarged under their boxes, for a label needs room, pixels."""
+"""Longest side in pixels below which a picture is enlarged, since labels need room."""
 # Fonts with more scripts than Pillow's own, by the systems that have them; tried only for labels that need them.
 _FONTS = (
     "DejaVuSans.ttf",

@@ -228,7 +228,7 @@ def _straight(first: _Twig) -> Iterator[_Twig]:
 
 
 def _walk(first: _Twig) -> Iterator[_Twig]:
-    """Yield a twig and all above it, without recursion: a line may have ten thousand turns."""
+    """Yield a twig and everything above it, without recursion: a line may have ten thousand turns."""
     waiting = [first]
     while waiting:
         twig = waiting.pop()

@@ -1,4 +1,4 @@
-"""What stands in a cell while a service works; the finished figure takes its place."""
+"""What a cell shows while a service works; the finished figure replaces it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTIAL_BYTES = 40_000
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a call is.
+    """How far a call has got.
 
     Attributes
     ----------
@@ -71,6 +71,6 @@ def progress(state: Progress) -> Bundle:
 
 
 def note(text: str) -> Bundle:
-    """Return one sentence that is told to the user, as an output of its own."""
+    """Return one sentence for the user, as an output of its own."""
     html = f'<div class="{NO_MATH}" style="{QUIET}">{escape(text)}</div>'
     return Bundle({"text/html": html, "text/plain": text})

@@ -21,15 +21,13 @@ from typing import TYPE_CHECKING
 
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.jupyter.transformers import PROMPT_MAGICS, protect_question
+from notebook_img.jupyter.wording import EXAMPLES, MAGICS
 from notebook_img.options import (
-    EXAMPLES,
     IMAGE_SUFFIXES,
-    MAGICS,
     Given,
     Option,
     Parsed,
     find_option,
-    help_text,
     is_image_word,
     looks_like_option,
     table_for,
@@ -74,7 +72,7 @@ DRAWABLE = frozenset({"tree", "list", "history", "show", "pack", "panel", "cost"
 ARTICLES = frozenset({"a", "an", "the", "A", "I"})
 """First words of prompts that are also names people give to variables: with more text behind them they are words."""
 
-__all__ = ["LONE_WORDS", "PROMPT_MAGICS", "help_text", "parse", "protect_question", "split_words"]
+__all__ = ["LONE_WORDS", "PROMPT_MAGICS", "parse", "protect_question", "split_words"]
 
 _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"\S+")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img import loop
 from notebook_img.calls import is_left, resume_job
-from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean
+from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean, sentence_of
 from notebook_img.loop import in_thread
 from notebook_img.mcp.running_call import Caller, Running
 from notebook_img.records import JobRecord
@@ -100,7 +100,8 @@ class Jobs:
         else:
             # The service has it and could not be asked now: it can be fetched later.
             later = bool(running.submit_id) and isinstance(error, (JobPendingError, UnreachableError, OverloadedError))
-            update(job, state="submitted" if later else "failed", error=str(error)[:500], submit_id=running.submit_id)
+            said = sentence_of(error)[:500] if error is not None else ""
+            update(job, state="submitted" if later else "failed", error=said, submit_id=running.submit_id)
 
     async def _watch(self, running: Running) -> None:
         """Look whether somebody, in whatever process, wants the job stopped."""

@@ -17,6 +17,7 @@ from mcp.types import Resource as ResourceRow
 
 from notebook_img._version import __version__
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
+from notebook_img.hints import worded
 from notebook_img.ids import turn_id
 from notebook_img.mcp import prompts
 from notebook_img.mcp.tools import FAMILIES
@@ -25,6 +26,7 @@ from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
 from notebook_img.mcp.tools.seedream import SeedreamTools
 from notebook_img.mcp.tools.vision import VisionTools
+from notebook_img.mcp.wording import FOR_AGENTS
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -181,7 +183,7 @@ class Server(MCPServer[Any]):
         try:
             data, mime_type = await anyio.to_thread.run_sync(self._picture, match["sha256"])
         except NotebookImgError as error:
-            raise ResourceNotFoundError(str(error)) from error
+            raise ResourceNotFoundError(worded(error, FOR_AGENTS)) from error
         contents: Iterable[ReadResourceContents] = [ReadResourceContents(content=data, mime_type=mime_type)]
         return contents
 

@@ -23,10 +23,12 @@ from notebook_img.errors import (
     UsageError,
     did_you_mean,
 )
+from notebook_img.hints import worded
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
+from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
 from notebook_img.records import JobRecord, Origin
 from notebook_img.replay import BY_AGENT
@@ -274,7 +276,7 @@ class Work:
                 written, said = write_outputs(path, turn.pictures, studio.store, force=False, facts=facts, inside=inside)
                 files, notices = (*files, *written), [*notices, *said]
             except NotebookImgError as error:
-                notices.append(f"The picture is kept, but the file was not written: {error}")
+                notices.append(f"The picture is kept, but the file was not written: {worded(error, FOR_AGENTS)}")
         studio.shared.changed("turn", made.record.session_id, made.record.number)
         return Result(turn, files, tuple(notices))
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from notebook_img.options.arguments import looks_like_option as looks_like_option
     from notebook_img.options.arguments import parse_words as parse_words
     from notebook_img.options.arguments import values_of as values_of
-    from notebook_img.options.help import EXAMPLES as EXAMPLES
     from notebook_img.options.help import help_text as help_text
     from notebook_img.options.image_words import IMAGE_SUFFIXES as IMAGE_SUFFIXES
     from notebook_img.options.image_words import is_image_word as is_image_word
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from notebook_img.options.option import Command as Command
     from notebook_img.options.option import Option as Option
     from notebook_img.options.option import OwnOptionLike as OwnOptionLike
-    from notebook_img.options.table import MAGICS as MAGICS
     from notebook_img.options.table import OPTIONS as OPTIONS
     from notebook_img.options.table import table_for as table_for
     from notebook_img.options.values import FLAG as FLAG
@@ -31,9 +29,9 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         arguments="Given Parsed find_option looks_like_option parse_words values_of",
-        help="EXAMPLES help_text",
+        help="help_text",
         image_words="IMAGE_SUFFIXES is_image_word",
         option="ALL Command Option OwnOptionLike",
-        table="MAGICS OPTIONS table_for",
+        table="OPTIONS table_for",
         values="FLAG PLAIN TEXT",
     )

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.options.image_words import is_image_word, looks_like_turn
 from notebook_img.options.option import Command, Option, OwnOptionLike
-from notebook_img.options.table import MAGICS, OPTIONS, table_for
+from notebook_img.options.table import OPTIONS, table_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,30 +71,36 @@ def find_option(word: str, table: Mapping[str, Option], command: Command) -> tup
     flag, equals, value = word.partition("=")
     option = table.get(flag)
     if option is None:
-        raise UsageError(f"{_unknown(flag, table, command)} To have it in the text, put -- before the text.")
+        what, known = _unknown(flag, table, command)
+        raise UsageError(f"{what} To have it in the text, put -- before the text.", hint=() if known else HELP[command])
     if equals and option.takes == "flag":
         raise UsageError(f"{flag} takes no value; write {flag} alone.")
     return option, value if equals else None
 
 
-def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> str:
-    name = MAGICS[command]
+DOING: Mapping[Command, str] = {"generate": "generating", "edit": "editing", "ask": "asking"}
+
+HELP: Mapping[Command, Hint] = {"generate": Hint("help-generate"), "edit": Hint("help-edit"), "ask": Hint("help-ask")}
+
+
+def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> tuple[str, bool]:
+    """Return what is wrong with a flag, and whether it is told what else it could have been."""
     if any(flag in option.flags and option.notebook_only and command in option.commands for option in OPTIONS):
-        return f"{flag} is an option of notebooks; a shell has its own variables. Leave it out."
+        return f"{flag} is an option of notebooks; a shell has its own variables. Leave it out.", True
     elsewhere = [
-        MAGICS[other] for option in OPTIONS if flag in option.flags for other in MAGICS if other in option.commands and other != command
+        DOING[other] for option in OPTIONS if flag in option.flags for other in DOING if other in option.commands and other != command
     ]
     if elsewhere:
-        return f"{flag} is not an option of {name}, only of {' and '.join(elsewhere)}."
+        return f"{flag} is an option for {' and '.join(elsewhere)}, not for {DOING[command]}.", True
     glued = table.get(flag[:2])
     if glued is not None and glued.takes != "flag" and re.fullmatch(r"-\w\d+", flag):
-        return f"There is no option {flag!r}. Did you mean '{flag[:2]} {flag[2:]}'?"
+        return f"There is no option {flag!r}. Did you mean '{flag[:2]} {flag[2:]}'?", True
     bare = flag.lstrip("-").replace("_", "-").casefold()
     keywords = {option.name.replace("_", "-"): option.long for option in table.values()}
     if bare in keywords:
-        return f"There is no option {flag!r}. Did you mean '{keywords[bare]}'?"
+        return f"There is no option {flag!r}. Did you mean '{keywords[bare]}'?", True
     meant = did_you_mean(f"--{bare}", [each for each in table if each.startswith("--")])
-    return f"There is no option {flag!r} of {name}.{meant or f' {name} -h lists them all.'}"
+    return f"There is no option {flag!r} for {DOING[command]}.{meant}", bool(meant)
 
 
 def values_of(given: Iterable[Given]) -> dict[str, Any]:

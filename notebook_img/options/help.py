@@ -12,26 +12,6 @@ if TYPE_CHECKING:
     from notebook_img.options.option import Command, Option, OwnOptionLike
     from notebook_img.providers.interface import Capabilities
 
-EXAMPLES: dict[Command, tuple[str, ...]] = {
-    "generate": ("%imggen a watercolour fox", "%imggen -n 4 --aspect 16:9 a watercolour fox"),
-    "edit": ("%imgedit sample:chelsea make it night", "%imgedit put {logo} on the mug in {photo}", "%imgedit --pick 3 add a scarf"),
-    "ask": ("%askimage sample:chelsea what breed is this?", '%askimage chart.png --table "year int, sales float" --as sales the values'),
-}
-"""Lines that work as they stand, the simplest first; where the prompt is not enough, errors cite the first."""
-
-SYNTAX: dict[Command, str] = {
-    "generate": "%imggen [options] what to make [options]",
-    "edit": "%imgedit [options] [images] what to change [options]",
-    "ask": "%askimage [options] [images] a question [options]",
-}
-
-SHELL_EXAMPLES: dict[Command, tuple[str, ...]] = {
-    "generate": ("notebook-img generate 'a red circle on white' -o circle.png",),
-    "edit": ("notebook-img edit cat.png 'make it night' -o night.png -s fox", "notebook-img edit -s fox warmer"),
-    "ask": ("notebook-img ask cat.png 'what colours are in it?'",),
-}
-"""The same for the command line."""
-
 
 def _takes(capabilities: Capabilities, option: Option) -> bool:
     """Return whether a model with these capabilities takes the option."""
@@ -62,10 +42,11 @@ def help_text(
     own: Iterable[OwnOptionLike | Option] = (),
     capabilities: Capabilities | None = None,
     *,
+    head: Iterable[str] = (),
     model: str = "",
     notebook: bool = True,
 ) -> str:
-    """Return the help of a magic, or of a command in a shell, as plain text at most 110 columns wide.
+    """Return the help of a magic or a command as plain text, at most 110 columns wide.
 
     Parameters
     ----------
@@ -75,17 +56,16 @@ def help_text(
         Options of providers.
     capabilities : Capabilities, optional
         Those of the model in use; options it does not take are marked with ``-``.
+    head : iterable of str
+        The lines it begins with: how it is written, and examples, in the surface's words.
     model : str
         Its name.
     notebook : bool
-        Whether it is the magic's help; the command's otherwise.
+        Whether options of notebooks are listed.
     """
     import textwrap
 
-    name, _, rest = SYNTAX[command].partition(" ")
-    lines = [SYNTAX[command], f"%{name} ... with the text in the cell below", ""] if notebook else [f"notebook-img {command} {rest}", ""]
-    lines += [f"  {example}" for example in (EXAMPLES if notebook else SHELL_EXAMPLES)[command]]
-    lines.append("")
+    lines = [*head, ""]
     marked = False
     for option in dict.fromkeys(table_for(command, own, notebook=notebook).values()):
         taken = capabilities is None or _takes(capabilities, option)

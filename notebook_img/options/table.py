@@ -24,8 +24,6 @@ ASK: frozenset[Command] = frozenset({"ask"})
 HISTORIES = ("window", "full", "server")
 DETAILS = ("auto", "low", "medium", "high", "original")
 
-MAGICS: dict[Command, str] = {"generate": "%imggen", "edit": "%imgedit", "ask": "%askimage"}
-
 OPTIONS: tuple[Option, ...] = (
     Option(
         "images",

@@ -55,7 +55,7 @@ class Box:
         return self.bottom - self.top
 
     def clip(self, size: tuple[int, int]) -> tuple[Box, bool]:
-        """Return the part of it that lies in a picture of this size, and whether that is less than the whole.
+        """Return the part that lies inside a picture of this size, and whether that is less than the whole box.
 
         A box that lies beside the picture is left with no area.
         """
@@ -66,7 +66,7 @@ class Box:
         return clipped, clipped != self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON-like data."""
+        """Return the box as JSON-like data."""
         plain: dict[str, Any] = {"label": self.label, "left": self.left, "top": self.top, "right": self.right, "bottom": self.bottom}
         return plain if self.score is None else {**plain, "score": self.score}
 

@@ -1,4 +1,4 @@
-"""The mime bundle every function of this package returns, and the one of a picture that stands alone."""
+"""The mime bundle every function of this package returns, and the one of a lone picture."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import PILLOW_NAMES, mime_type_for, normal_mime_type
 from notebook_img.pictures.limits import readable_bytes
 
@@ -23,12 +24,12 @@ _WITHOUT_ALPHA = frozenset({"image/jpeg", "image/bmp"})
 QUALITY = 92
 """0 to 100, of the JPEG, WebP, AVIF and HEIC files that are written."""
 _LOSSY_SOURCES = frozenset({"image/jpeg", "image/heic", "image/webp", "image/avif"})
-"""Types whose opaque pictures lose nothing anyone sees as a JPEG of high quality."""
+"""Types whose opaque pictures lose nothing visible as a high-quality JPEG."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture as it is sent."""
+    """A picture in the form in which it is sent."""
 
     data: bytes
     mime_type: str
@@ -38,7 +39,7 @@ class Prepared:
     notes: tuple[str, ...] = ()
     """What was done to it; empty when the bytes are the picture's own."""
     sha256: str = ""
-    """Of the bytes, where it is known already."""
+    """SHA-256 of the bytes, where it is already known."""
 
 
 def encode(picture: Picture | Image, mime_type: str, *, matte: str = "white") -> bytes:
@@ -86,7 +87,7 @@ def flatten(image: Image, matte: str = "white") -> Image:
     try:
         colour = ImageColor.getrgb(matte)[:3]
     except ValueError as error:
-        raise UsageError(f"{matte!r} is no colour; write a name such as 'white', or #rrggbb.") from error
+        raise UsageError(f"{matte!r} is not a colour. Write a name such as 'white', or #rrggbb.") from error
     if image.mode not in {"LA", "RGBA"}:
         return image
     below = Pillow.new("RGBA", image.size, (*colour, 255))
@@ -182,7 +183,7 @@ def prepare(
                     notes.append(f"transparency laid on {matte}")
                 if image.size != original:
                     notes.append(f"scaled from {original[0]} x {original[1]} to {image.width} x {image.height}")
-                return Prepared(copy, wanted, image.width, image.height, tuple(notes or ["written anew in fewer bytes"]))
+                return Prepared(copy, wanted, image.width, image.height, tuple(notes or ["encoded again in fewer bytes"]))
         if max(image.size) <= 64:
             raise PictureError(f"{picture.what} cannot be made smaller than {readable_bytes(max_bytes)}.")
         # Bytes grow about with the pixels; a little less than the root of what is too much, and never a tiny step.
@@ -267,7 +268,7 @@ def _written(image: Image, mime_type: str, quality: int) -> bytes:
                 options.pop("icc_profile", None)
             image.save(stream, PILLOW_NAMES[mime_type], **options)
         else:
-            raise UsageError(f"{mime_type} is no image type that can be written.")
+            raise UsageError(f"{mime_type} is not an image type that can be written.")
     except (OSError, ValueError, KeyError) as error:
         raise OutputError(f"The picture cannot be written as {_title(mime_type)}: {error}.") from error
     return stream.getvalue()
@@ -277,7 +278,7 @@ def _write_heic(image: Image, stream: io.BytesIO, quality: int) -> None:
     try:
         import pillow_heif
     except ImportError as error:
-        raise OutputError("Writing HEIC needs one more package: pip install 'notebook-img[heic]'.") from error
+        raise OutputError("Writing HEIC needs one more package.", hint=Hint("install", package="'notebook-img[heic]'")) from error
     pillow_heif.from_pillow(image).save(stream, quality=quality)
 
 

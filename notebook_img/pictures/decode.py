@@ -1,4 +1,4 @@
-"""Bytes to pixels: opens image files within the limits and brings every mode to L, LA, RGB or RGBA on purpose.
+"""Bytes to pixels: opens image files within the limits and deliberately brings every mode to L, LA, RGB or RGBA.
 
 Everything that is changed on the way (animation, 16 bits, CMYK, palettes) is put into words, for notes and captions.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import PictureError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import PILLOW_NAMES, broken_structure, header_size
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SMALL = 500_000
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file tells without being decoded."""
+    """What a file says without being decoded."""
 
     width: int
     """Pixels, oriented."""
@@ -101,7 +102,7 @@ def decode(data: bytes, mime_type: str, limits: Limits, what: str, *, at_least: 
 
 
 def check_whole(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
-    """Return the facts of a file after making sure that it is complete.
+    """Return the facts of a file after checking that it is complete.
 
     Small pictures and rare formats are decoded. Large PNG and JPEG files are followed by their structure instead (every
     chunk with its checksum, the end mark): a decoder hardly finds more damage than that,
@@ -110,7 +111,7 @@ def check_whole(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts
     facts = inspect(data, mime_type, limits, what)
     wrong = broken_structure(data, mime_type)
     if wrong:
-        raise PictureError(f"{what} {wrong}; get the file again.")
+        raise PictureError(f"{what} {wrong}. Get the file again.")
     if mime_type not in {"image/png", "image/jpeg"} or facts.width * facts.height <= _SMALL:
         with _reading(what):
             _open(data, mime_type, limits, what).load()
@@ -254,7 +255,8 @@ def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
             from pillow_heif import HeifImageFile
         except ImportError as error:
             raise PictureError(
-                f"{what} is a HEIC image, which needs one more package: pip install 'notebook-img[heic]' (or save it as JPEG)."
+                f"{what} is a HEIC image, which needs one more package. Install it, or save the image as JPEG.",
+                hint=Hint("install", package="'notebook-img[heic]'"),
             ) from error
         image = HeifImageFile(stream)  # type: ignore[no-untyped-call, unused-ignore]
     else:
@@ -264,7 +266,7 @@ def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
         if name not in Pillow.OPEN:
             Pillow.init()
         if name not in Pillow.OPEN:
-            raise PictureError(f"{what} is {mime_type}, which this installation of Pillow cannot read; save it as PNG.")
+            raise PictureError(f"{what} is {mime_type}, which this installation of Pillow cannot read. Save it as PNG.")
         # The format's own reader, not Image.open: that one compares the size with a limit that belongs to the whole process.
         image = Pillow.OPEN[name][0](stream, "")
     limits.check_pixels(*image.size, what)
@@ -301,6 +303,6 @@ class _reading:  # noqa: N801 - reads as a phrase
         if error is None or isinstance(error, PictureError) or not isinstance(error, Exception):
             return
         if isinstance(error, MemoryError):
-            raise PictureError(f"{self.what} needs more memory than there is.") from error
+            raise PictureError(f"{self.what} needs more memory than is available.") from error
         cut = "truncated" in str(error).casefold() or "not processed" in str(error) or isinstance(error, EOFError)
-        raise PictureError(f"{self.what} is {'cut off' if cut else 'damaged and cannot be decoded'}; get the file again.") from error
+        raise PictureError(f"{self.what} is {'cut off' if cut else 'damaged and cannot be decoded'}. Get the file again.") from error

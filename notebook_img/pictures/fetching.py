@@ -22,7 +22,7 @@ _HEADERS = {"User-Agent": "notebook-img", "Accept": "image/*,*/*;q=0.5"}
 
 
 def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, private_host: str = "", seconds: float = SECONDS) -> bytes:
-    """Return what an http(s) address holds.
+    """Return the bytes at an http(s) address.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def vetted_address(url: str, *, private_host: str = "") -> str:
     except (OSError, UnicodeError, ValueError) as error:
         raise PictureError(f"{_shown(url)} cannot be fetched: there is no host {host!r}.") from error
     if not excepted and not all(_is_public(address) for address in found):
-        raise UsageError(f"{_shown(url)} is not fetched: it leads into a private network.")
+        raise UsageError(f"{_shown(url)} is not fetched: it leads to a private network.")
     return found[0]
 
 
@@ -139,7 +139,7 @@ def _body(response: httpx.Response, url: str, max_bytes: int, deadline: float) -
             raise PictureError(f"{_shown(url)} did not send the whole image in time.")
         parts.append(part)
     if not size:
-        raise PictureError(f"{_shown(url)} answered with nothing.")
+        raise PictureError(f"{_shown(url)} sent an empty answer.")
     return b"".join(parts)
 
 
@@ -150,7 +150,7 @@ def _shown(url: str) -> str:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Return an address taken apart.
+    """Return the parts of an address.
 
     Raises
     ------
@@ -160,4 +160,4 @@ def parts_of(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise UsageError(f"{url[:80]!r} is no address of a picture: {error}. It looks like https://host/picture.png.") from error
+        raise UsageError(f"{url[:80]!r} is not the address of a picture: {error}. One looks like https://host/picture.png.") from error

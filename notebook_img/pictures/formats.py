@@ -105,7 +105,7 @@ def normal_mime_type(mime_type: str) -> str:
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the MIME type of an image by its first bytes, or None when they are those of no image we know.
+    """Return the MIME type of an image by its first bytes, or None when they are not of a known image format.
 
     Names and declared types are never asked: services deliver JPEG as ``.png`` (llmsresearch/paperbanana#53).
 
@@ -135,7 +135,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def what_it_is(data: bytes) -> str:
-    """Return a few words on bytes that are no image, for an error message."""
+    """Return what bytes are that are not an image, in a few words for an error message."""
     if not data:
         return "is empty"
     head = bytes(data[:1024])
@@ -156,8 +156,8 @@ def what_it_is(data: bytes) -> str:
         head[:1000].decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start < len(head[:1000]) - 3:
-            return "is no image of a known format"
-    return "is no image of a known format" if b"\x00" in head else "holds text, not an image"
+            return "is not an image of a known format"
+    return "is not an image of a known format" if b"\x00" in head else "holds text, not an image"
 
 
 def header_size(data: bytes) -> tuple[int, int] | None:
@@ -259,6 +259,6 @@ def mime_type_for(path: Path) -> str:
     suffix = path.suffix.casefold()
     mime_type = MIME_TYPES.get(suffix)
     if mime_type is None or mime_type not in {MIME_TYPES[known] for known in (*WRITABLE, ".heic")}:
-        ending = f"{suffix!r} is no image format that can be written" if suffix else f"{path.name!r} has no suffix that names a format"
-        raise UsageError(f"{ending}; end the name with {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}.{did_you_mean(suffix, WRITABLE)}")
+        ending = f"{suffix!r} is not an image format that can be written" if suffix else f"{path.name!r} has no suffix that names a format"
+        raise UsageError(f"{ending}. End the name with {', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}.{did_you_mean(suffix, WRITABLE)}")
     return mime_type

@@ -110,7 +110,7 @@ def is_picture_like(value: Any) -> bool:
 
 
 def local_path(source: str | os.PathLike[str], *, base: Path | None = None) -> Path | None:
-    """Return the file `load` would open for this source, None when it would open none (URL, sample, data URL).
+    """Return the file `load` would open for this source, or None for a source that is not a file (URL, sample, data URL).
 
     For those who must know before it is opened, such as the MCP server with its allowed folders.
     """
@@ -151,7 +151,7 @@ def _from_text(text: str, limits: Limits, *, base: Path | None, name: str, urls:
     scheme = _scheme(source)
     if scheme in {"http", "https"}:
         if not urls:
-            raise UsageError("Image addresses are not fetched here; give a file, or turn URLs on.")
+            raise UsageError("Image addresses are not fetched here. Give a file, or turn URLs on.")
         from notebook_img.pictures.fetching import fetch
 
         data = fetch(source, max_bytes=limits.max_bytes, public_only=public_only)
@@ -180,7 +180,7 @@ def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
 
 
 def missing(path: Path) -> NotFoundError:
-    """Return the error for a file that is not there: near names, or what images the folder holds."""
+    """Return the error for a missing file, with near names or the images of the folder."""
     folder = path.parent
     if not folder.is_dir():
         return NotFoundError(f"There is no file {path}: the folder {folder} does not exist.")
@@ -193,7 +193,7 @@ def missing(path: Path) -> NotFoundError:
 
 
 def _names(folder: Path, most: int = 5000) -> list[str]:
-    """Return names in a folder; a folder of a million files is not read to its end for a hint."""
+    """Return some names in a folder; a folder of a million files is not read to its end for a hint."""
     names: list[str] = []
     try:
         with os.scandir(folder) as entries:
@@ -218,7 +218,7 @@ def _based(path: Path, base: Path | None) -> Path:
 
 
 def _scheme(text: str) -> str:
-    """Return the scheme of an address, lower case; a Windows drive such as ``C:`` is none."""
+    """Return the scheme of an address in lower case; a Windows drive such as ``C:`` is not one."""
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", text)
     if found:
         return found.group(1).casefold()
@@ -230,7 +230,7 @@ def _file_url_path(url: str) -> Path:
 
     parts = parts_of(url)
     if parts.netloc not in {"", "localhost"}:
-        raise UsageError(f"{_shown(url)} names another computer; give a file of this one.")
+        raise UsageError(f"{_shown(url)} names another computer. Give a file on this one.")
     return Path(url2pathname(parts.path))
 
 
@@ -252,7 +252,7 @@ def _unbase64(text: str, limits: Limits, what: str = "The image given in base64"
     try:
         return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
     except binascii.Error as error:
-        raise PictureError(f"{what} is no valid base64; copy it again, whole.") from error
+        raise PictureError(f"{what} is not valid base64. Copy the whole text again.") from error
 
 
 def _is_base64(text: str) -> bool:
@@ -264,7 +264,7 @@ def _sample(sample: str, limits: Limits, *, name: str) -> Picture:
 
     wanted = sample.strip().casefold().removesuffix(".jpg")
     if wanted not in SAMPLES:
-        raise NotFoundError(f"There is no sample {sample.strip()!r}; there are {', '.join(SAMPLES)}.{did_you_mean(wanted, SAMPLES)}")
+        raise NotFoundError(f"There is no sample {sample.strip()!r}, only {', '.join(SAMPLES)}.{did_you_mean(wanted, SAMPLES)}")
     data = (files("notebook_img.pictures") / "samples" / f"{wanted}.jpg").read_bytes()
     label = name or f"sample:{wanted}"
     return from_bytes(data, limits, name=label, what=label)
@@ -292,7 +292,7 @@ def _picture_of(value: Any) -> Picture | None:
 
 
 def _loaded(module: str, *names: str) -> tuple[type, ...]:
-    """Return classes of a module if somebody has imported it; an object of theirs cannot exist otherwise."""
+    """Return classes of a module if it was imported; their objects cannot exist otherwise."""
     found = sys.modules.get(module)
     classes = (getattr(found, name, None) for name in names) if found else ()
     return tuple(cls for cls in classes if isinstance(cls, type))

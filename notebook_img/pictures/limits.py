@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """The largest image that is taken."""
+    """The largest image that is accepted."""
 
     max_bytes: int = 200_000_000
     max_pixels: int = 150_000_000
@@ -34,7 +34,7 @@ class Limits:
         return cls(settings.max_bytes, settings.max_pixels)
 
     def check_bytes(self, count: int, what: str) -> None:
-        """Raise PictureError when `count` bytes are more than the limit."""
+        """Raise PictureError when `count` bytes exceed the limit."""
         if count > self.max_bytes:
             raise PictureError(
                 f"{what} has {readable_bytes(count)}, more than the limit of {readable_bytes(self.max_bytes)} "
@@ -54,10 +54,10 @@ class Limits:
             A sentence about what a folder holds, told when it is one.
         """
         if stat.S_ISDIR(found.st_mode):
-            raise PictureError(f"{what} is a folder; name an image in it.{inside}")
+            raise PictureError(f"{what} is a folder. Name an image in it.{inside}")
         # A pipe or device would block, or never end.
         if not stat.S_ISREG(found.st_mode):
-            raise PictureError(f"{what} is no ordinary file.")
+            raise PictureError(f"{what} is not an ordinary file.")
         if found.st_size == 0:
             raise PictureError(f"{what} is empty.")
         self.check_bytes(found.st_size, what)

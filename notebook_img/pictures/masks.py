@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import FrameError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.boxes import Box
 from notebook_img.pictures.picture import from_pil
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 ALPHA_NOTE = "mask read by its transparency: transparent may change"
 RATIO_TOLERANCE = 0.02
-"""How far width / height of a reply may be off before it is another frame (services round to multiples of 8 to 64)."""
+"""How far width / height of a reply may deviate before it counts as another frame (services round to multiples of 8 to 64)."""
 
 _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 _RECTANGLES = re.compile(rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$")
@@ -65,7 +66,7 @@ def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None) -> Pi
 
 
 def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: int | None = None) -> Picture:
-    """Return `original` with `delivered` inside the mask; every pixel outside it is that of the original.
+    """Return `original` with `delivered` inside the mask; every pixel outside it stays that of the original.
 
     Parameters
     ----------
@@ -100,7 +101,8 @@ def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: in
     if abs(ratio - 1) > RATIO_TOLERANCE:
         raise FrameError(
             f"The edit came back in another frame, {delivered.width} x {delivered.height} for {original.width} x {original.height}, "
-            "and cannot be pasted into the mask; the error's picture holds it, and --no-confine takes it as it is.",
+            "and cannot be pasted into the mask.",
+            hint=Hint("confine"),
             picture=delivered,
         )
     from PIL import Image
@@ -151,7 +153,7 @@ def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
     width, height = picture.size
     size = (round(height * wanted), height) if width / height < wanted else (width, round(width / wanted))
     if size == (width, height):
-        raise UsageError(f"The picture is {ratio} already ({width} x {height}); there is nothing to add.")
+        raise UsageError(f"The picture already has the ratio {ratio} ({width} x {height}); there is nothing to add.")
     picture.limits.check_pixels(*size, "The larger canvas")
     image = picture.pil()
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
@@ -176,7 +178,7 @@ def parse_ratio(text: str) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:[:/x×]\s*(\d+(?:\.\d+)?)\s*)?", str(text))
     width, height = (float(found.group(1)), float(found.group(2) or 1)) if found else (0.0, 0.0)
     if not width or not height:
-        raise UsageError(f"{text!r} is no aspect ratio; write width and height, for example 16:9 or 4:5.")
+        raise UsageError(f"{text!r} is not an aspect ratio. Write width and height, for example 16:9 or 4:5.")
     if not 1 / 20 <= width / height <= 20:
         raise UsageError(f"A picture cannot be widened to the aspect ratio {text}; the limits are 1:20 and 20:1. For example: 16:9.")
     return width / height
@@ -191,7 +193,7 @@ def _boxes(spec: Any) -> list[Box] | None:
         if parts and all(parts):
             return [_rectangle(*map(float, part.groups())) for part in parts if part]
         if re.fullmatch(r"[\d\s,;.\-]+", spec):
-            raise UsageError(f"{spec!r} is no mask; write x,y,w,h in pixels, for example 10,20,200,100.")
+            raise UsageError(f"{spec!r} is not a mask. Write x,y,w,h in pixels, for example 10,20,200,100.")
         return None
     if isinstance(spec, (list, tuple)):
         if len(spec) == 4 and all(isinstance(number, (int, float)) for number in spec):
@@ -204,7 +206,7 @@ def _boxes(spec: Any) -> list[Box] | None:
 
 def _rectangle(x: float, y: float, width: float, height: float) -> Box:
     if not all(map(math.isfinite, (x, y, width, height))):
-        raise UsageError("A mask's rectangle is four numbers x,y,w,h in pixels, for example 10,20,200,100; one of these is none.")
+        raise UsageError("A mask's rectangle is four numbers x,y,w,h in pixels, for example 10,20,200,100; one of these is not a number.")
     return Box("", round(x), round(y), round(x + width), round(y + height))
 
 

@@ -1,4 +1,4 @@
-"""Objects of other libraries to Pictures: Pillow images, numpy arrays, matplotlib figures. Each odd case is decided here on purpose."""
+"""Objects of other libraries to Pictures: Pillow images, numpy arrays, matplotlib figures. Each odd case is decided deliberately."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIGURE_NOTE = "drawn from a figure: a model may redraw the data"
 
 
 def from_pil_object(image: Any, limits: Limits, name: str) -> Picture:
-    """Return a Pillow image, as it stands, as a Picture of our encoding (PNG). The image is not changed."""
+    """Return a Pillow image as a Picture of our encoding (PNG). The image itself is not changed."""
     limits.check_pixels(image.width, image.height, "The PIL image")
     frames = getattr(image, "n_frames", 1) if getattr(image, "is_animated", False) else 1
     notes = [f"frame {image.tell() + 1} of {frames}"] if frames > 1 else []
@@ -65,19 +65,19 @@ def from_array(array: NDArray[Any], limits: Limits, name: str) -> Picture:
 def _check_shape(array: NDArray[Any]) -> None:
     shape = " x ".join(map(str, array.shape))
     if array.dtype == object:
-        raise UsageError("This array holds objects, not pixels; give one of its elements, for example axes[0] or images[0].")
+        raise UsageError("This array holds objects, not pixels. Give one of its elements, for example axes[0] or images[0].")
     if array.size == 0:
         raise UsageError(f"This array is empty (shape {shape}).")
     if array.ndim == 0:
-        raise UsageError("This array holds a single number, which is no picture: give (height, width), or (height, width, 3) for RGB.")
+        raise UsageError("This array holds a single number, not a picture. Give (height, width), or (height, width, 3) for RGB.")
     if array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 2, 3, 4}):
         return
     hint = "give (height, width), or (height, width, 3) for RGB, or (height, width, 4) for RGBA"
     if array.ndim == 3 and array.shape[0] in {1, 3, 4}:
-        hint = "the channels stand first; numpy.moveaxis(array, 0, -1) puts them last"
+        hint = "the channels come first; numpy.moveaxis(array, 0, -1) puts them last"
     elif array.ndim == 4:
         hint = "it looks like a batch of pictures; give one, for example array[0]"
-    raise UsageError(f"An array of shape {shape} is no picture: {hint}.")
+    raise UsageError(f"An array of shape {shape} is not a picture: {hint}.")
 
 
 def _to_bytes(array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -92,13 +92,13 @@ def _to_bytes(array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if array.dtype == np.uint16 and array.max() > 255:
         return np.round(array / 257.0).astype(np.uint8), ("16-bit values shown as 8-bit",)
     if kind not in "iuf":
-        raise UsageError(f"An array of type {array.dtype} is no picture: give uint8 from 0 to 255, or floats from 0 to 1.")
+        raise UsageError(f"An array of type {array.dtype} is not a picture. Give uint8 from 0 to 255, or floats from 0 to 1.")
     if kind == "f" and not np.isfinite(array).all():
         raise UsageError("This array holds NaN or infinite values; numpy.nan_to_num(array) replaces them.")
     low, high = float(array.min()), float(array.max())
     if kind in "iu":
         if low < 0 or high > 255:
-            raise UsageError(f"This array holds whole numbers from {low:g} to {high:g}; bring them to 0 to 255 first.")
+            raise UsageError(f"This array holds whole numbers from {low:g} to {high:g}. Scale them to 0 to 255 first.")
         return array.astype(np.uint8), ()
     # A resized or filtered picture overshoots by a hair; that is no mistake of the user's.
     if low < -1e-3 or high > 1 + 1e-3:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.pictures.formats import SUFFIXES, mime_type_for, sniff, what_it_is
 from notebook_img.pictures.limits import Limits
 
@@ -122,7 +123,7 @@ class Picture:
 
     @property
     def what(self) -> str:
-        """How a message names it, at the start of a sentence."""
+        """How a message names the picture at the start of a sentence."""
         return self.name or "This picture"
 
     @property
@@ -145,7 +146,7 @@ class Picture:
 
     @property
     def facts(self) -> Facts:
-        """What the header tells; nothing is decoded for it."""
+        """What the header says; nothing is decoded for it."""
         if self._facts is None:
             from notebook_img.pictures.decode import inspect
 
@@ -162,7 +163,7 @@ class Picture:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was handled and must be said: ``"frame 1 of 12"``, ``"CMYK shown as RGB"``."""
+        """What was changed for display and must be reported: ``"frame 1 of 12"``, ``"CMYK shown as RGB"``."""
         return tuple(dict.fromkeys([*self._notes, *self.facts.notes]))
 
     @property
@@ -177,7 +178,7 @@ class Picture:
 
     @property
     def has_alpha(self) -> bool:
-        """Whether the format of its pixels can hold transparency."""
+        """Whether the pixel format can hold transparency."""
         return self.facts.has_alpha
 
     @property
@@ -260,17 +261,17 @@ class Picture:
         target = Path(path).expanduser()
         mime_type = mime_type_for(target)
         if target.is_dir():
-            raise OutputError(f"{target} is a folder; name a file in it, for example {target / ('picture' + self.suffix)}.")
+            raise OutputError(f"{target} is a folder. Name a file in it, for example {target / ('picture' + self.suffix)}.")
         data = self.as_type(mime_type, matte=matte)
         if target.exists() and not force:
             if target.stat().st_size == len(data) and target.read_bytes() == data:
                 return target
-            raise OutputError(f"{target} is there already and was left alone; choose another name, or force it.")
+            raise OutputError(f"{target} already exists and was not changed.", hint=Hint("force"))
         write_atomically(target, data)
         return target
 
     def part(self, edges: tuple[int, int, int, int], label: str) -> Picture:
-        """Return what lies between these edges (left, top, right, bottom; pixels inside the picture) as a new picture."""
+        """Return the part between these edges (left, top, right, bottom; pixels inside the picture) as a new picture."""
         return from_pil(self.pil().crop(edges), name=f"{self.name or 'picture'} {label}".strip())
 
     def as_type(self, mime_type: str, *, matte: str = "white") -> bytes:
@@ -312,7 +313,7 @@ class Picture:
         return data, {shown: {"alt": self.name or "picture", "width": self.width, "height": self.height}}
 
     def as_upright(self, mime_type: str) -> bytes:
-        """Return an upright copy of this type, or the bytes as they are where they are that already."""
+        """Return an upright copy of this type, or the bytes unchanged where they already are one."""
         if mime_type == self.mime_type and self.facts.orientation == 1:
             return self.data
         from notebook_img.pictures.convert import encode

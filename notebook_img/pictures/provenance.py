@@ -27,7 +27,7 @@ _SEGMENT_LIMIT = 65_533
 """Most bytes a JPEG segment holds behind its length."""
 
 _MOST = 1_000_000
-"""Bytes of provenance that are read or written at the most; a hostile file may claim more."""
+"""Most bytes of provenance that are read or written; a hostile file may claim more."""
 
 _OURS = re.compile(rb'<rdf:Description[^>]*xmlns:notebook_img="[^"]*".*?</rdf:Description>\s*', re.DOTALL)
 _FACTS = re.compile(rb"<notebook_img:facts>(.*?)</notebook_img:facts>", re.DOTALL)
@@ -82,7 +82,7 @@ def read_provenance(data: bytes) -> dict[str, Any] | None:
 
 
 def has_credentials(data: bytes) -> bool:
-    """Tell whether a file carries content credentials.
+    """Return whether a file carries content credentials.
 
     By the C2PA specification 2.1, appendix A: JPEG keeps the manifest in APP11 segments with JUMBF boxes, PNG in a
     ``caBX`` chunk, WebP in a ``C2PA`` chunk, ISO media (AVIF, HEIC) in a ``uuid`` box, TIFF in a field; a manifest kept

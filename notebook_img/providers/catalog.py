@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
-from notebook_img.errors import NotebookImgError, NotFoundError
+from notebook_img.errors import KeyMissingError, NotebookImgError, NotFoundError
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
@@ -63,16 +63,27 @@ def price_words(info: ModelInfo) -> str:
     return "unknown"
 
 
-def lacking(provider: Provider) -> str | None:
-    """Return what a provider lacks before it can be used, or None; a key that cannot be sent is a lack too, not an error."""
+def lacking(provider: Provider, model: str = "") -> NotebookImgError | None:
+    """Return the error that says what a provider lacks before it can be used, or None; a key that cannot be sent is a lack too."""
+    from notebook_img import providers
+
     try:
-        return provider.missing()
+        missing = provider.missing()
     except NotebookImgError as error:
-        return str(error)
+        return error
+    if not missing:
+        return None
+    return KeyMissingError(missing, hint=keys.key_hint(providers.service_of(provider)), provider=provider.name, model=model)
 
 
-def service_rows(settings: Settings) -> list[dict[str, str]]:
-    """Return one row per provider: ``name``, ``title``, ``state`` ("ready", or what is missing), ``key`` (where it comes from)."""
+def service_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return one row per provider.
+
+    Returns
+    -------
+    list of dict
+        ``name``, ``title``, ``state`` ("ready", or what is missing), ``hints`` (how to get it), ``key`` (where it comes from).
+    """
     from notebook_img import providers
 
     rows = []
@@ -80,14 +91,15 @@ def service_rows(settings: Settings) -> list[dict[str, str]]:
         try:
             provider = providers.get(name, settings)
         except NotFoundError as error:
-            rows.append({"name": name, "title": name, "state": str(error), "key": ""})
+            rows.append({"name": name, "title": name, "state": error.sentence, "hints": error.hints, "key": ""})
             continue
-        missing, service = lacking(provider), providers.service_of(provider)
+        lack, service = lacking(provider), providers.service_of(provider)
         rows.append(
             {
                 "name": name,
                 "title": provider.title,
-                "state": missing or "ready",
+                "state": lack.sentence if lack else "ready",
+                "hints": lack.hints if lack else (),
                 "key": keys.where(service, settings) if service is not None else "",
             }
         )

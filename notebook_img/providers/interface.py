@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+from notebook_img.hints import Hint
 from notebook_img.keys import Service as Service  # noqa: PLC0414 - what the author of a provider needs is all here
 
 if TYPE_CHECKING:
@@ -178,21 +179,26 @@ class Need:
     of them, or ``"no"``."""
     refused: str
     """What is refused; ``{value}`` is what was asked."""
-    instead: str = "Leave it out, or choose another model with -m."
-    """What to do; ``{limit}`` is what the model takes."""
+    instead: str = ""
+    """What the model takes; ``{limit}`` is the value of the capability."""
+    hint: Hint | None = None
+    """What to do."""
+
+
+_LEAVE_OUT = Hint("leave-out")
 
 
 NEEDS: Mapping[str, Need] = {
     "aspect_ratio": Need("aspect_ratios", "the aspect ratio {value}", "It takes the aspect ratios {limit}."),
     "size": Need("sizes", "the size {value}", "It takes {limit}."),
-    "references": Need("max_inputs", "{value} pictures at once", "It takes {limit} at the most, references included."),
-    "count": Need("max_count", "-n {value}", "It makes {limit} at the most in one call."),
-    "mask": Need("mask", "a mask", "Leave --mask out, or choose another model with -m."),
+    "references": Need("max_inputs", "{value} pictures at once", "It takes at most {limit}, references included."),
+    "count": Need("max_count", "n={value}", "It makes at most {limit} in one call."),
+    "mask": Need("mask", "a mask", hint=_LEAVE_OUT),
     "seed": Need("seed", "a seed", "Leave it out: its pictures cannot be repeated that way."),
-    "negative_prompt": Need("negative_prompt", "a negative prompt"),
-    "strength": Need("strength", "a strength"),
-    "detail": Need("detail", "a level of detail"),
-    "boxes": Need("boxes", "a request for boxes", "Choose a model that can locate objects, for example -m gemini."),
+    "negative_prompt": Need("negative_prompt", "a negative prompt", hint=_LEAVE_OUT),
+    "strength": Need("strength", "a strength", hint=_LEAVE_OUT),
+    "detail": Need("detail", "a level of detail", hint=_LEAVE_OUT),
+    "boxes": Need("boxes", "a request for boxes", "A model that can locate objects does.", Hint("use-model", model="gemini")),
     "history": Need("history", "the history kind {value}", "It takes the history kinds {limit}."),
 }
 """The fields of a request that not every model takes. Refusals, help and the panel's controls read it; options name their row."""

@@ -76,7 +76,7 @@ async def retrying(
                 wish, rest = _duration(asked), _duration(left)
                 _add(error, f"The service asks to wait {wish}, longer than the {rest} left for retries (setting retry_seconds).")
                 raise
-            reason = str(error)
+            reason = error.sentence
         wait = min(wait, left)
         emit(WaitEvent(seconds=wait, reason=reason, attempt=attempt, most=settings.retries))
         await sleep(wait)
@@ -95,5 +95,5 @@ def _duration(seconds: float) -> str:
 
 def _add(error: ProviderError, sentence: str) -> None:
     """Add a sentence to an error on its way out."""
-    if sentence and sentence not in str(error):
-        error.args = (f"{error} {sentence}", *error.args[1:])
+    if sentence and sentence not in error.sentence:
+        error.args = (f"{error.sentence} {sentence}", *error.args[1:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import UnsupportedError
+from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind, Provider
@@ -45,7 +46,7 @@ def choose_model(
     if asked:
         provider, model = _named(asked, kind, settings)
         if model is None:
-            raise UnsupportedError(f"{provider.title} cannot {doing(kind)}. Name another model with -m, or leave it out.")
+            raise UnsupportedError(f"{provider.title} cannot {doing(kind)}.", hint=Hint("choose-model"))
         return provider, model
     vision = (
         "vision" if kind == "ask" and (settings.vision_model or settings.vision_base_url or settings.environ.get("VISION_API_KEY")) else ""

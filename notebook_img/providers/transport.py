@@ -234,7 +234,7 @@ class Transport:
             raise
         except ProviderError as error:
             raise BadReplyError(
-                f"{self.title} made a picture, but it could not be fetched: {error}", provider=self.provider, status=error.status
+                f"{self.title} made a picture, but it could not be fetched: {error.sentence}", provider=self.provider, status=error.status
             ) from error
 
     async def check_image(self, data: bytes) -> None:
@@ -311,7 +311,7 @@ class Transport:
             return vetted_address(url)
         except UsageError as error:
             raise BadReplyError(
-                f"{self.title} named a URL that is not opened; only the configured base URL's own host may be private. {error}",
+                f"{self.title} named a URL that is not opened; only the configured base URL's own host may be private. {error.sentence}",
                 provider=self.provider,
             ) from None
         except PictureError:
@@ -328,7 +328,9 @@ class Transport:
             load(data, settings=self.settings).pil()
         except PictureError as error:
             raise BadReplyError(
-                f"{self.title} named a picture, but what came is no usable image: {error}", provider=self.provider
+                f"{self.title} named a picture, but what came is not a usable image: {error.sentence}",
+                hint=error.hints,
+                provider=self.provider,
             ) from None
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UnsupportedError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.providers.interface import NEEDS, Request
 from notebook_img.providers.selection import doing
 
@@ -42,15 +43,16 @@ def check_request(request: Request, provider: Provider) -> None:
     capabilities = provider.model_info(request.model).capabilities
     who = f"{provider.name}:{request.model}"
 
-    def refuse(what: str, instead: str) -> None:
-        raise UnsupportedError(f"{who} does not take {what}. {instead}")
+    def refuse(what: str, instead: str, hint: Hint | None = None) -> None:
+        raise UnsupportedError(f"{who} does not take {what}. {instead}".strip(), hint=hint or ())
 
     if request.kind not in capabilities.kinds:
         refuse(f"a request to {doing(request.kind)}", f"It can {_and(doing(kind) for kind in sorted(capabilities.kinds))}.")
     for name, need in NEEDS.items():
         value = getattr(request, name) if name != "references" else len(request.inputs) + len(request.references)
-        if instead := _instead(name, value, capabilities):
-            refuse(need.refused.format(value=value), instead)
+        instead = _instead(name, value, capabilities)
+        if instead is not None:
+            refuse(need.refused.format(value=value), instead, need.hint)
     if capabilities.prompt_limit and len(request.prompt) > capabilities.prompt_limit:
         refuse(f"a prompt of {len(request.prompt)} characters", f"The limit is {capabilities.prompt_limit}.")
     _check_own(request, capabilities, who)
@@ -69,27 +71,27 @@ def _check_own(request: Request, takes: Capabilities, who: str) -> None:
             )
 
 
-def _instead(name: str, value: Any, capabilities: Capabilities) -> str:
-    """Return what to do in place of a value that the model does not take; nothing where it does."""
+def _instead(name: str, value: Any, capabilities: Capabilities) -> str | None:
+    """Return what the model takes in place of a value; None where it takes the value."""
     need = NEEDS[name]
     limit = getattr(capabilities, need.capability)
     if name == "size":
-        return _instead_of_size(value, capabilities) if value else ""
+        return _instead_of_size(value, capabilities) if value else None
     if value is None or limit is None:
-        return ""
+        return None
     if isinstance(limit, tuple):
         if not value or value in limit:
-            return ""
+            return None
         return need.instead.format(limit=", ".join(limit)) if limit else "It takes none; leave it out."
     taken = value <= limit if type(limit) is int else limit not in (False, "no")
-    return "" if taken else need.instead.format(limit=limit)
+    return None if taken else need.instead.format(limit=limit)
 
 
-def _instead_of_size(size: str, takes: Capabilities) -> str:
+def _instead_of_size(size: str, takes: Capabilities) -> str | None:
     pixels = re.fullmatch(r"(\d+)[x×](\d+)", size, re.IGNORECASE)
     if not pixels or not takes.pixel_sizes:
         if (takes.sizes is None and not pixels) or size.upper() in (name.upper() for name in takes.sizes or ()):
-            return ""
+            return None
         named = [*filter(None, [", ".join(takes.sizes or ())]), *(["WIDTHxHEIGHT in pixels"] if takes.pixel_sizes else [])]
         return NEEDS["size"].instead.format(limit=" or ".join(named) or "no size at all")
     width, height = int(pixels[1]), int(pixels[2])
@@ -101,7 +103,7 @@ def _instead_of_size(size: str, takes: Capabilities) -> str:
         return f"Its least size is {takes.min_pixels:,} pixels in all."
     if takes.max_pixels and width * height > takes.max_pixels:
         return f"It takes at most {takes.max_pixels:,} pixels in all."
-    return ""
+    return None
 
 
 def _and(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Running again: when two requests are the same, which cell runs, where it starts, and what it is given back."""
+"""Running again: when two requests are the same, which cell runs, where it starts, and which reply it gets back."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ VSCODE = "vscode-notebook-cell:"
 
 
 _RUNNING: ContextVar[tuple[str, Run | None]] = ContextVar("notebook_img_run", default=("", None))
-"""The kernel's id and the run of a cell that is going on in this context; tasks take it along."""
+"""The kernel's id and the cell run of this context; tasks inherit it."""
 
 
 class Slot:
@@ -37,7 +37,7 @@ class Slot:
         self.run = run
         self.number = number
         self.key: str | None = None
-        """Its request key; None until it is known, and for a request that failed: those count for nothing."""
+        """Its request key; None until it is known, and for a request that failed, which does not count."""
         self.model = ""
         """The model it goes to, ``provider:model``."""
         self.ended = False
@@ -46,12 +46,12 @@ class Slot:
         self._known = threading.Event()
 
     def enter(self, key: str | None, model: str = "") -> None:
-        """Tell the request key; None for a request that does not count (a dry run)."""
+        """Set the request key; None for a request that does not count (a dry run)."""
         self.key, self.model = key, model
         self._known.set()
 
     def fail(self) -> None:
-        """Count for nothing from now on."""
+        """Stop counting this request."""
         self.key = None
         self._known.set()
 
@@ -68,7 +68,7 @@ class Slot:
                 await asyncio.sleep(0.002)
 
     def position(self, want: Want) -> int:
-        """Return how many equal requests of the run came before, of those whose model's reply could answer this one."""
+        """Return how many equal requests of the run came before, counting those whose model's reply could answer this one."""
         return sum(other.key == want.request_key and model_fits(want, other.model) for other in self.run.slots[: self.number])
 
 
@@ -103,7 +103,7 @@ class Run:
 
     @property
     def replies(self) -> list[Stored]:
-        """What it got, in the order it was asked for."""
+        """What it got, in the order of the requests."""
         return [self.got[number] for number in sorted(self.got)]
 
     def slot(self) -> Slot:
@@ -130,7 +130,7 @@ class Kernel:
         self.lock = self._lock = threading.RLock()
 
     def begin(self, source: str, *, cell_id: str = "", notebook: str = "") -> Run:
-        """Note that a cell starts to run.
+        """Record that a cell starts.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class Kernel:
         return self._stack[-1] if self._stack else None
 
     def end(self, store: Callable[[], Store], *, failed: bool) -> None:
-        """Note how the running cell ended."""
+        """Record how the running cell ended."""
         with self._lock:
             run = self._stack.pop() if self._stack else None
             outer = self._stack[-1] if self._stack else None
@@ -195,7 +195,7 @@ class Kernel:
             return run.row
 
     def state(self, run: Run, latest: Callable[[Run], tuple[Stored, ...]], *, giving_back: bool = False) -> CellState:
-        """Return what replay needs to know of the cell that runs.
+        """Return what replay needs to know about the running cell.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Kernel:
         return CellState(first=True, held=[*stopped, run.earlier])
 
     def note(self, slot: Slot | None, stored: Stored) -> None:
-        """Note that this kernel has had a reply."""
+        """Record that this kernel has used a reply."""
         with self._lock:
             self.had.add(stored.identity)
             if slot is not None:

@@ -1,4 +1,4 @@
-"""Heads: where each session stands for one studio, and where a cell that is run again starts (design section 6)."""
+"""Heads: the current turn of each session for one studio, and where a cell starts when it is run again (design section 6)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Heads:
         self._lock = threading.RLock()
 
     def head(self, store: Store, session_id: str) -> int | None:
-        """Return the head: the stored one at the first look, and where the own one was deleted."""
+        """Return the head: the stored one at first, and again if the own one was deleted."""
         with self._lock:
             if session_id not in self._heads:
                 record = store.session(session_id)
@@ -52,14 +52,14 @@ class Heads:
             return head
 
     def moves_stored(self, store: Store, session_id: str) -> bool:
-        """Tell whether a move in this session updates the stored head."""
+        """Return whether a move in this session updates the stored head."""
         if not self.keeps_stored:
             return True
         record = store.session(session_id)
         return record is not None and record.settings.get("started_by") == BY_AGENT["started_by"]
 
     def reread(self, session_id: str) -> None:
-        """Forget the own head, so that the stored one counts again."""
+        """Forget the own head and use the stored one again."""
         with self._lock:
             self._heads.pop(session_id, None)
             self._questions.pop(session_id, None)
@@ -108,7 +108,7 @@ class Heads:
 
     @staticmethod
     def start_of(store: Store, session_id: str, head: int | None, run: Run | None) -> int | None:
-        """Return where a run starts: at the head, or where the cell's earlier run started if the head came of that run."""
+        """Return where a run starts: the head, or where the cell's earlier run started if the head is a result of that run."""
         if run is None or session_id in run.moved:
             return head
         moves = store.cell_moves(session_id, run.cell, before_run=run.row or None)
@@ -118,7 +118,7 @@ class Heads:
         return next((move.run_start for move in moves if move.to_head in line), head)
 
     def last_question(self, store: Store, session_id: str, head: int | None, run: Run | None) -> TurnRecord | None:
-        """Return the question a follow-up goes on from: the last one, if the head has not moved since.
+        """Return the question a follow-up continues: the last one, if the head has not moved since.
 
         In a cell that is run again it is the one its earlier run went on from, and not that run's own.
         """
@@ -141,7 +141,7 @@ class Heads:
         return record if record is not None and record.kind == "ask" else None
 
     def asked(self, record: TurnRecord, run: Run | None) -> None:
-        """Note the question a follow-up would go on from."""
+        """Remember the question a follow-up would continue."""
         with self._lock:
             self._questions[record.session_id] = record.number
         if run is not None:

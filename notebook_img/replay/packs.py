@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from notebook_img.errors import NotFoundError, PackError
+from notebook_img.hints import Hint
 from notebook_img.replay.rules import Stored, stored_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Packs:
             try:
                 self._sources.append(_StoreSource(path) if path.is_dir() else _PackSource(path))
             except PackError as error:
-                say(f"A pack was left out: {error}")
+                say(f"A pack was left out: {error.sentence}")
 
     @property
     def names(self) -> list[str]:
@@ -78,14 +79,14 @@ class Packs:
         return ()
 
     def _read(self, index: int, look: Callable[..., Sequence[TurnRecord]], *given: str) -> Sequence[TurnRecord]:
-        """Look into one pack; a damaged one is said once and left out, as it must not stop cells that have their replies elsewhere."""
+        """Look into one pack; a damaged one is reported once and skipped, as cells may have their replies elsewhere."""
         if index in self._bad:
             return ()
         try:
             return look(*given)
         except PackError as error:
             self._bad.add(index)
-            self._say(f"A pack was left out: {error}")
+            self._say(f"A pack was left out: {error.sentence}")
             return ()
 
     def take(self, stored: Stored) -> tuple[TurnRecord, dict[str, bytes]]:
@@ -145,7 +146,7 @@ class _StoreSource:
         try:
             self._store: Store = Store.open(home, read_only=True)
         except StoreError as error:
-            raise PackError(str(error)) from error
+            raise PackError(error.sentence, hint=error.hints) from error
 
     def find(self, request_key: str) -> Sequence[TurnRecord]:
         return self._store.find_replies(request_key)
@@ -161,7 +162,7 @@ class _StoreSource:
     def picture(self, sha256: str) -> bytes:
         data = self._store.read_picture(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise PackError(f"A picture in {self.name} does not match its hash. Run notebook-img doctor --repair there.")
+            raise PackError(f"A picture in {self.name} does not match its hash.", hint=Hint("repair"))
         return data
 
 

@@ -36,9 +36,9 @@ class Stored:
     at: float
     """When it was asked, seconds since the epoch."""
     wanted: str = ""
-    """``provider:model`` it was asked of, where another name answered (a server's own default, a dated version); else empty."""
+    """``provider:model`` it was asked of, where the reply has another name (a server's default, a dated version); else empty."""
     kernel: str = ""
-    """Id of the kernel whose cell asked for it; empty where it was no cell."""
+    """Id of the kernel whose cell asked for it; empty when no cell did."""
     content: str = ""
     """`content_key` of the turn."""
 
@@ -80,7 +80,7 @@ class Want:
 
 @dataclass(frozen=True)
 class CellState:
-    """What is known of the cell that runs.
+    """What is known about the running cell.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Decision:
 
     stored: Stored | None = None
     instead_of: Stored | None = None
-    """With ``--fresh``: the reply this one takes the place of, so that it is not given to anybody else."""
+    """With ``--fresh``: the reply that this one replaces, so that it is not given to another request."""
     miss: bool = False
 
 

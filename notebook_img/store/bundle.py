@@ -1,4 +1,4 @@
-"""Sessions out of a store as one zip, and into another one. Ids are kept, so that what refers to a turn goes on to find it."""
+"""Sessions out of a store as one zip, and into another. Ids are kept, so that references to turns stay valid."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
 from notebook_img.files import reason, sync_folder
+from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import pack as packs
 from notebook_img.store import schema
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one session of an export."""
+    """What happened to one session of an export."""
 
     session: SessionRecord
     was: str
-    """Its name there."""
+    """Its name in the export."""
     added: int
-    """How many turns are new here."""
+    """How many turns were new."""
 
     @property
     def said(self) -> str:
@@ -48,7 +49,7 @@ class Imported:
         if self.session.name != self.was:
             return f"Session {self.was!r} was imported as {self.session.name!r}, because another session has its name: {turns}."
         return (
-            f"Session {self.was!r} was imported: {turns}." if self.added else f"Session {self.was!r} was here already; nothing was added."
+            f"Session {self.was!r} was imported: {turns}." if self.added else f"Session {self.was!r} was already here; nothing was added."
         )
 
 
@@ -83,7 +84,7 @@ def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool =
     for session_id in ids:
         session = store.session(session_id)
         if session is None:
-            raise NotFoundError("A session that was to be exported was deleted. Nothing was written.")
+            raise NotFoundError("A session to export was deleted. Nothing was written.")
         sessions.append((session, store.turns(session_id)))
     temporary = ""
     try:
@@ -137,7 +138,7 @@ def import_sessions(store: Store, path: Path) -> list[Imported]:
 
 
 def _members(store: Store, sessions: Sequence[tuple[SessionRecord, Sequence[TurnRecord]]], *, raw: bool) -> Iterator[tuple[str, bytes]]:
-    """Give name and bytes of all members but the manifest."""
+    """Yield the name and bytes of every member except the manifest."""
     listed: list[dict[str, Any]] = []
     pictures: dict[str, str] = {}
     states: dict[str, None] = {}
@@ -199,7 +200,7 @@ def _runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _write_files(store: Store, pack: packs.Pack) -> None:
-    """Write all files before any row: what is there already stays, and files without rows do no harm."""
+    """Write all files before any row: existing files stay, and files without rows do no harm."""
     for session in pack.sessions:
         for record in pack.turns(session.id):
             for use in record.pictures:
@@ -241,7 +242,7 @@ def _insert_session(connection: Connection, session: SessionRecord, turns: Seque
 
 
 def _agrees(connection: Connection, session_id: str, turns: Sequence[TurnRecord]) -> bool:
-    """Return whether the turns here under the same numbers are the same turns."""
+    """Return whether the store's turns with these numbers are the same turns."""
     here = {
         row.number: (row.started, row.prompt, row.content_key)
         for row in connection.execute(
@@ -254,7 +255,7 @@ def _agrees(connection: Connection, session_id: str, turns: Sequence[TurnRecord]
 
 
 def _sound(name: str) -> str:
-    """Return a name a session may have here, whatever the file says."""
+    """Return a valid session name, whatever the file says."""
     try:
         return check_session_name(name)
     except UsageError:
@@ -262,7 +263,7 @@ def _sound(name: str) -> str:
 
 
 def _insert_runs(connection: Connection, pack: packs.Pack) -> dict[int, int]:
-    """Insert the runs that are not here; return their row ids here by their ids there."""
+    """Insert the missing runs; return their row ids in the store by their ids in the file."""
     table = schema.runs
     ids: dict[int, int] = {}
     for run in pack.runs:
@@ -296,7 +297,7 @@ def _insert_replies(connection: Connection, pack: packs.Pack, runs: dict[int, in
 
 
 def _insert_moves(connection: Connection, pack: packs.Pack, runs: dict[int, int], names: dict[str, str]) -> None:
-    """Insert where the cells started, for the runs of which nothing is known here."""
+    """Insert where the cells started, for the runs of which the store knows nothing."""
     table = schema.moves
     for run in pack.runs:
         here = runs[run.id]
@@ -321,5 +322,6 @@ def _refuse_foreign(store: Store, path: Path, *, force: bool) -> None:
         present = hashlib.file_digest(file, "sha256").hexdigest()
     if store.last_written(path) != present:
         raise OutputError(
-            f"{path} is there already and is not what was last written to it from here. Choose another name, or overwrite it with --force."
+            f"{path} already exists and was not written by notebook_img (or was changed since), so it was not overwritten.",
+            hint=Hint("force"),
         )

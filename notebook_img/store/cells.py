@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 RunState: TypeAlias = Literal["running", "ok", "failed"]
 MoveKind: TypeAlias = Literal["turn", "undo", "redo", "checkout", "resume"]
-"""A new turn moves the head from its parent; the others move it along what is there."""
+"""A new turn moves the head from its parent; the other kinds move it among existing turns."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Cells:
     _database: Database
 
     def start_run(self, cell: str, *, kernel: str, source_hash: str, ordinal: int = 0, notebook: str = "") -> int:
-        """Note that a cell starts; return the run's id."""
+        """Record that a cell starts; return the run's id."""
         with self._database.write() as connection:
             result = connection.execute(
                 schema.runs.insert().values(
@@ -90,7 +90,7 @@ class Cells:
             return int(result.lastrowid)
 
     def end_run(self, run: int, state: RunState) -> None:
-        """Note how a run ended: ``ok`` or ``failed`` (also when it was stopped)."""
+        """Record how a run ended: ``ok`` or ``failed`` (also when it was stopped)."""
         with self._database.write() as connection:
             connection.execute(update(schema.runs).where(schema.runs.c.id == run).values(state=state, ended=time.time()))
 
@@ -109,7 +109,7 @@ class Cells:
             return [_run_record(row) for row in connection.execute(query)]
 
     def note_reply(self, run: int, request_key: str, model: str, session_id: str, turn: int, *, position: int | None = None) -> int:
-        """Note the turn a run's request got; return its position in the run: the next one from 0, or the one given."""
+        """Record the turn a run's request got; return its position in the run: the next one from 0, or the one given."""
         table = schema.replies
         with self._database.write() as connection:
             if position is None:
@@ -134,7 +134,7 @@ class Cells:
             return [ReplyRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
     def note_move(self, session_id: str, *, kind: MoveKind, from_head: int | None, to_head: int | None, run: int = 0) -> int:
-        """Note that a head moved; return the move's id."""
+        """Record that a head moved; return the move's id."""
         with self._database.write() as connection:
             result = connection.execute(
                 schema.moves.insert().values(

@@ -1,4 +1,4 @@
-"""The SQLite file: opening, transactions, upgrades, and errors as sentences. What stands in it is schema.py's business.
+"""The SQLite file: opening, transactions, upgrades, and errors as sentences. Its tables are in schema.py.
 
 Transactions are begun by ourselves (``isolation_level = None`` and the ``begin`` event, the recipe of SQLAlchemy's SQLite
 dialect documentation, "Using SQLAlchemy to emit BEGIN in lieu of SQLite's transaction control"): writes with BEGIN
@@ -74,14 +74,14 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection on one unchanging view of the store."""
+        """Yield a connection with one unchanging view of the store."""
         self._follow_fork()
         with self._told(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection inside BEGIN IMMEDIATE; committed at the end, rolled back by any exception."""
+        """Yield a connection inside BEGIN IMMEDIATE; committed at the end, rolled back by any exception."""
         self._follow_fork()
         if self.read_only:
             raise StoreError(f"The store at {self.home} is open for reading only; nothing was changed.")
@@ -137,9 +137,9 @@ class Database:
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            words = "a file stands in its place" if isinstance(error, FileExistsError) else reason(error)
+            words = "a file is in its place" if isinstance(error, FileExistsError) else reason(error)
             raise StoreError(
-                f"The store's folder {self.home} cannot be made: {words}. Set NOTEBOOK_IMG_HOME to a folder you can write to.",
+                f"The store's folder {self.home} cannot be created: {words}. Set NOTEBOOK_IMG_HOME to a folder you can write to.",
             ) from error
         with self._told():
             version = self._version()
@@ -235,7 +235,7 @@ class Database:
             self._start_afresh()
 
     def _follow_replacement(self) -> None:
-        """Open the file again if somebody deleted or replaced it: writing on would go to a file without a name."""
+        """Open the file again if it was deleted or replaced: further writes would go to a file without a name."""
         try:
             same = _identity(self.path) == self._identity
         except (FileNotFoundError, AttributeError):
@@ -263,7 +263,7 @@ class Database:
         except sqlite3.Error as error:
             raise StoreError(self._sentence(error)) from error
         except OutputError as error:
-            raise StoreError(f"The store could not be written, and is as it was: {error}") from error
+            raise StoreError(f"The store could not be written and was not changed: {error.sentence}") from error
 
     def _sentence(self, error: Any) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -274,19 +274,19 @@ class Database:
             )
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return (
-                f"{self.path} is damaged or no database ({error}), and was left as it is. "
-                "Put a copy of it back, or move it away to start anew; the pictures lie in the folder beside it."
+                f"{self.path} is damaged or not a database ({error}), and was not changed. "
+                "Restore it from a copy, or move it away to start anew; the pictures are in the folder beside it."
             )
         if code == sqlite3.SQLITE_FULL:
-            return f"The disk with the store at {self.home} is full. Nothing was changed; make room and try again."
+            return f"The disk with the store at {self.home} is full. Nothing was changed; free some space and try again."
         if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
             return (
                 f"The store at {self.home} cannot be opened or written ({error}). "
-                "Give yourself the right to write there, or set NOTEBOOK_IMG_HOME to another folder."
+                "Make it writable, or set NOTEBOOK_IMG_HOME to another folder."
             )
         if code == sqlite3.SQLITE_IOERR:
             return f"The disk with the store at {self.home} failed ({error}); nothing was changed. Check the disk and its free space."
-        return f"The store at {self.home} refused ({error}); nothing was changed."
+        return f"The store at {self.home} failed ({error}); nothing was changed."
 
 
 def _begin(connection: Connection) -> None:

@@ -21,7 +21,7 @@ NETWORK_TYPES = frozenset(
 
 
 def is_network(folder: Path) -> bool:
-    """Return whether `folder` lies on another host, as far as the operating system tells; unknown counts as no."""
+    """Return whether `folder` is on another host, as far as the operating system says; unknown counts as no."""
     try:
         resolved = folder.resolve()
         if sys.platform == "win32":

@@ -21,7 +21,7 @@ class GalleryRow:
     """One picture a turn made."""
 
     cursor: int
-    """Give it as `before` to get the next page."""
+    """Pass it as `before` to get the next page."""
     session_id: str
     session: str
     turn: int

@@ -38,7 +38,7 @@ class Jobs:
         fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
         with self._database.write() as connection:
             if connection.execute(select(schema.jobs.c.id).where(schema.jobs.c.id == record.id)).first():
-                raise UsageError(f"There is a job {record.id!r} already.")
+                raise UsageError(f"There already is a job {record.id!r}.")
             connection.execute(schema.jobs.insert().values(job_values(fields)))
 
     def update_job(self, job_id: str, **fields: Any) -> JobRecord:
@@ -59,7 +59,7 @@ class Jobs:
             return job_record(connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one())
 
     def claim_job(self, job: JobRecord) -> bool:
-        """Make this process the one that waits for a job; False when another one took it since the row was read as `job`."""
+        """Make this process the one that waits for a job; False when another one took it after the row `job` was read."""
         table, me = schema.jobs.c, this_process()
         unchanged = (table.state == job.state) & (table.owner == job.owner) & (table.updated == job.updated)
         with self._database.write() as connection:
@@ -86,7 +86,7 @@ class Jobs:
 
 
 class Outputs:
-    """What was written where: a file may be written over only while it still holds what we wrote."""
+    """What was written where: a file may be overwritten only while it still holds what we wrote."""
 
     _database: Database
 

@@ -1,4 +1,4 @@
-"""What replay and places ask of the store: the last question, a turn's line, a cell's latest run and where its runs started."""
+"""What replay asks of the store: the last question, a turn's line, a cell's latest run and where its runs started."""
 
 from __future__ import annotations
 

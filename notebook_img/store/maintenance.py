@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from notebook_img.store import Store
 
 OLD_ENOUGH = 3600.0
-"""Seconds after which an unfinished file, or one no turn uses, is taken to be left over and not in the making."""
+"""Seconds after which a file that is unfinished or used by no turn counts as left over, not as being written."""
 
 
 def check_store(store: Store) -> list[str]:
@@ -30,7 +30,7 @@ def check_store(store: Store) -> list[str]:
     with database.read() as connection:
         told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
         if told != ["ok"]:
-            found.append(f"The index is damaged ({'; '.join(told)[:200]}). Put a copy of {database.path} back.")
+            found.append(f"The index is damaged ({'; '.join(told)[:200]}). Restore {database.path} from a copy.")
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             found.append("The index has rows that belong to nothing.")
         lost = _lost_pictures(store, connection)
@@ -42,7 +42,7 @@ def check_store(store: Store) -> list[str]:
     if lost:
         users = ", ".join(sorted({turn for turns in lost.values() for turn in turns})[:5])
         found.append(
-            f"{len(lost)} picture file{_s(lost)} missing, used by {users}. Put them back from a copy, or import an export that has them.",
+            f"{len(lost)} picture file{_s(lost)} missing, used by {users}. Restore them from a copy, or import an export that has them.",
         )
     if lost_states:
         found.append(f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures.")
@@ -116,7 +116,7 @@ def _lost_states(store: Store, connection: Connection) -> list[str]:
 
 
 def _unused_files(store: Store, connection: Connection) -> list[Path]:
-    """Return old files named by nothing: pictures without a use or a waiting job, raw states and blobs without a turn."""
+    """Return old files that nothing refers to: pictures without a use or a waiting job, raw states and blobs without a turn."""
     pictures = set(connection.execute(select(schema.uses.c.sha256).distinct()).scalars())
     waiting = " ".join(connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars())
     states = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "")).scalars())

@@ -11,7 +11,7 @@ MOST_LETTERS = 80
 
 
 def check_session_name(name: str) -> str:
-    """Return the name, without spaces around it, if a session may have it.
+    """Return the name without surrounding spaces, if a session may have it.
 
     Raises
     ------
@@ -22,15 +22,17 @@ def check_session_name(name: str) -> str:
         raise UsageError(f"A session's name is text, not {type(name).__name__}. For example: fox.")
     name = name.strip()
     if not name:
-        raise UsageError("A session needs a name. For example: %imgsession fox.")
+        raise UsageError("A session needs a name. For example: fox.")
     if len(name) > MOST_LETTERS:
-        raise UsageError(f"The session name {name[:20]!r}... has {len(name)} letters; the most is {MOST_LETTERS}. Choose a shorter one.")
+        raise UsageError(f"The session name {name[:20]!r}... has {len(name)} characters, more than {MOST_LETTERS}. Choose a shorter one.")
     if "/" in name:
         raise UsageError(
-            f"A session name cannot hold '/', which stands between session and turn in fox/t7. Write {name.replace('/', '-')!r}."
+            f"A session name cannot contain '/', which separates session and turn in fox/t7. Write {name.replace('/', '-')!r}."
         )
     if re.fullmatch(r"t\d+(\.\d+)?", name, re.ASCII | re.IGNORECASE):
         raise UsageError(f"{name!r} looks like the id of a turn. Choose another session name, for example 'session-{name}'.")
     if not name.isprintable():
-        raise UsageError(f"The session name {name!r} holds a line break or another sign that cannot be printed. Choose a plain one.")
+        raise UsageError(
+            f"The session name {name!r} contains a line break or another character that cannot be printed. Choose a plain one."
+        )
     return name

@@ -1,4 +1,4 @@
-"""Which process a row belongs to, written ``host:pid:start``, and whether that process still lives."""
+"""Which process a row belongs to, written ``host:pid:start``, and whether that process is still alive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _mark(pid: int) -> str:
 
 
 def is_alive(owner: str) -> bool | None:
-    """Return whether the process with this mark lives; None when that cannot be told (another host)."""
+    """Return whether the process with this mark is alive; None when that cannot be determined (another host)."""
     if owner == this_process():
         return True
     host, _, rest = owner.partition(":")

@@ -51,7 +51,7 @@ class PackedRun:
 
 
 class Pack:
-    """A file that `export_sessions` wrote, for reading.
+    """A file written by `export_sessions`, opened for reading.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ class Pack:
         except FileNotFoundError as error:
             raise PackError(f"There is no file {self.path}.") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise self._damaged("it is cut off or no zip file") from error
+            raise self._damaged("it is cut off or not a zip file") from error
         except OSError as error:
             raise PackError(f"{self.path} cannot be read: {error.strerror or error}.") from error
 
@@ -214,7 +214,7 @@ class Pack:
                 return {str(name): (str(facts["sha256"]), int(facts["bytes"])) for name, facts in manifest["members"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PackError(
-                f"{self.path} is no pack or export of notebook_img: it has no manifest of ours. Nothing was imported."
+                f"{self.path} is not a pack or export of notebook_img: it has no manifest of ours. Nothing was imported."
             ) from error
         raise PackError(
             f"{self.path} was made by a newer notebook_img (its version {version}, this one reads {VERSION}). "
@@ -222,7 +222,7 @@ class Pack:
         )
 
     def _damaged(self, what: str) -> PackError:
-        return PackError(f"{self.path} is damaged or was changed: {what}. Nothing was imported from it; get a new copy.")
+        return PackError(f"{self.path} is damaged or was changed: {what}. Nothing was imported from it. Get a new copy.")
 
 
 def _session(plain: Mapping[str, Any], turns: int) -> SessionRecord:

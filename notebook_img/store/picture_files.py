@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason, sync_folder, write_atomically
+from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
@@ -28,7 +29,7 @@ class PictureFiles:
         self._pictures = database.home / "pictures"
 
     def picture_path(self, sha256: str, mime_type: str = "") -> Path:
-        """Return where the picture lies, or would lie if it is not stored yet.
+        """Return the picture's path, or the one it would have if it were stored.
 
         Parameters
         ----------
@@ -44,11 +45,11 @@ class PictureFiles:
         return self._folder(sha256) / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"
 
     def has_picture(self, sha256: str) -> bool:
-        """Return whether the picture's file is there."""
+        """Return whether the picture's file exists."""
         return self._find(sha256) is not None
 
     def put_picture(self, data: bytes, *, mime_type: str = "", sha256: str = "") -> str:
-        """Keep the bytes of a picture and return their sha256; what is there already is not written again.
+        """Store the bytes of a picture and return their sha256; an existing file is not written again.
 
         Parameters
         ----------
@@ -80,15 +81,13 @@ class PictureFiles:
         """
         path = self._find(sha256)
         if path is None:
-            raise StoreError(
-                f"The file of picture {sha256[:12]}… is missing from {self._pictures}. notebook-img doctor lists what else is missing.",
-            )
+            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("doctor"))
         try:
             data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason(error)}.") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name. Put a copy of it back to use it again.")
+            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name. Restore it from a copy to use it again.")
         return data
 
     def _folder(self, sha256: str) -> Path:
@@ -112,7 +111,7 @@ class PictureFiles:
 
 
 def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file named by its content, unless it is there; without `durable` a power cut may lose it.
+    """Write a file named by its content, unless it exists; without `durable` a power cut may lose it.
 
     Raises
     ------
@@ -131,6 +130,6 @@ def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
                 sync_folder(path.parent.parent)
         write_atomically(path, data, durable=durable)
     except OutputError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {error.sentence}") from error
     except OSError as error:
         raise StoreError(f"The picture could not be stored, and nothing was changed: {path.parent}: {reason(error)}.") from error

@@ -1,4 +1,4 @@
-"""Raw provider state: JSON with bytes anywhere in it, kept in files and given back bit for bit.
+"""Raw provider state: JSON with bytes anywhere in it, kept in files and returned bit for bit.
 
 One JSON file per state, ``raw/ab/abcdef….json``; longer bytes values are files of their own beside it, or the picture file when they
 are the bytes of a stored picture, so that a reply's picture is written once.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from notebook_img.store.database import Database
 
 INLINE = 1024
-"""Bytes values up to this many bytes stand in the JSON as base64: a file of its own would cost a write to the disk each."""
+"""Bytes values up to this size are base64 in the JSON: a file for each would cost a write to the disk."""
 
 _BYTES = "$bytes"
 _INLINE = "$base64"
@@ -38,7 +38,7 @@ class RawStates:
         self._folder = database.home / "raw"
 
     def put_raw(self, state: Any, pictures: Mapping[str, bytes] | None = None) -> str:
-        """Keep a raw state and return its name.
+        """Store a raw state and return its name.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class RawStates:
         return name
 
     def load_raw(self, name: str) -> Any:
-        """Return a raw state as it was put.
+        """Return a raw state exactly as it was stored.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class RawStates:
         return found
 
     def has_raw(self, name: str) -> bool:
-        """Return whether the state's own file is there."""
+        """Return whether the state's own file exists."""
         return self._path(name, ".json").is_file()
 
     def drop_raw(self, name: str) -> None:

@@ -26,7 +26,7 @@ def dumps(value: Any) -> str:
 
 
 def sound(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values with text that UTF-8 can hold: a lone surrogate in a prompt must not cost a paid turn."""
+    """Return values with text that UTF-8 can encode: a lone surrogate in a prompt must not cost a paid turn."""
     return {
         name: value.encode("utf-8", "replace").decode() if isinstance(value, str) and not value.isascii() else value
         for name, value in values.items()
@@ -34,7 +34,7 @@ def sound(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def session_values(record: SessionRecord) -> dict[str, Any]:
-    """Return the columns of a session, but for its counters."""
+    """Return the columns of a session, except its counters."""
     return {
         "id": record.id,
         "name": record.name,

@@ -1,4 +1,4 @@
-"""Sessions: rows with a name, a head and counters. What heads and lines mean is tree's business."""
+"""Sessions: rows with a name, a head and counters. What heads and lines mean is defined in tree/."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
 from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.records import SessionRecord
 from notebook_img.store import schema
 from notebook_img.store.names import MOST_LETTERS, check_session_name
@@ -40,7 +41,7 @@ class Sessions:
         notebook: str = "",
         settings: Mapping[str, Any] | None = None,
     ) -> SessionRecord:
-        """Make a session.
+        """Create a session.
 
         Raises
         ------
@@ -136,7 +137,7 @@ class Sessions:
                 _rename_elsewhere(connection, session_id, values["name"])
             change = update(schema.sessions).where(schema.sessions.c.id == session_id).values(**values, updated=time.time())
             if connection.execute(change).rowcount == 0:
-                raise NotFoundError("This session was deleted in the meantime. Open or create one with %imgsession NAME.")
+                raise NotFoundError("This session was deleted in the meantime.", hint=Hint("new-session"))
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.id == session_id)).one()
         return session_record(row)
 
@@ -151,7 +152,7 @@ class Sessions:
         with self._database.write() as connection:
             pictures, states = files_of(connection, schema.turns.c.session_id == session_id)
             if connection.execute(delete(schema.sessions).where(schema.sessions.c.id == session_id)).rowcount == 0:
-                raise NotFoundError("This session was deleted already.")
+                raise NotFoundError("This session was already deleted.")
         self._drop_unused(pictures, states)
 
     def delete_branch(self, session_id: str, number: int) -> list[int]:
@@ -202,7 +203,7 @@ class Sessions:
         return numbers
 
     def _drop_unused(self, pictures: set[str], states: set[str]) -> None:
-        """Delete files of deleted rows that nothing else uses.
+        """Delete the files of deleted rows, unless something else uses them.
 
         While the files go, the write lock is held, and `add_turn` looks for its files under that lock: so no row can come to name a file
         that is being deleted. It is a transaction of its own: a deletion of rows that fails leaves every file.
@@ -256,7 +257,7 @@ def files_of(connection: Connection, where: sqlalchemy.ColumnElement[bool]) -> t
 def _refuse_taken(connection: Connection, name: str, *, but: str = "") -> None:
     taken = connection.execute(select(schema.sessions.c.id).where(schema.sessions.c.name == name, schema.sessions.c.id != but)).first()
     if taken:
-        raise UsageError(f"There is a session named {name!r} already. Choose another name, or open that one with %imgsession {name}.")
+        raise UsageError(f"A session named {name!r} already exists. Choose another name.", hint=Hint("open-session", name=name))
 
 
 def _rename_elsewhere(connection: Connection, session_id: str, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select, update
 
 from notebook_img.errors import BudgetError
+from notebook_img.hints import Hint
 from notebook_img.store import schema
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.store.rows import AnyRow
 
 RESERVATION_LASTS = 3600.0
-"""Seconds after which a reservation no longer counts, where nobody can tell whether its process lives."""
+"""Seconds after which a reservation no longer counts, where it is unknown whether its process is alive."""
 
 _CENT = 1e-9
 """Sums of floating-point dollars may be off by this much."""
@@ -56,7 +57,7 @@ class Spend:
     _database: Database
 
     def reserve(self, model: str, estimate: float | None, day: str | None, origin: str, session: str, budget: float | None) -> int:
-        """Reserve money for a call that is about to be sent, if the day's budget has it.
+        """Reserve money for a call that is about to be sent, if the day's budget allows it.
 
         The check and the reservation are one write transaction, so two processes cannot both take the last dollar.
 
@@ -109,10 +110,10 @@ class Spend:
                 }
                 return int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
         # Raised here, so that what was found out of ended processes stays written.
-        raise BudgetError(refused)
+        raise BudgetError(refused, hint=Hint("raise-budget"))
 
     def settle(self, spend: int, state: str, cost: float | None = None, usage: Mapping[str, Any] | None = None, turn: str = "") -> None:
-        """Say how a reserved call ended.
+        """Record how a reserved call ended.
 
         Parameters
         ----------
@@ -210,6 +211,5 @@ def _over_budget(model: str, estimate: float | None, known: float, reserved: flo
     in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
     return (
         f"Nothing was sent: the cost of this call to {model} is {asked}, and of today's budget of ${budget:.2f} "
-        f"${known:.2f} is spent{in_flight}. "
-        "Raise it with %config NotebookImg.budget or NOTEBOOK_IMG_BUDGET (US dollars a day), or go on tomorrow."
+        f"${known:.2f} is spent{in_flight}."
     )

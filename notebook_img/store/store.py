@@ -1,4 +1,4 @@
-"""Store: everything of one home behind one object. What it does is in the modules it is made of."""
+"""Store: everything in one home behind one object, made of the other modules of this folder."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         busy_timeout: float = BUSY_TIMEOUT,
         network: Callable[[Path], bool] = is_network,
     ) -> Store:
-        """Open the store of a home, making or upgrading it where needed.
+        """Open the store of a home, creating or upgrading it where needed.
 
         Parameters
         ----------

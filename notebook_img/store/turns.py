@@ -28,7 +28,7 @@ _COUNT_AND_MOVE_HEAD = _COUNT.replace(" WHERE", ", head = :number, redo = '[]' W
 
 
 class _FileGoneError(Exception):
-    """A picture file that was there is gone: another process deleted the last turn that used it."""
+    """A picture file has disappeared: another process deleted the last turn that used it."""
 
 
 class Turns:
@@ -88,7 +88,7 @@ class Turns:
                 if missing not in given or attempt == 3:
                     raise StoreError(
                         f"Picture {missing[:12]}… is not in the store, so the turn that names it was not stored. "
-                        "It was deleted in the meantime; ask again with the image itself.",
+                        "It was deleted in the meantime. Ask again with the image itself.",
                     ) from error
         raise AssertionError("unreachable")
 
@@ -180,7 +180,7 @@ class Turns:
             return turn_records(connection, connection.execute(query))
 
     def chain(self, session_id: str, number: int, limit: int | None = None) -> list[TurnRecord]:
-        """Return a turn and those it follows, oldest first; with `limit` only the nearest so many."""
+        """Return a turn and those it follows, oldest first; with `limit`, only the nearest."""
         turns = schema.turns
         start = select(turns.c.id, turns.c.parent, literal(1).label("depth")).where(
             turns.c.session_id == session_id, turns.c.number == number

@@ -1,4 +1,4 @@
-"""What every surface talks to: a workspace with the calls on it, and what else can be asked of it."""
+"""What every surface talks to: a workspace with the calls on it, and the reports about it."""
 
 from __future__ import annotations
 

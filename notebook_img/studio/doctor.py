@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from notebook_img import keys, loop
 from notebook_img.calls import waiting_jobs
 from notebook_img.errors import NotebookImgError
+from notebook_img.hints import Hint
 from notebook_img.providers import service_rows
 
 if TYPE_CHECKING:
@@ -27,6 +28,16 @@ class Finding:
     what: str
     state: Literal["ok", "missing", "problem", "info"]
     details: str
+    hints: tuple[Hint, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The details, which `worded` ends with the hints."""
+        return self.details
+
+
+def _problem(what: str, error: NotebookImgError) -> Finding:
+    return Finding(what, "problem", error.sentence, error.hints)
 
 
 def examine(studio: Studio, *, online: bool = False, repair: bool = False) -> list[Finding]:
@@ -70,11 +81,12 @@ def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
             for done in repair_store(store) or ["nothing to mend"]:
                 yield Finding("repair", "info", done)
         for problem in check_store(store):
-            yield Finding("store", "problem", f"{problem} (doctor --repair mends what a crash can leave)")
+            yield Finding("store", "problem", problem, (Hint("repair"),))
         for job in waiting_jobs(studio):
-            yield Finding("job", "info", f"{job.id} ({job.model}) waits with the service; its owner is gone: %imgsession resume {job.id}")
+            details = f"{job.id} ({job.model}) waits with the service; its owner is gone."
+            yield Finding("job", "info", details, (Hint("resume-job", job=job.id),))
     except NotebookImgError as error:
-        yield Finding("store", "problem", str(error))
+        yield _problem("store", error)
     if not os.access(home if home.exists() else home.parent, os.W_OK):
         yield Finding("home", "problem", f"{home} is not writable; set NOTEBOOK_IMG_HOME to a folder of yours")
 
@@ -85,14 +97,13 @@ def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
     try:
         rows = service_rows(studio.settings)
     except NotebookImgError as error:
-        yield Finding("endpoints", "problem", str(error))
+        yield _problem("endpoints", error)
         return
     for row in rows:
-        ready = row["state"] == "ready"
-        details = ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part)
-        yield Finding(row["name"], "ok" if ready else "missing", details if ready else row["state"])
-        if not ready:
+        if row["state"] != "ready":
+            yield Finding(row["name"], "missing", row["state"], row["hints"])
             continue
+        yield Finding(row["name"], "ok", ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part))
         provider = providers.get(row["name"], studio.settings)
         if caution := getattr(provider, "caution", ""):
             yield Finding(row["name"], "info", caution)
@@ -102,7 +113,8 @@ def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
             for sentence in loop.run(lambda _tell, provider=provider: provider.probe()):  # type: ignore[misc]
                 yield Finding(row["name"], "info", keys.redact(sentence, providers.key_services(studio.settings), studio.settings))
         except NotebookImgError as error:
-            yield Finding(row["name"], "problem", keys.redact(str(error), providers.key_services(studio.settings), studio.settings))
+            said = keys.redact(error.sentence, providers.key_services(studio.settings), studio.settings)
+            yield Finding(row["name"], "problem", said, error.hints)
 
 
 def _extras() -> Iterator[Finding]:

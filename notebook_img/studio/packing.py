@@ -1,4 +1,4 @@
-"""What leaves a studio for others and comes in from them: packs beside the notebook, and sessions as zip files."""
+"""What a studio gives to others and takes from them: packs beside the notebook, and sessions as zip files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_pack(studio: Studio, output: str | None) -> tuple[Path, int, int]:
 
 
 def take_in(workspace: Workspace, path: Path) -> list[SessionRecord]:
-    """Import the sessions of an exported zip, and say what became of each."""
+    """Import the sessions of an exported zip, and report on each."""
     from notebook_img.store import import_sessions
 
     imported = import_sessions(workspace.store, path)

@@ -1,4 +1,4 @@
-"""A session as a Python script that repeats its work through ``ni.*``; pictures it cannot name lie beside it as files."""
+"""A session as a Python script that repeats its work through ``ni.*``; pictures it cannot name are files beside it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Script:
     uses_folder: bool = False
     uses_files: bool = False
     head: int | None = None
-    """Where the head stands at this place of the script."""
+    """Where the head is at this point of the script."""
 
     @property
     def folder(self) -> Path:
@@ -97,7 +97,7 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
             if not file.exists():
                 write_atomically(file, workspace.store.read_picture(use.sha256))
     except OSError as error:
-        raise OutputError(f"{script.folder} cannot be made: {reason(error)}.") from error
+        raise OutputError(f"{script.folder} cannot be created: {reason(error)}.") from error
     data = text.encode("utf-8")
     write_atomically(path, data)
     workspace.store.note_written(path, hashlib.sha256(data).hexdigest())
@@ -130,7 +130,7 @@ def _whole(script: _Script, records: Sequence[TurnRecord]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text that can stand in a docstring whatever it is."""
+    """Return text made safe for a docstring."""
     return "".join(letter for letter in text if letter.isalnum() or letter in " :./-_+@")
 
 
@@ -238,7 +238,7 @@ def _made_by(turns: Iterable[TurnRecord], use: PictureUse) -> str:
 
 
 def _is_file(path: Path, sha256: str) -> bool:
-    """Tell whether a file still has these bytes."""
+    """Return whether a file still has these bytes."""
     try:
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:
@@ -246,7 +246,7 @@ def _is_file(path: Path, sha256: str) -> bool:
 
 
 def _text(prompt: str) -> str:
-    """Return a prompt as a literal; several lines stand under each other."""
+    """Return a prompt as a literal, one string per line."""
     if "\n" not in prompt.strip("\n"):
         return repr(prompt)
     return "\n".join(repr(line) for line in prompt.splitlines(keepends=True))

@@ -33,7 +33,7 @@ class CurrentSession:
         self._id = session_id
 
     def record(self) -> SessionRecord:
-        """Return its row; the session is opened or created first where there is none yet, and what is not plain is said."""
+        """Return its row, opening or creating the session first where needed. Reports anything surprising."""
         store = self._workspace.store
         with self._lock:
             if self._id and (record := store.session(self._id)):
@@ -47,7 +47,7 @@ class CurrentSession:
             return record
 
     def found(self) -> SessionRecord | None:
-        """Return its row where there is one; none is made, and nothing is said."""
+        """Return its row, or None. Creates and reports nothing."""
         store = self._workspace.store
         with self._lock:
             if self._id:
@@ -99,12 +99,12 @@ class ProvisionalSessions:
         self._lock = threading.RLock()
 
     def made(self, session_id: str) -> None:
-        """Note a session that was made for the call that comes next."""
+        """Remember a session that was created for the call that follows."""
         self._new.add(session_id)
 
     @contextlib.contextmanager
     def trying(self, session_id: str) -> Iterator[None]:
-        """Go around a call in a session; when the last of several ends it is seen whether anything came of them."""
+        """Wrap a call in a session; when the last of several calls ends, the session is removed if it is still empty."""
         with self._lock:
             self._under_way[session_id] += 1
         try:
@@ -129,6 +129,6 @@ class ProvisionalSessions:
 
 
 def session_name_from(text: str) -> str:
-    """Return a legal session name made of a file or folder name."""
+    """Return a valid session name made from a file or folder name."""
     name = re.sub(r"[^\w .+-]+", "-", text).strip(" .-")[:60]
     return f"{name}-session" if not name or re.fullmatch(r"t\d+", name) else name

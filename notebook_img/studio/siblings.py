@@ -1,4 +1,4 @@
-"""Siblings: one call to several models, from one start and at once. What is shown of them is each surface's business."""
+"""Siblings: one call to several models at once, from the same start. Each surface decides how to show them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """What became of a call to one model or several, each in the order the models were named."""
+    """The results of a call to one or more models, in the order in which the models were named."""
 
     results: tuple[Turn | Plan, ...]
     """Turns, or the plans of a dry run."""
     failed: tuple[tuple[str, BaseException], ...] = ()
-    """Models that gave nothing, and why. Empty for one model: its error is raised."""
+    """Models that returned no result, and why. Empty for one model: its error is raised."""
 
 
 def outputs_for(call: Call, models: Sequence[str]) -> list[str | Path | None]:
@@ -89,7 +89,7 @@ def run_siblings(studio: Studio, session: Session, call: Call, models: Sequence[
 
 
 def _check_model(call: Call, settings: Settings) -> None:
-    """Refuse a model that does not exist or cannot do the work; what is repeated decides later on the kind of work."""
+    """Refuse a model that does not exist or cannot do the work; for a repeated turn this is checked later."""
     if call.model and call.again:
         providers.resolve(call.model, settings)
     elif call.model:
@@ -105,7 +105,7 @@ async def _together(studio: Studio, placed: Sequence[PlacedCall], tell: loop.Tel
 
 
 def _results(studio: Studio, made: Sequence[tuple[CallResult | Plan, int | None]]) -> tuple[Turn | Plan, ...]:
-    """Return what came; the first model's turn is the head, and ``--from`` or checkout goes on from another one."""
+    """Return the results; the first model's turn becomes the head."""
     results: list[Turn | Plan] = []
     for item, start in made:
         if isinstance(item, Plan):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys, loop, providers
 from notebook_img.calls import Call, Notice, Plan, make_call, perform_call, place_call, resume_jobs, waiting_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.records import Origin, SessionRecord
 from notebook_img.replay import Heads
 from notebook_img.settings import Settings
@@ -90,7 +91,7 @@ class Studio(Workspace):
     # ------------------------------------------------------------------------------------------ sessions
 
     def session(self, name: str | None = None, *, model: str | None = None, create: bool = True) -> Session:
-        """Open or create a session and make it the current one; say which of the two.
+        """Open or create a session, make it the current one, and report which of the two was done.
 
         Parameters
         ----------
@@ -145,13 +146,13 @@ class Studio(Workspace):
         return [Session(self, record.id) for record in self.store.sessions()]
 
     def current(self) -> SessionRecord | None:
-        """Return the current session's row where there is one; none is made, and nothing is said."""
+        """Return the current session's row, or None. Creates and reports nothing."""
         return self._current.found()
 
     # ------------------------------------------------------------------------------------------ turns
 
     def turn(self, made: CallResult) -> Turn:
-        """Return the Turn of something made or given back."""
+        """Return the Turn of a result."""
         from notebook_img.tree import Session
 
         turn = Session(self, made.record.session_id).turn_from(made.record)
@@ -166,13 +167,13 @@ class Studio(Workspace):
     # ------------------------------------------------------------------------------------------ calls
 
     def prepare(self, session: Session, call: Call) -> PlacedCall:
-        """Fix a call's place and load its pictures, in the caller's thread."""
+        """Determine where a call starts and load its pictures, in the caller's thread."""
         record = self.store.session(session.id)
         if record is None:
-            raise NotFoundError("This session was deleted. Name another one with -s, or start one with %imgsession NAME.")
+            raise NotFoundError("This session was deleted.", hint=Hint("new-session"))
         words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
         if keys.redact_environment(words, providers.key_services(self.settings), self.settings) != words:
-            raise UsageError("The prompt contains a key. Nothing was sent or stored; take it out of the prompt.")
+            raise UsageError("The prompt contains a key. Nothing was sent or stored. Remove it from the prompt.")
         try:
             asked = place_call(self, record, call, call.origin or self.cell_origin())
         except NotebookImgError as error:
@@ -219,7 +220,7 @@ class Studio(Workspace):
             return self._result(await loop.wait(lambda tell: perform_call(self, placed, tell), on_event or self._say_notice))
 
     def _say_notice(self, event: Any) -> None:
-        """Say what must be told also where nobody watches a call: where pictures go, and what it costs."""
+        """Report what must be said even when a call is not watched: where pictures go, and what it costs."""
         if isinstance(event, Notice):
             self.say(event.text)
 
@@ -260,7 +261,7 @@ class Studio(Workspace):
         return self.store.jobs(state=state)
 
     def waiting_jobs(self) -> list[JobRecord]:
-        """Return the jobs that can be resumed: left with a service, and nobody waits for them."""
+        """Return the jobs that can be resumed: left with a service, with no process waiting for them."""
         return waiting_jobs(self)
 
     def resume(self, job: str | None = None, on_event: loop.Tell | None = None) -> list[Turn]:
@@ -281,7 +282,7 @@ class Studio(Workspace):
     # ------------------------------------------------------------------------------------------ sharing
 
     def pack(self, output: str | None = None) -> tuple[Path, int, int]:
-        """Write the pictures this notebook's cells have got into one zip beside it.
+        """Write the pictures that this notebook's cells got into one zip beside it.
 
         Parameters
         ----------
@@ -302,7 +303,7 @@ class Studio(Workspace):
         return export_script(self, session, path, force=force)
 
     def import_sessions(self, path: str | Path) -> list[Session]:
-        """Import the sessions of an exported zip, and say what became of each."""
+        """Import the sessions of an exported zip, and report on each."""
         from notebook_img.tree import Session
 
         return [Session(self, record.id) for record in take_in(self, Path(path).expanduser())]

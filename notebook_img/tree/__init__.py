@@ -1,4 +1,4 @@
-"""Sessions and turns: the tree people work in, over the rows of the store. Who does the work is the actor's business."""
+"""Sessions and turns: the tree people work in, over the rows of the store. The actor does the work."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Actor(Protocol):
 
     @property
     def store(self) -> Store:
-        """The store all of it lies in."""
+        """The store that holds everything."""
 
     @property
     def aio(self) -> Any:
@@ -37,10 +37,10 @@ class Actor(Protocol):
         """Return this studio's own head of a session."""
 
     def cell_start(self, session_id: str, head: int | None) -> int | None:
-        """Return where the running cell starts: the head, or where its earlier run started if the head came of that run."""
+        """Return where the running cell starts: the head, or where its earlier run started if the head is a result of that run."""
 
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         """Move this studio's head and the stored one, and keep what can be redone."""
 
     def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
-        """Write a script that repeats the session's work, over any file with `force`; return where it lies."""
+        """Write a script that repeats the session's work, over any file with `force`; return its path."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 30
 """Rows of a typed answer that are shown; `frame()` has them all."""
 HERE = ("cell", "python", "script")
-"""Surfaces that need no mention: whoever looks is who asked."""
+"""Surfaces that are not mentioned: the person looking is the one who asked."""
 
 
 def caption(turn: Turn) -> Caption:

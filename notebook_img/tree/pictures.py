@@ -1,4 +1,4 @@
-"""The pictures of turns as they lie in the store: facts known, bytes read only when they are needed."""
+"""The pictures of turns in the store: their facts are known, their bytes are read when needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def stored_picture(store: Store, use: PictureUse, *, name: str = "") -> Picture:
-    """Return a picture of the store; its facts are known and its bytes are read when they are needed.
+    """Return a picture of the store; its facts are known, its bytes are read when needed.
 
     Parameters
     ----------

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_img.errors import BadReplyError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 
 WRAPPED = "items"
-"""Services want an object at the root; a list stands under this name."""
+"""Services want an object at the root; a list is put under this name."""
 MOST_SHOWN = 300
-"""Letters of an answer that an error quotes."""
+"""Characters of an answer that an error quotes."""
 
 COLUMN_TYPES: Mapping[str, Mapping[str, str]] = {
     "str": {"type": "string"},
@@ -54,7 +55,7 @@ def columns(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def read_columns(text: str) -> tuple[tuple[str, str], ...]:
-    """Read the columns of a table as `columns` does; ValueError says in half a sentence what to write."""
+    """Read the columns of a table as `columns` does; ValueError says in a few words what to write."""
     found: dict[str, str] = {}
     for part in (part for part in text.split(",") if part.strip()):
         name, colon, kind = part.strip().rpartition(":")
@@ -62,11 +63,11 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
             *words, last = part.split()
             name, kind = (" ".join(words), last) if words and last.casefold() in COLUMN_TYPES else (part.strip(), "")
             if not kind and len(words) == 1 and (meant := did_you_mean(last, COLUMN_TYPES)):
-                msg = f"{last!r} is no type of a column ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
+                msg = f"{last!r} is not a column type ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
                 raise ValueError(msg)
         name, kind = name.strip(), kind.strip().casefold() or "str"
         if kind not in COLUMN_TYPES:
-            msg = f"{kind!r} is no type of a column; there are {', '.join(COLUMN_TYPES)}"
+            msg = f"{kind!r} is not a column type; there are {', '.join(COLUMN_TYPES)}"
             raise ValueError(msg)
         if not name or name in found:
             msg = f"the column {name!r} is named twice" if name else f"{part.strip()!r} names no column"
@@ -80,7 +81,7 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a typed answer has to fit.
+    """The shape a typed answer must fit.
 
     Attributes
     ----------
@@ -97,7 +98,7 @@ class Shape:
     wrapped: bool = False
 
     def checked(self, value: Any, *, text: str = "") -> Any:
-        """Return the JSON to store, without the wrapping services want, once it is known to fit.
+        """Return the JSON to store, without the wrapping that services want, after checking that it fits.
 
         Raises
         ------
@@ -159,7 +160,9 @@ def shape_of(schema: Any, table: str | None = None) -> Shape | None:
     if isinstance(schema, Mapping):
         plain = dict(schema)
         if not plain or not ({"type", "properties", "anyOf", "$ref", "enum", "items"} & plain.keys()):
-            raise UsageError("That is no JSON schema: it has neither 'type' nor 'properties'. A pydantic model or a dataclass works too.")
+            raise UsageError(
+                "This is not a JSON schema: it has neither 'type' nor 'properties'. A pydantic model or a dataclass works too."
+            )
         return Shape(plain) if plain.get("type", "object") == "object" else Shape(_wrap(plain), wrapped=True)
     if isinstance(schema, str):
         raise UsageError(f"The schema has to be a type or a JSON schema, not text. Define {schema!r} in the notebook first.")
@@ -246,5 +249,5 @@ def rows_of(value: Any) -> list[dict[str, Any]]:
         elif hasattr(item, "__dataclass_fields__"):
             rows.append({name: getattr(item, name) for name in item.__dataclass_fields__})
         else:
-            raise UsageError("This answer has no rows to make a table of. Ask with schema= or --table.")
+            raise UsageError("This answer has no rows to make a table of.", hint=Hint("ask-for-table"))
     return rows

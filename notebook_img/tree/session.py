@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.ids import MOST_NUMBER, parse_id
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
@@ -42,7 +43,7 @@ class Session:
 
     @property
     def record(self) -> SessionRecord:
-        """Its row, read anew.
+        """Its current row.
 
         Raises
         ------
@@ -51,7 +52,7 @@ class Session:
         """
         found = self.actor.store.session(self.id)
         if found is None:
-            raise NotFoundError("This session was deleted. Open or create one with ni.session('name') or %imgsession NAME.")
+            raise NotFoundError("This session was deleted.", hint=Hint("new-session"))
         return found
 
     @property
@@ -113,10 +114,10 @@ class Session:
         found = parse_id(turn) if isinstance(turn, str) else None
         if found is None:
             last = ", ".join(f"t{number}" for number in self._last())
-            raise NotFoundError(f"{turn!r} is no id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
+            raise NotFoundError(f"{turn!r} is not the id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
         if found.session and found.session != (name := self.name):
             raise NotFoundError(
-                f"{turn} is a turn of session {found.session!r}, and this is {name!r}. Open it: ni.session({found.session!r})."
+                f"{turn} is a turn of session {found.session!r}, and this is {name!r}.", hint=Hint("open-session", name=found.session)
             )
         whole = self._numbered(found.number)
         return whole if found.picture is None else whole.pick(found.picture)
@@ -219,7 +220,7 @@ class Session:
         return self.head
 
     def redo(self) -> Turn | None:
-        """Take the last undo back. Return the new head.
+        """Reverse the last undo. Return the new head.
 
         Raises
         ------
@@ -240,7 +241,7 @@ class Session:
         return self.head
 
     def checkout(self, turn: str | int | Turn) -> Turn:
-        """Move the head to a turn, so that the next edit goes on from there.
+        """Move the head to a turn, so that the next edit continues from there.
 
         Raises
         ------
@@ -254,9 +255,7 @@ class Session:
             on = f" It is about t{found.record.parent}." if found.record.parent is not None else ""
             raise UsageError(f"{found.full_id} is a question, and a question is never the head.{on}")
         if found.picked is not None:
-            raise UsageError(
-                f"A head is a whole turn. Check out {found.record.id}, and go on with --pick {found.picked} or {found.id} as the image."
-            )
+            raise UsageError(f"A head is a whole turn. Check out {found.record.id}, and name {found.id} as the image to go on from.")
         self.actor.move_head(self.id, found.number, "checkout")
         return found
 
@@ -267,7 +266,7 @@ class Session:
     # The tree
 
     def lines(self) -> list[tuple[Turn, ...]]:
-        """Return its lines: every path from a first turn to a leaf, questions left out."""
+        """Return its lines: every path from a first turn to a leaf, without questions."""
         outline = {number: parent for number, parent, kind in self.actor.store.turn_numbers(self.id) if kind != "ask"}
         turns = {record.number: Turn(self, record) for record in self.actor.store.turns(self.id)}
         return [tuple(turns[number] for number in path if number in turns) for path in lines(outline)]
@@ -363,7 +362,7 @@ class Session:
             record = self.record
             head = self.actor.head(self.id)
         except NotebookImgError as error:
-            return f"<Session {self.id}: {error}>"
+            return f"<Session {self.id}: {error.sentence}>"
         return f"<Session {record.name!r} {record.turns} turn{'s' if record.turns != 1 else ''}, head {f't{head}' if head else 'none'}>"
 
     def __eq__(self, other: object) -> bool:

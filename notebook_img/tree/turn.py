@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
@@ -185,12 +186,12 @@ class Turn:
 
     @property
     def references(self) -> list[Picture]:
-        """The pictures it was shown besides."""
+        """The reference pictures."""
         return self._pictures("reference")
 
     @property
     def mask(self) -> Picture | None:
-        """Where it could change something, or None."""
+        """The mask, or None."""
         return next(iter(self._pictures("mask")), None)
 
     @property
@@ -204,7 +205,7 @@ class Turn:
         return pictures_of(self.session.actor.store, self.record, self.session.name, role)
 
     def pick(self, picture: int) -> Turn:
-        """Choose one of its pictures to go on from: ``t.pick(2).edit("closer")``.
+        """Choose one of its pictures to continue from: ``t.pick(2).edit("closer")``.
 
         Parameters
         ----------
@@ -226,13 +227,13 @@ class Turn:
 
     @functools.cached_property
     def value(self) -> Any:
-        """The typed answer to a question, an instance of its schema where that is at hand; None without one."""
+        """The typed answer to a question, as an instance of its schema where that is known; None without one."""
         value = (self.record.answer or {}).get("value")
         return self.shape.rebuild(value) if self.shape is not None and value is not None else value
 
     @property
     def value_by(self) -> str:
-        """How the value was got: what the provider told about it, or empty."""
+        """How the value was obtained, in the provider's word; empty when unknown."""
         return str((self.record.answer or {}).get("value_by") or "")
 
     @property
@@ -253,12 +254,14 @@ class Turn:
         try:
             import pandas as pd
         except ImportError as error:
-            raise UsageError("A table of an answer is a pandas DataFrame, and pandas is not installed: %pip install pandas.") from error
+            raise UsageError(
+                "The table of an answer is a pandas DataFrame, and pandas is not installed.", hint=Hint("install", package="pandas")
+            ) from error
         from notebook_img.tree.schemas import columns, rows_of
 
         rows = rows_of(self.value) if self.value is not None else [box.to_dict() for box in self.boxes]
         if self.value is None and not rows:
-            raise UsageError(f"{self.full_id} has no table. Ask for one with --table 'year int, sales float', schema= or --boxes.")
+            raise UsageError(f"{self.full_id} has neither a table nor boxes.", hint=Hint("ask-for-table"))
         frame = pd.DataFrame(rows)
         for name, kind in columns(str(self.asked.get("table") or "")) if self.asked.get("table") else ():
             if kind in ("date", "datetime") and name in frame:
@@ -268,7 +271,7 @@ class Turn:
     # Going on
 
     def edit(self, prompt: str = "", **options: Any) -> Turn:
-        """Go on from here: edit this turn's picture. See `Session.edit` for the options."""
+        """Edit this turn's picture. See `Session.edit` for the options."""
         return self.session.actor.edit(prompt, session=self.session, start=self, **options)
 
     def ask(self, prompt: str = "", **options: Any) -> Turn:
@@ -318,7 +321,7 @@ class Turn:
         raise UsageError(f"{self.full_id} follows no picture to compare it with. Name another turn: t.compare(s.turn('t1')).")
 
     def figure(self, *, max_side: int | None = None, max_bytes: int | None = None) -> Bundle:
-        """Return what is shown of it: its pictures with a caption, or its answer.
+        """Return the turn as a figure: its pictures with a caption, or its answer.
 
         Parameters
         ----------
@@ -337,7 +340,7 @@ class Turn:
         return display.figure(shots(self), caption(self), **limits)
 
     def show(self) -> None:
-        """Show it as an output of its own; outside IPython its text is printed."""
+        """Show the turn as an output of its own; outside IPython its text is printed."""
         bundle = self.figure()
         if _shell() is None:
             print(bundle.text)  # noqa: T201 - what showing means in a plain interpreter

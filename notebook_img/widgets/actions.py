@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.hints import worded
 from notebook_img.ids import turn_id
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state, uploads
 from notebook_img.widgets.stage import Base, of_turn
+from notebook_img.widgets.wording import IN_PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -380,7 +382,7 @@ class Actions:
 
         if isinstance(error, FrameError) and error.picture is not None:
             self.panel.views.send_delivered({"view": run.view}, error.picture)
-        text = str(error) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
+        text = worded(error, IN_PANELS) if isinstance(error, NotebookImgError) else f"{type(error).__name__}: {error}"
         self.send_state()
         panel.status = text
         panel.tell(
@@ -404,5 +406,5 @@ class Actions:
         except NotFoundError:
             return
         except NotebookImgError as error:
-            answer["problem"] = str(error)
+            answer["problem"] = worded(error, IN_PANELS)
         self.panel.views.reply(message, answer)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from notebook_img.options import Option
     from notebook_img.records import PictureUse, TurnRecord
 
+MAGICS = {"generate": "%%imggen", "edit": "%%imgedit", "ask": "%%askimage"}
+
 
 def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None = None) -> str:
     """Return the cell that repeats a turn: same session, model, start, pictures and options, and the prompt letter by letter.
@@ -27,12 +29,12 @@ def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None =
     names : mapping, optional
         The notebook's variables. Pictures that only the store has are written as Python, with ``ni`` where that is this package.
     """
-    from notebook_img.options import MAGICS, OPTIONS
+    from notebook_img.options import OPTIONS
 
     table = {option.name: option for option in OPTIONS}
     package = "ni" if getattr((names or {}).get("ni"), "__name__", "") == "notebook_img" else '__import__("notebook_img")'
     handle = f"{package}.session({_literal(session)}).turn({_literal(record.id)})"
-    words = [f"%{MAGICS[record.kind]}", "-s", _quoted(session)]
+    words = [MAGICS[record.kind], "-s", _quoted(session)]
     if record.parent is not None and record.kind != "generate":
         words += ["--from", turn_id(record.parent, record.picked)]
     elif record.kind != "generate":

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError
+from notebook_img.hints import worded
+from notebook_img.widgets.wording import IN_PANELS
 
 if TYPE_CHECKING:
-    from notebook_img.providers.interface import Kind
+    from notebook_img.providers.interface import Kind, Provider
     from notebook_img.settings import Settings
 
 
 def models(settings: Settings) -> list[dict[str, Any]]:
     """Return the models to choose from: those that are ready first, retired ones left out."""
     from notebook_img import providers
-    from notebook_img.providers import lacking, model_rows
+    from notebook_img.providers import model_rows
 
-    missing = {name: lacking(provider) or "" for name, provider in providers.loadable(settings)}
+    missing = {name: _missing(provider) for name, provider in providers.loadable(settings)}
     rows = [
         {
             "name": row["name"],
@@ -45,19 +47,19 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
     session_model : str
         The session's model.
     """
-    from notebook_img.providers import choose_model, lacking
+    from notebook_img.providers import choose_model
 
     try:
         provider, bare = choose_model(kind, settings, asked=model, session=session_model)
     except NotebookImgError as error:
-        return {"kind": kind, "asked": model, "model": model, "problem": str(error), "kinds": [], "own": []}
+        return {"kind": kind, "asked": model, "model": model, "problem": worded(error, IN_PANELS), "kinds": [], "own": []}
     takes = provider.model_info(bare).capabilities
     return {
         "kind": kind,
         "asked": model,
         "model": f"{provider.name}:{bare}",
         "title": provider.title,
-        "problem": lacking(provider) or "",
+        "problem": _missing(provider),
         "kinds": sorted(takes.kinds),
         "ratios": None if takes.aspect_ratios is None else list(takes.aspect_ratios),
         "sizes": None if takes.sizes is None else list(takes.sizes),
@@ -76,6 +78,14 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
             if kind in own.kinds
         ],
     }
+
+
+def _missing(provider: Provider) -> str:
+    """Return what a provider lacks before it can be used, and how to get it; empty when it is ready."""
+    from notebook_img.providers import lacking
+
+    lack = lacking(provider)
+    return worded(lack, IN_PANELS) if lack else ""
 
 
 def options_of(given: dict[str, Any]) -> dict[str, Any]:

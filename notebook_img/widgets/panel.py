@@ -13,6 +13,7 @@ import anywidget
 import traitlets
 
 from notebook_img.errors import NotebookImgError, NotFoundError
+from notebook_img.hints import worded
 from notebook_img.records import Origin
 from notebook_img.widgets import front
 from notebook_img.widgets.actions import Actions
@@ -22,6 +23,7 @@ from notebook_img.widgets.static import LEFT, Left
 from notebook_img.widgets.thumbnails import Thumbnails
 from notebook_img.widgets.uploads import Uploads
 from notebook_img.widgets.views import Views
+from notebook_img.widgets.wording import IN_PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +115,7 @@ class Panel(anywidget.AnyWidget):
         try:
             self.actions.perform(message, buffers)
         except NotebookImgError as error:
-            self.fail(str(error), message)
+            self.fail(worded(error, IN_PANELS), message)
         except KeyboardInterrupt:
             self.fail("Interrupted. Nothing was changed; the panel goes on.", message)
         except Exception as error:  # the boundary to the browser: nobody else would tell the user
@@ -178,7 +180,7 @@ class Panel(anywidget.AnyWidget):
             try:
                 work(*arguments)
             except NotebookImgError as error:
-                self.fail(str(error))
+                self.fail(worded(error, IN_PANELS))
             except Exception:  # a refresh that fails must not end the thread
                 log.exception("the panel could not be refreshed")
 

@@ -101,7 +101,7 @@ def test_two_dashes_make_the_rest_text(kernel: Kernel) -> None:
         ("%img key gemni", "Did you mean 'gemini'"),
         ("%imgmcp strat", "Did you mean 'start'"),
         ("%imgedit --as 1x sample:chelsea warmer", "variable"),
-        ("%imgedit --pick 2 sample:chelsea warmer", "--pick"),
+        ("%imgedit --pick 2 sample:chelsea warmer", "pick chooses"),
         ("%imggen -n 0 a red circle", "from 1 to 100"),
         ("%askimage -o x.png sample:chelsea what size is it?", "-o"),
     ],
@@ -192,6 +192,16 @@ def test_a_picture_is_shown_once_with_caption_alt_text_and_text(kernel: Kernel) 
     assert "local:" in data["text/plain"]
     assert "451 × 300" in data["text/plain"]
     assert "not AI" in data["text/plain"]
+
+
+def test_an_error_of_a_magic_names_magics_and_one_of_python_names_python(kernel: Kernel) -> None:
+    of_magic, of_python = kernel.run("%imgedit warmer"), kernel.run("ni.edit('warmer')")
+    assert of_magic.error.endswith("Name an image. For example: %imgedit sample:chelsea make it night")
+    assert of_python.error.endswith("Name an image. For example: ni.edit('make it night', 'sample:chelsea')")
+    for ran in (of_magic, of_python):
+        assert ran.traceback == ran.error, "the saved output has the same words"
+    assert kernel.run("%imgedit -s foks warmer").error.endswith("%imgsession foks creates it.")
+    assert "Set one with %img key gemini or GEMINI_API_KEY" in kernel.run("%imggen -m gemini a fox").error
 
 
 def test_mid_cell_and_assigned_results_are_shown_too(kernel: Kernel) -> None:

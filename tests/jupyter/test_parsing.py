@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.jupyter.line import LONE_WORDS, help_text, parse, split_words
+from notebook_img.jupyter.line import LONE_WORDS, parse, split_words
+from notebook_img.options import help_text
 from notebook_img.options.arguments import Parsed
 from notebook_img.options.table import OPTIONS
 from notebook_img.providers.interface import Capabilities, OwnOption
@@ -200,8 +201,8 @@ def test_a_line_says(command, line, body, text, images, values):
         ("edit", "x –quiet", None, "--quiet"),
         ("edit", "--quailty high x", None, "'--quality'"),
         ("edit", "--zzzzqqq x", None, "-- before the text"),
-        ("edit", "--boxes cats x", None, "%askimage"),
-        ("generate", "--pick 2 x", None, "%imgedit and %askimage"),
+        ("edit", "--boxes cats x", None, "for asking, not for editing"),
+        ("generate", "--pick 2 x", None, "for editing and asking, not for generating"),
         ("edit", "--queit", "x", "'--quiet'"),
         # values
         ("edit", "-n 0 x", None, "from 1 to 100"),

@@ -24,9 +24,9 @@ def test_a_misspelt_model_among_siblings_is_an_error_before_anything_is_made(ker
 def test_a_sibling_that_fails_is_said_and_the_others_are_kept(kernel: Kernel) -> None:
     kernel.good("%imgedit sample:chelsea invert")
     ran = kernel.good("made = %imgedit -m gemini -m local warmer -o made.png")
-    assert re.search("Warning: gemini gave nothing.*key", ran.text)
+    assert re.search("Warning: gemini returned no result.*key", ran.text)
     assert kernel.value("[t.model for t in made]") == ["local:builtin"]
     assert "made-local.png" in ran.text
     ran = kernel.run("%imgedit -m gemini -m openai warmer")
     assert ran.error.startswith("KeyMissingError")
-    assert "Warning: openai gave nothing" in ran.text
+    assert "Warning: openai returned no result" in ran.text

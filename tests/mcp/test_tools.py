@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,24 @@ async def test_files_of_others_are_never_overwritten_and_nothing_is_asked(client
     assert desk.studio.store.count_sessions() <= 1
     await called(client, "generate_image", prompt="a red circle on white", outputPath="mine.png")
     await called(client, "generate_image", prompt="a blue circle on white", outputPath="mine.png")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("edit_image", {"imagePath": "cat.png", "prompt": "warmer", "outputPath": "x.png", "model": "gemini"}, "Ask the user to set GEMINI_API_KEY"),
+        ("edit_image", {"imagePath": "cat.png", "prompt": "add a red scarf", "outputPath": "x.png"}, "Ask the user to set GEMINI_API_KEY"),
+        ("edit_image", {"imagePath": "cat.png", "prompt": "warmer", "outputPath": "cat.png"}, "Choose another outputPath"),
+        ("edit_image", {"imagePath": "nothing/t1", "prompt": "warmer", "outputPath": "x.png"}, "start_image_session"),
+        ("continue_image_session", {"sessionId": "nothing", "prompt": "warmer", "outputPath": "x.png"}, "start_image_session"),
+        ("generate_image", {"prompt": " ", "outputPath": "x.png"}, "a red circle on white"),
+        ("chat_vision", {"image": "cat.png", "question": "What breed is this?"}, "Ask the user to set GEMINI_API_KEY"),
+    ],
+)  # fmt: skip
+async def test_an_agent_reads_of_tools_and_of_what_the_user_can_do_and_of_no_magic_or_flag(client: Client, tool: str, arguments, says: str):
+    said = (await client.call_tool(tool, arguments)).content[0].text
+    assert says in said
+    assert not re.search(r"%\w|(?<![\w-])--?[a-z]", said), said
 
 
 async def test_wrong_arguments_name_the_field(client: Client):

@@ -107,7 +107,7 @@ def test_a_redirect_away_from_http_is_not_followed(site, path: str):
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("/none", "404"), ("/page", "HTML page"), ("/empty", "nothing"), ("/cut", "cannot be fetched")]
+    ("path", "words"), [("/none", "404"), ("/page", "HTML page"), ("/empty", "an empty answer"), ("/cut", "cannot be fetched")]
 )
 def test_what_is_no_image_is_an_error_that_names_the_address_without_its_query(site, path: str, words: str):
     with pytest.raises(PictureError, match=words) as caught:

@@ -175,7 +175,7 @@ def test_a_folder_is_an_error_that_names_images_in_it(folder: Path):
         (b"%PDF-1.7 ...", "PDF"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
         (b"PK\x03\x04....", "archive"),
-        (bytes(range(256)), "no image of a known format"),
+        (bytes(range(256)), "not an image of a known format"),
         (b"\x00\x00\x00\x18ftypisom....", "video"),
     ],
 )
@@ -252,7 +252,7 @@ def test_bytes_and_data_urls_have_the_same_limit_as_files():
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes (not on Windows)")
 def test_a_named_pipe_is_refused_at_once(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.png")
-    assert "no ordinary file" in refused(PictureError, tmp_path / "pipe.png")
+    assert "not an ordinary file" in refused(PictureError, tmp_path / "pipe.png")
 
 
 @pytest.mark.parametrize("source", ["a\0b.png", "x" * 5000 + ".png"])

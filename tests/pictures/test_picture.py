@@ -187,7 +187,7 @@ def test_a_suffix_that_is_no_image_format_lists_those_that_are(tmp_path: Path, n
 def test_somebodys_file_is_never_overwritten_unless_forced(tmp_path: Path):
     theirs = tmp_path / "cat.png"
     theirs.write_bytes(b"a photograph")
-    with pytest.raises(OutputError, match="left alone"):
+    with pytest.raises(OutputError, match="already exists and was not changed"):
         load(PNG).save(theirs)
     assert theirs.read_bytes() == b"a photograph"
     assert load(PNG).save(theirs, force=True) == theirs

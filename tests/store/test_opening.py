@@ -135,7 +135,7 @@ def test_an_older_store_is_brought_up_step_by_step_or_not_at_all(home: Path, mon
 )
 def test_a_file_that_is_no_database_is_refused_and_untouched(home: Path, content: bytes) -> None:
     (home / FILE_NAME).write_bytes(content)
-    refused(home, "damaged or no database")
+    refused(home, "damaged or not a database")
 
 
 def test_a_damaged_store_is_a_sentence_wherever_the_damage_shows(home: Path) -> None:

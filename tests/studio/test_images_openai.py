@@ -53,7 +53,7 @@ def test_sixteen_inputs_are_sent_and_seventeen_refused(fox, service):
     pictures = [png((64, 64), f"#{shade:02x}0000") for shade in range(0, 170, 10)]
     fox.edit("a collage", pictures[0], references=pictures[1:16])
     assert sum(part["name"] == "image[]" for part in service.requests("images/edits")[0]["body"]) == 16
-    with pytest.raises(UnsupportedError, match="16 at the most"):
+    with pytest.raises(UnsupportedError, match="at most 16"):
         fox.edit("a collage", pictures[0], references=pictures[1:17])
 
 

@@ -17,6 +17,7 @@ from notebook_img.calls.jobs import is_left, leave_job, resume_job, unfinished_j
 from notebook_img.calls.perform import perform_call
 from notebook_img.cli import main
 from notebook_img.errors import JobPendingError, NotFoundError, RefusedError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.studio.doctor import examine
 from tests.emulators.process import ROOT
 from tests.studio.conftest import jimeng_environ, noise, rgb
@@ -68,8 +69,7 @@ def test_a_deadline_leaves_a_job_that_is_fetched_later_without_paying_again(left
 
 def test_the_error_says_what_to_do_and_the_doctor_knows(left):
     studio, job = left
-    told = [finding.details for finding in examine(studio)]
-    assert any(f"%imgsession resume {job}" in words for words in told)
+    assert any(job in finding.details and Hint("resume-job", job=job) in finding.hints for finding in examine(studio))
 
 
 def test_the_service_s_own_id_finds_the_job_too(left):

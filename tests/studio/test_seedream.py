@@ -120,7 +120,7 @@ def test_fourteen_references_are_sent_and_fifteen_refused(seed, ark):
     pictures = [png((64, 64), f"#{shade:02x}0000") for shade in range(0, 150, 10)]
     seed.generate("a collage", references=pictures[:14], size="1K")
     assert len(bodies(ark)[0]["image"]) == 14
-    with pytest.raises(UnsupportedError, match="14 at the most"):
+    with pytest.raises(UnsupportedError, match="at most 14"):
         seed.generate("a collage", references=pictures[:15], size="1K")
 
 

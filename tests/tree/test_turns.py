@@ -31,7 +31,7 @@ def test_an_unknown_turn_is_an_error_that_names_the_nearest_or_last_ones(fox: Se
     fox.actor.store.delete_branch(fox.id, 5)
     with pytest.raises(NotFoundError, match=r"The nearest are t3, t4, t6, t7\."):
         fox.turn(5)
-    with pytest.raises(NotFoundError, match=r"'night.png' is no id of a turn; ids look like t7\. The last ones are t7, t8, t9\."):
+    with pytest.raises(NotFoundError, match=r"'night.png' is not the id of a turn; ids look like t7\. The last ones are t7, t8, t9\."):
         fox.turn("night.png")
     with pytest.raises(NotFoundError, match="a turn of session 'bear'"):
         fox.turn("bear/t1")
@@ -53,7 +53,7 @@ def test_a_session_may_have_a_plain_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("", "needs a name"), ("  ", "needs a name"), ("a/b", "'a-b'"), ("t7", "id of a turn"), ("T12.2", "id of a turn"), ("x" * 81, "81 letters"), ("a\nb", "line break"), (7, "text")],
+    [("", "needs a name"), ("  ", "needs a name"), ("a/b", "'a-b'"), ("t7", "id of a turn"), ("T12.2", "id of a turn"), ("x" * 81, "81 characters"), ("a\nb", "line break"), (7, "text")],
 )  # fmt: skip
 def test_a_session_may_not_have_a_name_that_confuses(fox: Session, name: Any, words: str) -> None:
     with pytest.raises(UsageError, match=words):
@@ -213,7 +213,7 @@ def test_a_typed_answer_has_its_value_boxes_and_table(fox: Session) -> None:
     pytest.importorskip("pandas", reason="needs pandas: pip install pandas")
     assert turn.frame().to_dict("list") == {"year": [2025], "sales": [1.5]}
     assert list(fox.ask("where?", answer={"boxes": answer["boxes"]}).frame()["label"]) == ["fox"]
-    with pytest.raises(UsageError, match="has no table"):
+    with pytest.raises(UsageError, match="neither a table nor boxes"):
         fox.ask("what?").frame()
 
 

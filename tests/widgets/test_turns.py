@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,20 @@ def test_a_model_without_a_key_says_which_variable(cat: Watched) -> None:
     assert "GEMINI_API_KEY" in cat.error
     cat.do("abilities", **{"for": "edit", "model": "gemini"})
     assert "GEMINI_API_KEY" in cat.last("abilities")["problem"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"prompt": "warmer", "model": "gemini"}, "GEMINI_API_KEY"),
+        ({"prompt": "add a red scarf"}, "GEMINI_API_KEY"),
+        ({"prompt": "warmer", "options": {"strength": "0.5"}}, "choose another model under Model."),
+    ],
+)
+def test_a_panel_reads_of_its_controls_and_of_no_magic_or_flag(cat: Watched, asked: dict[str, Any], says: str) -> None:
+    run(cat, **asked)
+    assert says in cat.error
+    assert not re.search(r"%\w|(?<![\w-])--?[a-z]", cat.error), cat.error
 
 
 def test_abilities_follow_the_model(panel: Watched) -> None:

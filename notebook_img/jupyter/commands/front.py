@@ -6,8 +6,10 @@ import getpass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import worded
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import put, tell
+from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
 
 if TYPE_CHECKING:
     from notebook_img.jupyter.kernel import NotebookKernel
@@ -23,6 +25,7 @@ EXAMPLES = (
 COMMANDS = {"key": "key NAME [--forget]", "local": "local", "doctor": "doctor [--online]", "models": "models"}
 
 
+@in_cells_words
 def front(kernel: NotebookKernel, line: str) -> Any:
     """Do one %img command; without one, show where things stand."""
     words = split_words(line)
@@ -128,4 +131,8 @@ def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
     if unknown:
         raise UsageError(f"%img doctor has no {unknown[0]!r}. It takes --online and --repair.")
     findings = examine(kernel.studio, online="--online" in rest, repair="--repair" in rest)
-    put(display.table(["what", "state", "details"], [[item.what, item.state, item.details] for item in findings], caption="Doctor"))
+    put(
+        display.table(
+            ["what", "state", "details"], [[item.what, item.state, worded(item, IN_CELLS)] for item in findings], caption="Doctor"
+        )
+    )

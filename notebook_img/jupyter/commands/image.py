@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call, Plan, images_of, is_id
-from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
+from notebook_img.hints import worded
 from notebook_img.ids import parse_id
 from notebook_img.jupyter import interpolation
-from notebook_img.jupyter.line import help_text, parse
+from notebook_img.jupyter.line import parse
 from notebook_img.jupyter.output import Screen, together
+from notebook_img.jupyter.wording import EXAMPLES, IN_CELLS, MAGICS, SYNTAX, in_cells_words
 from notebook_img.providers import own_options
 from notebook_img.studio import run_siblings
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 
+@in_cells_words
 def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
     """Do what a line says; returns the Turn, a list of them for several models, or a dry run's plan."""
     studio = kernel.studio
@@ -55,7 +58,7 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
     try:
         family = run_siblings(studio, session, call, models, screen.on_event)
         for model, error in family.failed if family.results else family.failed[1:]:
-            studio.say(f"Warning: {model} gave nothing. {error}")
+            studio.say(f"Warning: {model} returned no result. {worded(error, IN_CELLS) if isinstance(error, NotebookImgError) else error}")
         if not family.results:
             raise family.failed[0][1]
     except BaseException:
@@ -171,9 +174,12 @@ def _model_words(studio: Studio, command: Command, session: Session) -> str:
 
 
 def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> None:
+    from notebook_img.options import help_text
     from notebook_img.providers import choose_model
 
     session = studio.current()
     provider, model = choose_model(command, studio.settings, asked=asked, session=session.kept_model if session else "")
     capabilities = provider.model_info(model).capabilities
-    print(help_text(command, own, capabilities, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text
+    magic = MAGICS[command]
+    head = [f"{magic} {SYNTAX[command]}", f"%{magic} ... with the text in the cell below", "", *(f"  {line}" for line in EXAMPLES[command])]
+    print(help_text(command, own, capabilities, head=head, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import Screen, put, tell
+from notebook_img.jupyter.wording import in_cells_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+@in_cells_words
 def run(kernel: NotebookKernel, line: str) -> Any:
     """Do one %imgsession command."""
     words = split_words(line)

@@ -23,10 +23,12 @@ from pydantic import BaseModel
 
 from notebook_img.calls import Call
 from notebook_img.errors import NotebookImgError, NotFoundError
+from notebook_img.hints import worded
 from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
+from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord
 from notebook_img.tree import Session, Turn
@@ -123,8 +125,8 @@ class Tools:
         try:
             yield call
         except NotebookImgError as error:
-            note("failed", str(error))
-            raise ToolError(str(error)) from error
+            note("failed", error.sentence)
+            raise ToolError(worded(error, FOR_AGENTS)) from error
         except BaseException:
             note("job" if call.turn is None else "done", "the client is gone")
             raise

@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field
 
 from notebook_img.calls import Call, unfinished_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
+from notebook_img.hints import worded
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results, vision_history
 from notebook_img.mcp.tool_results import AnswerResult
 from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools, structured
+from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Work
 from notebook_img.providers import choose_model
 from notebook_img.records import JobRecord
@@ -148,9 +150,10 @@ class VisionTools(Tools):
             kind = "file_not_found" if isinstance(cause, NotFoundError) and not session_id else "chat_failed"
             if isinstance(cause, (UsageError, PictureError)) or (isinstance(cause, NotFoundError) and session_id):
                 kind = "invalid_input"
-            if isinstance(cause, NotFoundError) and "file" in str(cause):
+            if isinstance(cause, NotFoundError) and "file" in cause.sentence:
                 kind = "file_not_found"
-            result = ChatResult(status="error", error_type=kind, error=str(cause), message=str(cause), session_id=session_id)  # type: ignore[arg-type]
+            said = worded(cause, FOR_AGENTS)
+            result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)  # type: ignore[arg-type]
         text = result.model_dump_json(exclude_defaults=False)
         return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
 

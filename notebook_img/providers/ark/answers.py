@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from notebook_img import keys
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
@@ -21,7 +22,7 @@ from notebook_img.errors import (
     RequestRefusedError,
 )
 from notebook_img.keys import scrubbed
-from notebook_img.providers.ark.models import current_names
+from notebook_img.providers.ark.models import SERVICE, current_names
 from notebook_img.providers.received import count_of, finite, read_json
 
 if TYPE_CHECKING:
@@ -172,8 +173,8 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
         # What the service says here can hold a piece of the key, so none of its words are repeated.
         shown = f" ({code})" if re.fullmatch(r"[A-Za-z.]{1,60}", code) else ""
         return AuthenticationError(
-            f"Ark refused the key{shown}. Set another one with %img key ark or ARK_API_KEY; those of Volcengine and BytePlus "
-            "are not interchangeable (ARK_BASE_URL).",
+            f"Ark refused the key{shown}. Keys of Volcengine and BytePlus are not interchangeable (ARK_BASE_URL).",
+            hint=keys.key_hint(SERVICE, another=True),
             **facts,
         )
     if status in {500, 502, 503, 504} or code.startswith(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from notebook_img.keys import Service
 from notebook_img.providers.interface import Capabilities, Kind, ModelInfo, OwnOption, Price
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Field: TypeAlias = Literal["seed", "guidance_scale", "output_format", "sequential", "stream", "optimize", "background", "web_search"]
 """What a model takes beside model, prompt, image, size, response_format and watermark."""
 
+SERVICE = Service("ark", "Volcengine Ark (Seedream)", ("ARK_API_KEY",), "https://console.volcengine.com/ark")
 SOURCE = "Ark image generation reference and model list, 2026-11-20"
 SIZES = ("1K", "1.5K", "2K", "3K", "4K")
 RATIOS = ("1:1", "4:3", "3:4", "16:9", "9:16", "3:2", "2:3", "5:4", "4:5", "21:9", "9:21", "2:1", "1:2", "4:1", "1:4", "8:1", "1:8")

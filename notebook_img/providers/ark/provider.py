@@ -17,7 +17,7 @@ from notebook_img.errors import (
     UnsupportedError,
 )
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
-from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, TABLE, current_names, row_of, wire_name
+from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.mask_words import mask_in_words
@@ -47,7 +47,7 @@ class ArkProvider:
 
     name = "ark"
     title = "Ark (Seedream)"
-    service = keys.Service(name, "Volcengine Ark (Seedream)", ("ARK_API_KEY",), "https://console.volcengine.com/ark")
+    service = SERVICE
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -57,7 +57,7 @@ class ArkProvider:
         """Return what is missing, or None."""
         if keys.find(self.service, self.settings):
             return None
-        return "No key for Ark (Seedream) is set: %img key ark, or the environment variable ARK_API_KEY."
+        return "No key for Ark (Seedream) is set up."
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default first."""
@@ -79,7 +79,7 @@ class ArkProvider:
         """Generate, edit or blend; see `Provider.run`."""
         key = keys.find(self.service, self.settings)
         if not key:
-            raise KeyMissingError(self.missing() or "", provider=self.name, model=request.model)
+            raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=self.name, model=request.model)
         if request.kind == "ask":
             raise UnsupportedError("Seedream makes pictures and answers no questions. Ask another provider, for example gemini.")
         row = row_of(request.model)
@@ -243,7 +243,7 @@ class ArkProvider:
         warnings = [*notes]
         short = request.count - len(batch.pictures)
         if short > 0:
-            reasons = "; ".join(dict.fromkeys(str(error) for error in batch.failures)) or "the service made no more"
+            reasons = "; ".join(dict.fromkeys(error.sentence for error in batch.failures)) or "the service made no more"
             warnings.append(f"{short} of {request.count} pictures {'is' if short == 1 else 'are'} missing: {reasons}")
         watermark = bool(sent.get("watermark"))
         return Reply(
@@ -261,7 +261,7 @@ class ArkProvider:
                 "sizes": batch.sizes,
                 "usage": batch.usage,
                 "watermark": watermark,
-                "failures": [str(error) for error in batch.failures],
+                "failures": [error.sentence for error in batch.failures],
             },
             warnings=tuple(warnings),
             note="visible watermark" if watermark else "no visible watermark",

@@ -25,10 +25,13 @@ from notebook_img.errors import (
     RequestRefusedError,
     UnreachableError,
 )
+from notebook_img.hints import Hint
 from notebook_img.providers.gemini.models import current
 from notebook_img.providers.transport import retry_after
 
 PROVIDER = "gemini"
+# google-genai reads GOOGLE_API_KEY before GEMINI_API_KEY (read in google-genai 3.4.0).
+SERVICE = keys.Service(PROVIDER, "Google Gemini", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey")
 LONGEST = 300
 """Characters of a service's own words in a message."""
 _NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError", "ProxyError"}
@@ -91,7 +94,9 @@ def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, c
         return BadReplyError("Gemini answered with something that cannot be read as its JSON. Run it again.", **facts)
     # A fault of the SDK or of ours, before or after the answer: taken for the worse case, so that nothing is paid for twice.
     return BadReplyError(
-        f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}. %tb shows more.", **facts
+        f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}.",
+        hint=Hint("show-traceback"),
+        **facts,
     )
 
 
@@ -117,7 +122,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     if status in {401, 403} or any(detail.get("reason") == "API_KEY_INVALID" for detail in details) or "API key not valid" in said:
         # The service's words are left out: they like to quote the key.
         return AuthenticationError(
-            f"Gemini refuses the key (HTTP {status}). Set another one with %img key gemini, or check what this one may use.", **facts
+            f"Gemini refused the key (HTTP {status}), or it may not use this model.", hint=keys.key_hint(SERVICE, another=True), **facts
         )
     if continues and (status in {404, 410} or (status in {400, 403} and "interaction" in said.casefold())):
         return InteractionGoneError(f"Gemini no longer has the earlier interaction ({said or status}).", **facts)
@@ -151,8 +156,8 @@ def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, fa
         )
         return RateLimitError(message, daily=True, **facts)
     if any("PerDay" in str(violation.get("quotaId", "")) for violation in violations):
-        message = f"The day's Gemini quota for {facts['model']!r} is used up until midnight Pacific time. Choose another model with -m."
-        return RateLimitError(message, daily=True, retry_after=wait, **facts)
+        message = f"The day's Gemini quota for {facts['model']!r} is used up until midnight Pacific time."
+        return RateLimitError(message, hint=Hint("choose-model"), daily=True, retry_after=wait, **facts)
     return RateLimitError(
         f"Gemini gets too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
     )

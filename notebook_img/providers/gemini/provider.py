@@ -13,7 +13,7 @@ from notebook_img.errors import BadReplyError, KeyMissingError, ProviderError, U
 from notebook_img.providers.gemini import models, questions, raw, reading, replies
 from notebook_img.providers.gemini.connection import Connection, hearing
 from notebook_img.providers.gemini.contents import Composer, Draft
-from notebook_img.providers.gemini.failures import PROVIDER, InteractionGoneError, SignatureError, translate
+from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
 from notebook_img.providers.retry import retrying
 
@@ -29,9 +29,8 @@ class GeminiProvider:
     """Google's Gemini API."""
 
     name = PROVIDER
-    title = "Google Gemini"
-    # google-genai reads GOOGLE_API_KEY before GEMINI_API_KEY (read in google-genai 3.4.0).
-    service = keys.Service(PROVIDER, title, ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey")
+    title = SERVICE.title
+    service = SERVICE
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -43,7 +42,7 @@ class GeminiProvider:
         """Return a sentence when no key is set up."""
         if keys.find(self.service, self.settings):
             return None
-        return "No key for Google Gemini is set up: use %img key gemini, or set GEMINI_API_KEY (https://aistudio.google.com/apikey)."
+        return "No key for Google Gemini is set up."
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default model first."""
@@ -88,7 +87,7 @@ class GeminiProvider:
         except SignatureError as error:
             if not body.draft.continues:
                 raise
-            why = f"{str(error).rstrip('.')}, so only the last picture and the prompt were sent."
+            why = f"{error.sentence.rstrip('.')}, so only the last picture and the prompt were sent."
         return await self._generate(route, await asyncio.to_thread(lambda: _Body.of(route, route.composer.bare(why))), emit)
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's names
@@ -142,12 +141,12 @@ class GeminiProvider:
         try:
             return await self._interact(route, draft, emit)
         except InteractionGoneError as error:
-            why = f"{str(error).rstrip('.')}, so the window was sent instead."
+            why = f"{error.sentence.rstrip('.')}, so the window was sent instead."
             draft = await asyncio.to_thread(route.composer.rebuilt, why)
         except SignatureError as error:
             if not draft.continues:
                 raise
-            why = f"{str(error).rstrip('.')}, so only the last picture and the prompt were sent."
+            why = f"{error.sentence.rstrip('.')}, so only the last picture and the prompt were sent."
             draft = await asyncio.to_thread(route.composer.bare, why)
         return await self._interact(route, draft, emit)
 
@@ -211,7 +210,7 @@ class GeminiProvider:
     def _key(self, model: str) -> str:
         key = keys.find(self.service, self.settings)
         if not key:
-            raise KeyMissingError(self.missing() or "", provider=PROVIDER, model=model)
+            raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=PROVIDER, model=model)
         return key
 
 

@@ -89,9 +89,7 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
             record = record_of(await look(), job)
         except ProviderError as error:
             raise JobPendingError(
-                f"Jimeng has job {job.submit_id}, but could not be asked how it goes: {error} "
-                "%imgsession resume fetches its pictures later.",
-                job=job.submit_id,
+                f"Jimeng has job {job.submit_id}, but could not be asked how it goes: {error.sentence}", job=job.submit_id
             ) from error
         if record is None:
             unseen += 1
@@ -118,8 +116,7 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
         left = pace.deadline - (pace.clock() - started)
         if left <= 0:
             raise JobPendingError(
-                f"Jimeng is still working on job {job.submit_id} after {pace.deadline:g} s. Nothing is lost: %imgsession resume fetches "
-                "its pictures later, and JIMENG_DEADLINE sets how long to wait.",
+                f"Jimeng is still working on job {job.submit_id} after {pace.deadline:g} s (JIMENG_DEADLINE). Nothing is lost.",
                 job=job.submit_id,
             )
         await pace.sleep(min(pause, left))
@@ -175,9 +172,7 @@ def _failed(record: Mapping[str, Any], job: Job) -> ProviderError:
 
 def _unseen(job: Job, *, fresh: bool) -> JobPendingError | NoPictureError:
     if fresh:
-        return JobUnseenError(
-            f"Jimeng took job {job.submit_id}, but does not list it yet. %imgsession resume looks again later.", job=job.submit_id
-        )
+        return JobUnseenError(f"Jimeng took job {job.submit_id}, but does not list it yet.", job=job.submit_id)
     return NoPictureError(
         f"Jimeng does not know job {job.submit_id} under any login that is set now. It may be too old, or belong to another account.",
         reason="unknown job",

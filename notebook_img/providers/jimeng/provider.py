@@ -104,7 +104,7 @@ class JimengProvider:
                     raise
                 # No credit, or expired: another login may do. Not for the life of the process: credit comes back.
                 self._aside[login.token] = self.clock() + protocol.SET_ASIDE_SECONDS
-                passed.append(str(error))
+                passed.append(error.sentence)
                 failure = error
                 continue
             notes += [f"passed over: {words}" for words in passed]
@@ -133,7 +133,9 @@ class JimengProvider:
             logins = self._logins(str(state.get("model", "")))
         except (KeyMissingError, AuthenticationError, UsageError) as error:
             # The job is paid and waits there: a token that is missing today must not end it for good.
-            raise JobPendingError(f"Job {job.submit_id} waits at Jimeng, but cannot be asked for. {error}", job=job.submit_id) from error
+            raise JobPendingError(
+                f"Job {job.submit_id} waits at Jimeng, but cannot be asked for. {error.sentence}", job=job.submit_id
+            ) from error
         marks = await asyncio.to_thread(lambda: [self.settings.key_mark(login.token) for login in logins])
         owner = [login for login, mark in zip(logins, marks, strict=True) if mark == state.get("key_mark")]
         # A token that was renewed since has another mark; the account's own token is the one that knows the job.
@@ -147,7 +149,7 @@ class JimengProvider:
             try:
                 credit = await self.web.credit(login)
             except ProviderError as error:
-                told.append(str(error))
+                told.append(error.sentence)
             else:
                 told.append(
                     f"Login {login.number} of {len(logins)} at Jimeng has {'an unknown number of' if credit is None else credit} credits."
@@ -161,7 +163,7 @@ class JimengProvider:
     def _logins(self, model: str) -> list[Login]:
         logins = read_logins(keys.find(self.service, self.settings) or "")
         if not logins:
-            raise KeyMissingError(self.missing() or "", provider=self.name, model=model)
+            raise KeyMissingError(self.missing() or "", hint=keys.key_hint(self.service), provider=self.name, model=model)
         return logins
 
     def _in_order(self, logins: Sequence[Login]) -> list[Login]:
@@ -173,7 +175,7 @@ class JimengProvider:
     def _none_left(self, logins: Sequence[Login], passed: Sequence[str], failure: ProviderError, model: str) -> ProviderError:
         facts: dict[str, Any] = {"provider": self.name, "model": model}
         if len(logins) == 1 and isinstance(failure, AuthenticationError):
-            return AuthenticationError(str(failure), **facts)
+            return AuthenticationError(failure.sentence, hint=failure.hints, **facts)
         out_of_credit = isinstance(failure, RateLimitError)
         said = passed[0] if len(passed) == 1 else f"None of the {len(logins)} logins can be used: {' '.join(passed[:3])}"[:400]
         if not out_of_credit:
@@ -292,13 +294,11 @@ class JimengProvider:
             if isinstance(error, BadReplyError):
                 raise error
             raise JobPendingError(
-                f"Jimeng finished job {job.submit_id}, but its pictures could not be fetched: {error} "
-                "%imgsession resume fetches them later.",
-                job=job.submit_id,
+                f"Jimeng finished job {job.submit_id}, but its pictures could not be fetched: {error.sentence}", job=job.submit_id
             ) from error
         warnings = [str(note) for note in state.get("warnings") or ()]
         short = (count_of(state.get("count")) or 1) - len(pictures)
-        reasons = list(dict.fromkeys(str(error) for error in failures))
+        reasons = list(dict.fromkeys(error.sentence for error in failures))
         if finished.without:
             reasons.append(f"{finished.without} came without a URL, as filtered ones do")
         if short > 0 or reasons:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_img.errors import UsageError
+from notebook_img.hints import Hint
 from notebook_img.providers.local.operations import OPERATIONS, Operation, operation_words
 from notebook_img.providers.local.phrases import Phrase, Pieces, compiled, cut, mark_images
 from notebook_img.providers.local.readers import READERS, to_json, to_words
@@ -104,7 +105,7 @@ def parse(prompt: str) -> list[Step]:
             steps.append(step)
         index = last + 1
     if not steps:
-        raise UsageError("The prompt names no operation. Try 'warmer by 20 %' or 'crop to a square' (%img local lists all).")
+        raise UsageError("The prompt names no operation. Try 'warmer by 20 %' or 'crop to a square'.", hint=Hint("list-operations"))
     if len(steps) > MOST_STEPS:
         raise UsageError(f"The built-in engine does up to {MOST_STEPS} operations per prompt; split this one over several edits.")
     return steps

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.providers.interface import Capabilities, ModelInfo, Price, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.local import edits, refusals
 from notebook_img.providers.local.engine import ENGINE, NOTE
@@ -106,7 +107,9 @@ class LocalProvider:
 
     async def _edit(self, request: Request, emit: Emit) -> Reply:
         if not request.inputs:
-            raise UsageError("There is no picture to edit. Name one, for example: %imgedit sample:chelsea warmer by 20 %")
+            raise UsageError(
+                "There is no picture to edit. Name one.", hint=Hint("example-edit", image="sample:chelsea", text="warmer by 20 %")
+            )
         try:
             steps = edits.parse(request.prompt)
         except edits.UnknownPhraseError as error:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.providers.interface import Reply, Request, Usage
 from notebook_img.providers.local import refusals
 from notebook_img.providers.local.facts import ALIASES, FACTS, facts
@@ -62,7 +63,9 @@ def answer(request: Request, settings: Settings) -> Reply:
     from notebook_img.providers.local.engine import ENGINE, NOTE
 
     if not request.inputs and not request.references:
-        raise UsageError("There is no picture to ask about. Name one, for example: %askimage sample:chelsea What colours are in it?")
+        raise UsageError(
+            "There is no picture to ask about. Name one.", hint=Hint("example-ask", image="sample:chelsea", text="what colours are in it?")
+        )
     if request.boxes is not None:
         raise refusals.cannot(f"find boxes of {request.boxes or 'things'}", "ask", settings)
     pictures = (*request.inputs, *request.references)
@@ -104,7 +107,7 @@ def understood(question: str, pictures: int, settings: Settings) -> list[str]:
         found.remove("describe")
     if "compare" in found and pictures < 2:
         if found == ["compare"]:
-            raise UsageError("Comparing needs two pictures: %askimage -i one.jpg -i two.jpg What is different?")
+            raise UsageError("Comparing needs two pictures.", hint=Hint("example-compare"))
         found.remove("compare")
     return found
 
@@ -251,7 +254,7 @@ MEASURES: dict[str, tuple[str, str, str]] = {
 }
 """Topic: the fact it is ranked by, what the higher one is, the unit."""
 
-CANNOT_SEE = "What it shows the built-in engine cannot recognise; a model that can see can (%img key gemini)."
+CANNOT_SEE = "What it shows the built-in engine cannot recognise; a model that can see can, once its key is set."
 
 
 def _summary(f: Mapping[str, Any]) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from notebook_img import keys
 from notebook_img.errors import UsageError
+from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind
@@ -31,13 +33,23 @@ def ready_service(kind: Kind, settings: Settings) -> str | None:
     return next((name for name in ORDER[kind] if has_key(name, settings)), None)
 
 
+def _gemini_key() -> tuple[Hint, ...]:
+    from notebook_img.providers.registry import provider_class
+    from notebook_img.providers.services import service_of
+
+    return keys.key_hint(service_of(provider_class("gemini")))
+
+
 def cannot(phrase: str, kind: Kind, settings: Settings, hint: str = "") -> UsageError:
     """Return the error for a phrase the built-in engine does not know."""
     service = ready_service(kind, settings)
     hint = f" {hint}" if hint else ""
     if service is not None:
         seeing = "a model that can see" if kind == "ask" else "an image model"
-        return UsageError(f"{phrase!r} needs {seeing}: -m {service}.{hint}")
+        return UsageError(f"{phrase!r} needs {seeing}.{hint}", hint=Hint("use-model", model=service))
     missing = "No model that can see is set up" if kind == "ask" else "No image model is set up"
     verb = {"ask": "cannot answer", "generate": "cannot draw", "edit": "cannot"}[kind]
-    return UsageError(f"{missing} (%img key gemini). The built-in engine {verb} {phrase!r}; {CAN[kind]} (%img local).{hint}")
+    return UsageError(
+        f"{missing}. The built-in engine {verb} {phrase!r}; {CAN[kind]}.{hint}",
+        hint=(*_gemini_key(), *((Hint("list-operations"),) if kind == "edit" else ())),
+    )

@@ -243,7 +243,7 @@ def checked_url(url: str, where: str) -> str:
         msg = f"{where} = {url!r} is no base URL; it looks like http://localhost:8000/v1."
         raise UsageError(msg)
     if parts.username or parts.password:
-        msg = f"The base URL in {where} holds a user name or password; keys are given with `%img key`, not in URLs."
+        msg = f"The base URL in {where} holds a user name or password. Keep the key apart from it, as any other."
         raise UsageError(msg)
     return url.strip().rstrip("/")
 

@@ -155,9 +155,9 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
     said = f" It says: {message}" if message else ""
     if status == 401:
         # OpenAI's own message shows both ends of the key; nothing of it is quoted.
-        if not key:
-            return AuthenticationError(f"{endpoint.title} wants a key (401) and none is set. {where_to_set(endpoint)}", **facts)
-        return AuthenticationError(f"{endpoint.title} refused the key (401). {where_to_set(endpoint)}", **facts)
+        what = "refused the key (401)" if key else "wants a key (401), and none is set"
+        place = "" if endpoint.service else " Name the variable that holds one as key_variable in your endpoints file."
+        return AuthenticationError(f"{endpoint.title} {what}.{place}", hint=keys.key_hint(endpoint.service, another=bool(key)), **facts)
     if status == 403:
         return AuthenticationError(f"{endpoint.title} does not allow this with the key in use (403).{said}", **facts)
     if status == 402 or code in OUT_OF_CREDIT:
@@ -193,13 +193,6 @@ def _perhaps_billed(status: int, said: str, endpoint: Endpoint, facts: dict[str,
     if status in GAVE_UP:
         return ReplyTimeoutError(f"{endpoint.title} gave up waiting for its own answer ({status}).{said} {warning}", **facts)
     return BadReplyError(f"{endpoint.title} failed ({status}).{said} {warning}", **facts)
-
-
-def where_to_set(endpoint: Endpoint) -> str:
-    """Return a sentence on how the key of `endpoint` is set."""
-    if endpoint.service is None:
-        return "Name the variable that holds it as key_variable in your endpoints file."
-    return f"Set one with {' or '.join((f'`%img key {endpoint.service.name}`', *endpoint.service.variables[:1]))}."
 
 
 def _not_found(

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import BadReplyError, NoPictureError, PictureError, UnsupportedError
+from notebook_img.errors import BadReplyError, NoPictureError, PictureError, UnsupportedError, sentence_of
 from notebook_img.providers.interface import Reply
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.openai.billing import Bill, image_usage
@@ -73,7 +73,7 @@ def own_options(exchange: Exchange) -> dict[str, Any]:
         msg = "A transparent background needs the format png or webp; jpeg has no transparency."
         raise UnsupportedError(msg)
     if "output_compression" in told and file_format not in {"jpeg", "webp"}:
-        msg = "compression holds for the formats jpeg and webp; add --format jpeg or webp."
+        msg = "compression needs the format jpeg or webp."
         raise UnsupportedError(msg)
     return told
 
@@ -255,7 +255,7 @@ def _decoded(text: str, exchange: Exchange) -> bytes:
         _ = picture.size
     except (ValueError, PictureError) as error:
         raise BadReplyError(
-            f"{exchange.endpoint.title} sent something as a picture that is no usable image: {error}", **exchange.facts()
+            f"{exchange.endpoint.title} sent something as a picture that is not a usable image: {sentence_of(error)}", **exchange.facts()
         ) from None
     return data
 

@@ -20,9 +20,10 @@ from notebook_img.errors import (
     did_you_mean,
     near,
 )
+from notebook_img.hints import Hint
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
-from notebook_img.providers.openai.failures import NO_EYES, translate, where_to_set
+from notebook_img.providers.openai.failures import NO_EYES, translate
 from notebook_img.providers.openai.models import estimate_pictures, find_model, model_table
 
 if TYPE_CHECKING:
@@ -72,15 +73,12 @@ class CompatibleProvider:
 
     def missing(self) -> str | None:
         """Return what is missing before this endpoint can be used."""
-        try:
-            endpoint = self.endpoint()
-        except UsageError as error:
-            return str(error)
+        endpoint = self.endpoint()
         if self.endpoint_name == "vision" and not (self.settings.vision_base_url or self.settings.vision_model or self._key(endpoint)):
             return "No endpoint is set for questions; set VISION_BASE_URL and VISION_MODEL."
         if endpoint.service is None or self._key(endpoint) or not _wants_key(endpoint):
             return None
-        return f"{endpoint.title} has no key. {where_to_set(endpoint)}"
+        return f"{endpoint.title} has no key."
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models known without asking, the default first."""
@@ -129,7 +127,7 @@ class CompatibleProvider:
         endpoint = self.endpoint()
         key = await asyncio.to_thread(self._key, endpoint)  # a keyring may take its time
         if not key and (lacking := await asyncio.to_thread(self.missing)):
-            raise KeyMissingError(lacking, provider=endpoint.name, model=request.model)
+            raise KeyMissingError(lacking, hint=keys.key_hint(endpoint.service), provider=endpoint.name, model=request.model)
         if "openai" not in _loaded():
             await asyncio.to_thread(__import__, "openai")  # a second of import must not stop the loop
         return Exchange(
@@ -150,8 +148,8 @@ class CompatibleProvider:
 
             return await answer_question(exchange)
         if endpoint.images == "no" or (request.kind == "edit" and not endpoint.edits):
-            msg = f"{endpoint.title} cannot {'edit' if request.kind == 'edit' else 'make'} pictures; choose another model with -m."
-            raise UnsupportedError(msg)
+            verb = "edit" if request.kind == "edit" else "make"
+            raise UnsupportedError(f"{endpoint.title} cannot {verb} pictures.", hint=Hint("choose-model"))
         if endpoint.images == "chat":
             from notebook_img.providers.openai.gateway import paint_by_chat
 
@@ -176,7 +174,7 @@ class CompatibleProvider:
             exchange = await self._exchange(_nothing(), lambda _event: None)
             listed = await self._listed(exchange)
         except (ProviderError, UsageError) as error:
-            return [str(error)]
+            return [error.sentence]
         names = [_name(model) for model in listed]
         sentences = [f"{endpoint.title} answers at {endpoint.base_url} and has {len(names)} model{'' if len(names) == 1 else 's'}."]
         if names:
@@ -211,7 +209,8 @@ class CompatibleProvider:
         if isinstance(problem, ReplyTimeoutError):  # which would warn of a bill; a look at the models costs nothing
             problem = UnreachableError(
                 f"{endpoint.title} at {endpoint.base_url} did not say which models it has, so nothing was asked of it. "
-                "Is it busy? Name a model with -m, or try again.",
+                "Is it busy? Try again.",
+                hint=Hint("use-model", model=f"{endpoint.name}:MODEL"),
                 provider=endpoint.name,
             )
         raise problem
@@ -221,7 +220,8 @@ class CompatibleProvider:
         listed = [model for model in await self._listed(exchange) if not _NO_CHAT.search(_name(model))]
         if not listed:
             raise ModelNotFoundError(
-                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded; load one there, or name one with -m.",
+                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded. Load one there.",
+                hint=Hint("use-model", model=f"{exchange.endpoint.name}:MODEL"),
                 provider=exchange.endpoint.name,
             )
         seeing = [model for model in listed if _sees(model)] or [model for model in listed if _VISION_NAME.search(_name(model))]
@@ -231,7 +231,7 @@ class CompatibleProvider:
         """Add to an error what ``/models`` knows: near names of a missing model, models that can see."""
         if not isinstance(error, ModelNotFoundError | RequestRefusedError):
             return error
-        blind = NO_EYES.search(str(error)) is not None and exchange.request.kind == "ask"
+        blind = NO_EYES.search(error.sentence) is not None and exchange.request.kind == "ask"
         if not blind and not isinstance(error, ModelNotFoundError):
             return error
         try:
@@ -242,13 +242,14 @@ class CompatibleProvider:
         facts: dict[str, Any] = {"provider": error.provider, "model": error.model, "status": error.status}
         if blind:
             seeing = [_name(model) for model in listed if _sees(model)]
-            which = f" There, {_some(seeing)} can." if seeing else " Name one that can see with -m."
-            said = str(error) if "cannot see" in str(error) else f"{exchange.request.model} cannot see pictures. {error}"
-            return RequestRefusedError(f"{said}{which}", **facts)
+            which = f" There, {_some(seeing)} can." if seeing else ""
+            blind_words = "" if "cannot see" in error.sentence else f"{exchange.request.model} cannot see pictures. "
+            return RequestRefusedError(f"{blind_words}{error.sentence}{which}", hint=() if seeing else Hint("choose-model"), **facts)
         row = exchange.info
         note = f" It was {row.note}." if row.status == "retired" and row.note else ""
         close = near(exchange.request.model, names) or names[:5]
-        return ModelNotFoundError(f"{error}{note}{f' It has {_some(close)}.' if close else ' `%img` lists what is known.'}", **facts)
+        has = f" It has {_some(close)}." if close else ""
+        return ModelNotFoundError(f"{error.sentence}{note}{has}", hint=() if close else Hint("list-models"), **facts)
 
 
 class OpenAIProvider(CompatibleProvider):

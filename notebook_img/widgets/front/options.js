@@ -4,7 +4,7 @@ import { field, fill, h } from "./elements.js";
 
 const BUILT_IN = {
   generate: "Built-in engine, not AI: it draws shapes, gradients, patterns and text cards.",
-  edit: "Built-in engine, not AI: it can crop, rotate, warm, blur, caption and the like (%img local).",
+  edit: "Built-in engine, not AI: it can crop, rotate, warm, blur, caption and the like.",
   ask: "Built-in engine, not AI: it tells size, format, colours, brightness and sharpness.",
 };
 

@@ -125,7 +125,7 @@ async def test_pictures_inside_the_answer_are_taken_too(ark, talk):
 
 async def test_a_result_that_is_no_image_is_an_error_that_knows_what_was_billed(ark, talk):
     ark.control({"kind": "reply", "reply": "not_an_image"})
-    with pytest.raises(BadReplyError, match="no usable image") as caught:
+    with pytest.raises(BadReplyError, match="not a usable image") as caught:
         await talk()
     assert caught.value.cost == 0.035
     assert caught.value.usage["generated_images"] == 1

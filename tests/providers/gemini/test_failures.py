@@ -35,7 +35,7 @@ def holds_no_key(error: BaseException) -> bool:
 @HISTORIES
 async def test_a_wrong_key(history, run, service):
     service.control(key="another one")
-    with pytest.raises(AuthenticationError, match="%img key gemini") as caught:
+    with pytest.raises(AuthenticationError, match="keys set gemini") as caught:
         await run("generate", "a fox", history=history)
     assert holds_no_key(caught.value)
     assert len(service.requests()) == 1

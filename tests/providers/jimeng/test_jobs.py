@@ -99,7 +99,7 @@ async def test_the_cover_is_taken_where_there_is_no_large_picture(jimeng, talk):
 
 async def test_a_result_that_is_no_image_is_said(jimeng, talk):
     jimeng.control({"kind": "reply", "reply": "not_an_image"})
-    with pytest.raises(BadReplyError, match="no usable image"):
+    with pytest.raises(BadReplyError, match="not a usable image"):
         await talk()
 
 
@@ -129,7 +129,7 @@ async def test_the_job_is_told_before_it_is_watched_without_the_token(jimeng, ma
 async def test_a_job_that_never_ends_meets_the_deadline_and_can_be_resumed(jimeng, make):
     jimeng.control({"kind": "reply", "reply": "never"})
     talk = make(jimeng_deadline=1, jimeng_poll=0.05)
-    with pytest.raises(JobPendingError, match=r"after 1 s.*imgsession resume") as caught:
+    with pytest.raises(JobPendingError, match=r"after 1 s.*resume") as caught:
         await talk()
     assert caught.value.job == talk.told(SubmittedEvent)[0].submit_id
     assert len(jimeng.requests(HISTORY)) < 20, "looks grow rarer"
@@ -239,7 +239,7 @@ async def test_a_service_that_cannot_be_asked_any_more_leaves_the_job_resumable(
 
 async def test_a_login_that_expires_while_the_job_runs_leaves_it_resumable(jimeng, talk):
     jimeng.control({"kind": "status", "status": 200, "body": {"ret": "1015", "errmsg": "login error"}, "path": HISTORY})
-    with pytest.raises(JobPendingError, match=r"expired.*imgsession resume"):
+    with pytest.raises(JobPendingError, match=r"expired.*resume"):
         await talk()
     assert len((await talk.resume(talk.told(SubmittedEvent)[0].state)).pictures) == 4
 

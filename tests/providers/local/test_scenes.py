@@ -90,7 +90,7 @@ def test_what_it_cannot_draw_is_said(prompt, run):
     with pytest.raises(UsageError) as caught:
         run("generate", prompt)
     message = str(caught.value)
-    assert message.startswith("No image model is set up (%img key gemini). The built-in engine cannot draw ")
+    assert message.startswith("No image model is set up. The built-in engine cannot draw ")
     assert "shapes, gradients" in message
     assert len(message) < 600
 

@@ -32,7 +32,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("kind", ["ask", "generate"])
 async def test_a_refused_key_is_named_by_where_it_is_set_and_never_shown(endpoint, kind):
-    with pytest.raises(AuthenticationError, match=r"%img key openai.*OPENAI_API_KEY") as caught:
+    with pytest.raises(AuthenticationError, match=r"OPENAI_API_KEY.*keys set openai") as caught:
         await endpoint(key=WRONG)(kind, inputs=(picture(),) if kind == "ask" else ())
     shown = "".join(traceback.format_exception(caught.value))
     assert "sk-pro" not in shown
@@ -50,8 +50,8 @@ async def test_what_the_service_says_to_a_403_is_told_without_the_key(openai, se
 
 async def test_no_key_where_one_is_needed_says_how_to_set_it(endpoint, service):
     provider = endpoint(environ={"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""})
-    assert "OPENAI_API_KEY" in provider.provider.missing()
-    with pytest.raises(KeyMissingError, match="%img key openai"):
+    assert "has no key" in provider.provider.missing()
+    with pytest.raises(KeyMissingError, match="keys set openai"):
         await provider("generate", "a fox")
     assert not service.requests()
 
@@ -181,7 +181,7 @@ def test_the_wait_a_service_asks_for_is_read_in_every_form():
         ("[garage]\nask_model = 'm'\n", "needs a base_url"),
         ("[garage]\nbase_url = 'BASE'\nbase_ulr = 'x'\n", "Did you mean 'base_url'"),
         ("[garage]\nbase_url = 'ftp://x'\n", "no base URL"),
-        ("[garage]\nbase_url = 'http://me:secret@x/v1'\n", "not in URLs"),
+        ("[garage]\nbase_url = 'http://me:secret@x/v1'\n", "user name or password"),
         ("[openai]\nbase_url = 'BASE'\n", "exists already"),
         ("[garage]\nbase_url = 'BASE'\nimages = 'yes'\n", "not one of"),
         ("[garage]\nbase_url = 'BASE'\ndetail = 'no'\n", "true or false"),

@@ -269,7 +269,7 @@ async def test_success_without_a_picture_is_an_error(openai, service):
 
 async def test_something_that_is_no_picture_is_not_handed_on(openai, service):
     service.control({"kind": "reply", "reply": "bad_picture"})
-    with pytest.raises(BadReplyError, match="no usable image"):
+    with pytest.raises(BadReplyError, match="not a usable image"):
         await openai("generate", "a fox")
 
 

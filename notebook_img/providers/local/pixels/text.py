@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 from notebook_img.errors import UsageError
+from notebook_img.hints import Hint
 from notebook_img.providers.local.colours import to_rgb
 from notebook_img.providers.local.pixels.context import Context, Values
 
@@ -230,7 +231,7 @@ def blend(image: Image.Image, values: Values, context: Context) -> Image.Image:
     number = values["image"]
     if number < 2 or number > len(context.images):
         given = "only the one picture that is edited" if len(context.images) < 2 else f"{len(context.images)} pictures"
-        raise UsageError(f"There is no image {number} to blend with: the edit was given {given}. Attach another with -r FILE.")
+        raise UsageError(f"There is no image {number} to blend with: the edit was given {given}.", hint=Hint("add-reference"))
     from PIL import ImageOps
 
     other = ImageOps.fit(context.images[number - 1], image.size, Image.Resampling.LANCZOS)

@@ -1,0 +1,42 @@
+"""What helps, in an agent's words: tools and their parameters, and what only the user can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOR_AGENTS: Mapping[str, str] = {
+    "add-reference": "Give another image: continue_image_session takes one as imagePath.",
+    "ask-for-table": "",
+    "choose-model": "Choose another model with the parameter model; get_image_config_info lists them.",
+    "confine": "",
+    "create-session": "start_image_session begins a new one.",
+    "doctor": "Ask the user to run notebook-img doctor in a terminal.",
+    "example-ask": "For example: {text}",
+    "example-compare": "compare_images takes two.",
+    "example-edit": "For example: {text}",
+    "example-generate": "For example: {text}",
+    "force": "Choose another outputPath.",
+    "help-ask": "",
+    "help-edit": "",
+    "help-generate": "",
+    "install": "Ask the user to run pip install {package} where this server is installed.",
+    "keep-key": "Ask the user to run notebook-img keys set {name} in a terminal.",
+    "leave-out": "Leave it out, or choose another one with the parameter model; get_image_config_info lists them.",
+    "list-models": "get_image_config_info lists the known models.",
+    "list-operations": "",
+    "new-session": "list_sessions lists the others; start_image_session begins a new one.",
+    "open-session": "Name {name} as the session.",
+    "pick": "Name one of them as the image, such as {turn}.2.",
+    "raise-budget": "Only the user can raise it, with NOTEBOOK_IMG_BUDGET (US dollars a day) in this server's configuration; "
+    "it starts anew tomorrow.",
+    "repair": "Ask the user to let notebook-img doctor repair the store.",
+    "replace-key": "Ask the user to set another key as {variable} in this server's configuration.",
+    "resume-job": "get_job with job_id {job} fetches its pictures later.",
+    "set-key": "Ask the user to set {variable} in this server's configuration{page}.",
+    "show-traceback": "",
+    "show-turns": "show_session with session {session} lists its turns.",
+    "use-model": "Name one with the parameter model, such as {model}.",
+}
