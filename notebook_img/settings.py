@@ -184,6 +184,12 @@ class Settings:
         _paths, (), "NOTEBOOK_IMG_ALLOWED_DIRS", help="Folders MCP tools may read and write, in place of the default ones."
     )
     preview = Setting(_whole(64, 4096), 768, "NOTEBOOK_IMG_PREVIEW", help="Longest side of inline previews, pixels (64 to 4096).")
+    figure = Setting(
+        _choice("html", "image"),
+        "html",
+        "NOTEBOOK_IMG_FIGURE",
+        help="How a result is shown: html (picture and caption as one), or image (two outputs, for exporters that remove HTML).",
+    )
     save_to = Setting(
         _text, "", "NOTEBOOK_IMG_SAVE_TO", help="Folder that gets a copy of every picture, relative to the notebook. Empty: none."
     )

@@ -13,6 +13,7 @@ from notebook_img.replay import Kernel
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from notebook_img.pictures import Bundle
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
@@ -119,6 +120,12 @@ class NotebookKernel:
         if not name.isidentifier():
             raise UsageError(f"--as {name} is no variable name. Use letters, digits and underscores.")
         self.shell.user_ns[name] = value
+
+    def put(self, figure: Bundle) -> None:
+        """Show a figure as the setting `figure` says."""
+        from notebook_img.jupyter.output import put
+
+        put(figure, self.studio.settings.figure)
 
     def shown(self, turn: Turn) -> Turn:
         """Mark a turn as shown in this execution, so that being the cell's last value does not draw it twice."""

@@ -69,7 +69,7 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
         return None
     turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
     side = studio.settings.preview
-    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side))
+    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
     for note in parsed.notes:
         studio.say(note)
     value: Any = turns[0] if len(models) == 1 else turns

@@ -92,7 +92,7 @@ def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | N
         return None
     tell(kernel.shell, f"{said}: the head of {session.name!r} is {turn.id}.")
     bundle = turn.figure(max_side=kernel.studio.settings.preview)
-    put(bundle)
+    kernel.put(bundle)
     return kernel.shown(turn)
 
 
@@ -134,13 +134,13 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
 
 
 def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
-    put(turn.figure(max_side=2048, max_bytes=2_000_000))
+    kernel.put(turn.figure(max_side=2048, max_bytes=2_000_000))
     return kernel.shown(turn)
 
 
 def _tree(kernel: NotebookKernel, rest: list[str]) -> None:
     session = kernel.studio.session_for(_one(rest, "tree"), creates=False) if rest else kernel.studio.session()
-    put(session.tree())
+    kernel.put(session.tree())
 
 
 def _undo(kernel: NotebookKernel, rest: list[str]) -> Turn | None:
@@ -248,7 +248,7 @@ def _resume(kernel: NotebookKernel, rest: list[str]) -> Any:
     if not turns:
         tell(kernel.shell, "No job is waiting with a service.")
     for turn in turns:
-        put(turn.figure(max_side=kernel.studio.settings.preview))
+        kernel.put(turn.figure(max_side=kernel.studio.settings.preview))
         kernel.shown(turn)
     return turns or None
 
@@ -260,14 +260,14 @@ def _panel(_magics: NotebookKernel, rest: list[str]) -> Any:
     return panel()
 
 
-def _compare(session: Session, first: str, second: str) -> None:
-    put(session.turn(first).compare(session.turn(second)))
+def _compare(kernel: NotebookKernel, session: Session, first: str, second: str) -> None:
+    kernel.put(session.turn(first).compare(session.turn(second)))
 
 
 def _show(kernel: NotebookKernel, rest: list[str]) -> Any:
     session = kernel.studio.session()
     if len(rest) == 2:
-        return _compare(session, *rest)
+        return _compare(kernel, session, *rest)
     if len(rest) > 2:
         raise UsageError("Write %imgsession show t3, or %imgsession show t3 t7 to compare two.")
     turn = session.turn(rest[0]) if rest else session.head
