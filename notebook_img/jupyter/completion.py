@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
-from notebook_img.ids import turn_id
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -196,6 +194,8 @@ class Completion:
 
     def _ids(self, last: str = "", *, words: Iterable[str] = (), picks: bool = True, questions: bool = True) -> list[str]:
         """Return ids of turns, the newest first; with the session's name where the word begins with one."""
+        from notebook_img.ids import turn_id
+
         store = self.kernel.studio.store
         name, slash, _ = last.rpartition("/")
         record = store.session_named(name) if slash else self._session(words)
