@@ -30,7 +30,7 @@ from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
-from notebook_img.records import JobRecord, Origin
+from notebook_img.records import JobRecord, Origin, TurnRecord
 from notebook_img.replay import BY_AGENT
 
 if TYPE_CHECKING:
@@ -148,10 +148,13 @@ class Work:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def prepare(self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None) -> Running:
+    def prepare(
+        self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None, after: TurnRecord | None = None
+    ) -> Running:
         """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread.
 
         Without a session it is the one all single requests share, whose first model is nobody's choice: they go to the default model.
+        A question goes on from the one `after`, though it names a picture of its own.
         """
         path = caller.folders.output(output) if output else None
         if path is not None:
@@ -160,6 +163,8 @@ class Work:
         (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
         if session is None:
             placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model=""))
+        if after is not None:
+            placed = dataclasses.replace(placed, parent=after, follows=None, picked=None, continues=False)
 
         async def perform(tell: loop.Tell) -> CallResult:
             made = await perform_call(caller.studio, placed, tell)

@@ -30,7 +30,7 @@ from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
-from notebook_img.records import JobRecord
+from notebook_img.records import JobRecord, TurnRecord
 from notebook_img.tree import Session, Turn
 
 BRIDGE_HEADER = "x-notebook-img-bridge"
@@ -167,6 +167,7 @@ class Tools:
         *,
         output: str | None = None,
         fresh: bool = False,
+        after: TurnRecord | None = None,
         seconds: float | None = None,
     ) -> Result | JobRecord:
         """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests.
@@ -177,12 +178,12 @@ class Tools:
 
         def prepare() -> Running:
             if session is None:
-                return self.work.prepare(call.caller, None, make(), tool=call.tool, output=output)
+                return self.work.prepare(call.caller, None, make(), tool=call.tool, output=output, after=after)
             chosen = session()
             if fresh:
                 provisional.made(chosen.id)
             with provisional.trying(chosen.id):  # also where the request cannot be placed
-                return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output)
+                return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output, after=after)
 
         with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
             running = await in_thread(prepare)
