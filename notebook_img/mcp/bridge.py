@@ -21,6 +21,7 @@ from notebook_img.mcp import discovery
 from notebook_img.mcp.folders import folders_of
 from notebook_img.mcp.server import Server
 from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER
+from notebook_img.mcp.versions import report
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -108,8 +109,7 @@ class JoiningServer(Server):
         ctx = context
 
         async def progress(progress: float, total: float | None = None, message: str | None = None) -> None:
-            with contextlib.suppress(Exception):  # a client that is gone is no reason to stop
-                await ctx.report_progress(progress, total, message)
+            await report(ctx, progress, total, message)
 
         call = asyncio.ensure_future(link.client.call_tool(name, arguments, progress_callback=progress))
         try:

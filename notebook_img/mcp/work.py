@@ -64,12 +64,15 @@ class Work:
         Requests on their way to services at the same time.
     allowed : tuple of Path
         Folders clients may read and write, in place of those of the settings.
+    links : bool, optional
+        Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = ()) -> None:
+    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = (), links: bool | None = None) -> None:
         self.studio = studio
         self.at_once = at_once
         self.allowed = allowed
+        self.links = studio.settings.mcp_links if links is None else links
         self.bridge_secret = ""
         """What a bridge of ours shows to name its client's folders; empty where there is no bridge."""
         self.listeners: list[Callable[[Note], None]] = []

@@ -28,6 +28,7 @@ from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
+from notebook_img.mcp.versions import report
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord, TurnRecord
@@ -66,9 +67,8 @@ class Calling:
     state: str = "done"
 
     async def progress(self, seconds: float, message: str) -> None:
-        """Report progress; a client that is gone is no reason to stop."""
-        with contextlib.suppress(Exception):
-            await self.context.report_progress(round(seconds, 1), None, message)
+        """Report progress."""
+        await report(self.context, round(seconds, 1), None, message)
 
 
 class Tools:
