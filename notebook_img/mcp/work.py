@@ -216,6 +216,9 @@ class Work:
 
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
+        if running.promised:
+            with anyio.CancelScope(shield=True):  # a row nobody works on would stay
+                await in_thread(self.jobs.claim, running)
         future = self._start(running, tell)
         future.add_done_callback(lambda _: tell(_DONE))
         now, told = Progress("waiting for its turn"), 0.0

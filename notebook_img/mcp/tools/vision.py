@@ -154,8 +154,7 @@ class VisionTools(Tools):
                 kind = "file_not_found"
             said = worded(cause, FOR_AGENTS)
             result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)  # type: ignore[arg-type]
-        text = result.model_dump_json(exclude_defaults=False)
-        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
+        return chat_answer(result)
 
     async def _chat(self, call: Calling, image: str, question: str, session_id: str, *, anew: bool) -> ChatResult:
         if not question.strip():
@@ -175,7 +174,7 @@ class VisionTools(Tools):
             raise UsageError("This conversation still works on the question before. Ask again in a moment.") from None
         try:
             if (job := await in_thread(self._under_way, found)) is not None:
-                return self._running(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
+                return running_chat(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
             left = max(0.0, wait - (time.monotonic() - began))
             return await self._ask(call, image, question, session_id, found, most, seconds=left)
         finally:
@@ -226,7 +225,7 @@ class VisionTools(Tools):
             seconds=seconds,
         )
         if isinstance(done, JobRecord):
-            return self._running(done, name, asked + 1, most)
+            return running_chat(done, name, asked + 1, most)
         turns = await in_thread(lambda: len(session.turns))
         left = max(0, most - turns)
         return ChatResult(
@@ -238,18 +237,6 @@ class VisionTools(Tools):
             can_continue=left > 0,
             image_info=await in_thread(_image_info, session),
             model=done.turn.model,
-        )
-
-    @staticmethod
-    def _running(job: JobRecord, name: str, turn: int, most: int) -> ChatResult:
-        return ChatResult(
-            status="running",
-            session_id=name,
-            conversation_turn=turn,
-            remaining_turns=max(0, most - turn),
-            can_continue=False,
-            job_id=job.id,
-            message=f"Still working. get_job with job_id={job.id!r} fetches the answer.",
         )
 
     def _under_way(self, conversation: Session) -> JobRecord | None:
@@ -315,6 +302,25 @@ class VisionTools(Tools):
             allowed_folders=[str(folder) for folder in call.caller.folders.allowed],
             client=call.caller.name,
         )
+
+
+def chat_answer(result: ChatResult) -> CallToolResult:
+    """Return what chat_vision answers, as JSON text too."""
+    text = result.model_dump_json(exclude_defaults=False)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
+
+
+def running_chat(job: JobRecord, name: str, turn: int, most: int, *, why: str = "") -> ChatResult:
+    """Return what chat_vision answers while a question of a conversation goes on as a job."""
+    return ChatResult(
+        status="running",
+        session_id=name,
+        conversation_turn=turn,
+        remaining_turns=max(0, most - turn),
+        can_continue=False,
+        job_id=job.id,
+        message=f"{why}Still working. get_job with job_id={job.id!r} fetches the answer.",
+    )
 
 
 def _image_info(session: Session) -> ImageInfo | None:
