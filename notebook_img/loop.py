@@ -210,6 +210,31 @@ async def wait(work: Work[T], on_event: Tell | None = None) -> T:
         raise
 
 
+def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do `work` on a loop and in a thread of its own and wait for it, so that it can be given up whatever it hangs in.
+
+    For what the core's threads wait for: on the core's loop it would need a thread of the pool that those who wait have used up.
+    """
+    result: concurrent.futures.Future[T] = concurrent.futures.Future()
+    watched = _Watched(lambda _tell: work())
+
+    async def serve() -> None:
+        # Here, and not after the loop has closed: that waits for its look-ups of names.
+        try:
+            result.set_result(await watched.run(lambda _event: None))
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=lambda: asyncio.run(serve()), name="notebook_img-apart", daemon=True).start()
+    try:
+        while not concurrent.futures.wait((result,), TICK).done:
+            pass
+        return result.result()
+    except BaseException:
+        watched.leave()
+        raise
+
+
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Do pixel or disk work in a thread."""
     return await asyncio.to_thread(function, *args)

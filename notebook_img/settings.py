@@ -214,6 +214,7 @@ class Settings:
     )
     mcp_chat_turns = Setting(_whole(1), 2, "NOTEBOOK_IMG_CHAT_TURNS", help="Turns of one chat_vision conversation.")
     mcp_urls = Setting(_flag, False, "NOTEBOOK_IMG_MCP_URLS", help="Let MCP tools fetch https image URLs from public addresses.")
+    mcp_links = Setting(_flag, True, "NOTEBOOK_IMG_MCP_LINKS", help="Results of MCP tools hold links to the original pictures.")
 
     gemini_base_url = Setting(_text, "", "GOOGLE_GEMINI_BASE_URL", help="Base URL of the Gemini API.")
     gemini_api_version = Setting(_text, "", "GOOGLE_GENAI_API_VERSION", help="API version, v1 or v1beta; the SDK's default when empty.")

@@ -33,6 +33,8 @@ class Announcement:
     home: str
     notebook: str
     started: float
+    claims: bool = False
+    """Whether it writes down what a bridge asks before it begins, so that the bridge can tell whether it has begun."""
     path: Path | None = None
 
     def __repr__(self) -> str:
@@ -68,6 +70,7 @@ def announce(studio: Studio, *, url: str, token: str, bridge: str) -> Path:
         home=str(studio.settings.home.resolve()),
         notebook=str(studio.notebook or ""),
         started=time.time(),
+        claims=True,
     )
     facts = {name: value for name, value in asdict(row).items() if name != "path"}
     path = place / f"{PREFIX}{os.getpid()}-{urlsplit(url).port}.json"

@@ -211,6 +211,7 @@ def serve(
     tools: str = "all",
     show: bool = True,
     allowed: tuple[Path, ...] | None = None,
+    links: bool | None = None,
 ) -> ServerHandle:
     """Serve a studio as an MCP server from a thread of this process.
 
@@ -228,6 +229,8 @@ def serve(
         Show in the running cell what agents do.
     allowed : tuple of Path, optional
         Folders agents may read and write, in place of the default ones.
+    links : bool, optional
+        Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
 
     Returns
     -------
@@ -246,7 +249,7 @@ def serve(
         text = f"The MCP server listens on {host}: every computer that reaches this one and has the token can use your keys and budget."
         warnings.warn(text, stacklevel=2)
     # The server's alone: they must not outlive it in the settings.
-    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()))
+    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links)
     handle = ServerHandle(build(work, tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
     return handle.start(announced=True, live=show)
 

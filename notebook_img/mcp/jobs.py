@@ -26,6 +26,11 @@ LOOK = 0.3
 """Seconds between two looks at a job that runs in another process."""
 
 
+def new_job_id() -> str:
+    """Return an id no job has."""
+    return f"j{secrets.token_hex(4)}"
+
+
 class Jobs:
     """The jobs of one server.
 
@@ -53,26 +58,43 @@ class Jobs:
                 return None
             if running.job:
                 return self._studio.store.job(running.job)
-            now = time.time()
-            row = JobRecord(
-                id=f"j{secrets.token_hex(4)}",
-                session=running.session,
-                state="running",
-                owner=self._studio.store.owner,
-                created=now,
-                updated=now,
-                model=running.model,
-                prompt=running.prompt[:2000],
-                request={
-                    "tool": running.tool,
-                    "client": running.caller.name,
-                    "output": str(running.output or ""),
-                    "submit": running.submit_id,
-                },
-            )
-            self._studio.store.add_job(row)
-            running.job = row.id
-            self._here[row.id] = running
+            return self._write_down(running, new_job_id())
+
+    def claim(self, running: Running) -> None:
+        """Make a job of a request before it begins, under the id a bridge has chosen.
+
+        Of two that add the row of one id the second one fails: either this process does the request, or the bridge that took it
+        back, never both.
+
+        Raises
+        ------
+        UsageError
+            When the bridge was quicker: the kernel stood still, and the request was done without it.
+        """
+        with running.lock:
+            self._write_down(running, running.promised)
+
+    def _write_down(self, running: Running, job_id: str) -> JobRecord:
+        now = time.time()
+        row = JobRecord(
+            id=job_id,
+            session=running.session,
+            state="running",
+            owner=self._studio.store.owner,
+            created=now,
+            updated=now,
+            model=running.model,
+            prompt=running.prompt[:2000],
+            request={
+                "tool": running.tool,
+                "client": running.caller.name,
+                "output": str(running.output or ""),
+                "submit": running.submit_id,
+            },
+        )
+        self._studio.store.add_job(row)
+        running.job = row.id
+        self._here[row.id] = running
         loop.spawn(lambda _tell: self._watch(running))
         return row
 

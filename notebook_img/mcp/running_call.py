@@ -52,6 +52,8 @@ class Running:
     """Whether its turn came: from then on it goes on without the client."""
     done: bool = False
     job: str = ""
+    promised: str = ""
+    """Id of the job a bridge may name to its client: its row is written before anything is sent."""
     submit_id: str = ""
     begun: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """What `Studio.begin` has opened for it; closed when it has ended, however that was."""

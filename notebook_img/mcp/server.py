@@ -26,6 +26,7 @@ from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
 from notebook_img.mcp.tools.seedream import SeedreamTools
 from notebook_img.mcp.tools.vision import VisionTools
+from notebook_img.mcp.versions import fitting
 from notebook_img.mcp.wording import FOR_AGENTS
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Server(MCPServer[Any]):
             instructions=INSTRUCTIONS,
             version=__version__,
             log_level="WARNING",
+            middleware=[fitting(links=work.links)],
         )
         self.work = work
         family = set(_TOOLS) if tools == "all" else {tools}

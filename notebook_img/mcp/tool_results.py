@@ -174,10 +174,10 @@ def of_question(turn: Turn) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=turn.text or "(no words)")], structured_content=answer.model_dump())
 
 
-def of_job(job: JobRecord, *, kind: type[BaseModel] = ImageResult, status: str = "running") -> CallToolResult:
+def of_job(job: JobRecord, *, kind: type[BaseModel] = ImageResult, status: str = "running", why: str = "") -> CallToolResult:
     """Return the result for a request that goes on as a job, or ended without a result."""
     if status == "running":
-        line = f"Still working: job {job.id} in session {job.session}. Call get_job with job_id={job.id!r} to fetch the result."
+        line = f"{why}Still working: job {job.id} in session {job.session}. Call get_job with job_id={job.id!r} to fetch the result."
     else:
         line = f"Job {job.id} {'was cancelled' if status == 'cancelled' else 'failed: ' + (job.error or 'no reason is known')}"
     values: dict[str, Any] = {"status": status, "job_id": job.id}

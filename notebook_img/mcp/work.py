@@ -30,7 +30,7 @@ from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
-from notebook_img.records import JobRecord, Origin
+from notebook_img.records import JobRecord, Origin, TurnRecord
 from notebook_img.replay import BY_AGENT
 
 if TYPE_CHECKING:
@@ -64,12 +64,15 @@ class Work:
         Requests on their way to services at the same time.
     allowed : tuple of Path
         Folders clients may read and write, in place of those of the settings.
+    links : bool, optional
+        Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = ()) -> None:
+    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = (), links: bool | None = None) -> None:
         self.studio = studio
         self.at_once = at_once
         self.allowed = allowed
+        self.links = studio.settings.mcp_links if links is None else links
         self.bridge_secret = ""
         """What a bridge of ours shows to name its client's folders; empty where there is no bridge."""
         self.listeners: list[Callable[[Note], None]] = []
@@ -148,10 +151,13 @@ class Work:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def prepare(self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None) -> Running:
+    def prepare(
+        self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None, after: TurnRecord | None = None
+    ) -> Running:
         """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread.
 
         Without a session it is the one all single requests share, whose first model is nobody's choice: they go to the default model.
+        A question goes on from the one `after`, though it names a picture of its own.
         """
         path = caller.folders.output(output) if output else None
         if path is not None:
@@ -160,6 +166,8 @@ class Work:
         (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
         if session is None:
             placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model=""))
+        if after is not None:
+            placed = dataclasses.replace(placed, parent=after, follows=None, picked=None, continues=False)
 
         async def perform(tell: loop.Tell) -> CallResult:
             made = await perform_call(caller.studio, placed, tell)
@@ -208,6 +216,9 @@ class Work:
 
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
+        if running.promised:
+            with anyio.CancelScope(shield=True):  # a row nobody works on would stay
+                await in_thread(self.jobs.claim, running)
         future = self._start(running, tell)
         future.add_done_callback(lambda _: tell(_DONE))
         now, told = Progress("waiting for its turn"), 0.0

@@ -13,6 +13,7 @@ import pytest
 from notebook_img.errors import BadReplyError, ReplyTimeoutError, RequestRefusedError, UnreachableError
 from notebook_img.providers.transport import Transport, retry_after
 from notebook_img.settings import Settings
+from tests.emulators.dripping import dripping
 
 
 @pytest.fixture
@@ -67,6 +68,17 @@ async def test_an_answer_that_trickles_meets_the_time_limit_too(ark, transport):
     ark.control({"kind": "hang_after_headers"})
     with pytest.raises(ReplyTimeoutError):
         await transport.send("GET", f"{ark.url}/x", headers={}, timeout=0.5)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("where", ["body", "headers", "redirects"])
+async def test_a_result_that_drips_meets_the_time_limit_too(where):
+    with dripping(where, every=0.3 if where == "redirects" else 0.02) as server:
+        transport = Transport(Settings(timeout=1, environ={}), provider="ark", title="Ark")
+        with pytest.raises(ReplyTimeoutError):
+            await transport.download(f"{server.url}/results/x", own=(server.url,))
+        await transport.aclose()
+        assert server.left.wait(5)
 
 
 @pytest.mark.parametrize("url", ["ftp://x/", "no url at all", "http://[::1"])
