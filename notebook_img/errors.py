@@ -24,7 +24,7 @@ The tree::
         ├── NoPictureError       an answer without a picture (``text`` has the model's words)
         ├── BadReplyError        an answer that cannot be understood
         ├── UnreachableError     no connection
-        ├── ReplyTimeoutError    no answer in time; never repeated on its own
+        ├── ReplyTimeoutError    no answer in time; never repeated automatically
         └── FrameError           an edit came back in another frame (``picture`` has it)
 """
 
@@ -118,7 +118,7 @@ class NotFoundError(NotebookImgError):
 
 
 class PictureError(NotebookImgError):
-    """Bytes that are no usable image, or larger than the limits."""
+    """Bytes that are not a usable image, or exceed the limits."""
 
 
 class OutputError(NotebookImgError):
@@ -169,7 +169,7 @@ class JobPendingError(NotebookImgError):
 
 
 class ProviderError(NotebookImgError):
-    """A service said no, or could not be asked.
+    """A service refused a request, or could not be asked.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ class RateLimitError(ProviderError):
 
 
 class OverloadedError(ProviderError):
-    """The service is overloaded or broken for the moment (500, 502, 503, 504)."""
+    """The service is overloaded or out of order (500, 502, 503, 504)."""
 
     retryable: ClassVar[bool] = True
 
@@ -251,7 +251,7 @@ class RequestRefusedError(ProviderError):
 
 
 class ModelNotFoundError(ProviderError):
-    """The service does not know the model (any more)."""
+    """The service does not know the model, or no longer does."""
 
 
 class RefusedError(ProviderError):
@@ -298,7 +298,7 @@ class UnreachableError(ProviderError):
 
 
 class ReplyTimeoutError(ProviderError):
-    """No answer came in time. The call may have been billed, so it is never repeated on its own."""
+    """No answer came in time. The call may have been billed, so it is never repeated automatically."""
 
 
 class FrameError(ProviderError):
@@ -310,7 +310,7 @@ class FrameError(ProviderError):
 
 
 def sentence_of(error: BaseException) -> str:
-    """Return what an error says, to be quoted in another sentence: of ours without what can be done about it."""
+    """Return what an error says, for use in another sentence; our own errors without their hints."""
     return error.sentence if isinstance(error, NotebookImgError) else str(error)
 
 

@@ -1,4 +1,4 @@
-"""What to do next, as data: the core says what happened, and each surface says in its own words what can be done about it.
+"""What to do next, as data: the core says what happened, and each surface says in its own words what to do.
 
 The core cannot know who reads an error: a cell has magics, a shell has options, an agent has tools, the panel has buttons. So it
 names none of them. It adds a `Hint`, and every surface has a table with its own wording of each. The table here is Python's.

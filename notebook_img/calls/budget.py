@@ -105,7 +105,7 @@ def settle_unsent(workspace: Workspace, spend: int | None) -> None:
 
 
 def settle_failure(workspace: Workspace, spend: int | None, error: BaseException, estimate: float | None, submitted: bool) -> None:
-    """Write down what a failed call cost: nothing where that is known, else what the service said, else unknown."""
+    """Record what a failed call cost: nothing where that is known, else what the service said, else unknown."""
     if spend is None:
         return
     if isinstance(error, ProviderError) and (error.cost is not None or error.usage):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notebook_img.tree import Turn
 
 PATIENCE = 0.4
-"""Seconds before progress is shown at all: what is done sooner needs none."""
+"""Seconds before progress is shown: what is done sooner needs none."""
 PAUSES: Mapping[Change, float] = {"": 0.5, "message": 0.1, "text": 0.1, "waiting": 0.0, "partial": 0.0}
 """Least seconds since the last update, by what has changed; where nothing has, the elapsed time is renewed."""
 
@@ -63,7 +63,7 @@ class Screen:
             self._refresh()
 
     def finish(self, bundle: Bundle, form: str = "html") -> None:
-        """Put the finished state in the place of the progress; `form` is the setting `figure`."""
+        """Replace the progress by the finished state; `form` is the setting `figure`."""
         if self.quiet:
             return
         first, *more = bundle.parts(form)
@@ -72,7 +72,7 @@ class Screen:
             put(part)
 
     def clear(self) -> None:
-        """Take the progress away again: the error that follows says it all. What had come of an answer stays above it."""
+        """Remove the progress, since the error that follows says it all. What had arrived of an answer stays above it."""
         with contextlib.suppress(Exception):
             if self.live and self._answer:
                 from notebook_img import display
@@ -175,7 +175,7 @@ def is_captured(shell: Any) -> bool:
 
 
 def tell(shell: Any, text: str) -> None:
-    """Say one sentence to the user, as an output of its own."""
+    """Show one sentence to the user, as an output of its own."""
     from IPython.display import display
 
     from notebook_img.display import note

@@ -1,4 +1,4 @@
-"""The stdio server's way into a live kernel: tool calls go to the kernel that shares our home, or are done here when there is none.
+"""The stdio server's way into a live kernel: tool calls go to a kernel that shares our home, or are done here when there is none.
 
 Everything else (lists, resources, prompts) is answered here, from the same store; so a kernel that dies or stands still
 takes one call with it at the most, and the client's session goes on.
@@ -45,13 +45,13 @@ PATIENCE = 5.0
 GLANCE = 0.5
 """Seconds for one that stood still at the last look, so that no later call waits for it."""
 TURNING = 0.5
-"""Seconds a server that is stopped gets to turn the requests it has sent into jobs."""
+"""Seconds a server that is being stopped has to turn the requests it has sent into jobs."""
 
 STANDS_STILL = "The notebook stands still (its kernel was stopped, or waits at a breakpoint)"
 
 
 class JoiningServer(Server):
-    """A server whose tool calls a live kernel does, when there is one."""
+    """A server whose tool calls are done by a live kernel, when there is one."""
 
     def __init__(self, work: Work, tools: str, *, notebook: str = "", alone: bool = False) -> None:
         super().__init__(work, tools)
@@ -63,7 +63,7 @@ class JoiningServer(Server):
         """Addresses of the kernels that stood still when they were last looked at."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
-        """Let the kernel do it, else do it here."""
+        """Let the kernel do the call, else do it here."""
         # A tool that is not of this server's family is unknown here, whatever the kernel serves.
         tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
         link = None if self.alone or context is None or tool is None else await self._joined(context)
@@ -154,7 +154,7 @@ class JoiningServer(Server):
             await anyio.to_thread.run_sync(self.work.studio.store.delete_job, job)
 
     async def _gone(self, link: Link, job: str) -> MCPError:
-        """Return the error for a call whose server went away. Where its kernel lives, what was sent goes on there as a job."""
+        """Return the error for a call whose server went away. If its kernel is alive, what was sent goes on there as a job."""
         if not link.to.alive:
             await self._forget(job)
         else:
@@ -163,13 +163,13 @@ class JoiningServer(Server):
             if row is not None and row.state in ("running", "done", "submitted"):
                 return MCPError(
                     code=INTERNAL_ERROR,
-                    message="The notebook stopped its server while it worked on this. What was sent goes on and is kept, "
+                    message="The notebook stopped its server during this call. What was sent goes on and is kept, "
                     f"so do not ask again: get_job fetches {row.id}.",
                 )
         return MCPError(
             code=INTERNAL_ERROR,
-            message="The notebook's kernel ended while it worked on this. This server goes on without it: "
-            "show_session tells what was kept, then ask again.",
+            message="The notebook's kernel ended during this call. This server goes on without it. "
+            "show_session shows what was kept; then ask again.",
         )
 
     async def _state(self, to: Announcement) -> State:

@@ -1,4 +1,4 @@
-"""The two ways to the server by words: ``%imgmcp`` in a notebook and ``notebook-img mcp`` in a shell."""
+"""The two commands that run the server: ``%imgmcp`` in a notebook and ``notebook-img mcp`` in a shell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.studio import Studio
 
 DRAIN = 330.0
-"""Seconds a stdio server goes on for requests on their way when its client has gone: the longest wait for a reply, and some."""
+"""Seconds a stdio server stays for requests under way after its client has gone: the longest wait for a reply, and some more."""
 
 
 # ---------------------------------------------------------------------------------------------- in a notebook
@@ -77,7 +77,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
     given = parser.parse_args(rest)
     running = handle_of(studio)
     if running is not None:
-        _say(f"The MCP server runs already on {running.url}. %imgmcp stop ends it.")
+        _say(f"The MCP server already runs on {running.url}. %imgmcp stop ends it.")
         return
     allowed, links = tuple(given.allow) if given.allow else None, given.links == "on" if given.links else None
     handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, links=links)
@@ -128,7 +128,7 @@ def _log(studio: Studio, rest: list[str]) -> None:  # noqa: ARG001 - all command
     from notebook_img.mcp import server_log
 
     _Parser(prog="%imgmcp log", add_help=False).parse_args(rest)
-    _say("\n".join(server_log.lines()) or "The MCP server has logged nothing.")
+    _say("\n".join(server_log.lines()) or "The MCP server has not logged anything.")
 
 
 _ACTIONS: Mapping[str, Callable[[Studio, list[str]], None]] = {

@@ -27,7 +27,7 @@ class Announcement:
     url: str
     token: str = field(repr=False)
     bridge: str = field(repr=False)
-    """What a bridge shows to name its client's folders."""
+    """What a bridge presents to name its client's folders."""
     owner: str
     """``host:pid:start`` of the kernel's process."""
     home: str
@@ -42,7 +42,7 @@ class Announcement:
 
     @property
     def alive(self) -> bool:
-        """Whether its process lives, as far as can be told."""
+        """Whether its process is alive, as far as that is known."""
         return is_alive(self.owner) is not False
 
     def belongs_to(self, name: str) -> bool:
@@ -104,7 +104,7 @@ def find(home: Path, notebook: str = "") -> list[Announcement]:
 
 
 def _read(path: Path) -> Announcement | None:
-    """Read one file; one that others could have written is not believed."""
+    """Read one file; one that others could have written is not trusted."""
     try:
         facts = path.stat()
         if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o077):

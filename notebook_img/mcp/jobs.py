@@ -1,4 +1,4 @@
-"""Jobs: requests that outlive who asked for them, rows in the store that any process can read, stop and take up."""
+"""Jobs: requests that outlive their client, as rows in the store that any process can read, stop and take up."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Jobs:
         """Those that run in this process."""
 
     def leave(self, running: Running) -> JobRecord | None:
-        """Make a job of a request nobody waits for; None when it has just ended."""
+        """Turn a request without a waiting client into a job; None when it has just ended."""
         with running.lock:
             if running.done:
                 return None
@@ -99,7 +99,7 @@ class Jobs:
         return row
 
     def submitted(self, running: Running, submit_id: str) -> None:
-        """Note the service's own id, also in a row that is there already: whoever takes the job up finds it by that."""
+        """Record the service's own id, also in an existing row: whoever takes up the job finds it by that id."""
         with running.lock:
             running.submit_id = submit_id
             job = running.job
@@ -126,7 +126,7 @@ class Jobs:
             update(job, state="submitted" if later else "failed", error=said, submit_id=running.submit_id)
 
     async def _watch(self, running: Running) -> None:
-        """Look whether somebody, in whatever process, wants the job stopped."""
+        """Check whether any process wants the job stopped."""
         while not running.done:
             await asyncio.sleep(LOOK)
             row = await in_thread(self._studio.store.job, running.job)
@@ -135,7 +135,7 @@ class Jobs:
                 return
 
     def job(self, job_id: str) -> JobRecord:
-        """Return a job's row, of whatever process.
+        """Return a job's row, whichever process it belongs to.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class Jobs:
             await asyncio.sleep(min(LOOK, max(0.02, seconds - elapsed)))
 
     async def _take_up(self, row: JobRecord, caller: Caller | None) -> tuple[JobRecord, bool]:
-        """Go on with a job nobody waits for, and tell whether that was tried.
+        """Go on with a job that was left, and return whether that was tried.
 
         A service's job is fetched from there; what was done by the core is taken over; anything else is lost with its process.
         """

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_COUNTED = 2**53
-"""Above it a number is no count, and JSON readers disagree on it."""
+"""Above it a number is not a count, and JSON readers disagree about it."""
 
 
 def read_json(data: bytes | str) -> Any:
-    """Return `data` as JSON; None where it is none, is nested too deeply, or stands for no number (NaN, Infinity, 1e999)."""
+    """Return `data` as JSON; None where it is not JSON, is nested too deeply, or holds NaN, Infinity or 1e999."""
     try:
         return json.loads(data, parse_constant=lambda _name: None, parse_float=lambda text: finite(float(text)))
     except (ValueError, RecursionError):
@@ -44,18 +44,19 @@ def finite(value: Any) -> float | None:
 
 
 def count_of(value: Any) -> int | None:
-    """Return a number of things (tokens, pictures), or None where `value` is none: negative numbers count nothing."""
+    """Return a number of things (tokens, pictures), or None where `value` is not one: negative numbers count nothing."""
     number = finite(value)
     return int(number) if number is not None and 0 <= number <= MOST_COUNTED else None
 
 
 def unexpected(title: str, provider: str, error: Exception) -> BadReplyError:
-    """Return our error for a fault nobody foresaw while an answer was read.
+    """Return our error for an unforeseen failure while an answer was read.
 
     Its own words are left out: they may quote what was sent.
     """
     return BadReplyError(
-        f"What {title} answered could not be read ({type(error).__name__}). The call may have been billed; it is not repeated on its own.",
+        f"What {title} answered could not be read ({type(error).__name__}). "
+        "The call may have been billed, so it is not repeated automatically.",
         provider=provider,
     )
 
@@ -78,11 +79,11 @@ def faults(title: str, provider: str, *, named: bool = False) -> Iterator[None]:
         yield
         return
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-        problem = RequestRefusedError(f"The base URL set for {title} is no http or https URL; correct it.")
+        problem = RequestRefusedError(f"The base URL of {title} is not an http or https URL. Correct it.")
     except (httpx.LocalProtocolError, UnicodeEncodeError):
         # The words of these two quote the header, and the header is the key.
         if named:
-            problem = BadReplyError(f"{title} handed out an upload permit that no header can carry; nothing was sent.")
+            problem = BadReplyError(f"{title} returned an upload permit that a header cannot carry. Nothing was sent.")
         else:
             problem = RequestRefusedError(
                 f"The request to {title} has a header that cannot be sent, so nothing was sent. Set its key again: printable "
@@ -97,7 +98,7 @@ def faults(title: str, provider: str, *, named: bool = False) -> Iterator[None]:
         )
     except (httpx.TimeoutException, TimeoutError):
         problem = ReplyTimeoutError(
-            f"{title} gave no answer in time. The call may have been billed, so it is not repeated on its own; "
+            f"{title} did not answer in time. The call may have been billed, so it is not repeated automatically; "
             "NOTEBOOK_IMG_TIMEOUT sets how long to wait."
         )
     except httpx.DecodingError:
@@ -105,7 +106,7 @@ def faults(title: str, provider: str, *, named: bool = False) -> Iterator[None]:
     except httpx.TransportError as error:
         problem = ReplyTimeoutError(
             f"The connection to {title} broke before the answer was complete ({type(error).__name__}). "
-            "The call may have been billed, so it is not repeated on its own."
+            "The call may have been billed, so it is not repeated automatically."
         )
     problem.provider = provider
     raise problem from None

@@ -192,7 +192,9 @@ class Transport:
                 return await call()
             except ReplyTimeoutError as error:
                 # Said again as an error that may be repeated: nothing is paid twice here.
-                raise OverloadedError(f"{self.title} gave no whole answer in time. Try again later.", provider=self.provider) from error
+                raise OverloadedError(
+                    f"{self.title} did not send a whole answer in time. Try again later.", provider=self.provider
+                ) from error
 
         return await retrying(once, settings=self.settings, emit=emit)
 
@@ -276,7 +278,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        """Open a URL that a service named, after a look at where it leads."""
+        """Open a URL that a service named, after checking where it leads."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").casefold(), parts.port
@@ -340,7 +342,7 @@ async def read_limited(response: httpx.Response, most: int, title: str) -> bytes
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > most:
-            raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; it was not read on.")
+            raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; the rest was not read.")
     return bytes(body)
 
 

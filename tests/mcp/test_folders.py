@@ -153,7 +153,7 @@ def test_a_folder_that_becomes_a_link_after_the_check_is_not_followed(place: Fol
 @posix
 def test_pipes_sockets_and_devices_are_no_images_and_do_not_block(place: Folders):
     os.mkfifo(place.base / "pipe.png")
-    with pytest.raises(NotebookImgError, match="no ordinary file"):
+    with pytest.raises(NotebookImgError, match="not an ordinary file"):
         place.picture("pipe.png")
     listening = socket.socket(socket.AF_UNIX)
     short = Path(os.path.relpath(place.base / "socket.png"))
@@ -165,7 +165,7 @@ def test_pipes_sockets_and_devices_are_no_images_and_do_not_block(place: Folders
         place.picture("socket.png")
     listening.close()
     everything = Folders(base=Path("/"), allowed=(Path("/dev"),), settings=Settings())
-    with pytest.raises(NotebookImgError, match="no ordinary file"):
+    with pytest.raises(NotebookImgError, match="not an ordinary file"):
         everything.picture("/dev/zero")
 
 

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from notebook_img.tree import Session, Turn
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "use": ("use NAME", "switch to a session that exists, and take its stored head again"),
+    "use": ("use NAME", "switch to an existing session, at its stored head"),
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
     "tree": ("tree", "the history as pictures, with branches and questions"),
     "undo": ("undo", "go back to the parent"),
-    "redo": ("redo", "take an undo back"),
-    "checkout": ("checkout ID", "go to a turn and go on from there"),
+    "redo": ("redo", "reverse an undo"),
+    "checkout": ("checkout ID", "go to a turn and continue from there"),
     "rename": ("rename NAME", "give the session another name"),
     "delete": ("delete NAME --yes", "delete a session; delete ID --yes: a turn and all that follows it"),
     "cost": ("cost", "what was spent, by model and day"),
-    "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word: what is chosen"),
+    "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word, show the choice"),
     "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
     "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
@@ -85,7 +85,7 @@ def status(studio: Studio, session: Session) -> Any:
 
 
 def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | None:
-    """Say where the head is now, and show its picture."""
+    """Report where the head is now, and show its picture."""
     turn = session.head
     if turn is None:
         tell(kernel.shell, f"{said}: session {session.name!r} has no head; the next edit names an image.")

@@ -101,7 +101,7 @@ class Tools:
         return self.work.caller(name, self._folders(ctx.headers or {}))
 
     def _folders(self, headers: Any) -> Folders | None:
-        """Return the folders of a bridge of ours; another HTTP client cannot widen what it may use."""
+        """Return the folders of one of our bridges; another HTTP client cannot widen what it may use."""
         if not self._is_bridge(headers):
             return None
         try:
@@ -123,7 +123,7 @@ class Tools:
 
     @contextlib.asynccontextmanager
     async def calling(self, ctx: Context, tool: str, text: str = "") -> AsyncIterator[Calling]:
-        """Note the call, and turn our errors into what the model reads."""
+        """Record the call, and turn our errors into what the model reads."""
         call = Calling(self.caller(ctx), tool, ctx)
         key = secrets.token_hex(4)
 
@@ -179,9 +179,9 @@ class Tools:
         after: TurnRecord | None = None,
         seconds: float | None = None,
     ) -> Result | JobRecord:
-        """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests.
+        """Prepare a request in a thread, start it and wait a while. Without a session it is a single request.
 
-        A session made for this request (`fresh`) is taken away again when nothing comes of it.
+        A session created for this request (`fresh`) is removed if the request fails.
         """
         provisional = call.caller.studio.provisional
 

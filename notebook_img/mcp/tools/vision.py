@@ -139,7 +139,7 @@ class VisionTools(Tools):
         session_id: Annotated[str, Field(max_length=200, description="Conversation to ask on in; empty for a new one")] = "",
         is_new_conversation: Annotated[bool, Field(description="Begin anew even though session_id is given")] = False,
     ) -> Annotated[CallToolResult, ChatResult]:
-        """Ask, and ask on."""
+        """Ask a question or a follow-up."""
         try:
             async with self.calling(ctx, "chat_vision", question) as noted:
                 result = await self._chat(noted, image, question, session_id.strip(), anew=is_new_conversation)
@@ -265,7 +265,7 @@ class VisionTools(Tools):
         return picture
 
     async def get_status(self, ctx: Context) -> Annotated[CallToolResult, Status]:
-        """Say how things stand."""
+        """Report the status."""
         async with self.calling(ctx, "get_status") as call:
             info = await in_thread(self._status, call)
             spent = await in_thread(spent_today, self.work.studio)

@@ -48,15 +48,15 @@ _UNREADABLE = {
 
 
 class SignatureError(RequestRefusedError):
-    """The service wants a thought signature it does not get, or does not take the one it gets."""
+    """The service misses a thought signature, or does not accept the one it got."""
 
 
 class InteractionGoneError(RequestRefusedError):
-    """The service does not keep the interaction (any more) that a request continues."""
+    """The service does not (or no longer) keep the interaction that a request continues."""
 
 
 def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, continues: bool = False) -> ProviderError:
-    """Return the error of ours for one of the SDK's.
+    """Return our error for one of the SDK's.
 
     Parameters
     ----------
@@ -80,18 +80,18 @@ def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, c
         return UnreachableError("Gemini could not be reached; nothing was sent. Check the network and GOOGLE_GEMINI_BASE_URL.", **facts)
     if names & _NOT_ANSWERED:
         return ReplyTimeoutError(
-            f"Gemini did not answer within {timeout:.0f} seconds. The call may have been billed, so it is not repeated on its own; "
+            f"Gemini did not answer within {timeout:.0f} seconds. The call may have been billed, so it is not repeated automatically; "
             "raise the setting timeout, or run it again.",
             **facts,
         )
     if names & _CUT:
         return BadReplyError(
             "The connection to Gemini broke before the answer was complete. "
-            "The call may have been billed, so it is not repeated on its own.",
+            "The call may have been billed, so it is not repeated automatically.",
             **facts,
         )
     if names & _UNREADABLE:
-        return BadReplyError("Gemini answered with something that cannot be read as its JSON. Run it again.", **facts)
+        return BadReplyError("Gemini's answer cannot be read as JSON. Run it again.", **facts)
     # A fault of the SDK or of ours, before or after the answer: taken for the worse case, so that nothing is paid for twice.
     return BadReplyError(
         f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}.",
@@ -110,7 +110,7 @@ def words(text: str, key: str, longest: int = LONGEST) -> str:
 
 
 def whole(text: str) -> str:
-    """Return text without halves of characters: JSON can hold them, and no file, database or screen takes them."""
+    """Return text without lone surrogates: JSON can hold them, but no file, database or screen takes them."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -134,10 +134,10 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
         return _limited(said, details, wait, facts)
     if status in {500, 502, 503, 504}:
         return OverloadedError(
-            f"Gemini is overloaded or broken for the moment (HTTP {status}{f': {said}' if said else ''}).", retry_after=wait, **facts
+            f"Gemini is overloaded or out of order (HTTP {status}{f': {said}' if said else ''}).", retry_after=wait, **facts
         )
     if status == 400 and re.search(r"thought[_ ]signature", said, re.IGNORECASE):
-        return SignatureError(f"Gemini does not accept the earlier turn it gave ({said}).", **facts)
+        return SignatureError(f"Gemini does not accept its own earlier turn ({said}).", **facts)
     if status == 413 or "payload size exceeds" in said:
         return RequestRefusedError(f"The request is too large for Gemini ({said or status}). Send fewer or smaller pictures.", **facts)
     if 400 <= status < 500:
@@ -159,7 +159,7 @@ def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, fa
         message = f"The day's Gemini quota for {facts['model']!r} is used up until midnight Pacific time."
         return RateLimitError(message, hint=Hint("choose-model"), daily=True, retry_after=wait, **facts)
     return RateLimitError(
-        f"Gemini gets too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
+        f"Gemini received too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
     )
 
 
@@ -214,7 +214,7 @@ def _details(error: Exception) -> list[Mapping[str, Any]]:
 
 
 def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list, none where the service sent something else in its place."""
+    """Return the objects of a list; none where the service sent something else."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 

@@ -80,8 +80,8 @@ def read_logins(text: str) -> list[Login]:
     for number, token in enumerate(tokens, 1):
         if not re.fullmatch(r"[!#-+\--:<-\[\]-~]+", token):  # what RFC 6265 lets stand in a cookie's value
             raise UsageError(
-                f"Token {number} in JIMENG_API_TOKEN has a character that cannot stand in a cookie. "
-                "Put the value of the site's sessionid cookie there, several of them with commas between."
+                f"Token {number} in JIMENG_API_TOKEN has a character that a cookie cannot contain. "
+                "Put the value of the site's sessionid cookie there; separate several with commas."
             )
     return [Login(token, number) for number, token in enumerate(tokens, 1)]
 
@@ -140,9 +140,7 @@ class Web:
         if answer.status != 200:
             raise _by_status(answer.status, login, answer.retry_after)
         if not isinstance(envelope, dict) or envelope.get("ret") is None:
-            raise BadReplyError(
-                "Jimeng answered with something that is no JSON object with a ret; the protocol may have changed.", provider="jimeng"
-            )
+            raise BadReplyError("Jimeng's answer is not a JSON object with a ret; the protocol may have changed.", provider="jimeng")
         ret = str(envelope.get("ret", ""))
         if ret != "0":
             raise _by_ret(ret, str(envelope.get("errmsg") or ""), login)
@@ -170,14 +168,12 @@ class Web:
 def _by_status(status: int, login: Login, retry_after: float | None) -> ProviderError:
     facts: dict[str, Any] = {"provider": "jimeng", "status": status}
     if status == 429:
-        return RateLimitError("Jimeng is being asked too much; wait a little.", retry_after=retry_after, **facts)
+        return RateLimitError("Jimeng received too many requests. Wait a moment.", retry_after=retry_after, **facts)
     if status in {500, 502, 503, 504}:
-        return OverloadedError(
-            f"Jimeng is overloaded or broken for the moment (HTTP {status}). Try again later.", retry_after=retry_after, **facts
-        )
+        return OverloadedError(f"Jimeng is overloaded or out of order (HTTP {status}). Try again later.", retry_after=retry_after, **facts)
     if status in {401, 403}:
         return AuthenticationError(
-            f"Jimeng turned login {login.number} away (HTTP {status}). Log in on its site and set the new sessionid in JIMENG_API_TOKEN.",
+            f"Jimeng rejected login {login.number} (HTTP {status}). Log in on its site and set the new sessionid in JIMENG_API_TOKEN.",
             **facts,
         )
     return RequestRefusedError(

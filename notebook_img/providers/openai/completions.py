@@ -118,7 +118,7 @@ def _read(exchange: Exchange, answer: Any) -> Completion:
     choices = getattr(answer, "choices", None)
     if not choices or not isinstance(choices, list):
         raise BadReplyError(
-            f"{exchange.endpoint.title} answered without an answer: its JSON has no choices.", text=str(answer)[:2000], **exchange.facts()
+            f"{exchange.endpoint.title} sent no answer: its JSON has no choices.", text=str(answer)[:2000], **exchange.facts()
         )
     message = choices[0].message
     completion.finish = _text(choices[0].finish_reason)
@@ -148,7 +148,8 @@ async def _streamed(exchange: Exchange, params: Mapping[str, Any], progress: Pro
                 exchange.emit(TextEvent(completion.text[before:]))
     if not completion.finish:
         raise BadReplyError(
-            f"The answer of {exchange.endpoint.title} broke off before its end. It may have been billed, so it is not repeated on its own.",
+            f"The answer of {exchange.endpoint.title} broke off before its end. "
+            "The call may have been billed, so it is not repeated automatically.",
             text=completion.text,
             **exchange.facts(),
         )

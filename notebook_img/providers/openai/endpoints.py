@@ -240,16 +240,16 @@ def checked_url(url: str, where: str) -> str:
     """Return a base URL without its trailing slash, or say what one looks like."""
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"{where} = {url!r} is no base URL; it looks like http://localhost:8000/v1."
+        msg = f"{where} = {url!r} is not a base URL. One looks like http://localhost:8000/v1."
         raise UsageError(msg)
     if parts.username or parts.password:
-        msg = f"The base URL in {where} holds a user name or password. Keep the key apart from it, as any other."
+        msg = f"The base URL in {where} contains a user name or password. Set the key separately."
         raise UsageError(msg)
     return url.strip().rstrip("/")
 
 
 def on_own_network(host: str) -> bool:
-    """Tell whether `host` is this machine or one of the user's own network."""
+    """Return whether `host` is this machine or one of the user's own network."""
     if host in {"localhost", "host.docker.internal"} or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa")):
         return True
     try:
@@ -263,7 +263,7 @@ _KINDS: dict[str, type] = {
     **{field.name: type(field.default) for field in fields(Endpoint) if field.name not in ("name", "service", "responses", "source")},
     **dict.fromkeys(("title", "base_url", "key_variable"), str),
 }
-"""What may stand in a table of the user's file. A key is named by its variable there."""
+"""What a table of the user's file may contain. A key is named by its variable there."""
 
 
 def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
@@ -283,7 +283,7 @@ def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
         msg = f"The endpoints file {path} cannot be read: {error.strerror or error}."
         raise UsageError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"The endpoints file {path} is no valid TOML: {error}."
+        msg = f"The endpoints file {path} is not valid TOML: {error}."
         raise UsageError(msg) from error
     tables = tables.get("endpoints", tables)
     return {name: _own(name, table, path) for name, table in tables.items()}
@@ -291,10 +291,10 @@ def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
 
 def _own(name: str, table: object, path: Path) -> Endpoint:
     if not isinstance(table, dict):
-        msg = f"{name!r} in {path} is no table; write [{name}] and under it base_url = ..."
+        msg = f"{name!r} in {path} is not a table. Write [{name}] and under it base_url = ..."
         raise UsageError(msg)
     if name in ENDPOINTS:
-        msg = f"{path} names an endpoint {name!r}, which exists already; choose another name or set {ENDPOINTS[name].url_variable}."
+        msg = f"{path} names an endpoint {name!r}, which already exists. Choose another name or set {ENDPOINTS[name].url_variable}."
         raise UsageError(msg)
     values: dict[str, Any] = {}
     for word, value in table.items():

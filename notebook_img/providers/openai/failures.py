@@ -1,4 +1,4 @@
-"""What the SDK and OpenAI-like servers say when something goes wrong, made into our errors.
+"""What the SDK and OpenAI-like servers say when something goes wrong, as our errors.
 
 Messages of servers are quoted scrubbed: no part of a key, no HTML, no more than a few hundred characters.
 """
@@ -45,7 +45,7 @@ MODERATED = {
 OVERLOADED = {500, 502, 503, 504}
 """The only statuses of a broken server after which a call is made again; after others it may have been billed."""
 GAVE_UP = {408, 524}
-"""Statuses of a server or a proxy (Cloudflare's 524) that no longer waited for an answer still being made."""
+"""Statuses of a server or a proxy (Cloudflare's 524) that stopped waiting for an answer still being made."""
 OUT_OF_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 NO_EYES = re.compile(
     r"(does\s*n[o']t|do not|not) support\w* (the )?(image|vision|multimodal|multi-modal|visual)"
@@ -84,18 +84,17 @@ def _translated(
         return _by_status(error, endpoint, request, key, facts)
     if isinstance(error, openai.APITimeoutError | TimeoutError):
         if _never_sent(error):
-            return UnreachableError(f"{endpoint.title} at {endpoint.base_url} does not answer: no connection came about in time.", **facts)
+            return UnreachableError(f"{endpoint.title} at {endpoint.base_url} does not answer: no connection was made in time.", **facts)
         return ReplyTimeoutError(
             f"{endpoint.title} sent no{' more of its' if begun else ''} answer in time. The call may have been billed, so it is not "
-            "repeated on its own; run it again, or raise the setting timeout.",
+            "repeated automatically; run it again, or raise the setting timeout.",
             **facts,
         )
     if isinstance(error, openai.APIConnectionError):
         return _by_connection(error, endpoint, facts, begun=begun)
     if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError) or type(error).__name__ == "ValidationError":
         return BadReplyError(
-            f"{endpoint.title} answered with broken JSON, which cannot be understood. The call may have been billed; "
-            "it is not repeated on its own.",
+            f"{endpoint.title} answered with broken JSON. The call may have been billed, so it is not repeated automatically.",
             text=getattr(error, "doc", "")[:2000],
             **facts,
         )
@@ -117,8 +116,8 @@ def _translated(
 def _unreadable(error: BaseException, endpoint: Endpoint, facts: dict[str, Any]) -> BadReplyError:
     """Return the error for an answer that is not what it should be; what went wrong in reading it stays its cause, for ``%tb``."""
     problem = BadReplyError(
-        f"{endpoint.title} answered with something that cannot be understood ({type(error).__name__}). The call may have been billed; "
-        "it is not repeated on its own.",
+        f"{endpoint.title} sent an answer that cannot be understood ({type(error).__name__}). The call may have been billed, "
+        "so it is not repeated automatically.",
         **facts,
     )
     error.__context__ = None  # what it arose from may be an error of the SDK, with the request and its key
@@ -189,7 +188,7 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
 
 def _perhaps_billed(status: int, said: str, endpoint: Endpoint, facts: dict[str, Any]) -> ProviderError:
     """Return the error for a server that failed with the request in hand."""
-    warning = "The call may have been billed, so it is not repeated on its own."
+    warning = "The call may have been billed, so it is not repeated automatically."
     if status in GAVE_UP:
         return ReplyTimeoutError(f"{endpoint.title} gave up waiting for its own answer ({status}).{said} {warning}", **facts)
     return BadReplyError(f"{endpoint.title} failed ({status}).{said} {warning}", **facts)
@@ -201,7 +200,7 @@ def _not_found(
     model = request.model if request else ""
     about_model = "model" in code or bool(re.search(r"\bmodel\b", message, re.IGNORECASE)) or bool(model and model in message)
     if about_model and not is_page:
-        return ModelNotFoundError(f"{endpoint.title} has no model {model!r} (any more).", **facts)
+        return ModelNotFoundError(f"{endpoint.title} does not have the model {model!r}, or no longer has it.", **facts)
     return RequestRefusedError(_wrong_path(endpoint, 404), **facts)
 
 
@@ -218,21 +217,21 @@ def _by_connection(error: Any, endpoint: Endpoint, facts: dict[str, Any], *, beg
     if begun:
         return BadReplyError(
             f"{endpoint.title} dropped the connection in the middle of its answer. What had come is shown above; "
-            "the call may have been billed, so it is not repeated on its own.",
+            "the call may have been billed, so it is not repeated automatically.",
             **facts,
         )
     if _never_sent(error):
         start = " Is it running?" if endpoint.local or endpoint.free else " Is the network up, and is that the right address?"
         return UnreachableError(f"No connection to {endpoint.title} at {endpoint.base_url}.{start}", **facts)
     return ReplyTimeoutError(
-        f"{endpoint.title} closed the connection before its answer was complete. The call may have been billed, so it is not repeated "
-        "on its own; run it again.",
+        f"{endpoint.title} closed the connection before its answer was complete. The call may have been billed, so it is not "
+        "repeated automatically. Run it again.",
         **facts,
     )
 
 
 def _never_sent(error: BaseException) -> bool:
-    """Tell whether the connection itself failed. The class names are those of httpx and of httpx2 alike."""
+    """Return whether the connection itself failed. The class names are those of httpx and of httpx2 alike."""
     cause: BaseException | None = error
     while cause is not None:
         if type(cause).__name__ in {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}:

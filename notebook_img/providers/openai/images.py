@@ -196,7 +196,7 @@ async def _finished(exchange: Exchange, stream: Any, progress: Progress) -> Any:
             elif kind == "error" or getattr(event, "error", None):
                 exchange.understood(event, begun=True)
     raise BadReplyError(
-        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated on its own.",
+        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated automatically.",
         **exchange.facts(),
     )
 
@@ -255,7 +255,7 @@ def _decoded(text: str, exchange: Exchange) -> bytes:
         _ = picture.size
     except (ValueError, PictureError) as error:
         raise BadReplyError(
-            f"{exchange.endpoint.title} sent something as a picture that is not a usable image: {sentence_of(error)}", **exchange.facts()
+            f"{exchange.endpoint.title} sent a picture that is not a usable image: {sentence_of(error)}", **exchange.facts()
         ) from None
     return data
 
