@@ -154,18 +154,16 @@ class JoiningServer(Server):
             await anyio.to_thread.run_sync(self.work.studio.store.delete_job, job)
 
     async def _gone(self, link: Link, job: str) -> MCPError:
-        """Return the error for a call whose server went away. If its kernel is alive, what was sent goes on there as a job."""
-        if not link.to.alive:
-            await self._forget(job)
-        else:
-            await asyncio.sleep(TURNING)
-            row = await anyio.to_thread.run_sync(self.work.studio.store.job, job)
-            if row is not None and row.state in ("running", "done", "submitted"):
-                return MCPError(
-                    code=INTERNAL_ERROR,
-                    message="The notebook stopped its server during this call. What was sent goes on and is kept, "
-                    f"so do not ask again: get_job fetches {row.id}.",
-                )
+        """Return the error for a call whose server went away. What is stored, or goes on in a kernel that is alive, is named as a job."""
+        await asyncio.sleep(TURNING)
+        row = await anyio.to_thread.run_sync(self.work.studio.store.job, job) if job else None
+        if row is not None and (row.state in ("done", "submitted") or (row.state == "running" and link.to.alive)):
+            return MCPError(
+                code=INTERNAL_ERROR,
+                message="The notebook stopped its server during this call. What was sent goes on and is kept, "
+                f"so do not ask again: get_job fetches {row.id}.",
+            )
+        await self._forget(job)
         return MCPError(
             code=INTERNAL_ERROR,
             message="The notebook's kernel ended during this call. This server goes on without it. "

@@ -63,6 +63,7 @@ async function visit(task) {
   const { uri } = (await client.listResources()).resources.find((row) => row.uri.includes("pictures"));
   const [content] = (await client.readResource({ uri })).contents;
   seen.resource = [content.mimeType, Buffer.from(content.blob, "base64").subarray(0, 4).toString("hex")];
+  while (!existsSync(task.left)) await new Promise((later) => setTimeout(later, 50));
   seen.prompts = (await client.listPrompts()).prompts.map((row) => row.name);
   await client.close();
   return seen;

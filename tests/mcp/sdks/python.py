@@ -83,6 +83,8 @@ async def visit(task):
         uri = mcp.types.AnyUrl(uri) if OLD else uri
         content = plain(await session.read_resource(uri))["contents"][0]
         seen["resource"] = [content["mimeType"], base64.b64decode(content["blob"])[:4].hex()]
+        while not await anyio.Path(task["left"]).exists():  # noqa: ASYNC110 - another process writes it
+            await anyio.sleep(0.05)
         seen["prompts"] = [row["name"] for row in plain(await session.list_prompts())["prompts"]]
         return seen
 
