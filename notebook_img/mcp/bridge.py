@@ -47,7 +47,7 @@ GLANCE = 0.5
 TURNING = 0.5
 """Seconds a server that is being stopped has to turn the requests it has sent into jobs."""
 
-STANDS_STILL = "The notebook stands still (its kernel was stopped, or waits at a breakpoint)"
+STANDS_STILL = "The notebook does not respond (its kernel was stopped, or waits at a breakpoint)"
 
 
 class JoiningServer(Server):
@@ -178,7 +178,7 @@ class JoiningServer(Server):
         if state is not State.STILL:
             self._still.discard(to.url)
         elif to.url not in self._still:
-            log.warning("the kernel at %s stands still; going on alone until it answers", to.url)
+            log.warning("the kernel at %s does not respond; going on alone until it answers", to.url)
             self._still.add(to.url)
         return state
 

@@ -147,7 +147,7 @@ async def test_what_it_has_sent_becomes_a_job_and_is_not_sent_again(
         result = await asyncio.wait_for(asking, PATIENCE + 8)
         facts = result.structured_content
         assert (result.is_error, facts["status"]) == (False, "running")
-        assert "stands still" in result.content[0].text
+        assert "does not respond" in result.content[0].text
         assert facts["job_id"] in result.content[0].text
         # Asking for it does not help yet, and is not held either.
         assert (await called(client, "get_job", job_id=facts["job_id"], wait_seconds=0)).structured_content["status"] == "running"
