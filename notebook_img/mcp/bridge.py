@@ -84,30 +84,28 @@ class JoiningServer(Server):
 
         meta = cast("RequestParamsMeta", {JOB_META: job}) if job else None
         call = asyncio.ensure_future(link.client.call_tool(tool.name, arguments, progress_callback=progress, meta=meta))
+        cause: Exception | None = None
         try:
-            while True:
-                done, _ = await asyncio.wait({call}, timeout=LOOK)
-                if not done:
-                    # A process that was killed closes its connections; one whose computer is in trouble may not.
-                    state = await self._state(link.to)
-                    if not call.done() and (state is State.STILL or not link.to.alive):
-                        call.cancel()
-                        return await self._left(link, state, tool, job)
-                    continue
+            while not (await asyncio.wait({call}, timeout=LOOK))[0]:
+                # A process that was killed closes its connections; one whose computer is in trouble may not.
+                state = await self._state(link.to)
+                if not call.done() and (state is State.STILL or not link.to.alive):
+                    break
+            else:
                 result = call.result()
                 if job and (result.structured_content or {}).get("job_id") != job:
                     await self._forget(job)
                 return result
         except MCPError as error:
-            state = await self._state(link.to)
+            state, cause = await self._state(link.to), error
             if state is State.ANSWERS and link.client is not None:
                 raise
-            return await self._left(link, state, tool, job, error)
         except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError, RuntimeError) as error:
-            return await self._left(link, await self._state(link.to), tool, job, error)
+            state, cause = await self._state(link.to), error
         finally:
             if not call.done():
                 call.cancel()
+        return await self._left(link, state, tool, job, cause)
 
     async def _left(self, link: Link, state: State, tool: Tool, job: str, cause: Exception | None = None) -> CallToolResult | None:
         """Go on without a kernel that does not answer: do the call here (None), or name the job it goes on as.

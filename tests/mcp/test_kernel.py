@@ -148,6 +148,7 @@ async def test_a_kernel_killed_mid_call_is_a_clean_error_and_the_client_goes_on(
         await called(client, "list_sessions")
         made = await called(client, "generateImage", prompt="a red circle on white", model="local")
         assert made.structured_content["status"] == "done"
+    assert len(gemini.requests("generateContent")) == 1  # what may be billed is not asked a second time
     kernel.client.stop_channels()
     kernel.manager.cleanup_resources()
 

@@ -241,6 +241,7 @@ async def test_one_that_dies_while_it_stands_still_leaves_a_job_that_says_so(gem
         ended = await client.call_tool("get_job", {"job_id": job})
         assert (ended.is_error, ended.structured_content["status"]) == (True, "failed")
         assert "ended before the service answered" in ended.structured_content["error"]
+    assert len(gemini.requests("enerateContent")) == 1
 
 
 async def test_a_call_that_was_answered_leaves_no_job(gemini: Running, kernel: Process, joining: Desk, home: Path):
