@@ -160,7 +160,7 @@ def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key
     with pytest.raises(AuthenticationError, match=f"ARK_API_KEY contains {wrong}. Nothing was sent") as caught:
         keys.find(ARK, settings)
     assert "half" not in str(caught.value)
-    with pytest.raises(UsageError, match="no key") as refused:
+    with pytest.raises(UsageError, match="not a key") as refused:
         keys.keep(ARK, key, settings)
     assert "half" not in str(refused.value)
     assert not list(home.rglob("keys.json"))
