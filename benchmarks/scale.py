@@ -141,7 +141,14 @@ def _history(studio: Studio, session: Session, size: int) -> None:
         for number in range(1, size + 1):
             cell = CELL if number == 2 else "of each turn"
             runs.append({**common, "id": number, "cell": f"id:{cell}", "source_hash": cell, "ordinal": number, "started": float(number)})
-            reply = {"run": number, "position": 0, "request_key": f"{number}", "model": "gemini:m", "session_id": session.id, "turn": number}
+            reply = {
+                "run": number,
+                "position": 0,
+                "request_key": f"{number}",
+                "model": "gemini:m",
+                "session_id": session.id,
+                "turn": number,
+            }
             replies.append(reply)
             before = number - 1 or None
             move = {"session_id": session.id, "run": number, "kind": "turn", "from_head": before, "to_head": number, "at": float(number)}

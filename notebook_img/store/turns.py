@@ -182,14 +182,15 @@ class Turns:
     def chain(self, session_id: str, number: int, limit: int | None = None) -> list[TurnRecord]:
         """Return a turn and those it follows, oldest first; with `limit`, only the nearest."""
         turns = schema.turns
-        start = select(turns.c.id, turns.c.parent, literal(1).label("depth")).where(
+        start = select(turns.c.id, turns.c.number, turns.c.parent, literal(1).label("depth")).where(
             turns.c.session_id == session_id, turns.c.number == number
         )
         chain = start.cte("chain", recursive=True)
         step = (
-            select(turns.c.id, turns.c.parent, chain.c.depth + 1)
+            select(turns.c.id, turns.c.number, turns.c.parent, chain.c.depth + 1)
             .join(chain, turns.c.number == chain.c.parent)
-            .where(turns.c.session_id == session_id)
+            # Parents have smaller numbers; what has not is damaged, and must not lead round in a ring.
+            .where(turns.c.session_id == session_id, turns.c.number < chain.c.number)
         )
         if limit is not None:
             step = step.where(chain.c.depth < limit)
