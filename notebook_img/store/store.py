@@ -45,6 +45,8 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         self.read_picture = self._files.read_picture
         self.picture_path = self._files.picture_path
         self.has_picture = self._files.has_picture
+        self.is_whole = self._files.is_whole
+        self.put_stream = self._files.put_stream
         self.put_raw = self._raw.put_raw
         self.load_raw = self._raw.load_raw
 
