@@ -23,6 +23,10 @@ FOLLOWS_NO_LINKS = os.open in os.supports_dir_fd and os.rename in os.supports_di
 """Whether the system opens names beneath a folder that is open already (not on Windows)."""
 
 
+class OtherBytesError(OutputError):
+    """What was to be written has another hash than it should."""
+
+
 def write_atomically(path: Path, data: bytes, *, private: bool = False, durable: bool = True) -> None:
     """Write `data` to `path` by way of a temporary file in the same folder.
 
@@ -71,7 +75,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, sha256: str = "", priva
                 if sha256:
                     digest.update(data)
             if sha256 and digest.hexdigest() != sha256:
-                raise OutputError(f"{path} cannot be written: what was to be written is not what its name says.")
+                raise OtherBytesError(f"{path} cannot be written: what was to be written is not what its name says.")
             file.flush()
             if durable:
                 os.fsync(file.fileno())

@@ -23,6 +23,7 @@ from notebook_img.store.pack_writer import PackWriter
 from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
 from notebook_img.store.rows import PART, dumps, insert_turn, session_record, session_values
 from notebook_img.store.sessions import free_name
+from notebook_img.store.turn_notes import complete_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -120,11 +121,16 @@ def import_sessions(store: Store, path: Path) -> list[Imported]:
     pack = packs.Pack(Path(path).expanduser())
     pack.verify()
     _write_files(store, pack)
-    return insert_all(store, pack)
+    done = insert_all(store, pack)
+    complete_notes(store, {imported.session.id for imported in done})
+    return done
 
 
 def insert_all(store: Store, source: Source) -> list[Imported]:
-    """Insert the sessions of a pack, or of what else has the same form, with the runs of cells that got their turns: all or nothing."""
+    """Insert the sessions of a pack, or of what else has the same form, with the runs of cells that got their turns: all or nothing.
+
+    Their notes are written later (`turn_notes.complete_notes`): here they would have to be taken back where a later row is refused.
+    """
     with store._database.write() as connection:  # noqa: SLF001 - the same package
         names: dict[str, str] = {}
         runs = _insert_runs(connection, source)

@@ -32,6 +32,10 @@ BUSY_TIMEOUT = 30.0
 """Seconds a write waits for another process's write."""
 
 
+class LostIndexError(StoreError):
+    """The index is missing, empty or damaged: what `rebuild_store` is for."""
+
+
 class Database:
     """One SQLite file, used by any number of threads.
 
@@ -173,7 +177,7 @@ class Database:
         gone = self._is_empty if empty else lambda: not self.path.exists()
         # Looked at twice: another process may have made the store, and its first picture, in between.
         if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
-            raise StoreError(
+            raise LostIndexError(
                 f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
                 "Nothing was changed. Put a copy of it back (store.sqlite, with store.sqlite-wal where there is one), or run "
                 "notebook-img doctor --rebuild, which makes turns again from what is here. To start anew instead, set NOTEBOOK_IMG_HOME "
@@ -318,14 +322,18 @@ class Database:
         try:
             yield
         except sqlalchemy.exc.DBAPIError as error:
-            raise StoreError(self._sentence(error.orig)) from error
+            raise self._error(error.orig) from error
         except sqlite3.Error as error:
-            raise StoreError(self._sentence(error)) from error
+            raise self._error(error) from error
         except OutputError as error:
             raise StoreError(f"The store could not be written and was not changed: {error.sentence}") from error
 
-    def _sentence(self, error: Any) -> str:
+    def _error(self, error: Any) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        kind = LostIndexError if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} else StoreError
+        return kind(self._sentence(error, code))
+
+    def _sentence(self, error: Any, code: int) -> str:
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return (
                 f"The store at {self.home} is locked: another program has been writing for more than {self.busy_timeout:g} s. "

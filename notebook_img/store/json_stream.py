@@ -56,9 +56,9 @@ def values(chunks: Iterable[bytes], *patterns: tuple[str, ...]) -> Iterator[tupl
         raise BrokenJSONError("something follows its end")
 
 
-def parsed(text: str | bytes) -> Any:
+def parsed(data: bytes) -> Any:
     """Return one small document."""
-    [(_, value)] = values([text.encode("utf-8", "replace") if isinstance(text, str) else text])
+    [(_, value)] = values([data])
     return value
 
 

@@ -13,9 +13,10 @@ from notebook_img.store.cells import fail_ended_runs
 from notebook_img.store.owner import is_alive
 from notebook_img.store.setting_aside import set_aside, way_back
 from notebook_img.store.spend import ended_reservations, expire_reservations
+from notebook_img.store.turn_notes import complete_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence, Sized
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
     from pathlib import Path
 
     from notebook_img.store import Store
@@ -31,7 +32,8 @@ def check_store(store: Store) -> list[str]:
     found = []
     with database.read() as connection:
         doubt = _doubt(database, connection)
-        lost = _lost_pictures(store, connection)
+        lost = lost_pictures(store, connection)
+        named = users(connection, sorted(lost))
         lost_states = _lost_states(store, connection)
         unused = _unused_files(store, connection)
         stale = len(ended_reservations(connection))
@@ -39,11 +41,12 @@ def check_store(store: Store) -> list[str]:
         runs = sum(is_alive(owner) is False for owner in connection.execute(running).scalars())
     if doubt:
         found.append(f"The index is in doubt: {doubt}. Put the right copy back, or run doctor --rebuild.")
-    if lost:
-        users = ", ".join(sorted({turn for turns in lost.values() for turn in turns})[:5])
-        found.append(
-            f"{len(lost)} picture file{_s(lost)} missing, used by {users}. Restore them from a copy, or import an export that has them.",
-        )
+    found += [
+        f"{count} picture file{'s' if count != 1 else ''} {state}, used by {', '.join(sorted(named)[:5])}. "
+        "doctor --verify looks for copies; an export that has them heals them when it is imported."
+        for state in ("missing", "damaged")
+        if (count := sum(how == state for how in lost.values()))
+    ]
     if lost_states:
         found.append(f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures.")
     if parts := list(_parts(store)):
@@ -92,6 +95,8 @@ def repair_store(store: Store) -> list[str]:
         done.append(f"Settled {stale} reserved call{'s' if stale != 1 else ''} of an ended process as unknown.")
     if runs:
         done.append(f"Marked {runs} run{'s' if runs != 1 else ''} of an ended kernel as failed.")
+    if notes := complete_notes(store):
+        done.append(f"Wrote down {notes} turn{'s' if notes != 1 else ''} beside the index, for doctor --rebuild.")
     return done
 
 
@@ -108,26 +113,32 @@ def _doubt(database: Database, connection: Connection) -> str:
     return counting.DOUBTS.get(doubt, "")
 
 
-def _lost_pictures(store: Store, connection: Connection) -> dict[str, list[str]]:
-    """Return missing pictures with the turns that use them."""
-    uses, turns, sessions, pictures = schema.uses, schema.turns, schema.sessions, schema.pictures
-    gone = {
-        row.sha256
-        for row in connection.execute(select(pictures.c.sha256, pictures.c.mime_type))
-        if store._files._find_file(row.sha256, row.mime_type) is None  # noqa: SLF001
-    }
-    found: dict[str, list[str]] = {}
-    for sha256 in sorted(gone):
+def lost_pictures(store: Store, connection: Connection) -> dict[str, str]:
+    """Return the pictures whose file is missing or cut, and which of the two; bytes are not looked at (see verify.py)."""
+    pictures = schema.pictures.c
+    found = {}
+    for row in connection.execute(select(pictures.sha256, pictures.mime_type, pictures.bytes)):
+        path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001
+        if path is None:
+            found[row.sha256] = "missing"
+        elif path.stat().st_size != row.bytes:
+            found[row.sha256] = "damaged"
+    return found
+
+
+def users(connection: Connection, pictures: Iterable[str]) -> list[str]:
+    """Return which turns use some pictures, ``fox/t7``, each once."""
+    uses, turns, sessions = schema.uses, schema.turns, schema.sessions
+    found: dict[str, None] = {}
+    for sha256 in pictures:
         query = (
             select(sessions.c.name, turns.c.number)
             .join(turns, turns.c.session_id == sessions.c.id)
             .join(uses, uses.c.turn_id == turns.c.id)
             .where(uses.c.sha256 == sha256)
         )
-        names = [turn_id(row.number, session=row.name) for row in connection.execute(query)]
-        if names:
-            found[sha256] = names
-    return found
+        found.update((turn_id(row.number, session=row.name), None) for row in connection.execute(query))
+    return list(found)
 
 
 def _lost_states(store: Store, connection: Connection) -> list[str]:

@@ -171,6 +171,10 @@ class Pack:
         yield first
         yield from pieces
 
+    def has(self, name: str) -> bool:
+        """Return whether it says to have a member."""
+        return bool(self._rows("SELECT 1 FROM members WHERE name = ? AND size IS NOT NULL", name, content=False))
+
     def raw_names(self) -> list[str]:
         """Return the members that hold raw state."""
         return [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
-from notebook_img.files import reason, sync_folder, write_atomically, write_pieces
+from notebook_img.files import OtherBytesError, reason, sync_folder, write_atomically, write_pieces
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
@@ -84,8 +84,11 @@ class PictureFiles:
             raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
         path = self.picture_path(sha256, mime_type or "unknown")
         make_folder(path.parent)
-        with told_as_store_error():
-            write_pieces(path, pieces, sha256=sha256)
+        try:
+            with told_as_store_error():
+                write_pieces(path, pieces, sha256=sha256)
+        except OtherBytesError as error:
+            raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
 
     def is_whole(self, sha256: str) -> bool | None:
         """Return whether a picture's file holds what its name says; None when it is missing."""
@@ -171,6 +174,8 @@ def told_as_store_error() -> Iterator[None]:
     """Say that a file of the store could not be written, and that nothing has changed."""
     try:
         yield
+    except OtherBytesError:
+        raise
     except OutputError as error:
         raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
 

@@ -255,6 +255,17 @@ def finish(connection: Connection) -> None:
     connection.execute(counts.insert().values(**row, doubt="", search=0))
 
 
+def place_all(connection: Connection) -> None:
+    """Write down where each turn is in its line."""
+    for session in connection.execute(select(sessions.c.id)).scalars().all():
+        query = select(turns.c.id, turns.c.number, turns.c.parent).where(turns.c.session_id == session).order_by(turns.c.number)
+        rows = connection.execute(query).all()
+        ids = {row.number: row.id for row in rows}
+        found = [(place.depth, place.jump, ids[number]) for number, place in places((row.number, row.parent) for row in rows)]
+        if found:
+            connection.exec_driver_sql("UPDATE turns SET depth = ?, jump = ? WHERE id = ?", found)
+
+
 def _from_1(connection: Connection) -> None:
     """Add places in lines, counts, and the sums of days."""
     for statement in (
@@ -267,13 +278,7 @@ def _from_1(connection: Connection) -> None:
         item.create(connection)
     for table, name in ((runs, "runs_by_cell"), (spend, "spend_unknown")):
         next(index for index in table.indexes if index.name == name).create(connection)
-    for session in connection.execute(select(sessions.c.id)).scalars().all():
-        query = select(turns.c.id, turns.c.number, turns.c.parent).where(turns.c.session_id == session).order_by(turns.c.number)
-        rows = connection.execute(query).all()
-        ids = {row.number: row.id for row in rows}
-        found = [(place.depth, place.jump, ids[number]) for number, place in places((row.number, row.parent) for row in rows)]
-        if found:
-            connection.exec_driver_sql("UPDATE turns SET depth = ?, jump = ? WHERE id = ?", found)
+    place_all(connection)
     connection.exec_driver_sql(
         "INSERT INTO days (day, known) SELECT day, sum(CAST(round(cost * 1e9) AS INTEGER)) FROM spend WHERE cost IS NOT NULL GROUP BY day"
     )

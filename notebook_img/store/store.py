@@ -56,6 +56,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         home: Path,
         *,
         read_only: bool = False,
+        anew: bool = False,
         busy_timeout: float = BUSY_TIMEOUT,
         network: Callable[[Path], bool] = is_network,
     ) -> Store:
@@ -66,7 +67,9 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         home : Path
             Its folder.
         read_only : bool
-            Change nothing; the store must exist and be up to date.
+            Change nothing; the store must exist.
+        anew : bool
+            Make a new index also beside pictures of an older one, whose rows are lost.
         busy_timeout : float
             Seconds to wait for other processes that write.
         network : callable
@@ -77,7 +80,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         StoreError
             One or two sentences: not writable, damaged, newer, locked.
         """
-        return cls(Database(Path(home), read_only=read_only, busy_timeout=busy_timeout, network=network))
+        return cls(Database(Path(home), read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
     def close(self) -> None:
         """Close its connections; a later call opens them again."""
