@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
+from notebook_img.hints import Hint
 from notebook_img.store import counting, schema
 from notebook_img.store.filesystem import is_network
 
@@ -179,9 +180,9 @@ class Database:
         if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
             raise LostIndexError(
                 f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
-                "Nothing was changed. Put a copy of it back (store.sqlite, with store.sqlite-wal where there is one), or run "
-                "notebook-img doctor --rebuild, which makes turns again from what is here. To start anew instead, set NOTEBOOK_IMG_HOME "
-                "to another folder."
+                "Nothing was changed. Restore it from a copy (store.sqlite, with store.sqlite-wal where there is one), or make turns again "
+                "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder.",
+                hint=Hint("rebuild"),
             )
 
     def _is_empty(self) -> bool:
@@ -330,8 +331,9 @@ class Database:
 
     def _error(self, error: Any) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        kind = LostIndexError if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} else StoreError
-        return kind(self._sentence(error, code))
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return LostIndexError(self._sentence(error, code), hint=Hint("rebuild"))
+        return StoreError(self._sentence(error, code))
 
     def _sentence(self, error: Any, code: int) -> str:
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
@@ -341,8 +343,8 @@ class Database:
             )
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return (
-                f"{self.path} is damaged or no database ({error}), and was left as it is. "
-                "Put a copy of it back, or run notebook-img doctor --rebuild, which moves it aside and makes turns again from what is here."
+                f"{self.path} is damaged or not a database ({error}), and was not changed. "
+                "Restore it from a copy, or have it moved aside and its turns made again from what is beside it."
             )
         if code == sqlite3.SQLITE_FULL:
             return f"The disk with the store at {self.home} is full. Nothing was changed; free some space and try again."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 from notebook_img.store import counting, schema
 from notebook_img.store.cells import fail_ended_runs
@@ -26,8 +28,23 @@ OLD_ENOUGH = 3600.0
 """Seconds after which a file that is unfinished or used by no turn counts as left over, not as being written."""
 
 
-def check_store(store: Store) -> list[str]:
-    """Return what is wrong with a store, one sentence each; nothing is changed."""
+@dataclass(frozen=True, init=False)
+class Problem:
+    """Something wrong with a store, and what can be done about it."""
+
+    sentence: str
+    hints: tuple[Hint, ...]
+
+    def __init__(self, sentence: str, *hints: Hint) -> None:
+        object.__setattr__(self, "sentence", sentence)
+        object.__setattr__(self, "hints", hints)
+
+    def __str__(self) -> str:
+        return worded(self)
+
+
+def check_store(store: Store) -> list[Problem]:
+    """Return what is wrong with a store; nothing is changed."""
     database = store._database  # noqa: SLF001 - the same package
     found = []
     with database.read() as connection:
@@ -40,24 +57,23 @@ def check_store(store: Store) -> list[str]:
         running = select(schema.runs.c.owner).where(schema.runs.c.state == "running")
         runs = sum(is_alive(owner) is False for owner in connection.execute(running).scalars())
     if doubt:
-        found.append(f"The index is in doubt: {doubt}. Put the right copy back, or run doctor --rebuild.")
-    found += [
-        f"{count} picture file{'s' if count != 1 else ''} {state}, used by {', '.join(sorted(named)[:5])}. "
-        "doctor --verify looks for copies; an export that has them heals them when it is imported."
-        for state in ("missing", "damaged")
-        if (count := sum(how == state for how in lost.values()))
-    ]
+        found.append(Problem(f"The index is in doubt: {doubt}. Put the right copy back, or have its turns made again.", Hint("rebuild")))
+    for state in ("missing", "damaged"):
+        if count := sum(how == state for how in lost.values()):
+            words = f"{count} picture file{'s' if count != 1 else ''} {state}, used by {', '.join(sorted(named)[:5])}."
+            found.append(Problem(f"{words} Importing an export heals what it holds.", Hint("verify")))
     if lost_states:
-        found.append(f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures.")
+        words = f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures."
+        found.append(Problem(words, Hint("verify")))
     if parts := list(_parts(store)):
-        found.append(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed. doctor --repair removes them.")
+        found.append(Problem(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.", Hint("repair")))
     if unused:
-        remedy = "They stay where they are while the index is in doubt" if doubt else "doctor --repair moves them aside"
-        found.append(f"{_files(unused, 'no turn uses')}. {remedy}.")
+        words = _files(unused, "no turn uses")
+        found.append(Problem(f"{words}; kept while the index is in doubt.") if doubt else Problem(f"{words}.", Hint("repair")))
     if stale:
-        found.append(f"{stale} reserved call{'s' if stale != 1 else ''} of a process that has ended. doctor --repair settles them.")
+        found.append(Problem(f"{stale} reserved call{'s' if stale != 1 else ''} of a process that has ended.", Hint("repair")))
     if runs:
-        found.append(f"{runs} cell run{'s' if runs != 1 else ''} of a kernel that has ended. doctor --repair closes them.")
+        found.append(Problem(f"{runs} cell run{'s' if runs != 1 else ''} of a kernel that has ended.", Hint("repair")))
     return found
 
 
@@ -96,7 +112,7 @@ def repair_store(store: Store) -> list[str]:
     if runs:
         done.append(f"Marked {runs} run{'s' if runs != 1 else ''} of an ended kernel as failed.")
     if notes := complete_notes(store):
-        done.append(f"Wrote down {notes} turn{'s' if notes != 1 else ''} beside the index, for doctor --rebuild.")
+        done.append(f"Wrote down {notes} turn{'s' if notes != 1 else ''} beside the index, in case it is lost.")
     return done
 
 

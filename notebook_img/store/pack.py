@@ -232,7 +232,7 @@ class Pack:
                     values = (member.name, member.method, member.packed, member.size, member.offset)
                     self._index.execute("INSERT INTO members (name, method, packed, size, offset) VALUES (?, ?, ?, ?, ?)", values)
             except (zip_members.BrokenZipError, sqlite3.IntegrityError) as error:
-                raise self._damaged(f"it is cut off or no zip file ({error})") from error
+                raise self._damaged(f"it is cut off or not a zip file ({error})") from error
         try:
             self._read_manifest()
         except (json_stream.BrokenJSONError, zip_members.BrokenZipError, KeyError, TypeError, ValueError) as error:

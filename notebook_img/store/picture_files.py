@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import OtherBytesError, reason, sync_folder, write_atomically, write_pieces
+from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
@@ -105,17 +106,13 @@ class PictureFiles:
         """
         path = self._find(sha256)
         if path is None:
-            raise StoreError(
-                f"The file of picture {sha256[:12]}… is missing from {self._pictures}. notebook-img doctor --verify looks for a copy.",
-            )
+            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("verify"))
         try:
             data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason(error)}.") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(
-                f"{path} was changed or damaged: its bytes do not match its name. notebook-img doctor --verify looks for a whole copy."
-            )
+            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name.", hint=Hint("verify"))
         return data
 
     def _folder(self, sha256: str) -> Path:

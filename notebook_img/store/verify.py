@@ -57,7 +57,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
         places_said = f" None of {_count(len(places), 'place')} that were looked in has the bytes." if places else ""
         found.append(
             f"{_count(len(lost), 'picture')} damaged or missing for good as far as is known here, used by {named}.{places_said} "
-            "doctor --verify FILE-OR-FOLDER looks in an export, a pack or a copy too."
+            "Name an export, a pack or a folder that may have a copy."
         )
     mended = [path for path in states if _heal(copies, path.stem, -1, path)]
     if states:

@@ -133,7 +133,7 @@ def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
         from notebook_img.store import check_store
 
         for problem in check_store(store):
-            yield Finding("store", "problem", problem, (Hint("repair"),))
+            yield Finding("store", "problem", problem.sentence, problem.hints)
         for job in waiting_jobs(studio):
             details = f"{job.id} ({job.model}) waits with the service; its owner is gone."
             yield Finding("job", "info", details, (Hint("resume-job", job=job.id),))

@@ -13,9 +13,8 @@ from notebook_img.errors import NotFoundError, OutputError, PackError
 from notebook_img.records import Origin, SessionRecord
 from notebook_img.store import Store
 from notebook_img.store.bundle import export_sessions, import_sessions
-from notebook_img.store.maintenance import check_store
 from notebook_img.store.pack import Pack
-from tests.store.making import add, png
+from tests.store.making import add, png, problems
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_an_export_brings_everything_into_another_store_under_the_same_ids(
     assert other.load_raw(there[0].raw) == {"signature": b"s" * 9000}
     assert other.load_raw(there[1].raw) == {"inline": [png(2), b"short"]}
     assert [reply.number for reply in other.latest_replies("id:a", source_hash="", ordinal=1)] == [1]
-    assert check_store(other) == []
+    assert problems(other) == []
     assert add(other, session, 4).number == 4
 
 
@@ -107,7 +106,7 @@ def test_a_session_that_went_on_differently_here_comes_in_beside_it(store: Store
     before = everything(other)
     import_sessions(other, exported)
     assert everything(other) == before
-    assert check_store(other) == []
+    assert problems(other) == []
 
 
 def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, exported: Path, other: Store) -> None:
@@ -115,7 +114,7 @@ def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, 
     assert not [name for name in zipfile.ZipFile(exported).namelist() if name.startswith("raw/")]
     import_sessions(other, exported)
     assert {turn.raw for turn in other.turns(fox.id)} == {""}
-    assert check_store(other) == []
+    assert problems(other) == []
 
 
 def test_the_same_sessions_give_the_same_bytes(store: Store, fox: SessionRecord, exported: Path) -> None:
@@ -152,7 +151,7 @@ def test_an_export_goes_on_without_what_is_gone_and_names_it(store: Store, fox: 
     [imported] = import_sessions(other, tmp_path / "x.zip")
     assert imported.added == 3
     assert other.read_picture(whole.pictures[0].sha256) == png(3)
-    assert [problem[:23] for problem in check_store(other)] == ["2 picture files missing", "1 raw state missing; th"]
+    assert [problem[:23] for problem in problems(other)] == ["2 picture files missing", "1 raw state missing; th"]
 
 
 def test_importing_the_right_bytes_heals_what_is_damaged_or_missing(store: Store, fox: SessionRecord, exported: Path) -> None:
@@ -167,7 +166,7 @@ def test_importing_the_right_bytes_heals_what_is_damaged_or_missing(store: Store
     assert store.read_picture(first.pictures[0].sha256) == png(1)
     assert flipped.read_bytes() == data
     assert store.load_raw(first.raw) == {"signature": b"s" * 9000}
-    assert check_store(store) == []
+    assert problems(store) == []
 
 
 def rewritten(path: Path, change: Callable[[dict[str, bytes]], object]) -> None:

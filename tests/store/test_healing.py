@@ -19,9 +19,8 @@ from notebook_img.pictures import Picture, provenance
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 from notebook_img.store import Store, export_sessions, import_sessions, rebuild_store, verify_store
 from notebook_img.store.database import FILE_NAME
-from notebook_img.store.maintenance import check_store as check
 from notebook_img.store.maintenance import repair_store as repair
-from tests.store.making import add, png
+from tests.store.making import add, png, problems
 
 
 def content(store: Store) -> dict[str, list[object]]:
@@ -89,7 +88,7 @@ def test_a_lost_index_is_made_again_with_all_turns(full: Path, loss: Callable[[P
         assert {session.name: session.head for session in store.sessions()} == heads
         assert [reply.number for reply in store.latest_replies("id:a", source_hash="h", ordinal=1)] == [1]
         assert [(move.to_head, move.run_start) for move in store.cell_moves(store.session_named("fox").id, "id:a")] == [(1, None)]  # type: ignore[union-attr]
-        assert [problem for problem in check(store) if "raw" not in problem] == []
+        assert [problem for problem in problems(store) if "raw" not in problem] == []
         assert rebuild_store(full) == ["Nothing was lost that could be made again."]
 
 
@@ -107,7 +106,7 @@ def test_rows_an_older_copy_of_the_index_lacks_are_made_again_in_their_sessions(
     with Store.open(home) as store:
         assert content(store) == before
         assert store.session(fox.id).head == 2  # type: ignore[union-attr]
-        assert check(store) == []
+        assert problems(store) == []
 
 
 def test_what_an_older_copy_put_other_turns_in_the_place_of_is_a_session_beside(home: Path) -> None:
@@ -124,7 +123,7 @@ def test_what_an_older_copy_put_other_turns_in_the_place_of_is_a_session_beside(
     with Store.open(home) as store:
         prompts = {session.name: [turn.prompt for turn in store.turns(session.id)] for session in store.sessions()}
         assert prompts == {"fox": ["first", "new"], "fox-2": ["first", "lost"]}
-        assert check(store) == []
+        assert problems(store) == []
     assert rebuild_store(home) == ["Nothing was lost that could be made again."]
 
 
@@ -152,7 +151,7 @@ def test_what_is_imported_is_noted_too_and_an_older_store_at_its_next_repair(ful
 def _carrying(path: Path, turn: str, prompt: str, parent: str = "") -> bytes:
     Image.new("RGB", (8, 4), "orange").save(path)
     facts = {"prompt": prompt, "model": "gemini:flash", "parent": parent, "seed": 7, "turn": turn}
-    path.write_bytes(provenance.write(path.read_bytes(), Picture(path.read_bytes()).mime_type, facts))
+    path.write_bytes(provenance.write_provenance(path.read_bytes(), Picture(path.read_bytes()).mime_type, facts))
     return path.read_bytes()
 
 
@@ -177,7 +176,7 @@ def test_without_notes_turns_are_made_of_pictures_that_carry_their_provenance(ho
         assert [(use.mime_type, use.width, use.height) for use in first.pictures] == [("image/jpeg", 8, 4), ("image/png", 8, 4)]
         assert store.read_picture(first.pictures[0].sha256) == one
         assert (second.number, second.kind, second.parent, fox.head) == (5, "edit", 3, 5)
-        assert "in doubt" in " ".join(check(store))
+        assert "in doubt" in " ".join(problems(store))
     assert rebuild_store(home, [tmp_path / "out"])[0].startswith("Of 1 picture")
 
 
@@ -205,8 +204,8 @@ def hurt(store: Store, fox: SessionRecord) -> tuple[Store, list[Path]]:
 
 def test_every_picture_is_checked_and_the_truth_is_told(hurt: tuple[Store, list[Path]]) -> None:
     store, paths = hurt
-    assert "1 picture file missing, used by fox/t1, fox/t2" in " ".join(check(store))
-    assert "1 picture file damaged" in " ".join(check(store))
+    assert "1 picture file missing, used by fox/t1, fox/t2" in " ".join(problems(store))
+    assert "1 picture file damaged" in " ".join(problems(store))
     told: list[tuple[int, int]] = []
     said = verify_store(store, tell=lambda done, count: told.append((done, count)))
     assert told == [(number, 4) for number in range(1, 5)]
@@ -242,7 +241,7 @@ def test_a_damaged_picture_is_healed_from_any_copy(hurt: tuple[Store, list[Path]
     said = verify_store(store, [place] if copy in ("pack", "folder", "home") else [])
     assert "made whole from" in said[1]
     assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
-    assert check(store) == []
+    assert problems(store) == []
     assert verify_store(store) == ["4 pictures checked (0.0 MB): none damaged or missing."]
 
 

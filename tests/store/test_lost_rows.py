@@ -14,9 +14,8 @@ from notebook_img.records import TurnRecord
 from notebook_img.store import Store
 from notebook_img.store.counting import FILE_NAME as COUNT
 from notebook_img.store.database import FILE_NAME
-from notebook_img.store.maintenance import check_store as check
 from notebook_img.store.maintenance import repair_store as repair
-from tests.store.making import add, png
+from tests.store.making import add, png, problems
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_of_an_index_that_lost_rows_nothing_is_moved_and_this_is_said(older: Pat
     before = pictures(older)
     for _ in range(2):
         with Store.open(older) as store:
-            said = " ".join(check(store))
+            said = " ".join(problems(store))
             assert "The index is in doubt" in said
             assert "doctor --rebuild" in said
             assert "because the index is in doubt" in " ".join(repair(store))
@@ -109,10 +108,10 @@ def test_the_right_index_put_back_is_certain_again(older: Path) -> None:
     right = (older / FILE_NAME).read_bytes()
     _older_copy(older)
     with Store.open(older) as store:
-        assert check(store) != []
+        assert problems(store) != []
     (older / FILE_NAME).write_bytes(right)
     with Store.open(older) as store:
-        assert check(store) == []
+        assert problems(store) == []
 
 
 def test_an_older_index_goes_on_being_in_doubt_until_it_names_all_that_is_there(older: Path) -> None:
@@ -120,14 +119,14 @@ def test_an_older_index_goes_on_being_in_doubt_until_it_names_all_that_is_there(
     with Store.open(older) as store:
         fox = store.session_named("fox")
         assert fox is not None
-        assert "it knows of 3 turns, and there were 6" in " ".join(check(store))
+        assert "it knows of 3 turns, and there were 6" in " ".join(problems(store))
         for number in range(20):  # more than were lost
             add(store, fox, f"new {number}")
-        assert "in doubt" in " ".join(check(store))
+        assert "in doubt" in " ".join(problems(store))
         for number in range(3, 6):
             add(store, fox, number)
         assert "no longer in doubt" in " ".join(repair(store))
-        assert check(store) == []
+        assert problems(store) == []
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "never a table"])
@@ -155,12 +154,12 @@ def test_a_copy_of_the_index_alone_is_never_empty(home: Path, tmp_path: Path) ->
 def test_without_the_count_an_index_that_names_everything_is_certain_and_another_is_not(older: Path) -> None:
     (older / COUNT).unlink()
     with Store.open(older) as store:
-        assert check(store) == []
+        assert problems(store) == []
     assert (older / COUNT).is_file()
     (older / COUNT).write_bytes(b"no count")
     _older_copy(older)
     with Store.open(older) as store:
-        assert "nothing tells whether it knows of all pictures" in " ".join(check(store))
+        assert "nothing tells whether it knows of all pictures" in " ".join(problems(store))
 
 
 def test_files_nobody_names_are_moved_aside_with_the_way_back(older: Path) -> None:
@@ -203,4 +202,4 @@ def test_a_store_of_many_writers_has_one_count(home: Path) -> None:
             turn: TurnRecord = add(first if number % 2 else second, fox, number)
         assert turn.number == 6
     with Store.open(home) as store:
-        assert check(store) == []
+        assert problems(store) == []

@@ -23,9 +23,8 @@ from notebook_img.records import Origin
 from notebook_img.replay.packs import Packs, find_packs
 from notebook_img.store import Store
 from notebook_img.store.bundle import export_sessions, import_sessions
-from notebook_img.store.maintenance import check_store as check
 from notebook_img.store.pack import Pack
-from tests.store.making import add
+from tests.store.making import add, problems
 from tests.store.test_bundle import _put
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +90,7 @@ def tried(store: Store, data: bytes) -> None:
     for session in store.sessions():
         if session.id != own.id:
             store.delete_session(session.id)
-    assert check(store) == []
+    assert problems(store) == []
 
 
 def refused(store: Store, path: Path) -> str:
@@ -105,7 +104,7 @@ def refused(store: Store, path: Path) -> str:
 
 def sound(store: Store, folder: Path) -> None:
     """Use everything that a pack may have brought."""
-    assert [problem for problem in check(store) if "missing" not in problem] == []
+    assert [problem for problem in problems(store) if "missing" not in problem] == []
     for session in store.sessions():
         turns = store.turns(session.id)
         assert session.head is None or store.has_turn(session.id, session.head)
