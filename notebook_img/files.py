@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import re
 import secrets
-import tempfile
-from collections.abc import Callable, Iterator
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from notebook_img.errors import OutputError
@@ -17,6 +21,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getat
 
 FOLLOWS_NO_LINKS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 """Whether the system can open names relative to an open folder (not on Windows)."""
+
+
+class OtherBytesError(OutputError):
+    """What was to be written has another hash than it should."""
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False, durable: bool = True) -> None:
@@ -38,13 +46,36 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, durable:
     OutputError
         When the folder is missing, not writable, or the disk is full. `path` is as before.
     """
+    write_pieces(path, (data,), private=private, durable=durable)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, sha256: str = "", private: bool = False, durable: bool = True) -> None:
+    """Write what comes in pieces to `path` as `write_atomically` does.
+
+    Parameters
+    ----------
+    sha256 : str
+        Hash of the whole: where it is another one, nothing is written.
+
+    Raises
+    ------
+    OutputError
+        As `write_atomically`, and when the hash is another one. `path` is as before.
+    """
     temporary = ""
+    digest = hashlib.sha256()
     try:
-        temporary = str(path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part"))
+        temporary = str(path.with_name(part_name(path.name)))
+        remove_left_parts(path.parent)
         # The system itself takes the umask off: asking for it would change it for other threads.
         descriptor = os.open(temporary, _NEW, PRIVATE if private else 0o666)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            for data in pieces:
+                file.write(data)
+                if sha256:
+                    digest.update(data)
+            if sha256 and digest.hexdigest() != sha256:
+                raise OtherBytesError(f"{path} cannot be written: what was to be written is not what its name says.")
             file.flush()
             if durable:
                 os.fsync(file.fileno())
@@ -53,11 +84,50 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, durable:
         os.replace(temporary, path)  # noqa: PTH105 - the atomic form, on Windows too
         if durable:
             sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
-        raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
+        if isinstance(error, OSError):
+            raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
+        raise
+
+
+LEFT_AFTER = 3600.0
+"""Seconds after which an unfinished file of nobody knows whom is left over."""
+DEAD_AFTER = 60.0
+"""Seconds after which one is left over whose process has ended: two machines may have one name, and numbers of processes come again."""
+_HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+_PART = re.compile(r"\..{1,40}\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d{1,10})-)?[0-9a-f]{12}\.part", re.DOTALL)
+
+
+def part_name(name: str) -> str:
+    """Return the name an unfinished file has in the same folder: it tells which process writes it."""
+    return f".{name[:40]}.{_HOST}-{os.getpid()}-{secrets.token_hex(6)}.part"
+
+
+def remove_left_parts(folder: Path | int) -> None:
+    """Remove from a folder, or one that is open, what processes that were killed left half written there."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[:1] == "." and (match := _PART.fullmatch(entry.name)):
+                with contextlib.suppress(OSError):
+                    age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                    dead = match["host"] == _HOST and age > DEAD_AFTER and not _lives(int(match["pid"]))
+                    if dead or age > LEFT_AFTER:
+                        os.unlink(entry.name, dir_fd=folder) if isinstance(folder, int) else os.unlink(entry.path)  # noqa: PTH108
+
+
+def _lives(pid: int) -> bool:
+    if os.name == "nt":  # there os.kill(pid, 0) would end the process
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_beneath(path: Path, data: bytes) -> None:
@@ -75,9 +145,10 @@ def write_beneath(path: Path, data: bytes) -> None:
             raise OutputError(f"{path} cannot be written: it became a link.")
         write_atomically(path, data)
         return
-    temporary = f".{path.name[:40]}.{secrets.token_hex(6)}.part"
+    temporary = part_name(path.name)
     try:
         with open_folder(path.parent) as folder:
+            remove_left_parts(folder)
             try:
                 descriptor = os.open(temporary, _NEW, 0o666, dir_fd=folder)
                 with os.fdopen(descriptor, "wb") as file:
@@ -116,8 +187,9 @@ def open_folder(path: Path) -> Iterator[int]:
 
 def create_exclusively(path: Path, data: bytes) -> bool:
     """Write `data` to `path` unless it exists; return whether it was written."""
+    temporary = path.with_name(part_name(path.name))
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        descriptor = os.open(temporary, _NEW, PRIVATE)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
     try:

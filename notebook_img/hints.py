@@ -57,7 +57,6 @@ IN_PYTHON: Mapping[str, str] = {
     "choose-model": "Choose another model with model='provider:model'.",
     "confine": "With confine=False it is taken as it is.",
     "create-session": "ni.session({name!r}) creates it.",
-    "doctor": "Run notebook-img doctor in a terminal to see what else is missing.",
     "example-ask": "For example: ni.ask({text!r}, {image!r})",
     "example-compare": "For example: ni.ask('what is different?', ['one.jpg', 'two.jpg'])",
     "example-edit": "For example: ni.edit({text!r}, {image!r})",
@@ -75,6 +74,7 @@ IN_PYTHON: Mapping[str, str] = {
     "open-session": "ni.session({name!r}) opens it.",
     "pick": "Choose one with pick=2, or name {turn}.2 as the image.",
     "raise-budget": "Raise NOTEBOOK_IMG_BUDGET or the setting budget (US dollars a day), or continue tomorrow.",
+    "rebuild": "Run notebook-img doctor --rebuild in a terminal.",
     "repair": "Run notebook-img doctor --repair in a terminal.",
     "replace-key": "Set another key in {variable}, or run notebook-img keys set {name} in a terminal.",
     "resume-job": "Studio.resume({job!r}) fetches its pictures later.",
@@ -82,6 +82,7 @@ IN_PYTHON: Mapping[str, str] = {
     "show-traceback": "The cause above has the details for a bug report.",
     "show-turns": "ni.session({session!r}).turns lists its turns.",
     "use-model": "Name one with model={model!r}.",
+    "verify": "Run notebook-img doctor --verify in a terminal; it looks for whole copies.",
 }
 """What helps, for people who call the package from Python. Empty: nothing of that kind helps there."""
 

@@ -209,6 +209,12 @@ class Shared:
                 self._store.close()
                 self._store = None
 
+    def say_once(self, text: str, say: Callable[[str], None]) -> None:
+        """Say what need not be heard twice in this process."""
+        if text not in self.noticed:
+            self.noticed.add(text)
+            say(text)
+
     def changed(self, what: str, session_id: str, number: int | None = None) -> None:
         """Tell listeners (panel, live outputs) what happened; called outside any lock, in the thread that did it."""
         for listener in tuple(self.listeners):
@@ -223,11 +229,20 @@ def packs_of(workspace: Workspace) -> Packs:
     from notebook_img.replay import Packs, find_packs
 
     paths = find_packs([workspace.working_folder, working_directory()], workspace.settings.replay_from)
-    marks = tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    marks = tuple((path, *_mark(path)) for path in paths)
     shared = workspace.shared
     if shared.packs is None or shared.packs[0] != marks:
-        shared.packs = (marks, Packs(paths, workspace.say))
+        shared.packs = (marks, Packs(paths, lambda text: shared.say_once(text, workspace.say)))
     return shared.packs[1]
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return what changes with a file; of a link that leads nowhere nothing does."""
+    try:
+        told = path.stat()
+    except OSError:
+        return (0, 0)
+    return told.st_mtime_ns, told.st_size
 
 
 def unknown_session(store: Store, name: str) -> NotFoundError:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from typing import TYPE_CHECKING
 
+from notebook_img.errors import PackError
 from notebook_img.replay import BUILT_IN, FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
 
 if TYPE_CHECKING:
@@ -32,16 +33,23 @@ def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, ty
     stored = find(workspace, asked.session.id, key) if needs_rows else []
     # What its own cells made this kernel has had, also in the moment between the storing of a turn and its noting.
     own = {reply.identity for reply in stored if reply.kernel == kernel.id}
-    with kernel.lock:  # two equal requests at once must not be given the same reply
-        decision = decide(mode, want, state, stored, kernel.had | own)  # type: ignore[arg-type]
-        found = decision.stored
-        if found is None or asked.call.dry_run:
+    lost: set[tuple[str, float]] = set()
+    while True:
+        with kernel.lock:  # two equal requests at once must not be given the same reply
+            decision = decide(mode, want, state, stored, kernel.had | own | lost)  # type: ignore[arg-type]
+            found = decision.stored
+            if found is None or asked.call.dry_run:
+                return decision
+            kernel.had.add(found.identity)
+        if found.source < FIRST_SOURCE and workspace.store.turn(found.session_id, found.number) is None:
+            # The row was deleted, here or in another process, since the run that got it.
+            return dataclasses.replace(decision, stored=None, miss=decide(mode, want, None, (), frozenset()).miss)  # type: ignore[arg-type]
+        if found.source < FIRST_SOURCE or workspace.packs().take(found, workspace.store) is not None:
             return decision
-        kernel.had.add(found.identity)
-    if found.source < FIRST_SOURCE and workspace.store.turn(found.session_id, found.number) is None:
-        # The row was deleted, here or in another process, since the run that got it.
-        return dataclasses.replace(decision, stored=None, miss=decide(mode, want, None, (), frozenset()).miss)  # type: ignore[arg-type]
-    return decision
+        # Its pack turned out to be damaged: that was said, and this request may have another reply.
+        lost.add(found.identity)
+        stored = [reply for reply in stored if reply.source != found.source]
+        state = dataclasses.replace(state, held=[[reply for reply in run if reply.source != found.source] for run in state.held])
 
 
 def find(workspace: Workspace, session_id: str, key: str) -> list[Stored]:
@@ -69,18 +77,17 @@ def latest_run(workspace: Workspace, run: Run, kernel: str) -> tuple[Stored, ...
 
 def give_back(workspace: Workspace, asked: PlacedCall, stored: Stored) -> TurnRecord:
     """Return the stored turn itself, or a copy of it in this session when it comes from elsewhere."""
-    if stored.source < FIRST_SOURCE:
-        record = workspace.turn_record(stored.session_id, stored.number)
-        pictures = None
-    else:
-        record, pictures = workspace.packs().take(stored)
-    if record.session_id != asked.session.id or pictures is not None:
-        record = _copy(workspace, asked, record, pictures)
+    packed = stored.source >= FIRST_SOURCE
+    record = workspace.packs().take(stored, workspace.store) if packed else workspace.turn_record(stored.session_id, stored.number)
+    if record is None:
+        raise PackError("The pack with this reply was changed or taken away at this moment. Run the cell again.")
+    if packed or (record.session_id != asked.session.id and not workspace.store.read_only):
+        record = _copy(workspace, asked, record, packed=packed)
     note(workspace, asked, record, Decision())
     return record
 
 
-def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, pictures: dict[str, bytes] | None) -> TurnRecord:
+def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, *, packed: bool) -> TurnRecord:
     copy = dataclasses.replace(
         record,
         session_id=asked.session.id,
@@ -89,10 +96,10 @@ def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, pictures:
         picked=asked.picked,
         head_before=asked.head_before,
         origin=asked.origin,
-        raw=record.raw if pictures is None else "",
+        raw="" if packed else record.raw,
     )
     moves = copy.kind != "ask" and workspace.heads.moves_stored(workspace.store, copy.session_id)
-    return workspace.store.add_turn(copy, pictures or {}, move_head=moves)
+    return workspace.store.add_turn(copy, move_head=moves)
 
 
 def given_words(ready: PreparedCall, record: TurnRecord) -> str:

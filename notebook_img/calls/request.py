@@ -282,9 +282,8 @@ def _past(workspace: Workspace, asked: PlacedCall, *, whole: bool, first: bool) 
     store, session = workspace.store, asked.session
     chain = store.chain(session.id, asked.parent.number, limit=None if whole else NEAREST)
     if first and chain and chain[0].parent is not None and asked.call.kind != "ask":
-        began = store.ancestors(session.id, asked.parent.number)
-        chain = [*([store.turn(session.id, min(began))] if began else []), *chain]  # type: ignore[list-item]
-        chain = [turn for turn in chain if turn is not None]
+        began = store.turn(session.id, store.start_of_line(session.id, asked.parent.number))
+        chain = [*([began] if began is not None and began.number < chain[0].number else []), *chain]
     if asked.call.kind == "ask":
         questions: list[TurnRecord] = []
         for turn in reversed(chain):

@@ -31,7 +31,7 @@ COMMANDS = {
     "models": "what each model can do and costs",
     "resume": "fetch the pictures of jobs that were left with a service",
     "keys": "where keys come from; keys set NAME, keys forget NAME",
-    "doctor": "what is ready and what is missing; --online asks the services, --repair mends what a crash can leave",
+    "doctor": "what is ready and what is missing; --online asks the services; --repair, --verify, --rebuild heal the store",
     "mcp": "serve MCP clients over stdio; --http [PORT] over HTTP on 127.0.0.1",
 }
 
@@ -43,7 +43,13 @@ FLAGS = {
     "models": "  WORD: only models with it in their name  --json",
     "resume": "  JOB: only this one  --json",
     "keys": "  --json  A key is asked for without echo, or read from stdin; it is never part of a command.",
-    "doctor": "  --online  --repair  --json",
+    "doctor": (
+        "  --online   ask every service that is set up what it offers\n"
+        "  --repair   mend what a crash can leave; what no turn names is moved aside, never deleted\n"
+        "  --verify [FILE-OR-FOLDER ...]   check every picture, and heal what a pack, an export or a copy has the bytes of\n"
+        "  --rebuild [FILE-OR-FOLDER ...]  make turns again that the index has lost\n"
+        "  --json"
+    ),
 }
 
 

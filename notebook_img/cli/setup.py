@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from notebook_img.cli.printing import open_studio, print_json, split_flags
+from notebook_img.cli.printing import ProgressLine, open_studio, print_json, split_flags
 from notebook_img.cli.wording import IN_SHELLS
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.hints import worded
@@ -51,12 +52,26 @@ def manage_keys(words: list[str]) -> int:
 
 def doctor(words: list[str]) -> int:
     """Print what is ready and what is missing; return the exit code, 1 where something is broken."""
+    from notebook_img.providers.interface import ProgressEvent
     from notebook_img.studio import examine
 
-    rest, flags = split_flags(words, "--online", "--repair", "--json")
-    if rest:
-        raise UsageError(f"doctor does not take {rest[0]!r}. It takes --online, --repair, --json.")
-    findings = examine(open_studio(), online="--online" in flags, repair="--repair" in flags)
+    places, flags = split_flags(words, "--online", "--repair", "--verify", "--rebuild", "--json")
+    mending = {name: f"--{name}" in flags for name in ("repair", "verify", "rebuild")}
+    if places and not any(mending.values()):
+        raise UsageError(f"doctor does not take {places[0]!r}. Files and folders go with --verify and --rebuild.")
+    if lacking := [place for place in places if not Path(place).expanduser().exists()]:
+        raise UsageError(f"There is no file or folder {lacking[0]!r} to look in.")
+    line = ProgressLine(quiet="--json" in flags)
+
+    def tell(done: int, count: int) -> None:
+        line.on_event(ProgressEvent(f"checking pictures: {done:,} of {count:,}"))
+
+    try:
+        findings = examine(
+            open_studio(), online="--online" in flags, **mending, places=[Path(place).expanduser() for place in places], tell=tell
+        )
+    finally:
+        line.clear()
     if "--json" in flags:
         print_json([{"what": each.what, "state": each.state, "details": worded(each, IN_SHELLS)} for each in findings])
     else:

@@ -27,7 +27,6 @@ IN_SHELLS: Mapping[str, str] = {
     "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "Naming an image with -s {name} creates it.",
-    "doctor": "notebook-img doctor lists what else is missing.",
     "example-ask": "For example: notebook-img ask {image} '{text}'",
     "example-compare": "For example: notebook-img ask one.jpg two.jpg 'what is different?'",
     "example-edit": "For example: notebook-img edit {image} '{text}'",
@@ -45,6 +44,7 @@ IN_SHELLS: Mapping[str, str] = {
     "open-session": "Work in that one with -s {name}.",
     "pick": "Choose one with --pick 2, or name {turn}.2 as the image.",
     "raise-budget": "Raise it with NOTEBOOK_IMG_BUDGET (US dollars a day), or continue tomorrow.",
+    "rebuild": "Run notebook-img doctor --rebuild.",
     "repair": "Run notebook-img doctor --repair.",
     "replace-key": "Set another key with notebook-img keys set {name} or {variable}.",
     "resume-job": "notebook-img resume {job} fetches its pictures later.",
@@ -52,4 +52,5 @@ IN_SHELLS: Mapping[str, str] = {
     "show-traceback": "",
     "show-turns": "notebook-img show {session} shows its turns.",
     "use-model": "Name one with -m {model}.",
+    "verify": "notebook-img doctor --verify looks for whole copies.",
 }

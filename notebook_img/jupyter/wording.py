@@ -37,7 +37,6 @@ IN_CELLS: Mapping[str, str] = {
     "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "%imgsession {name} creates it.",
-    "doctor": "%img doctor lists what else is missing.",
     "example-ask": "For example: %askimage {image} {text}",
     "example-compare": "For example: %askimage -i one.jpg -i two.jpg what is different?",
     "example-edit": "For example: %imgedit {image} {text}",
@@ -55,6 +54,7 @@ IN_CELLS: Mapping[str, str] = {
     "open-session": "%imgsession {name} opens it.",
     "pick": "Choose one with --pick 2, or name {turn}.2 as the image.",
     "raise-budget": "Raise it with %config NotebookImg.budget or NOTEBOOK_IMG_BUDGET (US dollars a day), or continue tomorrow.",
+    "rebuild": "Run %img doctor --rebuild.",
     "repair": "Run %img doctor --repair.",
     "replace-key": "Set another key with %img key {name} or {variable}.",
     "resume-job": "%imgsession resume {job} fetches its pictures later.",
@@ -62,6 +62,7 @@ IN_CELLS: Mapping[str, str] = {
     "show-traceback": "%tb shows the details for a bug report.",
     "show-turns": "%imgsession tree shows its turns.",
     "use-model": "Name one with -m {model}.",
+    "verify": "%img doctor --verify looks for whole copies.",
 }
 
 

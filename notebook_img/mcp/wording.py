@@ -13,7 +13,6 @@ FOR_AGENTS: Mapping[str, str] = {
     "choose-model": "Choose another model with the parameter model; get_image_config_info lists them.",
     "confine": "",
     "create-session": "start_image_session begins a new one.",
-    "doctor": "Ask the user to run notebook-img doctor in a terminal.",
     "example-ask": "For example: {text}",
     "example-compare": "compare_images takes two.",
     "example-edit": "For example: {text}",
@@ -32,6 +31,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "pick": "Name one of them as the image, such as {turn}.2.",
     "raise-budget": "Only the user can raise it, with NOTEBOOK_IMG_BUDGET (US dollars a day) in this server's configuration; "
     "it starts anew tomorrow.",
+    "rebuild": "Ask the user to let notebook-img doctor rebuild the index.",
     "repair": "Ask the user to let notebook-img doctor repair the store.",
     "replace-key": "Ask the user to set another key as {variable} in this server's configuration.",
     "resume-job": "get_job with job_id {job} fetches its pictures later.",
@@ -39,4 +39,5 @@ FOR_AGENTS: Mapping[str, str] = {
     "show-traceback": "",
     "show-turns": "show_session with session {session} lists its turns.",
     "use-model": "Name one with the parameter model, such as {model}.",
+    "verify": "Ask the user to let notebook-img doctor look for whole copies.",
 }

@@ -111,11 +111,11 @@ class Heads:
         """Return where a run starts: the head, or where the cell's earlier run started if the head is a result of that run."""
         if run is None or session_id in run.moved:
             return head
-        moves = store.cell_moves(session_id, run.cell, before_run=run.row or None)
-        if not moves:
-            return head
-        line = {head, *(store.ancestors(session_id, head) if head is not None else ())}
-        return next((move.run_start for move in moves if move.to_head in line), head)
+        for move in store.cell_moves(session_id, run.cell, before_run=run.row or None):
+            to = move.to_head
+            if to == head or (to is not None and head is not None and to < head and store.descends(session_id, head, to)):
+                return move.run_start
+        return head
 
     def last_question(self, store: Store, session_id: str, head: int | None, run: Run | None) -> TurnRecord | None:
         """Return the question a follow-up continues: the last one, if the head has not moved since.

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from notebook_img.store.owner import is_alive as is_alive
     from notebook_img.store.owner import this_process as this_process
     from notebook_img.store.pack import Pack as Pack
+    from notebook_img.store.rebuild import rebuild_store as rebuild_store
     from notebook_img.store.store import Store as Store
+    from notebook_img.store.verify import verify_store as verify_store
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -33,5 +35,7 @@ else:
         names="check_session_name",
         owner="is_alive this_process",
         pack="Pack",
+        rebuild="rebuild_store",
         store="Store",
+        verify="verify_store",
     )

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import itertools
 import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, func, select, update
 
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
-from notebook_img.files import reason, sync_folder
+from notebook_img.files import part_name, reason, remove_left_parts, sync_folder, write_pieces
 from notebook_img.hints import Hint
-from notebook_img.pictures import SUFFIXES
 from notebook_img.store import pack as packs
 from notebook_img.store import schema
 from notebook_img.store.names import check_session_name
-from notebook_img.store.picture_files import write_once
-from notebook_img.store.rows import dumps, insert_turn, session_record, session_values
+from notebook_img.store.pack_writer import PackWriter
+from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
+from notebook_img.store.rows import PART, dumps, insert_turn, session_record, session_values
 from notebook_img.store.sessions import free_name
+from notebook_img.store.turn_notes import complete_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.store import Store
+    from notebook_img.store.pack_schema import PackedRun
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ class Imported:
         )
 
 
-def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool = True, force: bool = False) -> None:
-    """Write sessions with their pictures into one zip.
+def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool = True, force: bool = False) -> list[str]:
+    """Write sessions with their pictures into one zip; return what is missing from it, one sentence each.
+
+    Pictures and raw states that are missing or damaged are left out: the rest of the work is not held back by them.
 
     Parameters
     ----------
@@ -75,43 +78,38 @@ def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool =
         When the file cannot or must not be written.
     NotFoundError
         When there is no such session.
-    StoreError
-        When a picture is missing or damaged.
     """
     path = Path(path).expanduser()
     _refuse_foreign(store, path, force=force)
-    sessions = []
-    for session_id in ids:
-        session = store.session(session_id)
-        if session is None:
-            raise NotFoundError("A session to export was deleted. Nothing was written.")
-        sessions.append((session, store.turns(session_id)))
-    temporary = ""
+    sessions = [store.session(session_id) for session_id in ids]
+    if None in sessions:
+        raise NotFoundError("A session that was to be exported was deleted. Nothing was written.")
+    temporary = path.with_name(part_name(path.name))
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
-        with os.fdopen(descriptor, "w+b") as file:
+        remove_left_parts(path.parent)
+        with temporary.open("x+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                _write_members(archive, _members(store, sessions, raw=raw))
+                missing = PackWriter(store, archive, raw=raw).write([session for session in sessions if session is not None])
             file.flush()
             os.fsync(file.fileno())
             file.seek(0)
             written = hashlib.file_digest(file, "sha256").hexdigest()
         os.replace(temporary, path)  # noqa: PTH105 - the atomic form, on Windows too
-        temporary = ""
         sync_folder(path.parent)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {reason(error)}.") from error
     finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     if not store.read_only:
         store.note_written(path, written)
+    return missing
 
 
 def import_sessions(store: Store, path: Path) -> list[Imported]:
     """Bring the sessions of an export into a store: all of them, or none.
 
-    A session that is here already gets what it lacks. One whose turns differ from those here under the same ids comes in beside it.
+    A session that is here already gets what it lacks. One whose turns differ from those here under the same ids comes in beside it. A
+    picture that is damaged or missing here is whole again afterwards.
 
     Raises
     ------
@@ -123,104 +121,75 @@ def import_sessions(store: Store, path: Path) -> list[Imported]:
     pack = packs.Pack(Path(path).expanduser())
     pack.verify()
     _write_files(store, pack)
-    with store._database.write() as connection:  # noqa: SLF001 - the same package
-        names = {session.id: session.id for session in pack.sessions}
-        runs = _insert_runs(connection, pack)
-        done = []
-        for session in pack.sessions:
-            turns = [_at_run(record, runs) for record in pack.turns(session.id)]
-            imported = _insert_session(connection, session, turns)
-            names[session.id] = imported.session.id
-            done.append(imported)
-        _insert_replies(connection, pack, runs, names)
-        _insert_moves(connection, pack, runs, names)
+    done = insert_all(store, pack)
+    complete_notes(store, {imported.session.id for imported in done})
     return done
 
 
-def _members(store: Store, sessions: Sequence[tuple[SessionRecord, Sequence[TurnRecord]]], *, raw: bool) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and bytes of every member except the manifest."""
-    listed: list[dict[str, Any]] = []
-    pictures: dict[str, str] = {}
-    states: dict[str, None] = {}
-    for session, records in sessions:
-        turns = []
-        for record in records:
-            kept = record if raw else dataclasses.replace(record, raw="")
-            turns.append({name: value for name, value in dataclasses.asdict(kept).items() if name != "session_id"})
-            pictures.update({use.sha256: use.mime_type for use in record.pictures})
-            if kept.raw and store._raw.has_raw(kept.raw):  # noqa: SLF001
-                states[kept.raw] = None
-        listed.append({**dataclasses.asdict(session), "redo": [], "turns": turns})
-    yield "sessions.json", dumps({"sessions": listed}).encode("utf-8", "surrogatepass")
-    yield "cells.json", dumps({"runs": _runs_of(store, [session.id for session, _ in sessions])}).encode()
-    for sha256, mime_type in pictures.items():
-        yield f"pictures/{sha256}{SUFFIXES.get(mime_type, '.bin')}", store.read_picture(sha256)
-    blobs: dict[str, None] = {}
-    for name in states:
-        yield f"raw/{name}.json", store._raw.raw_bytes(name, ".json")  # noqa: SLF001
-        blobs.update(dict.fromkeys(sorted(store._raw.raw_references(name))))  # noqa: SLF001
-    for name in blobs:
-        if name not in pictures:
-            yield f"raw/{name}.bin", store._raw.blob(name)  # noqa: SLF001
+def insert_all(store: Store, source: Source) -> list[Imported]:
+    """Insert the sessions of a pack, or of what else has the same form, with the runs of cells that got their turns: all or nothing.
+
+    Their notes are written later (`turn_notes.complete_notes`): here they would have to be taken back where a later row is refused.
+    """
+    with store._database.write() as connection:  # noqa: SLF001 - the same package
+        names: dict[str, str] = {}
+        runs = _insert_runs(connection, source)
+        done = []
+        for session in source.sessions:
+            imported = _insert_session(connection, session, source, runs)
+            names[session.id] = imported.session.id
+            done.append(imported)
+        _insert_replies(connection, source, runs, names)
+        _insert_moves(connection, source, runs, names)
+    return done
 
 
-def _write_members(archive: zipfile.ZipFile, members: Iterator[tuple[str, bytes]]) -> None:
-    manifest: dict[str, dict[str, Any]] = {}
-    for name, data in members:
-        manifest[name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        _write(archive, name, data)
-    plain = {"format": packs.FORMAT, "version": packs.VERSION, "members": manifest}
-    _write(archive, "manifest.json", json.dumps(plain, indent=1).encode())
+class Source(Protocol):
+    """What sessions are imported from: a pack, or notes of lost turns."""
 
+    @property
+    def sessions(self) -> Sequence[SessionRecord]:
+        """Its sessions."""
 
-def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    # A fixed date: the same sessions give the same bytes, which version control likes.
-    info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-    info.external_attr = 0o644 << 16
-    # Pictures are compressed already.
-    info.compress_type = zipfile.ZIP_STORED if name.startswith("pictures/") else zipfile.ZIP_DEFLATED
-    archive.writestr(info, data)
+    @property
+    def runs(self) -> Iterable[PackedRun]:
+        """The runs that got their turns, oldest first."""
 
+    def turns(self, session_id: str) -> Iterable[TurnRecord]:
+        """Give a session's turns by number."""
 
-def _runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the runs that got turns of these sessions or moved their heads, with those replies and moves."""
-    runs, replies, moves = schema.runs, schema.replies, schema.moves
-    names = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook")
-    of_run = select(replies.c.run).where(replies.c.session_id.in_(ids)).union(select(moves.c.run).where(moves.c.session_id.in_(ids)))
-    with store._database.read() as connection:  # noqa: SLF001
-        found: dict[int, dict[str, Any]] = {
-            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "moves": []}
-            for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.id))
-        }
-        for row in connection.execute(select(replies).where(replies.c.session_id.in_(ids)).order_by(replies.c.run, replies.c.position)):
-            found[row.run]["replies"].append([row.session_id, row.turn])
-        for row in connection.execute(select(moves).where(moves.c.session_id.in_(ids), moves.c.run != 0).order_by(moves.c.id)):
-            found[row.run]["moves"].append([row.session_id, row.kind, row.from_head, row.to_head, row.at])
-    return list(found.values())
+    def turn(self, session_id: str, number: int) -> TurnRecord | None:
+        """Return one turn."""
 
 
 def _write_files(store: Store, pack: packs.Pack) -> None:
-    """Write all files before any row: existing files stay, and files without rows do no harm."""
+    """Write all files before any row: what is there already and whole stays, and files without rows do no harm."""
+    seen: set[str] = set()
     for session in pack.sessions:
         for record in pack.turns(session.id):
             for use in record.pictures:
-                if not store.picture_path(use.sha256, use.mime_type).is_file():
-                    store.put_picture(pack.picture(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
-    for name in pack.members:
-        if name.startswith("raw/"):
-            base = Path(name)
-            if len(base.stem) != 64 or base.suffix not in (".json", ".bin") or pack.members[name][0] != base.stem:
-                raise PackError(f"{pack.path} is damaged or was changed: {name} is not what it says it is. Nothing was imported from it.")
-            write_once(store._raw._path(base.stem, base.suffix), pack.read(name))  # noqa: SLF001
+                if use.sha256 not in seen and pack.holds_picture(use.sha256) and not store.is_whole(use.sha256):
+                    store.put_stream(pack.picture_stream(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
+                seen.add(use.sha256)
+    for name in pack.raw_names():
+        if not pack.raw_is_sound(name):
+            raise PackError(f"{pack.path} is damaged or was changed: {name} is not what it says it is. Nothing was imported from it.")
+        path = store._raw._path(Path(name).stem, Path(name).suffix)  # noqa: SLF001
+        if not holds(path, path.stem):
+            make_folder(path.parent)
+            with told_as_store_error():
+                write_pieces(path, pack.stream(name), sha256=path.stem)
 
 
-def _insert_session(connection: Connection, session: SessionRecord, turns: Sequence[TurnRecord]) -> Imported:
-    table = schema.sessions
-    if not _agrees(connection, session.id, turns):
+def _insert_session(connection: Connection, session: SessionRecord, source: Source, runs: Mapping[int, int]) -> Imported:
+    table, there = schema.sessions, session.id
+    if not _agrees(connection, session.id, source.turns(there)):
         # Always the same id for the same content, so that importing it again finds it.
-        told = hashlib.sha256(dumps([dataclasses.asdict(turn) for turn in turns]).encode("utf-8", "surrogatepass")).hexdigest()
-        session = dataclasses.replace(session, id=hashlib.sha256(f"{session.id} {told}".encode()).hexdigest()[:16])
-        turns = [dataclasses.replace(turn, session_id=session.id) for turn in turns]
+        told = hashlib.sha256(b"[")
+        for number, record in enumerate(source.turns(there)):
+            told.update(f"{',' if number else ''}{dumps(dataclasses.asdict(_at_run(record, runs)))}".encode("utf-8", "surrogatepass"))
+        told.update(b"]")
+        session = dataclasses.replace(session, id=hashlib.sha256(f"{session.id} {told.hexdigest()}".encode()).hexdigest()[:16])
     present = connection.execute(select(table).where(table.c.id == session.id)).one_or_none()
     was = session.name
     if present is None:
@@ -229,29 +198,32 @@ def _insert_session(connection: Connection, session: SessionRecord, turns: Seque
     else:
         was = present.name
     known = set(connection.execute(select(schema.turns.c.number).where(schema.turns.c.session_id == session.id)).scalars())
-    added = [turn for turn in turns if turn.number not in known]
-    for turn in added:
-        insert_turn(connection, turn)
+    here, added, heads = len(known), 0, set()
+    for record in source.turns(there):
+        if record.kind != "ask":
+            heads.add(record.number)
+        if record.number not in known:
+            insert_turn(connection, dataclasses.replace(_at_run(record, runs), session_id=session.id))
+            added += 1
+    values: dict[str, Any] = {"turns": here + added}
     last = connection.execute(select(func.max(schema.turns.c.number)).where(schema.turns.c.session_id == session.id)).scalar_one() or 0
-    connection.execute(
-        update(table)
-        .where(table.c.id == session.id)
-        .values(turns=len(known) + len(added), last_number=max(last, present.last_number if present else 0)),
-    )
-    return Imported(session_record(connection.execute(select(table).where(table.c.id == session.id)).one()), was, len(added))
+    values["last_number"] = max(last, present.last_number if present else 0)
+    if present is None and session.head not in heads:
+        values["head"] = max(heads, default=None)
+    connection.execute(update(table).where(table.c.id == session.id).values(**values))
+    return Imported(session_record(connection.execute(select(table).where(table.c.id == session.id)).one()), was, added)
 
 
-def _agrees(connection: Connection, session_id: str, turns: Sequence[TurnRecord]) -> bool:
-    """Return whether the store's turns with these numbers are the same turns."""
-    here = {
-        row.number: (row.started, row.prompt, row.content_key)
-        for row in connection.execute(
-            select(schema.turns.c.number, schema.turns.c.started, schema.turns.c.prompt, schema.turns.c.content_key).where(
-                schema.turns.c.session_id == session_id,
-            ),
-        )
-    }
-    return all(here.get(turn.number, mine) == mine for turn in turns for mine in [(turn.started, turn.prompt, turn.content_key)])
+def _agrees(connection: Connection, session_id: str, turns: Iterable[TurnRecord]) -> bool:
+    """Return whether the turns here under the same numbers are the same turns."""
+    columns = schema.turns.c
+    query = select(columns.number, columns.started, columns.prompt, columns.content_key).where(columns.session_id == session_id)
+    left = iter(turns)
+    while page := {turn.number: (turn.started, turn.prompt, turn.content_key) for turn in itertools.islice(left, PART)}:
+        for row in connection.execute(query.where(columns.number.in_(page))):
+            if page[row.number] != (row.started, row.prompt, row.content_key):
+                return False
+    return True
 
 
 def _sound(name: str) -> str:
@@ -262,18 +234,12 @@ def _sound(name: str) -> str:
         return "imported"
 
 
-def _insert_runs(connection: Connection, pack: packs.Pack) -> dict[int, int]:
-    """Insert the missing runs; return their row ids in the store by their ids in the file."""
+def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
+    """Insert the runs that are not here; return their row ids here by their ids there."""
     table = schema.runs
     ids: dict[int, int] = {}
-    for run in pack.runs:
-        facts = {
-            "cell": run.cell,
-            "kernel": run.kernel,
-            "source_hash": run.source_hash,
-            "ordinal": run.ordinal,
-            "started": run.started,
-        }
+    for run in source.runs:
+        facts = {name: getattr(run, name) for name in ("cell", "kernel", "source_hash", "ordinal", "started")}
         same = select(table.c.id).where(*(table.c[name] == value for name, value in facts.items()))
         present = connection.execute(same).scalars().first()
         if present is None:
@@ -283,23 +249,23 @@ def _insert_runs(connection: Connection, pack: packs.Pack) -> dict[int, int]:
     return ids
 
 
-def _insert_replies(connection: Connection, pack: packs.Pack, runs: dict[int, int], names: dict[str, str]) -> None:
+def _insert_replies(connection: Connection, source: Source, runs: Mapping[int, int], names: Mapping[str, str]) -> None:
     table = schema.replies
-    for run in pack.runs:
+    for run in source.runs:
         here = runs[run.id]
         if connection.execute(select(table.c.run).where(table.c.run == here).limit(1)).first():
             continue
         for position, (session_id, number) in enumerate(run.replies):
-            record = pack.turn(session_id, number)
+            record = source.turn(session_id, number)
             if record is not None:
                 values = {"request_key": record.request_key, "model": record.model, "session_id": names[session_id], "turn": number}
                 connection.execute(table.insert().values(run=here, position=position, **values))
 
 
-def _insert_moves(connection: Connection, pack: packs.Pack, runs: dict[int, int], names: dict[str, str]) -> None:
-    """Insert where the cells started, for the runs of which the store knows nothing."""
+def _insert_moves(connection: Connection, source: Source, runs: Mapping[int, int], names: Mapping[str, str]) -> None:
+    """Insert where the cells started, for the runs of which nothing is known here."""
     table = schema.moves
-    for run in pack.runs:
+    for run in source.runs:
         here = runs[run.id]
         if connection.execute(select(table.c.id).where(table.c.run == here).limit(1)).first():
             continue
@@ -309,7 +275,7 @@ def _insert_moves(connection: Connection, pack: packs.Pack, runs: dict[int, int]
                 connection.execute(table.insert().values(run=here, **values))
 
 
-def _at_run(record: TurnRecord, runs: dict[int, int]) -> TurnRecord:
+def _at_run(record: TurnRecord, runs: Mapping[int, int]) -> TurnRecord:
     return dataclasses.replace(record, origin=dataclasses.replace(record.origin, run=runs.get(record.origin.run, 0)))
 
 

@@ -20,7 +20,8 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
-from notebook_img.store import schema
+from notebook_img.hints import Hint
+from notebook_img.store import counting, schema
 from notebook_img.store.filesystem import is_network
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ BUSY_TIMEOUT = 30.0
 """Seconds a write waits for another process's write."""
 
 
+class LostIndexError(StoreError):
+    """The index is missing, empty or damaged: what `rebuild_store` is for."""
+
+
 class Database:
     """One SQLite file, used by any number of threads.
 
@@ -41,6 +46,8 @@ class Database:
         Folder of the store; made when missing, unless `read_only`.
     read_only : bool
         Change nothing, not even for an upgrade.
+    anew : bool
+        Make a new index also beside pictures of an older one, whose rows are lost (see rebuild.py).
     busy_timeout : float
         Seconds to wait for other writers.
     network : callable
@@ -57,6 +64,7 @@ class Database:
         home: Path,
         *,
         read_only: bool = False,
+        anew: bool = False,
         busy_timeout: float = BUSY_TIMEOUT,
         network: Callable[[Path], bool] = is_network,
     ) -> None:
@@ -64,6 +72,10 @@ class Database:
         self.path = home / FILE_NAME
         self.read_only = read_only
         self.busy_timeout = busy_timeout
+        self._told_changes = 0
+        self.doubt = ""
+        """Why rows may be missing (see `counting.DOUBTS`); empty while they are known to be whole."""
+        self._anew = anew
         self._network = network
         self._immutable = False
         self._start_afresh()
@@ -90,6 +102,8 @@ class Database:
             self._follow_replacement()
             with self._engine.connect().execution_options(write=True) as connection, connection.begin():
                 yield connection
+                count, self.doubt = counting.in_index(connection)
+            self._tell_beside(count)
 
     def close(self) -> None:
         """Close all connections; the next use opens them again."""
@@ -141,6 +155,7 @@ class Database:
             raise StoreError(
                 f"The store's folder {self.home} cannot be created: {words}. Set NOTEBOOK_IMG_HOME to a folder you can write to.",
             ) from error
+        self._refuse_lost_index()
         with self._told():
             version = self._version()
             if version == schema.VERSION:
@@ -149,11 +164,57 @@ class Database:
                 raise self._newer(version)
             else:
                 if version == 0:
+                    self._refuse_lost_index(empty=True)
                     self._choose_journal()
                 with self.write() as connection:
                     self._upgrade(connection)
+                self._checkpoint()
+            self._compare_counts()
         with contextlib.suppress(OSError):
             self._identity = _identity(self.path)
+
+    def _refuse_lost_index(self, *, empty: bool = False) -> None:
+        """Refuse to begin anew beside the pictures of an index that is gone: all of it would be asked and paid for again."""
+        gone = self._is_empty if empty else lambda: not self.path.exists()
+        # Looked at twice: another process may have made the store, and its first picture, in between.
+        if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
+            raise LostIndexError(
+                f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
+                "Nothing was changed. Restore it from a copy (store.sqlite, with store.sqlite-wal where there is one), or make turns again "
+                "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder.",
+                hint=Hint("rebuild"),
+            )
+
+    def _is_empty(self) -> bool:
+        return self._version() == 0
+
+    def _checkpoint(self) -> None:
+        """Bring a new index, or a new version of one, into its one file, so that not even a copy of that alone is empty."""
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(self._connect()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _compare_counts(self) -> None:
+        """Find out whether the index lacks rows, and note it in the index: a later change must not make it look whole."""
+        with self._engine.connect() as connection:
+            count, self.doubt = counting.in_index(connection)
+        if self.doubt:
+            return
+        told = counting.beside(self.home)
+        doubt = counting.compare(count, told)
+        if doubt == "unknown":
+            with self._engine.connect() as connection:
+                doubt = "unknown" if counting.unnamed_pictures(self.home, connection) else ""
+        if doubt:
+            with self.write() as connection:
+                counting.set_doubt(connection, doubt)
+        elif told is None or told != count:
+            counting.write_beside(self.home, count)
+
+    def _tell_beside(self, count: counting.Count) -> None:
+        # Of an index in doubt nothing is written: when the right one is put back, the file must still know it.
+        if not self.doubt and count.changes > self._told_changes:
+            self._told_changes = count.changes
+            counting.write_beside(self.home, count)
 
     def _open_read_only(self) -> None:
         if not self.path.is_file():
@@ -186,7 +247,10 @@ class Database:
                 raise StoreError(
                     f"{self.path} is another program's database. Set NOTEBOOK_IMG_HOME to another folder; nothing was changed."
                 )
+            if not self._anew and counting.holds_pictures(self.home):
+                self._refuse_lost_index(empty=True)
             schema.metadata.create_all(connection, checkfirst=False)
+            schema.finish(connection)
             version = schema.VERSION
         while version < schema.VERSION:
             schema.UPGRADES[version](connection)
@@ -259,14 +323,19 @@ class Database:
         try:
             yield
         except sqlalchemy.exc.DBAPIError as error:
-            raise StoreError(self._sentence(error.orig)) from error
+            raise self._error(error.orig) from error
         except sqlite3.Error as error:
-            raise StoreError(self._sentence(error)) from error
+            raise self._error(error) from error
         except OutputError as error:
             raise StoreError(f"The store could not be written and was not changed: {error.sentence}") from error
 
-    def _sentence(self, error: Any) -> str:
+    def _error(self, error: Any) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            return LostIndexError(self._sentence(error, code), hint=Hint("rebuild"))
+        return StoreError(self._sentence(error, code))
+
+    def _sentence(self, error: Any, code: int) -> str:
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return (
                 f"The store at {self.home} is locked: another program has been writing for more than {self.busy_timeout:g} s. "
@@ -275,7 +344,7 @@ class Database:
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
             return (
                 f"{self.path} is damaged or not a database ({error}), and was not changed. "
-                "Restore it from a copy, or move it away to start anew; the pictures are in the folder beside it."
+                "Restore it from a copy, or have it moved aside and its turns made again from what is beside it."
             )
         if code == sqlite3.SQLITE_FULL:
             return f"The disk with the store at {self.home} is full. Nothing was changed; free some space and try again."

@@ -6,17 +6,22 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, literal, select
+from sqlalchemy import and_, exists, select, tuple_
 
-from notebook_img.store import schema
+from notebook_img.store import jumps, schema
 from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.rows import PART
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from notebook_img.records import TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.rows import AnyRow
+
+FIRST_PAGE = 8
+"""Earlier runs of a cell that are read at first: where it starts is nearly always known from the latest."""
 
 
 @dataclass(frozen=True)
@@ -91,41 +96,37 @@ class Lookups:
         with self._database.read() as connection:
             return connection.exec_driver_sql(query, {"session": session_id, "number": number}).first() is not None
 
-    def ancestors(self, session_id: str, number: int) -> list[int]:
-        """Return the numbers of the turns a turn descends from, nearest first."""
-        turns = schema.turns
-        base = select(turns.c.number, turns.c.parent, literal(0).label("depth")).where(
-            turns.c.session_id == session_id, turns.c.number == number
-        )
-        line = base.cte("line", recursive=True)
-        line = line.union_all(
-            select(turns.c.number, turns.c.parent, line.c.depth + 1).where(
-                and_(turns.c.session_id == session_id, turns.c.number == line.c.parent)
-            )
-        )
+    def descends(self, session_id: str, number: int, ancestor: int) -> bool:
+        """Return whether a turn is `ancestor` or comes of it."""
         with self._database.read() as connection:
-            rows = connection.execute(select(line.c.number).order_by(line.c.depth)).scalars().all()
-        return [int(row) for row in rows[1:]]
+            return jumps.descends(connection, session_id, number, ancestor)
 
-    def cell_moves(self, session_id: str, cell: str, *, before_run: int | None = None) -> list[CellMove]:
-        """Return the head moves of a cell's earlier runs in a session, latest first."""
-        runs, moves = schema.runs.c, schema.moves.c
-        query = (
-            select(moves.run, moves.from_head, moves.to_head)
-            .select_from(schema.moves.join(schema.runs, runs.id == moves.run))
-            .where(runs.cell == cell, moves.session_id == session_id)
-            # By time, not by row: runs of another home may have been imported after later ones of this.
-            .order_by(runs.started, runs.id, moves.id)
-        )
+    def start_of_line(self, session_id: str, number: int) -> int:
+        """Return the first turn of the line a turn stands in."""
+        with self._database.read() as connection:
+            return jumps.start_of_line(connection, session_id, number)
+
+    def cell_moves(self, session_id: str, cell: str, *, before_run: int | None = None) -> Iterator[CellMove]:
+        """Give the head moves of a cell's earlier runs in a session, latest first, read as far as they are asked for."""
+        runs, moves = schema.runs.c, schema.moves
+        # By time, not by row: runs of another home may have been imported after later ones of this.
+        query = select(runs.id, runs.started).where(runs.cell == cell).order_by(runs.started.desc(), runs.id.desc())
         if before_run is not None:
             query = query.where(runs.id != before_run)
-        starts: dict[int, int | None] = {}
-        found: list[CellMove] = []
-        with self._database.read() as connection:
-            for row in connection.execute(query):
-                starts.setdefault(row.run, row.from_head)
-                found.append(CellMove(row.run, row.to_head, starts[row.run]))
-        return found[::-1]
+        size, last = FIRST_PAGE, None
+        while True:
+            page = query if last is None else query.where(tuple_(runs.started, runs.id) < tuple_(last.started, last.id))
+            with self._database.read() as connection:
+                rows = connection.execute(page.limit(size)).all()
+                found: dict[int, list[AnyRow]] = {row.id: [] for row in rows}
+                own = select(moves).where(moves.c.session_id == session_id, moves.c.run.in_(found)).order_by(moves.c.id)
+                for move in connection.execute(own):
+                    found[move.run].append(move)
+            for run, made in found.items():
+                yield from (CellMove(run, move.to_head, made[0].from_head) for move in reversed(made))
+            if len(rows) < size:
+                return
+            size, last = min(2 * size, PART), rows[-1]
 
     def latest_replies(
         self, cell: str, *, source_hash: str, ordinal: int, not_kernel: str | None = None, notebook: str = ""
@@ -145,9 +146,8 @@ class Lookups:
             Runs of this notebook come first: a copy of it has the same cells. Another one's count where it has none, as it may have moved.
         """
         runs, replies, turns = schema.runs.c, schema.replies.c, schema.turns.c
-        having = select(replies.run).distinct().subquery()
         # By time, not by row: runs of another home may have been imported after later ones of this.
-        query = select(runs.id, runs.cell).where(runs.id.in_(select(having.c.run))).order_by(runs.started.desc(), runs.id.desc())
+        query = select(runs.id, runs.cell).where(exists().where(replies.run == runs.id)).order_by(runs.started.desc(), runs.id.desc())
         if not_kernel is not None:
             query = query.where(runs.kernel != not_kernel)
         places = [query.where(runs.notebook == notebook), query] if notebook else [query]

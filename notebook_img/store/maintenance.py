@@ -3,111 +3,158 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
-from notebook_img.store import schema
+from notebook_img.store import counting, schema
 from notebook_img.store.cells import fail_ended_runs
 from notebook_img.store.owner import is_alive
+from notebook_img.store.setting_aside import set_aside, way_back
 from notebook_img.store.spend import ended_reservations, expire_reservations
+from notebook_img.store.turn_notes import complete_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sized
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
     from pathlib import Path
 
     from notebook_img.store import Store
+    from notebook_img.store.database import Database
 
 OLD_ENOUGH = 3600.0
 """Seconds after which a file that is unfinished or used by no turn counts as left over, not as being written."""
 
 
-def check_store(store: Store) -> list[str]:
-    """Return what is wrong with a store, one sentence each; nothing is changed."""
+@dataclass(frozen=True, init=False)
+class Problem:
+    """Something wrong with a store, and what can be done about it."""
+
+    sentence: str
+    hints: tuple[Hint, ...]
+
+    def __init__(self, sentence: str, *hints: Hint) -> None:
+        object.__setattr__(self, "sentence", sentence)
+        object.__setattr__(self, "hints", hints)
+
+    def __str__(self) -> str:
+        return worded(self)
+
+
+def check_store(store: Store) -> list[Problem]:
+    """Return what is wrong with a store; nothing is changed."""
     database = store._database  # noqa: SLF001 - the same package
     found = []
     with database.read() as connection:
-        told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
-        if told != ["ok"]:
-            found.append(f"The index is damaged ({'; '.join(told)[:200]}). Restore {database.path} from a copy.")
-        if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-            found.append("The index has rows that belong to nothing.")
-        lost = _lost_pictures(store, connection)
+        doubt = _doubt(database, connection)
+        lost = lost_pictures(store, connection)
+        named = users(connection, sorted(lost))
         lost_states = _lost_states(store, connection)
         unused = _unused_files(store, connection)
         stale = len(ended_reservations(connection))
         running = select(schema.runs.c.owner).where(schema.runs.c.state == "running")
         runs = sum(is_alive(owner) is False for owner in connection.execute(running).scalars())
-    if lost:
-        users = ", ".join(sorted({turn for turns in lost.values() for turn in turns})[:5])
-        found.append(
-            f"{len(lost)} picture file{_s(lost)} missing, used by {users}. Restore them from a copy, or import an export that has them.",
-        )
+    if doubt:
+        found.append(Problem(f"The index is in doubt: {doubt}. Put the right copy back, or have its turns made again.", Hint("rebuild")))
+    for state in ("missing", "damaged"):
+        if count := sum(how == state for how in lost.values()):
+            words = f"{count} picture file{'s' if count != 1 else ''} {state}, used by {', '.join(sorted(named)[:5])}."
+            found.append(Problem(f"{words} Importing an export heals what it holds.", Hint("verify")))
     if lost_states:
-        found.append(f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures.")
+        words = f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures."
+        found.append(Problem(words, Hint("verify")))
     if parts := list(_parts(store)):
-        found.append(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.")
+        found.append(Problem(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.", Hint("repair")))
     if unused:
-        size = sum(path.stat().st_size for path in unused)
-        found.append(f"{len(unused)} file{_s(unused)} that no turn uses ({size / 1e6:.1f} MB).")
+        words = _files(unused, "no turn uses")
+        found.append(Problem(f"{words}; kept while the index is in doubt.") if doubt else Problem(f"{words}.", Hint("repair")))
     if stale:
-        found.append(f"{stale} reserved call{'s' if stale != 1 else ''} of a process that has ended.")
+        found.append(Problem(f"{stale} reserved call{'s' if stale != 1 else ''} of a process that has ended.", Hint("repair")))
     if runs:
-        found.append(f"{runs} cell run{'s' if runs != 1 else ''} of a kernel that has ended.")
+        found.append(Problem(f"{runs} cell run{'s' if runs != 1 else ''} of a kernel that has ended.", Hint("repair")))
     return found
 
 
 def repair_store(store: Store) -> list[str]:
-    """Mend what can be mended without losing anything a turn uses; return what was done, one sentence each."""
+    """Mend what can be mended; return what was done, one sentence each.
+
+    Nothing is deleted but what was never finished. Files that no turn uses are moved aside, and only where the rows are known to be whole:
+    of an index that lost some, most of what it does not name is what it lost.
+    """
     done = []
+    database = store._database  # noqa: SLF001
     parts = list(_parts(store))
     for path in parts:
         path.unlink(missing_ok=True)
     if parts:
         done.append(f"Removed {len(parts)} unfinished file{_s(parts)}.")
-    with store._database.write() as connection:  # noqa: SLF001
+    with database.write() as connection:
         stale = expire_reservations(connection)
         runs = fail_ended_runs(connection)
-        states = _lost_states(store, connection)
-        for name in states:
-            connection.execute(schema.turns.update().where(schema.turns.c.raw == name).values(raw=""))
+        doubt = _doubt(database, connection)
+        if doubt and database.doubt and not _unused_files(store, connection, older_than=0.0):
+            # All that is here has its row, so nothing is left that could be in doubt.
+            counting.set_doubt(connection, "")
+            doubt = _doubt(database, connection)
+            done.append("The index names all that lies beside it, and is no longer in doubt.")
         # Under the write lock, so that no turn can come to name a file that goes (see Sessions._drop_unused).
         unused = _unused_files(store, connection)
-        size = sum(path.stat().st_size for path in unused)
-        for path in unused:
-            path.unlink(missing_ok=True)
-    if unused:
-        done.append(f"Removed {len(unused)} file{_s(unused)} that no turn used ({size / 1e6:.1f} MB).")
+        said = _files(unused, "no turn names")
+        folder = set_aside(store.home, unused) if unused and not doubt else None
+    if folder is not None:
+        done.append(f"Moved {said} to {folder}. {way_back(store.home, folder)}")
+    elif unused:
+        done.append(f"Left {said} where they are, because the index is in doubt: {doubt}.")
     if stale:
         done.append(f"Settled {stale} reserved call{'s' if stale != 1 else ''} of an ended process as unknown.")
     if runs:
         done.append(f"Marked {runs} run{'s' if runs != 1 else ''} of an ended kernel as failed.")
-    if states:
-        done.append(f"Cleared {len(states)} missing raw state{_s(states)}; those turns go on from their pictures.")
+    if notes := complete_notes(store):
+        done.append(f"Wrote down {notes} turn{'s' if notes != 1 else ''} beside the index, in case it is lost.")
     return done
 
 
-def _lost_pictures(store: Store, connection: Connection) -> dict[str, list[str]]:
-    """Return missing pictures with the turns that use them."""
-    uses, turns, sessions, pictures = schema.uses, schema.turns, schema.sessions, schema.pictures
-    gone = {
-        row.sha256
-        for row in connection.execute(select(pictures.c.sha256, pictures.c.mime_type))
-        if store._files._find_file(row.sha256, row.mime_type) is None  # noqa: SLF001
-    }
-    found: dict[str, list[str]] = {}
-    for sha256 in sorted(gone):
+def _doubt(database: Database, connection: Connection) -> str:
+    """Return why rows may be missing or wrong, in words; empty where they are known to be whole."""
+    told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+    if told != ["ok"]:
+        return f"it is damaged ({'; '.join(told)[:200]})"
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        return "it has rows that belong to nothing"
+    count, doubt = counting.in_index(connection)
+    if doubt == "lost" and (beside := counting.beside(database.home)) and beside.turns > count.turns:
+        return f"{counting.DOUBTS[doubt]}; it knows of {count.turns} turns, and there were {beside.turns}"
+    return counting.DOUBTS.get(doubt, "")
+
+
+def lost_pictures(store: Store, connection: Connection) -> dict[str, str]:
+    """Return the pictures whose file is missing or cut, and which of the two; bytes are not looked at (see verify.py)."""
+    pictures = schema.pictures.c
+    found = {}
+    for row in connection.execute(select(pictures.sha256, pictures.mime_type, pictures.bytes)):
+        path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001
+        if path is None:
+            found[row.sha256] = "missing"
+        elif path.stat().st_size != row.bytes:
+            found[row.sha256] = "damaged"
+    return found
+
+
+def users(connection: Connection, pictures: Iterable[str]) -> list[str]:
+    """Return which turns use some pictures, ``fox/t7``, each once."""
+    uses, turns, sessions = schema.uses, schema.turns, schema.sessions
+    found: dict[str, None] = {}
+    for sha256 in pictures:
         query = (
             select(sessions.c.name, turns.c.number)
             .join(turns, turns.c.session_id == sessions.c.id)
             .join(uses, uses.c.turn_id == turns.c.id)
             .where(uses.c.sha256 == sha256)
         )
-        names = [turn_id(row.number, session=row.name) for row in connection.execute(query)]
-        if names:
-            found[sha256] = names
-    return found
+        found.update((turn_id(row.number, session=row.name), None) for row in connection.execute(query))
+    return list(found)
 
 
 def _lost_states(store: Store, connection: Connection) -> list[str]:
@@ -115,8 +162,8 @@ def _lost_states(store: Store, connection: Connection) -> list[str]:
     return [name for name in names if not store._raw.has_raw(name)]  # noqa: SLF001
 
 
-def _unused_files(store: Store, connection: Connection) -> list[Path]:
-    """Return old files that nothing refers to: pictures without a use or a waiting job, raw states and blobs without a turn."""
+def _unused_files(store: Store, connection: Connection, older_than: float = OLD_ENOUGH) -> list[Path]:
+    """Return old files named by nothing: pictures without a use or a waiting job, raw states and blobs without a turn."""
     pictures = set(connection.execute(select(schema.uses.c.sha256).distinct()).scalars())
     waiting = " ".join(connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars())
     states = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "")).scalars())
@@ -137,7 +184,7 @@ def _unused_files(store: Store, connection: Connection) -> list[Path]:
         path
         for folder, used in places
         for path in (store.home / folder).glob("??/*")
-        if path.suffix != ".part" and len(path.stem) == 64 and not used(path) and now - path.stat().st_mtime > OLD_ENOUGH
+        if path.suffix != ".part" and len(path.stem) == 64 and not used(path) and now - path.stat().st_mtime >= older_than
     ]
 
 
@@ -148,6 +195,10 @@ def _parts(store: Store) -> Iterator[Path]:
         for path in (store.home / folder).glob("??/.*.part"):
             if now - path.stat().st_mtime > OLD_ENOUGH:
                 yield path
+
+
+def _files(paths: Sequence[Path], which: str) -> str:
+    return f"{len(paths)} file{_s(paths)} that {which} ({sum(path.stat().st_size for path in paths) / 1e6:.1f} MB)"
 
 
 def _s(things: Sized) -> str:

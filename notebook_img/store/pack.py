@@ -1,53 +1,57 @@
 """Reading a pack or an export: one zip with sessions, pictures and raw state, every member checked against its hash when it is read.
 
-The first member, ``manifest.json``, has the version and the size and sha256 of every other one. Nothing is ever unpacked by name.
+The member ``manifest.json`` has the version and the size and sha256 of every other one. Nothing is ever unpacked by name. A pack may come
+from anybody: what is read of it has a schema and limits, is kept in a temporary file and not in memory, and whatever is wrong with it is a
+`PackError`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
-import re
-import zipfile
-import zlib
-from dataclasses import dataclass, fields
+import sqlite3
+import threading
+import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from notebook_img.errors import PackError
-from notebook_img.pictures import SUFFIXES, sniff
-from notebook_img.records import Origin, PictureUse, SessionRecord, TurnRecord
+from notebook_img.errors import NotebookImgError, PackError
+from notebook_img.files import reason
+from notebook_img.pictures import sniff
+from notebook_img.store import json_stream, zip_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-VERSION = 1
+    from notebook_img.records import SessionRecord, TurnRecord
+    from notebook_img.store.pack_schema import PackedRun
+
+VERSION = 2
+"""1: without the pictures that were missing when it was written (``missing`` in the manifest)."""
 FORMAT = "notebook_img sessions"
+MANIFEST = "manifest.json"
 MOST_BYTES = 1 << 30
 """Largest member that is read."""
-MOST_MANIFEST = 1 << 26
+MOST_ROWS = 1_000_000
+"""Most turns, and most runs."""
+PAGE = 200
+NO_HASH = "none"
+"""Of a member whose size is not the one the manifest says."""
 
-_HASH = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class PackedRun:
-    """A run of a cell and the turns it got, in order."""
-
-    id: int
-    """Only within this file."""
-    cell: str
-    kernel: str
-    source_hash: str
-    ordinal: int
-    started: float
-    notebook: str
-    replies: tuple[tuple[str, int], ...]
-    """Session id and turn number."""
-    moves: tuple[tuple[str, str, int | None, int | None, float], ...] = ()
-    """Session id, kind, head before and after, and when: where the cell started."""
+_TABLES = """
+PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4000;
+CREATE TABLE members (name TEXT PRIMARY KEY, method, packed, size, offset, sha256 TEXT) WITHOUT ROWID;
+CREATE TABLE gone (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE sessions (position INTEGER PRIMARY KEY, id TEXT UNIQUE, facts TEXT);
+CREATE TABLE turns (session INTEGER, number INTEGER, request_key TEXT, started REAL, facts TEXT);
+CREATE UNIQUE INDEX turns_by_number ON turns (session, number);
+CREATE TABLE uses (sha256 TEXT, session INTEGER, number INTEGER);
+CREATE INDEX turns_by_request ON turns (request_key);
+CREATE TABLE runs (id INTEGER PRIMARY KEY, cell TEXT, source_hash TEXT, replied INTEGER, facts TEXT);
+CREATE INDEX runs_by_cell ON runs (cell);
+CREATE INDEX runs_by_source ON runs (source_hash);
+"""
 
 
 class Pack:
@@ -66,94 +70,134 @@ class Pack:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        with self._opened() as archive:
-            manifest = self._manifest(archive)
-        self.members: Mapping[str, tuple[str, int]] = manifest
+        self._lock = threading.RLock()
+        self._is_read = False
+        with self._told():
+            # Without a name SQLite keeps it in memory while it is small, and in a temporary file of its own from then on.
+            self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+            weakref.finalize(self, self._index.close)
+            self._index.executescript(_TABLES)
+            self._list_members()
 
-    @functools.cached_property
-    def _content(self) -> tuple[dict[str, SessionRecord], dict[str, dict[int, TurnRecord]]]:
-        sessions: dict[str, SessionRecord] = {}
-        turns: dict[str, dict[int, TurnRecord]] = {}
-        try:
-            for plain in json.loads(self.read("sessions.json"))["sessions"]:
-                records = [_turn(plain["id"], turn) for turn in plain["turns"]]
-                sessions[plain["id"]] = _session(plain, len(records))
-                turns[plain["id"]] = {record.number: record for record in records}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._damaged("its list of sessions cannot be understood") from error
-        return sessions, turns
+    # What is in it
 
     @property
     def sessions(self) -> list[SessionRecord]:
         """Its sessions."""
-        return list(self._content[0].values())
+        return [record for _, record in self._sessions()]
 
-    def turns(self, session_id: str) -> list[TurnRecord]:
-        """Return a session's turns by number."""
-        found = self._content[1].get(session_id, {})
-        return [found[number] for number in sorted(found)]
+    def turns(self, session_id: str) -> Iterator[TurnRecord]:
+        """Give a session's turns by number."""
+        last = 0
+        while rows := self._rows(
+            "SELECT number, facts FROM turns WHERE session = (SELECT position FROM sessions WHERE id = ?) AND number > ? "
+            "ORDER BY number LIMIT ?",
+            session_id,
+            last,
+            PAGE,
+        ):
+            yield from (_record(session_id, facts) for _, facts in rows)
+            last = rows[-1][0]
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""
-        return self._content[1].get(session_id, {}).get(number)
+        rows = self._rows(
+            "SELECT facts FROM turns WHERE session = (SELECT position FROM sessions WHERE id = ?) AND number = ?", session_id, number
+        )
+        return _record(session_id, rows[0][0]) if rows else None
 
-    @functools.cached_property
-    def _by_request(self) -> dict[str, list[TurnRecord]]:
-        found: dict[str, list[TurnRecord]] = {}
-        for turns in self._content[1].values():
-            for record in turns.values():
-                if record.request_key:
-                    found.setdefault(record.request_key, []).append(record)
-        for records in found.values():
-            records.sort(key=lambda record: (record.started, record.number))
-        return found
+    def count_turns(self, session_id: str) -> int:
+        """Return how many turns a session has."""
+        [(count,)] = self._rows("SELECT count(*) FROM turns WHERE session = (SELECT position FROM sessions WHERE id = ?)", session_id)
+        return int(count)
 
     def find_replies(self, request_key: str) -> list[TurnRecord]:
         """Return the turns that answered a request, oldest first."""
-        return list(self._by_request.get(request_key, ()))
+        rows = self._rows(
+            "SELECT sessions.id, turns.facts FROM turns JOIN sessions ON sessions.position = turns.session "
+            "WHERE request_key = ? AND request_key != '' ORDER BY started, number",
+            request_key,
+        )
+        return [_record(session, facts) for session, facts in rows]
 
-    @functools.cached_property
-    def runs(self) -> list[PackedRun]:
+    @property
+    def runs(self) -> Iterator[PackedRun]:
         """The runs of cells that got its turns, oldest first."""
-        if "cells.json" not in self.members:
-            return []
-        try:
-            return [
-                PackedRun(
-                    id=int(plain["id"]),
-                    cell=str(plain["cell"]),
-                    kernel=str(plain["kernel"]),
-                    source_hash=str(plain["source_hash"]),
-                    ordinal=int(plain["ordinal"]),
-                    started=float(plain["started"]),
-                    notebook=str(plain["notebook"]),
-                    replies=tuple((str(session), int(number)) for session, number in plain["replies"]),
-                    moves=tuple(
-                        (str(session), str(kind), _number(before), _number(after), float(at))
-                        for session, kind, before, after, at in plain.get("moves", ())
-                    ),
-                )
-                for plain in json.loads(self.read("cells.json"))["runs"]
-            ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._damaged("its list of cells cannot be understood") from error
+        from notebook_img.store.pack_schema import run_values
+
+        last = -1
+        while rows := self._rows("SELECT rowid, facts FROM runs WHERE rowid > ? ORDER BY rowid LIMIT ?", last, PAGE):
+            yield from (run_values(json.loads(facts)) for _, facts in rows)
+            last = rows[-1][0]
+
+    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> list[TurnRecord]:
+        """Return what the latest run of a cell got; one it does not know is looked for by its source, as the `ordinal`-th of it."""
+        from notebook_img.store.pack_schema import run_values
+
+        latest = "SELECT facts FROM runs WHERE cell = ? AND replied ORDER BY rowid DESC LIMIT 1"
+        found = self._rows(latest, cell)
+        if not found and ordinal >= 1:
+            alike = self._rows(
+                "SELECT cell FROM runs WHERE source_hash = ? AND replied GROUP BY cell ORDER BY min(rowid) LIMIT 1 OFFSET ?",
+                source_hash,
+                ordinal - 1,
+            )
+            found = self._rows(latest, alike[0][0]) if alike else []
+        records = [self.turn(session, number) for session, number in run_values(json.loads(found[0][0])).replies] if found else []
+        return [record for record in records if record is not None]
+
+    # Pictures and raw state
+
+    def holds_picture(self, sha256: str) -> bool:
+        """Return whether it says to have a picture."""
+        return self._picture_name(sha256) is not None
 
     def picture(self, sha256: str) -> bytes:
         """Return a picture's bytes, checked to be an image with this hash."""
-        name = next((name for name in self.members if name.startswith(f"pictures/{sha256}")), None)
+        return b"".join(self.picture_stream(sha256))
+
+    def picture_stream(self, sha256: str) -> Iterator[bytes]:
+        """Give a picture's bytes in pieces; at the end it is known whether they were an image with this hash."""
+        name = self._picture_name(sha256)
         if name is None:
             raise self._damaged(f"picture {sha256[:12]}… is missing")
-        data = self.read(name)
-        if self.members[name][0] != sha256 or sniff(data) is None:
+        pieces = self.stream(name)
+        first = next(pieces, b"")
+        _, told = self._member(name)
+        if told == NO_HASH:
+            raise self._damaged(f"{name} does not match its hash")
+        if told != sha256 or sniff(first) is None:
             raise self._damaged(f"picture {sha256[:12]}… is not what it says it is")
-        return data
+        yield first
+        yield from pieces
 
-    def read(self, name: str) -> bytes:
-        """Return a member's bytes, checked against its size and hash."""
-        if name not in self.members:
-            raise self._damaged(f"{name} is missing")
-        with self._opened() as archive:
-            return self._read(archive, name)
+    def has(self, name: str) -> bool:
+        """Return whether it says to have a member."""
+        return bool(self._rows("SELECT 1 FROM members WHERE name = ? AND size IS NOT NULL", name, content=False))
+
+    def raw_names(self) -> list[str]:
+        """Return the members that hold raw state."""
+        return [
+            name for (name,) in self._rows("SELECT name FROM members WHERE name >= 'raw/' AND name < 'raw0' ORDER BY name", content=False)
+        ]
+
+    def raw_is_sound(self, name: str) -> bool:
+        """Return whether a member is named by its hash, as raw state is."""
+        path = Path(name)
+        return path.suffix in (".json", ".bin") and self._member(name)[1] == path.stem and path.parent == Path("raw")
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """Give a member's bytes in pieces; at the end they have been checked against its size and hash."""
+        member, sha256 = self._member(name)
+        if member.size > MOST_BYTES:
+            raise self._damaged(f"{name} is too large to be read ({member.size / 1e9:.1f} GB)")
+        digest = hashlib.sha256()
+        with self._told(), self._opened() as file:
+            for piece in zip_members.stream(file, member):
+                digest.update(piece)
+                yield piece
+        if digest.hexdigest() != sha256:
+            raise self._damaged(f"{name} does not match its hash")
 
     def verify(self) -> None:
         """Check every member.
@@ -163,119 +207,203 @@ class Pack:
         PackError
             At the first one that is wrong.
         """
-        with self._opened() as archive:
-            there = set(archive.namelist()) - {"manifest.json"}
-            if lost := sorted(set(self.members) - there):
-                raise self._damaged(f"{lost[0]} is missing")
-            if foreign := sorted(there - set(self.members)):
-                raise self._damaged(f"{foreign[0]} was added to it")
-            for name in self.members:
-                self._read(archive, name)
-        for session in self.sessions:
-            for record in self.turns(session.id):
-                for use in record.pictures:
-                    if f"pictures/{use.sha256}{SUFFIXES.get(use.mime_type, '.bin')}" not in self.members:
-                        raise self._damaged(f"picture {use.sha256[:12]}… of {session.name}/{record.id} is missing")
+        for name, size, sha256 in self._rows("SELECT name, size, sha256 FROM members ORDER BY offset", content=False):
+            if size is None:
+                raise self._damaged(f"{name} is missing")
+            if sha256 is None and name != MANIFEST:
+                raise self._damaged(f"{name} was added to it")
+            if sha256 is not None:
+                for _ in self.stream(name):
+                    pass
+        lost = self._rows(
+            "SELECT uses.sha256, sessions.facts, uses.number FROM uses JOIN sessions ON sessions.position = uses.session "
+            "WHERE uses.sha256 NOT IN (SELECT substr(name, 10, 64) FROM members WHERE name >= 'pictures/' AND name < 'pictures0') "
+            "AND uses.sha256 NOT IN (SELECT sha256 FROM gone) LIMIT 1"
+        )
+        for sha256, session, number in lost:
+            raise self._damaged(f"picture {sha256[:12]}… of {json.loads(session)['name'][:80]}/t{number} is missing")
 
-    def _read(self, archive: zipfile.ZipFile, name: str) -> bytes:
-        expected, size = self.members[name]
-        if size > MOST_BYTES:
-            raise self._damaged(f"{name} is too large to be read ({size / 1e9:.1f} GB)")
-        try:
-            with archive.open(name) as file:
-                data = file.read(size + 1)  # a member that says less than it unpacks to is not read any further
-        except KeyError as error:
-            raise self._damaged(f"{name} is missing") from error
-        if len(data) != size or hashlib.sha256(data).hexdigest() != expected:
-            raise self._damaged(f"{name} does not match its hash")
-        return data
+    # Reading it
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[zipfile.ZipFile]:
-        """Open the zip for a moment: a file that stays open cannot be replaced on Windows."""
+    def _list_members(self) -> None:
+        with self._opened() as file:
+            try:
+                for member in zip_members.members(file):
+                    values = (member.name, member.method, member.packed, member.size, member.offset)
+                    self._index.execute("INSERT INTO members (name, method, packed, size, offset) VALUES (?, ?, ?, ?, ?)", values)
+            except (zip_members.BrokenZipError, sqlite3.IntegrityError) as error:
+                raise self._damaged(f"it is cut off or not a zip file ({error})") from error
         try:
-            with zipfile.ZipFile(self.path) as archive:
-                yield archive
-        except FileNotFoundError as error:
-            raise PackError(f"There is no file {self.path}.") from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise self._damaged("it is cut off or not a zip file") from error
-        except OSError as error:
-            raise PackError(f"{self.path} cannot be read: {error.strerror or error}.") from error
-
-    def _manifest(self, archive: zipfile.ZipFile) -> dict[str, tuple[str, int]]:
-        try:
-            with archive.open("manifest.json") as file:
-                manifest = json.loads(file.read(MOST_MANIFEST))
-            if manifest["format"] != FORMAT:
-                raise KeyError("format")
-            version = int(manifest["version"])
-            if version <= VERSION:
-                return {str(name): (str(facts["sha256"]), int(facts["bytes"])) for name, facts in manifest["members"].items()}
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._read_manifest()
+        except (json_stream.BrokenJSONError, zip_members.BrokenZipError, KeyError, TypeError, ValueError) as error:
             raise PackError(
                 f"{self.path} is not a pack or export of notebook_img: it has no manifest of ours. Nothing was imported."
             ) from error
-        raise PackError(
-            f"{self.path} was made by a newer notebook_img (its version {version}, this one reads {VERSION}). "
-            "Run pip install -U notebook-img; nothing was imported.",
+
+    def _read_manifest(self) -> None:
+        from notebook_img.store.pack_schema import member_values
+
+        facts: dict[str, Any] = {}
+        if not self._rows("SELECT 1 FROM members WHERE name = ?", MANIFEST, content=False):
+            raise KeyError(MANIFEST)
+        member, _ = self._member(MANIFEST)
+        with self._opened() as file:
+            for path, value in json_stream.values(zip_members.stream(file, member), ("members", "*"), ("missing", "*")):
+                if path[0] == "members" and len(path) == 2:
+                    sha256, size = member_values(value)
+                    # One of another size has no hash it could match.
+                    known = "UPDATE members SET sha256 = CASE WHEN size = ? THEN ? ELSE ? END WHERE name = ?"
+                    if not self._index.execute(known, (size, sha256, NO_HASH, path[1])).rowcount:
+                        self._index.execute("INSERT INTO members (name, sha256) VALUES (?, ?)", (path[1], sha256))
+                elif path[0] == "missing" and len(path) == 2:
+                    self._index.execute("INSERT OR IGNORE INTO gone VALUES (?)", (str(value)[:64],))
+                elif path == ("version",):
+                    facts["version"] = int(value)
+                elif len(path) == 1:
+                    facts[str(path[0])] = value
+        if facts["format"] != FORMAT:
+            raise KeyError("format")
+        if facts["version"] > VERSION:
+            raise PackError(
+                f"{self.path} was made by a newer notebook_img (its version {facts['version']}, this one reads {VERSION}). "
+                "Run pip install -U notebook-img; nothing was imported.",
+            )
+
+    def _read_content(self) -> None:
+        """Bring sessions, turns and runs into the index, each checked; at the first use of any."""
+        with self._lock:
+            if self._is_read:
+                return
+            self._index.execute("BEGIN")
+            try:
+                for table in ("sessions", "turns", "uses", "runs"):
+                    self._index.execute(f"DELETE FROM {table}")  # noqa: S608 - of an attempt that failed
+                self._read_part("sessions.json", "its list of sessions cannot be understood")
+                if self._rows("SELECT 1 FROM members WHERE name = 'cells.json'", content=False):
+                    self._read_part("cells.json", "its list of cells cannot be understood")
+            finally:
+                self._index.execute("COMMIT")
+            self._is_read = True
+
+    def _read_part(self, name: str, words: str) -> None:
+        from pydantic import ValidationError
+
+        from notebook_img.store.pack_schema import first_wrong
+
+        try:
+            (self._read_sessions if name == "sessions.json" else self._read_runs)(self.stream(name))
+        except ValidationError as error:
+            raise self._damaged(f"{words} ({first_wrong(error)})") from error
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, sqlite3.IntegrityError) as error:
+            raise self._damaged(f"{words} ({str(error)[:100]})") from error
+
+    def _read_sessions(self, pieces: Iterator[bytes]) -> None:
+        from notebook_img.store.pack_schema import session_record, turn_values
+
+        facts: dict[str, Any] = {}
+        position, count = -1, 0
+
+        def end() -> None:
+            if position >= 0:
+                record = session_record(facts)
+                self._index.execute("INSERT INTO sessions VALUES (?, ?, ?)", (position, record.id, _dumps(facts)))
+
+        for path, value in json_stream.values(pieces, ("sessions", "*", "turns", "*"), ("sessions", "*", "*")):
+            if path[:1] not in ((), ("sessions",)):
+                continue  # what a later version adds
+            if len(path) < 3:
+                raise ValueError("no list of objects")
+            if path[1] != position:
+                end()
+                position, facts = int(path[1]), {}
+            if path[2] == "turns" and len(path) == 4:
+                turn = turn_values(value)
+                count += 1
+                if count > MOST_ROWS:
+                    raise ValueError(f"more than {MOST_ROWS:,} turns")
+                row = (position, turn["number"], turn["request_key"], turn["started"], _dumps(turn))
+                self._index.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", row)
+                used = ((use["sha256"], position, turn["number"]) for use in turn["pictures"])
+                self._index.executemany("INSERT INTO uses VALUES (?, ?, ?)", used)
+            elif path[2] != "turns":
+                facts[str(path[2])] = value
+            else:
+                raise ValueError("no list of turns")
+        end()
+
+    def _read_runs(self, pieces: Iterator[bytes]) -> None:
+        from notebook_img.store.pack_schema import run_values
+
+        for path, value in json_stream.values(pieces, ("runs", "*")):
+            if path[0] == "runs" and len(path) == 2:
+                run = run_values(value)
+                if int(path[1]) > MOST_ROWS:
+                    raise ValueError(f"more than {MOST_ROWS:,} runs")
+                row = (run.cell, run.source_hash, int(bool(run.replies)), _dumps(run.model_dump()))
+                self._index.execute("INSERT INTO runs (cell, source_hash, replied, facts) VALUES (?, ?, ?, ?)", row)
+
+    def _sessions(self) -> list[tuple[int, SessionRecord]]:
+        from notebook_img.store.pack_schema import session_record
+
+        rows = self._rows("SELECT position, facts FROM sessions ORDER BY position")
+        return [(position, session_record(json.loads(facts))) for position, facts in rows]
+
+    def _rows(self, query: str, *values: Any, content: bool = True) -> list[Any]:
+        if content and not self._is_read:
+            self._read_content()
+        with self._lock, self._told():
+            return self._index.execute(query, values).fetchall()
+
+    def _member(self, name: str) -> tuple[zip_members.Member, str]:
+        rows = self._rows("SELECT name, method, packed, size, offset, sha256 FROM members WHERE name = ?", name, content=False)
+        if not rows or rows[0][3] is None:
+            raise self._damaged(f"{name} is missing")
+        return zip_members.Member(*rows[0][:5]), rows[0][5] or ""
+
+    def _picture_name(self, sha256: str) -> str | None:
+        # "~" comes behind every letter of a suffix.
+        rows = self._rows(
+            "SELECT name FROM members WHERE name >= ? AND name < ? AND size IS NOT NULL LIMIT 1",
+            f"pictures/{sha256}",
+            f"pictures/{sha256}~",
+            content=False,
         )
+        return str(rows[0][0]) if rows else None
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        """Open the zip for a moment: a file that stays open cannot be replaced on Windows."""
+        if self.path.exists() and not self.path.is_file():
+            # To open a pipe could wait for ever.
+            raise PackError(f"{self.path} is no ordinary file.")
+        with self.path.open("rb") as file:
+            yield file
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn whatever a file of a stranger can raise into one sentence."""
+        try:
+            yield
+        except NotebookImgError:
+            raise
+        except FileNotFoundError as error:
+            raise PackError(f"There is no file {self.path}.") from error
+        except OSError as error:
+            raise PackError(f"{self.path} cannot be read: {reason(error)}.") from error
+        except (ValueError, sqlite3.Error, MemoryError, RecursionError) as error:
+            raise self._damaged(str(error)[:100]) from error
 
     def _damaged(self, what: str) -> PackError:
         return PackError(f"{self.path} is damaged or was changed: {what}. Nothing was imported from it. Get a new copy.")
 
 
-def _session(plain: Mapping[str, Any], turns: int) -> SessionRecord:
-    head = plain.get("head")
-    return SessionRecord(
-        id=_text(plain["id"], r"[0-9a-f]{8,64}"),
-        name=str(plain["name"]),
-        created=float(plain["created"]),
-        updated=float(plain["updated"]),
-        model=str(plain.get("model", "")),
-        head=None if head is None else int(head),
-        redo=(),
-        notebook=str(plain.get("notebook", "")),
-        settings=dict(plain.get("settings", {})),
-        turns=turns,
-    )
+def _record(session_id: str, facts: str) -> TurnRecord:
+    from notebook_img.store.pack_schema import turn_record
+
+    values: Mapping[str, Any] = json.loads(facts)
+    return turn_record(session_id, values)
 
 
-def _turn(session_id: str, plain: Mapping[str, Any]) -> TurnRecord:
-    known = {field.name for field in fields(TurnRecord)}
-    given = {name: value for name, value in plain.items() if name in known}
-    uses = tuple(
-        PictureUse(
-            sha256=_text(use["sha256"], _HASH.pattern),
-            role=use["role"],
-            mime_type=str(use["mime_type"]),
-            width=int(use["width"]),
-            height=int(use["height"]),
-            bytes=int(use["bytes"]),
-            name=str(use.get("name", "")),
-            pixels_key=str(use.get("pixels_key", "")),
-        )
-        for use in given.pop("pictures")
-    )
-    if any(use.role not in ("input", "reference", "mask", "output", "delivered") for use in uses):
-        raise ValueError("role")
-    origin = Origin(**given.pop("origin"))
-    record = TurnRecord(
-        **{**given, "session_id": session_id, "pictures": uses, "origin": origin, "warnings": tuple(given.get("warnings", ()))}
-    )
-    whole = [record.number, *(number for number in (record.parent, record.head_before, record.picked) if number is not None)]
-    if record.kind not in ("generate", "edit", "ask") or any(not isinstance(number, int) or number < 1 for number in whole):
-        raise ValueError("turn")
-    if record.raw:
-        _text(record.raw, _HASH.pattern)
-    return record
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def _text(value: Any, pattern: str) -> str:
-    if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise ValueError("text")
-    return value
+def _dumps(value: Any) -> str:
+    """Return JSON text that UTF-8 can hold: half of a surrogate pair in a prompt must not cost the whole pack."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace").decode()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
-from notebook_img.files import reason, sync_folder, write_atomically
+from notebook_img.files import OtherBytesError, reason, sync_folder, write_atomically, write_pieces
 from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
@@ -71,6 +73,29 @@ class PictureFiles:
         write_once(self.picture_path(sha256, mime_type or "unknown"), data)
         return sha256
 
+    def put_stream(self, pieces: Iterable[bytes], *, sha256: str, mime_type: str = "") -> None:
+        """Keep a picture that comes in pieces, however large it is; nothing is kept where its hash turns out to be another one.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written, or is not the picture with this hash.
+        """
+        if self._database.read_only:
+            raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
+        path = self.picture_path(sha256, mime_type or "unknown")
+        make_folder(path.parent)
+        try:
+            with told_as_store_error():
+                write_pieces(path, pieces, sha256=sha256)
+        except OtherBytesError as error:
+            raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
+
+    def is_whole(self, sha256: str) -> bool | None:
+        """Return whether a picture's file holds what its name says; None when it is missing."""
+        path = self._find(sha256)
+        return None if path is None else holds(path, sha256)
+
     def read_picture(self, sha256: str) -> bytes:
         """Return a picture's bytes, checked against their hash.
 
@@ -81,13 +106,13 @@ class PictureFiles:
         """
         path = self._find(sha256)
         if path is None:
-            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("doctor"))
+            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("verify"))
         try:
             data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason(error)}.") from error
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name. Restore it from a copy to use it again.")
+            raise StoreError(f"{path} was changed or damaged: its bytes do not match its name.", hint=Hint("verify"))
         return data
 
     def _folder(self, sha256: str) -> Path:
@@ -113,23 +138,49 @@ class PictureFiles:
 def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file named by its content, unless it exists; without `durable` a power cut may lose it.
 
+    One that is there and holds other bytes is damaged, and is written again.
+
     Raises
     ------
     StoreError
         When it cannot be written.
     """
     try:
-        if path.stat().st_size == len(data):
+        if path.stat().st_size == len(data) and path.read_bytes() == data:
             return
     except OSError:
         pass  # not there, or the writing below says why not
-    try:
-        if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if durable:
-                sync_folder(path.parent.parent)
+    make_folder(path.parent, durable=durable)
+    with told_as_store_error():
         write_atomically(path, data, durable=durable)
-    except OutputError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {error.sentence}") from error
+
+
+def make_folder(folder: Path, *, durable: bool = True) -> None:
+    """Make a folder of content where it is missing."""
+    try:
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if durable:
+                sync_folder(folder.parent)
     except OSError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {path.parent}: {reason(error)}.") from error
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {folder}: {reason(error)}.") from error
+
+
+@contextlib.contextmanager
+def told_as_store_error() -> Iterator[None]:
+    """Say that a file of the store could not be written, and that nothing has changed."""
+    try:
+        yield
+    except OtherBytesError:
+        raise
+    except OutputError as error:
+        raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
+
+
+def holds(path: Path, sha256: str) -> bool:
+    """Return whether a file has these bytes, by their hash."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False

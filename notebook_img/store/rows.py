@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from notebook_img.records import JobRecord, Origin, PictureUse, SessionRecord, SpendRecord, TurnRecord
 from notebook_img.store import schema
+from notebook_img.store.jumps import place_of
 from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ _INSERT_USE = insert_into(schema.uses)
 
 def insert_turn(connection: Connection, record: TurnRecord) -> int:
     """Insert a numbered turn with its uses; return its row id."""
-    result = connection.exec_driver_sql(_INSERT_TURN, sound(turn_values(record)))
+    place = place_of(connection, record.session_id, record.number, record.parent)
+    result = connection.exec_driver_sql(_INSERT_TURN, sound({**turn_values(record), "depth": place.depth, "jump": place.jump}))
     turn_id = int(result.lastrowid)
     if record.pictures:
         facts = {

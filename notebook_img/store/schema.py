@@ -6,14 +6,17 @@ keys on purpose: a paid reply is stored even if what it builds on was deleted wh
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, Table, Text, func, select, text
+
+from notebook_img.store.jumps import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 1
+VERSION = 2
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -72,6 +75,9 @@ turns = Table(
     Column("content_key", Text, nullable=False),
     Column("key_mark", Text, nullable=False),
     Column("raw", Text, nullable=False),
+    # Where it is in its line (see jumps.py).
+    Column("depth", Integer, nullable=False, server_default="0"),
+    Column("jump", Integer, nullable=False, server_default="0"),
 )
 Index("turns_by_number", turns.c.session_id, turns.c.number, unique=True)
 Index("turns_by_parent", turns.c.session_id, turns.c.parent)
@@ -123,6 +129,7 @@ spend = Table(
 )
 Index("spend_by_day", spend.c.day)
 Index("spend_by_session", spend.c.session)
+Index("spend_unknown", spend.c.day, sqlite_where=text("cost IS NULL AND state IN ('billed', 'unknown')"))
 Index("spend_reserved", spend.c.state, sqlite_where=spend.c.state == "reserved")
 
 outputs = Table(
@@ -167,7 +174,7 @@ runs = Table(
     Column("notebook", Text, nullable=False),
     Column("owner", Text, nullable=False),
 )
-Index("runs_by_cell", runs.c.cell)
+Index("runs_by_cell", runs.c.cell, runs.c.started, runs.c.id)
 Index("runs_by_kernel", runs.c.kernel)
 Index("runs_by_source", runs.c.source_hash)
 
@@ -197,5 +204,86 @@ moves = Table(
 Index("moves_by_run", moves.c.run)
 Index("moves_by_session", moves.c.session_id)
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {}
+counts = Table(
+    "counts",
+    metadata,
+    Column("id", Integer, primary_key=True),  # one row
+    # Tells this index from any other that may be put in its place.
+    Column("store", Text, nullable=False),
+    # Never goes down: how often a turn or picture came or went (see counting.py).
+    Column("changes", Integer, nullable=False),
+    Column("turns", Integer, nullable=False),
+    Column("pictures", Integer, nullable=False),
+    # Why rows may be missing; empty while they are known to be whole.
+    Column("doubt", Text, nullable=False),
+    # Whether `prompts` holds the words of all turns.
+    Column("search", Integer, nullable=False),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("day", Text, primary_key=True),
+    # In billionths of a US dollar: whole numbers can be added and taken off without end.
+    Column("known", Integer, nullable=False),
+)
+
+_ADD_COST = """INSERT INTO days (day, known) VALUES (new.day, CAST(round(new.cost * 1e9) AS INTEGER))
+    ON CONFLICT (day) DO UPDATE SET known = known + excluded.known;"""
+_TAKE_COST = "UPDATE days SET known = known - CAST(round(old.cost * 1e9) AS INTEGER) WHERE day = old.day AND old.cost IS NOT NULL;"
+
+TRIGGERS: Mapping[str, str] = {
+    "turn_came": "AFTER INSERT ON turns BEGIN UPDATE counts SET changes = changes + 1, turns = turns + 1; END",
+    "turn_went": "AFTER DELETE ON turns BEGIN UPDATE counts SET changes = changes + 1, turns = turns - 1; END",
+    "picture_came": "AFTER INSERT ON pictures BEGIN UPDATE counts SET changes = changes + 1, pictures = pictures + 1; END",
+    "picture_went": "AFTER DELETE ON pictures BEGIN UPDATE counts SET changes = changes + 1, pictures = pictures - 1; END",
+    "cost_came": f"AFTER INSERT ON spend WHEN new.cost IS NOT NULL BEGIN {_ADD_COST} END",
+    # An UPSERT needs a row to insert, so a cost that becomes unknown is a trigger of its own.
+    "cost_changed": f"AFTER UPDATE OF cost, day ON spend WHEN new.cost IS NOT NULL BEGIN {_TAKE_COST} {_ADD_COST} END",
+    "cost_became_unknown": f"AFTER UPDATE OF cost, day ON spend WHEN new.cost IS NULL BEGIN {_TAKE_COST} END",
+    "cost_went": f"AFTER DELETE ON spend BEGIN {_TAKE_COST} END",
+}
+"""What SQLite keeps up to date by itself, in the transaction that makes the change."""
+
+
+def finish(connection: Connection) -> None:
+    """Make what `metadata` cannot say: the triggers, and the one row of counts."""
+    for name, body in TRIGGERS.items():
+        connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
+    turned, pictured = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (turns, pictures))
+    row = {"id": 1, "store": secrets.token_hex(8), "changes": turned + pictured, "turns": turned, "pictures": pictured}
+    connection.execute(counts.insert().values(**row, doubt="", search=0))
+
+
+def place_all(connection: Connection) -> None:
+    """Write down where each turn is in its line."""
+    for session in connection.execute(select(sessions.c.id)).scalars().all():
+        query = select(turns.c.id, turns.c.number, turns.c.parent).where(turns.c.session_id == session).order_by(turns.c.number)
+        rows = connection.execute(query).all()
+        ids = {row.number: row.id for row in rows}
+        found = [(place.depth, place.jump, ids[number]) for number, place in places((row.number, row.parent) for row in rows)]
+        if found:
+            connection.exec_driver_sql("UPDATE turns SET depth = ?, jump = ? WHERE id = ?", found)
+
+
+def _from_1(connection: Connection) -> None:
+    """Add places in lines, counts, and the sums of days."""
+    for statement in (
+        "ALTER TABLE turns ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE turns ADD COLUMN jump INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX runs_by_cell",
+    ):
+        connection.exec_driver_sql(statement)
+    for item in (counts, days):
+        item.create(connection)
+    for table, name in ((runs, "runs_by_cell"), (spend, "spend_unknown")):
+        next(index for index in table.indexes if index.name == name).create(connection)
+    place_all(connection)
+    connection.exec_driver_sql(
+        "INSERT INTO days (day, known) SELECT day, sum(CAST(round(cost * 1e9) AS INTEGER)) FROM spend WHERE cost IS NOT NULL GROUP BY day"
+    )
+    finish(connection)
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
 """``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""

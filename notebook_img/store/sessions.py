@@ -15,6 +15,7 @@ from notebook_img.records import SessionRecord
 from notebook_img.store import schema
 from notebook_img.store.names import MOST_LETTERS, check_session_name
 from notebook_img.store.rows import PART, contains, dumps, session_record, session_values
+from notebook_img.store.turn_notes import forget_session, forget_turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,6 +154,7 @@ class Sessions:
             pictures, states = files_of(connection, schema.turns.c.session_id == session_id)
             if connection.execute(delete(schema.sessions).where(schema.sessions.c.id == session_id)).rowcount == 0:
                 raise NotFoundError("This session was already deleted.")
+            forget_session(self._database.home, session_id)
         self._drop_unused(pictures, states)
 
     def delete_branch(self, session_id: str, number: int) -> list[int]:
@@ -199,6 +201,7 @@ class Sessions:
                     updated=time.time(),
                 ),
             )
+            forget_turns(self._database.home, session_id, numbers)
         self._drop_unused(pictures, states)
         return numbers
 

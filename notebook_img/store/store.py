@@ -45,6 +45,8 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         self.read_picture = self._files.read_picture
         self.picture_path = self._files.picture_path
         self.has_picture = self._files.has_picture
+        self.is_whole = self._files.is_whole
+        self.put_stream = self._files.put_stream
         self.put_raw = self._raw.put_raw
         self.load_raw = self._raw.load_raw
 
@@ -54,6 +56,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         home: Path,
         *,
         read_only: bool = False,
+        anew: bool = False,
         busy_timeout: float = BUSY_TIMEOUT,
         network: Callable[[Path], bool] = is_network,
     ) -> Store:
@@ -64,7 +67,9 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         home : Path
             Its folder.
         read_only : bool
-            Change nothing; the store must exist and be up to date.
+            Change nothing; the store must exist.
+        anew : bool
+            Make a new index also beside pictures of an older one, whose rows are lost.
         busy_timeout : float
             Seconds to wait for other processes that write.
         network : callable
@@ -75,7 +80,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         StoreError
             One or two sentences: not writable, damaged, newer, locked.
         """
-        return cls(Database(Path(home), read_only=read_only, busy_timeout=busy_timeout, network=network))
+        return cls(Database(Path(home), read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
     def close(self) -> None:
         """Close its connections; a later call opens them again."""

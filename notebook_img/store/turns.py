@@ -12,23 +12,34 @@ from notebook_img.errors import StoreError
 from notebook_img.ids import turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
-from notebook_img.store.rows import dumps, insert_turn, turn_records
+from notebook_img.store.rows import dumps, insert_turn, session_values, turn_records
+from notebook_img.store.sessions import free_name
+from notebook_img.store.turn_notes import add_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from notebook_img.records import TurnRecord
+    from notebook_img.records import PictureUse, SessionRecord, TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.picture_files import PictureFiles
     from notebook_img.store.raw import RawStates
+    from notebook_img.store.rows import AnyRow
 
 
 _COUNT = "UPDATE sessions SET last_number = :number, turns = :turns, updated = :updated WHERE id = :id"
 _COUNT_AND_MOVE_HEAD = _COUNT.replace(" WHERE", ", head = :number, redo = '[]' WHERE")
 
 
+MADE = ("output", "delivered")
+"""Roles of pictures without which a turn is none."""
+
+
 class _FileGoneError(Exception):
     """A picture file has disappeared: another process deleted the last turn that used it."""
+
+    def __init__(self, use: PictureUse) -> None:
+        super().__init__(use.sha256)
+        self.use = use
 
 
 class Turns:
@@ -47,6 +58,8 @@ class Turns:
         spend: int | None = None,
         spend_facts: Mapping[str, Any] | None = None,
         raw: Any = None,
+        spare: Mapping[str, Callable[[], bytes]] | None = None,
+        session: SessionRecord | None = None,
     ) -> TurnRecord:
         """Store a turn: its files first, then everything else in one transaction.
 
@@ -64,11 +77,15 @@ class Turns:
             ``state`` ("billed" when left out), ``cost``, ``usage``.
         raw : JSON value with bytes, optional
             The provider's raw state (see `RawStates.put_raw`).
+        spare : mapping, optional
+            Gives the bytes, by sha256, of pictures that were in the store when the call began: asked only where a file is gone since.
+        session : SessionRecord, optional
+            The session as it was when the call began. It is made again where it was deleted since: what is paid for is stored.
 
         Returns
         -------
         TurnRecord
-            With its number, and the name of its raw state.
+            With its number, the name of its raw state, and a warning about what was deleted meanwhile.
 
         Raises
         ------
@@ -77,31 +94,49 @@ class Turns:
         """
         given = dict(pictures or {})
         types = {use.sha256: use.mime_type for use in record.pictures}
-        for attempt in (1, 2, 3):
+        lost: dict[str, PictureUse] = {}
+        for attempt in range(3 + len(types)):
             for sha256, data in given.items():
                 self._files.put_picture(data, sha256=sha256, mime_type=types.get(sha256, ""))
             stored = record if raw is None else dataclasses.replace(record, raw=self._raw.put_raw(raw, given))
+            stored = _without(stored, lost.values())
             try:
-                return self._add_row(stored, move_head, spend, dict(spend_facts or {}))
+                return self._add_row(stored, move_head, spend, dict(spend_facts or {}), lost.keys(), session)
             except _FileGoneError as error:
-                missing = str(error)
-                if missing not in given or attempt == 3:
+                use, missing = error.use, error.use.sha256
+                if missing in given and attempt < 2:
+                    continue
+                if missing not in given and (spared := _spared(missing, spare)) is not None:
+                    given[missing] = spared
+                elif use.role in MADE or missing in given:
                     raise StoreError(
                         f"Picture {missing[:12]}… is not in the store, so the turn that names it was not stored. "
                         "It was deleted in the meantime. Ask again with the image itself.",
                     ) from error
+                else:
+                    lost[missing] = use
         raise AssertionError("unreachable")
 
-    def _add_row(self, record: TurnRecord, move_head: bool, spend: int | None, spend_facts: dict[str, Any]) -> TurnRecord:
+    def _add_row(
+        self,
+        record: TurnRecord,
+        move_head: bool,
+        spend: int | None,
+        spend_facts: dict[str, Any],
+        lost: Collection[str],
+        began_in: SessionRecord | None,
+    ) -> TurnRecord:
         with self._database.write() as connection:
-            session = connection.exec_driver_sql(
-                "SELECT name, last_number, turns FROM sessions WHERE id = :id", {"id": record.session_id}
-            ).one_or_none()
+            session = _session_row(connection, record.session_id)
+            if session is None and began_in is not None:
+                record = _made_again(connection, began_in, record)
+                session = _session_row(connection, record.session_id)
             if session is None:
                 kept = "".join(f" Its picture is kept: {self._files.picture_path(use.sha256)}." for use in record.uses("output")[:1])
                 raise StoreError(f"The session was deleted while the call was running, so the turn was not stored.{kept}")
             for use in record.pictures:
-                self._check_file(connection, use.sha256, use.mime_type)
+                if use.sha256 not in lost:
+                    self._check_file(connection, use)
             if record.raw and not self._raw.has_raw(record.raw):
                 record = dataclasses.replace(record, raw="")
             number = session.last_number + 1
@@ -128,15 +163,16 @@ class Turns:
                         "turn": turn_id(number, session=session.name),
                     },
                 )
+            add_notes(self._database.home, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
         return record
 
-    def _check_file(self, connection: Connection, sha256: str, mime_type: str) -> None:
-        path = self._files._folder(sha256) / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"  # noqa: SLF001 - the same package
+    def _check_file(self, connection: Connection, use: PictureUse) -> None:
+        path = self._files._folder(use.sha256) / f"{use.sha256}{SUFFIXES.get(use.mime_type, '.bin')}"  # noqa: SLF001 - the same package
         if path.is_file():
             return
-        known = connection.execute(select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == sha256)).scalar_one_or_none()
-        if self._files._find_file(sha256, known or "") is None:  # noqa: SLF001
-            raise _FileGoneError(sha256)
+        known = connection.execute(select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == use.sha256)).scalar_one_or_none()
+        if self._files._find_file(use.sha256, known or "") is None:  # noqa: SLF001
+            raise _FileGoneError(use)
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""
@@ -182,14 +218,15 @@ class Turns:
     def chain(self, session_id: str, number: int, limit: int | None = None) -> list[TurnRecord]:
         """Return a turn and those it follows, oldest first; with `limit`, only the nearest."""
         turns = schema.turns
-        start = select(turns.c.id, turns.c.parent, literal(1).label("depth")).where(
+        start = select(turns.c.id, turns.c.number, turns.c.parent, literal(1).label("depth")).where(
             turns.c.session_id == session_id, turns.c.number == number
         )
         chain = start.cte("chain", recursive=True)
         step = (
-            select(turns.c.id, turns.c.parent, chain.c.depth + 1)
+            select(turns.c.id, turns.c.number, turns.c.parent, chain.c.depth + 1)
             .join(chain, turns.c.number == chain.c.parent)
-            .where(turns.c.session_id == session_id)
+            # Parents have smaller numbers; what has not is damaged, and must not lead round in a ring.
+            .where(turns.c.session_id == session_id, turns.c.number < chain.c.number)
         )
         if limit is not None:
             step = step.where(chain.c.depth < limit)
@@ -211,3 +248,34 @@ class Turns:
         query = select(turns).where(turns.c.request_key == request_key).order_by(turns.c.started, turns.c.id)
         with self._database.read() as connection:
             return turn_records(connection, connection.execute(query))
+
+
+def _session_row(connection: Connection, session_id: str) -> AnyRow | None:
+    return connection.exec_driver_sql("SELECT * FROM sessions WHERE id = :id", {"id": session_id}).one_or_none()
+
+
+def _made_again(connection: Connection, session: SessionRecord, record: TurnRecord) -> TurnRecord:
+    """Insert a session that was deleted again, under its id and if it is free its name; return the turn as its first."""
+    last = max(record.parent or 0, record.head_before or 0)
+    again = dataclasses.replace(session, name=free_name(connection, session.name), updated=time.time(), head=None, redo=())
+    connection.execute(schema.sessions.insert().values(**session_values(again), turns=0, last_number=last))
+    said = f"The session was deleted while the call was running, so it was made again as {again.name!r}."
+    return dataclasses.replace(record, parent=None, picked=None, head_before=None, warnings=(*record.warnings, said))
+
+
+def _without(record: TurnRecord, lost: Iterable[PictureUse]) -> TurnRecord:
+    """Return a turn that says which of its inputs were deleted meanwhile."""
+    said = [
+        f"{use.name or 'A picture'} ({use.role}) was deleted while the call was running: the turn is stored without it." for use in lost
+    ]
+    return dataclasses.replace(record, warnings=(*record.warnings, *said)) if said else record
+
+
+def _spared(sha256: str, spare: Mapping[str, Callable[[], bytes]] | None) -> bytes | None:
+    """Return the bytes of a picture whose file is gone, where somebody has them still."""
+    if spare is None or sha256 not in spare:
+        return None
+    try:
+        return spare[sha256]()
+    except (StoreError, OSError):
+        return None

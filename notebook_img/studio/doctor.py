@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from notebook_img import keys, loop
@@ -16,7 +17,7 @@ from notebook_img.hints import Hint
 from notebook_img.providers import service_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from notebook_img.studio.studio import Studio
 
@@ -40,7 +41,16 @@ def _problem(what: str, error: NotebookImgError) -> Finding:
     return Finding(what, "problem", error.sentence, error.hints)
 
 
-def examine(studio: Studio, *, online: bool = False, repair: bool = False) -> list[Finding]:
+def examine(
+    studio: Studio,
+    *,
+    online: bool = False,
+    repair: bool = False,
+    verify: bool = False,
+    rebuild: bool = False,
+    places: Sequence[Path] = (),
+    tell: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[Finding]:
     """Return what is ready and what is missing.
 
     Parameters
@@ -50,9 +60,53 @@ def examine(studio: Studio, *, online: bool = False, repair: bool = False) -> li
     online : bool
         Also ask every service that is set up what it offers.
     repair : bool
-        Mend what a crash can leave: half-written files, stale reservations, runs that never ended.
+        Mend what a crash can leave: half-written files, stale reservations, runs that never ended. Nothing is deleted.
+    verify : bool
+        Check every picture by its hash, and heal those that any copy has the bytes of.
+    rebuild : bool
+        Make turns again that the index has lost.
+    places : sequence of Path
+        Packs, exports and folders to look in for copies and lost turns, besides those replies may come from.
+    tell : callable
+        Told how many pictures are checked, and how many there are.
     """
-    return [*_versions(), *_store(studio, repair=repair), *_services(studio, online=online), *_extras()]
+    mending = _Mending(repair, verify, rebuild, places, tell)
+    return [*_versions(), *_store(studio, mending), *_services(studio, online=online), *_extras()]
+
+
+@dataclass(frozen=True)
+class _Mending:
+    """What is to be done to a store, and where to look for what it lacks."""
+
+    repair: bool
+    verify: bool
+    rebuild: bool
+    places: Sequence[Path]
+    tell: Callable[[int, int], None]
+
+    def work(self, studio: Studio) -> Iterator[Finding]:
+        """Do it, in the order in which one helps the next."""
+        if self.rebuild:
+            from notebook_img.store import rebuild_store
+
+            studio.shared.close()
+            yield from (Finding("rebuild", "info", done) for done in rebuild_store(studio.settings.home, self.places))
+        if self.verify:
+            from notebook_img.store import verify_store
+
+            yield from (Finding("verify", "info", found) for found in verify_store(studio.store, self._copies(studio), self.tell))
+        if self.repair:
+            from notebook_img.store import repair_store
+
+            yield from (Finding("repair", "info", done) for done in repair_store(studio.store) or ["nothing to mend"])
+
+    def _copies(self, studio: Studio) -> list[Path]:
+        """Return where copies may be: what was named, where replies may come from, and the folders of the sessions' notebooks."""
+        from notebook_img.replay import find_packs
+
+        folders = [studio.working_folder, *(Path(record.notebook).parent for record in studio.store.sessions() if record.notebook)]
+        named = [path for path in studio.settings.replay_from if path.exists()]
+        return [*self.places, *find_packs(list(dict.fromkeys(folders)), named)]
 
 
 def _versions() -> Iterator[Finding]:
@@ -69,19 +123,17 @@ def _versions() -> Iterator[Finding]:
     yield Finding("libraries", "ok", ", ".join(found))
 
 
-def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
+def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
     home = studio.settings.home
     try:
+        yield from mending.work(studio)
         store = studio.store
         sessions = store.sessions()
         yield Finding("store", "ok", f"{home}: {len(sessions)} sessions, {sum(record.turns for record in sessions)} turns")
-        from notebook_img.store import check_store, repair_store
+        from notebook_img.store import check_store
 
-        if repair:
-            for done in repair_store(store) or ["nothing to repair"]:
-                yield Finding("repair", "info", done)
         for problem in check_store(store):
-            yield Finding("store", "problem", problem, (Hint("repair"),))
+            yield Finding("store", "problem", problem.sentence, problem.hints)
         for job in waiting_jobs(studio):
             details = f"{job.id} ({job.model}) waits with the service; its owner is gone."
             yield Finding("job", "info", details, (Hint("resume-job", job=job.id),))

@@ -23,7 +23,8 @@ def write_pack(studio: Studio, output: str | None) -> tuple[Path, int, int]:
     if not path.name.endswith(SUFFIX):
         path = path.with_name(f"{path.name.removesuffix('.zip')}{SUFFIX}")
     ids = studio.store.sessions_of_notebook(str(studio.notebook or ""), session.id)
-    export_sessions(studio.store, ids, path, raw=False)
+    for missing in export_sessions(studio.store, ids, path, raw=False):
+        studio.say(missing)
     records = [record for name in ids if (record := studio.store.session(name))]
     return path, sum(record.turns for record in records), path.stat().st_size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from notebook_img.settings import Settings
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 class Actor(Protocol):
     """A studio, as sessions and turns see it."""
+
+    say: Callable[[str], None]
+    """Tells the person something."""
 
     @property
     def store(self) -> Store:

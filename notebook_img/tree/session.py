@@ -325,6 +325,8 @@ class Session:
     def export(self, path: str | Path, *, raw: bool = True, force: bool = False) -> Path:
         """Write everything of it into one ``.zip`` that another store can import, or a ``.py`` that repeats its work.
 
+        A picture that is gone is left out of the ``.zip``, and this is said.
+
         Parameters
         ----------
         path : path
@@ -354,7 +356,8 @@ class Session:
             )
         from notebook_img.store import export_sessions
 
-        export_sessions(self.actor.store, [self.id], target, raw=raw, force=force)
+        for missing in export_sessions(self.actor.store, [self.id], target, raw=raw, force=force):
+            self.actor.say(missing)
         return target
 
     def __repr__(self) -> str:

@@ -13,7 +13,6 @@ IN_PANELS: Mapping[str, str] = {
     "choose-model": "Choose another model under Model.",
     "confine": "",
     "create-session": "Type its name under New session to create it.",
-    "doctor": "Run notebook-img doctor in a terminal to see what else is missing.",
     "example-ask": "For example: {text}",
     "example-compare": "",
     "example-edit": "For example: {text}",
@@ -31,6 +30,7 @@ IN_PANELS: Mapping[str, str] = {
     "open-session": "Choose {name} above to open it.",
     "pick": "Choose one of them in the history.",
     "raise-budget": "Raise it with NOTEBOOK_IMG_BUDGET (US dollars a day), or continue tomorrow.",
+    "rebuild": "Run notebook-img doctor --rebuild in a terminal.",
     "repair": "Run notebook-img doctor in a terminal.",
     "replace-key": "Set another key as {variable}, or run notebook-img keys set {name} in a terminal.",
     "resume-job": "Run notebook-img resume {job} in a terminal to fetch its pictures later.",
@@ -38,4 +38,5 @@ IN_PANELS: Mapping[str, str] = {
     "show-traceback": "The kernel's log has the details.",
     "show-turns": "The history shows its turns.",
     "use-model": "Choose one under Model, such as {model}.",
+    "verify": "notebook-img doctor --verify in a terminal looks for whole copies.",
 }

@@ -274,8 +274,12 @@ def test_a_pack_that_was_tampered_with_is_refused_and_the_service_is_asked(kerne
     broken.replace(path)
     failed = kernel(home=tmp_path / "empty", notebook=notebook, session=None)
     done = failed.run("A", A)
-    assert "does not match its hash" in str(done.error)
-    assert len(failed.session.turns) == 0
+    assert (done.calls, done.error) == (1, None)
+    [said] = [text for text in failed.said if "A pack was left out" in text]
+    assert "does not match its hash" in said
+    assert path.name in said
+    failed.run("B", A)
+    assert len([text for text in failed.said if "A pack was left out" in text]) == 1
 
 
 @pytest.mark.parametrize("damage", ["truncated", "newer", "its sessions"])

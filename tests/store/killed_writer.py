@@ -16,8 +16,7 @@ from pathlib import Path
 
 from notebook_img.records import TurnRecord
 from notebook_img.store import Store
-from notebook_img.store.maintenance import check_store
-from tests.store.making import png, use
+from tests.store.making import png, problems, use
 
 
 def write_turns(home: Path, seed: int, pipe: int) -> None:
@@ -58,7 +57,7 @@ def killed(home: Path, seed: int, luck: random.Random) -> list[tuple[int, str]]:
 def wrongs(home: Path, finished: list[tuple[int, str]]) -> list[str]:
     """Return what is wrong with the store."""
     with Store.open(home) as store:
-        found = [problem for problem in check_store(store) if "unfinished" not in problem and "reserved" not in problem]
+        found = [problem for problem in problems(store) if "unfinished" not in problem and "reserved" not in problem]
         session = store.session_named("fox")
         assert session is not None
         turns = {turn.number: turn for turn in store.turns(session.id)}

@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 from notebook_img.records import Kind, PictureUse, Role, SessionRecord, TurnRecord
-from notebook_img.store import Store
+from notebook_img.store import Store, check_store
 
 
 def png(seed: int | str = 0, *, size: int = 0) -> bytes:
@@ -55,3 +55,8 @@ def add(
     )
     pictures = {picture.sha256: data for picture, data in zip(record.pictures, made, strict=True)}
     return store.add_turn(record, pictures, move_head=kind != "ask" if move_head is None else move_head, raw=raw)
+
+
+def problems(store: Store) -> list[str]:
+    """Return what is wrong with a store, in Python's words."""
+    return [str(problem) for problem in check_store(store)]

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.errors import NotFoundError, OutputError, PackError, StoreError
+from notebook_img.errors import NotFoundError, OutputError, PackError
 from notebook_img.records import Origin, SessionRecord
 from notebook_img.store import Store
 from notebook_img.store.bundle import export_sessions, import_sessions
-from notebook_img.store.maintenance import check_store
 from notebook_img.store.pack import Pack
-from tests.store.making import add, png
+from tests.store.making import add, png, problems
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_an_export_brings_everything_into_another_store_under_the_same_ids(
     assert other.load_raw(there[0].raw) == {"signature": b"s" * 9000}
     assert other.load_raw(there[1].raw) == {"inline": [png(2), b"short"]}
     assert [reply.number for reply in other.latest_replies("id:a", source_hash="", ordinal=1)] == [1]
-    assert check_store(other) == []
+    assert problems(other) == []
     assert add(other, session, 4).number == 4
 
 
@@ -107,7 +106,7 @@ def test_a_session_that_went_on_differently_here_comes_in_beside_it(store: Store
     before = everything(other)
     import_sessions(other, exported)
     assert everything(other) == before
-    assert check_store(other) == []
+    assert problems(other) == []
 
 
 def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, exported: Path, other: Store) -> None:
@@ -115,7 +114,7 @@ def test_an_export_without_raw_state_has_none(store: Store, fox: SessionRecord, 
     assert not [name for name in zipfile.ZipFile(exported).namelist() if name.startswith("raw/")]
     import_sessions(other, exported)
     assert {turn.raw for turn in other.turns(fox.id)} == {""}
-    assert check_store(other) == []
+    assert problems(other) == []
 
 
 def test_the_same_sessions_give_the_same_bytes(store: Store, fox: SessionRecord, exported: Path) -> None:
@@ -140,12 +139,34 @@ def test_an_export_overwrites_only_its_own_file(store: Store, fox: SessionRecord
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".part"]
 
 
-def test_an_export_with_a_missing_picture_is_not_written(store: Store, fox: SessionRecord, tmp_path: Path) -> None:
-    turn = add(store, fox, 1)
-    store.picture_path(turn.pictures[0].sha256).unlink()
-    with pytest.raises(StoreError, match="missing"):
-        export_sessions(store, [fox.id], tmp_path / "x.zip")
-    assert not (tmp_path / "x.zip").exists()
+def test_an_export_goes_on_without_what_is_gone_and_names_it(store: Store, fox: SessionRecord, tmp_path: Path, other: Store) -> None:
+    gone, cut, whole = (add(store, fox, number, raw={"x": bytes([number]) * 5000}) for number in (1, 2, 3))
+    store.picture_path(gone.pictures[0].sha256).unlink()
+    store.picture_path(cut.pictures[0].sha256).write_bytes(b"half")
+    (store.home / "raw" / gone.raw[:2] / f"{gone.raw}.json").write_bytes(b"{}")
+    said = export_sessions(store, [fox.id], tmp_path / "x.zip")
+    assert [text.partition(" ")[0] for text in said] == ["A", "A", "The"]
+    for text, turn in zip(said, ("fox/t1", "fox/t2", "fox/t1"), strict=True):
+        assert turn in text
+    [imported] = import_sessions(other, tmp_path / "x.zip")
+    assert imported.added == 3
+    assert other.read_picture(whole.pictures[0].sha256) == png(3)
+    assert [problem[:23] for problem in problems(other)] == ["2 picture files missing", "1 raw state missing; th"]
+
+
+def test_importing_the_right_bytes_heals_what_is_damaged_or_missing(store: Store, fox: SessionRecord, exported: Path) -> None:
+    first, second, _ = store.turns(fox.id)
+    missing, flipped = (store.picture_path(turn.pictures[0].sha256) for turn in (first, second))
+    missing.unlink()
+    data = flipped.read_bytes()
+    flipped.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    state = store.home / "raw" / first.raw[:2] / f"{first.raw}.json"
+    state.write_bytes(state.read_bytes()[:-1])
+    import_sessions(store, exported)
+    assert store.read_picture(first.pictures[0].sha256) == png(1)
+    assert flipped.read_bytes() == data
+    assert store.load_raw(first.raw) == {"signature": b"s" * 9000}
+    assert problems(store) == []
 
 
 def rewritten(path: Path, change: Callable[[dict[str, bytes]], object]) -> None:
@@ -210,7 +231,7 @@ TAMPERINGS: dict[str, tuple[Callable[[dict[str, bytes]], object], str]] = {
         lambda members: _sessions(members, lambda session: session["turns"][0]["pictures"][0].update(sha256="../../x")),
         "cannot be understood",
     ),
-    "a newer version": (lambda members: _manifest(members, version=2), "newer notebook_img"),
+    "a newer version": (lambda members: _manifest(members, version=3), "newer notebook_img"),
     "another format": (lambda members: _manifest(members, format="theirs"), "no manifest of ours"),
     "no manifest": (lambda members: members.pop("manifest.json"), "no manifest of ours"),
     "a manifest that is no JSON": (lambda members: members.update({"manifest.json": b"\xff"}), "no manifest of ours"),
@@ -260,4 +281,4 @@ def test_a_pack_finds_replies_and_gives_pictures_checked_by_hash(store: Store, f
     assert (run.cell, run.replies) == ("id:a", ((fox.id, 1),))
     rewritten(exported, lambda members: members.update({_picture(members): b"x"}))
     with pytest.raises(PackError, match="does not match"):
-        pack.picture(turn.pictures[0].sha256)
+        Pack(exported).picture(turn.pictures[0].sha256)

@@ -151,7 +151,6 @@ def test_a_chain_is_the_way_from_the_first_turn_of_its_line(store: Store, fox: S
     assert [turn.number for turn in store.chain(fox.id, 4)] == [1, 2, 4]
     assert [turn.number for turn in store.chain(fox.id, 4, limit=2)] == [2, 4]
     assert store.chain(fox.id, 99) == []
-    assert store.ancestors(fox.id, 4) == [2, 1]
     assert store.turn_numbers(fox.id)[3] == (4, 2, "edit")
 
 

@@ -23,6 +23,8 @@ class Acting:
         self.starts: dict[str, int | None] = {}
         self.moves: list[str] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.said: list[str] = []
+        self.say = self.said.append
 
     @property
     def aio(self) -> AsyncActing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
@@ -22,7 +23,12 @@ EXAMPLES = (
     ("%imgsession tree", "shows the history as pictures"),
 )
 
-COMMANDS = {"key": "key NAME [--forget]", "local": "local", "doctor": "doctor [--online]", "models": "models"}
+COMMANDS = {
+    "key": "key NAME [--forget]",
+    "local": "local",
+    "doctor": "doctor [--online] [--repair] [--verify] [--rebuild]",
+    "models": "models",
+}
 
 
 @in_cells_words
@@ -127,12 +133,13 @@ def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
     from notebook_img import display
     from notebook_img.studio import examine
 
-    unknown = [word for word in rest if word not in ("--online", "--repair")]
-    if unknown:
-        raise UsageError(f"%img doctor has no {unknown[0]!r}. It takes --online and --repair.")
-    findings = examine(kernel.studio, online="--online" in rest, repair="--repair" in rest)
-    put(
-        display.table(
-            ["what", "state", "details"], [[item.what, item.state, worded(item, IN_CELLS)] for item in findings], caption="Doctor"
+    known = ("--online", "--repair", "--verify", "--rebuild")
+    online, repair, verify, rebuild = (name in rest for name in known)
+    places = [Path(word).expanduser() for word in rest if word not in known]
+    if lacking := [place for place in places if not place.exists()]:
+        raise UsageError(
+            f"%img doctor has no {str(lacking[0])!r}. It takes --online, --repair, --verify, --rebuild, and files or folders to look in."
         )
-    )
+    findings = examine(kernel.studio, online=online, repair=repair, verify=verify, rebuild=rebuild, places=places)
+    rows = [[item.what, item.state, worded(item, IN_CELLS)] for item in findings]
+    put(display.table(["what", "state", "details"], rows, caption="Doctor"))

@@ -1,0 +1,135 @@
+"""Writing a pack or an export, member by member; what is missing from it is named instead of holding the rest back."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from notebook_img.errors import StoreError
+from notebook_img.pictures import SUFFIXES
+from notebook_img.store import pack, schema
+from notebook_img.store.rows import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from notebook_img.records import SessionRecord, TurnRecord
+    from notebook_img.store import Store
+
+
+class PackWriter:
+    """Writes the members of one zip, and notes each in its manifest."""
+
+    def __init__(self, store: Store, archive: zipfile.ZipFile, *, raw: bool) -> None:
+        self.store = store
+        self.archive = archive
+        self.raw = raw
+        self.members: dict[str, dict[str, Any]] = {}
+        self.pictures: dict[str, tuple[str, str]] = {}
+        """Type and first user by hash."""
+        self.states: dict[str, str] = {}
+
+    def write(self, sessions: Sequence[SessionRecord]) -> list[str]:
+        """Write everything; return what is missing."""
+        self._add("sessions.json", self._sessions(sessions))
+        self._add("cells.json", [dumps({"runs": runs_of(self.store, [session.id for session in sessions])}).encode()])
+        missing = []
+        gone = []
+        for sha256, (mime_type, user) in self.pictures.items():
+            if (problem := self._added(f"pictures/{sha256}{SUFFIXES.get(mime_type, '.bin')}", self.store.read_picture, sha256)) is not None:
+                gone.append(sha256)
+                missing.append(f"A picture of {user} is missing from it: {problem}")
+        raw = self.store._raw  # noqa: SLF001 - the same package
+        for name, user in self.states.items():
+            blobs: set[str] = set()
+            problem = self._added(f"raw/{name}.json", raw.raw_bytes, name, ".json")
+            if problem is None:
+                blobs = raw.raw_references(name) - self.pictures.keys()
+            lost = [told for blob in sorted(blobs) if (told := self._added(f"raw/{blob}.bin", raw.blob, blob)) is not None]
+            if problem is not None or lost:
+                missing.append(f"The raw state of {user} is not whole in it: {problem or lost[0]}")
+        manifest = {"format": pack.FORMAT, "version": pack.VERSION, "members": self.members, "missing": gone}
+        self._add(pack.MANIFEST, [json.dumps(manifest, indent=1).encode()])
+        return missing
+
+    def _sessions(self, sessions: Sequence[SessionRecord]) -> Iterator[bytes]:
+        """Give the list of sessions with their turns, a page at a time."""
+        yield b'{"sessions":['
+        for position, session in enumerate(sessions):
+            facts = dumps({name: value for name, value in dataclasses.asdict(session).items() if name not in ("turns", "redo")})
+            yield f'{"," if position else ""}{facts[:-1]},"turns":['.encode("utf-8", "replace")
+            last = 0
+            while page := self.store.turns(session.id, after=last, limit=pack.PAGE):
+                turns = dumps([self._turn(session.name, record) for record in page])[1:-1]
+                yield f"{',' if last else ''}{turns}".encode("utf-8", "replace")
+                last = page[-1].number
+            yield b"]}"
+        yield b"]}"
+
+    def _turn(self, session: str, record: TurnRecord) -> dict[str, Any]:
+        kept = record if self.raw else dataclasses.replace(record, raw="")
+        for use in record.pictures:
+            self.pictures.setdefault(use.sha256, (use.mime_type, f"{session}/{record.id}"))
+        if kept.raw:
+            self.states.setdefault(kept.raw, f"{session}/{record.id}")
+        return plain_turn(kept)
+
+    def _added(self, name: str, read: Callable[..., bytes], *what: str) -> str | None:
+        """Add a member unless it is there already; return why it cannot be read, where it cannot."""
+        if name not in self.members:
+            try:
+                self._add(name, [read(*what)])
+            except StoreError as error:
+                return str(error)
+        return None
+
+    def _add(self, name: str, pieces: Iterable[bytes]) -> None:
+        # A fixed date: the same sessions give the same bytes, which version control likes.
+        info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        info.external_attr = 0o644 << 16
+        # Pictures are compressed already.
+        info.compress_type = zipfile.ZIP_STORED if name.startswith("pictures/") else zipfile.ZIP_DEFLATED
+        digest, size = hashlib.sha256(), 0
+        with self.archive.open(info, "w", force_zip64=name == "sessions.json") as member:
+            for data in pieces:
+                member.write(data)
+                digest.update(data)
+                size += len(data)
+        self.members[name] = {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def plain_turn(record: TurnRecord) -> dict[str, Any]:
+    """Return a turn as it stands in a pack: JSON that any reader takes, without the numbers JSON has no words for."""
+    plain = {name: value for name, value in dataclasses.asdict(record).items() if name != "session_id"}
+    return dict(_finite(plain))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the runs that got turns of these sessions or moved their heads, with those replies and moves."""
+    runs, replies, moves = schema.runs, schema.replies, schema.moves
+    names = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook")
+    of_run = select(replies.c.run).where(replies.c.session_id.in_(ids)).union(select(moves.c.run).where(moves.c.session_id.in_(ids)))
+    with store._database.read() as connection:  # noqa: SLF001
+        found: dict[int, dict[str, Any]] = {
+            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "moves": []}
+            for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.id))
+        }
+        for row in connection.execute(select(replies).where(replies.c.session_id.in_(ids)).order_by(replies.c.run, replies.c.position)):
+            found[row.run]["replies"].append([row.session_id, row.turn])
+        for row in connection.execute(select(moves).where(moves.c.session_id.in_(ids), moves.c.run != 0).order_by(moves.c.id)):
+            found[row.run]["moves"].append([row.session_id, row.kind, row.from_head, row.to_head, row.at])
+    return list(found.values())

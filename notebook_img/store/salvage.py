@@ -1,0 +1,68 @@
+"""Rows that can still be read in a damaged index, brought into a new one: turns, and the books and jobs no notes are kept of."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from notebook_img.store import schema
+
+TABLES = ("sessions", "turns", "pictures", "uses", "spend", "outputs", "jobs", "runs", "replies", "moves")
+"""In an order in which rows come after those they name."""
+_MOST = 1 << 40
+"""No row id is larger."""
+_MOST_FAILURES = 5_000
+"""Reads of one table that may fail: around a damaged page it takes about a hundred."""
+
+
+def salvage(path: Path, connection: Connection) -> int:
+    """Copy the rows of a damaged index into a new, empty one; return how many came."""
+    came = 0
+    try:
+        old = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return 0
+    with contextlib.closing(old):
+        old.row_factory = sqlite3.Row
+        # What is damaged in a text is one letter of it, not the row.
+        old.text_factory = lambda data: data.decode("utf-8", "replace")
+        for name in TABLES:
+            columns = {column.name for column in schema.metadata.tables[name].columns}
+            for row in _rows(old, name):
+                values = {key: row[key] for key in row.keys() if key in columns}  # noqa: SIM118 - a sqlite3.Row is no mapping
+                with contextlib.suppress(sqlalchemy.exc.DBAPIError):  # it names a row that is lost, or is one twice
+                    into, given = ", ".join(f'"{key}"' for key in values), ", ".join(f":{key}" for key in values)
+                    connection.exec_driver_sql(f'INSERT INTO "{name}" ({into}) VALUES ({given})', values)  # noqa: S608 - names of our own
+                    came += 1
+    schema.place_all(connection)
+    connection.exec_driver_sql(
+        "UPDATE sessions SET turns = (SELECT count(*) FROM turns WHERE session_id = sessions.id), "
+        "last_number = max(last_number, (SELECT coalesce(max(number), 0) FROM turns WHERE session_id = sessions.id))"
+    )
+    return came
+
+
+def _rows(old: sqlite3.Connection, table: str) -> Iterator[sqlite3.Row]:
+    """Give all rows of a table that can be read: around what cannot the range of row ids is halved until it is out of the way."""
+    waiting: list[tuple[int, int]] = [(-_MOST, _MOST)]
+    failures = 0
+    while waiting and failures < _MOST_FAILURES:
+        first, last = waiting.pop()
+        found: list[Any] = []
+        try:
+            query = f"SELECT * FROM {table} WHERE rowid BETWEEN ? AND ? ORDER BY rowid"  # noqa: S608 - names of our own
+            for row in old.execute(query.replace("*", "rowid AS row_id, *", 1), (first, last)):
+                found.append(row)
+                first = row["row_id"] + 1
+        except sqlite3.Error:
+            failures += 1
+            if first < last:
+                middle = (first + last) // 2
+                waiting += [(middle + 1, last), (first, middle)]
+        yield from found

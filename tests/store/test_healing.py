@@ -1,0 +1,321 @@
+"""What the doctor can make whole: lost turns from notes, rows and provenance, and pictures from any copy that has their bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from notebook_img.errors import StoreError
+from notebook_img.files import part_name, write_atomically
+from notebook_img.pictures import Picture, provenance
+from notebook_img.records import Origin, SessionRecord, TurnRecord
+from notebook_img.store import Store, export_sessions, import_sessions, rebuild_store, verify_store
+from notebook_img.store.database import FILE_NAME
+from notebook_img.store.maintenance import repair_store as repair
+from tests.store.making import add, png, problems
+
+
+def content(store: Store) -> dict[str, list[object]]:
+    """All turns by session name, but for what notes leave out: what was sent and got, raw state, and row ids."""
+    return {session.name: [_plain(turn) for turn in store.turns(session.id)] for session in store.sessions()}
+
+
+def _plain(turn: TurnRecord) -> object:
+    return (turn.number, turn.kind, turn.prompt, turn.model, turn.parent, turn.pictures, turn.text, turn.asked, turn.seed, turn.usage, turn.cost, turn.warnings, turn.answer, turn.started, turn.origin.cell, turn.request_key, turn.content_key)  # fmt: skip
+
+
+@pytest.fixture
+def full(home: Path) -> Path:
+    """A store of two sessions with questions, branches, a rename and a deletion."""
+    with Store.open(home) as store:
+        fox, owl = store.create_session("fox", notebook="/n.ipynb"), store.create_session("wol")
+        run = store.start_run("id:a", kernel="k1", source_hash="h", ordinal=1, notebook="/n.ipynb")
+        origin = Origin("cell", kernel="k1", cell="id:a", run=run, notebook="/n.ipynb")
+        first = add(store, fox, 1, 2, origin=origin, request_key="r1", content_key="c1", started=1.0, raw={"x": b"y" * 3000})
+        store.note_reply(run, "r1", "m", fox.id, first.number)
+        store.note_move(fox.id, kind="turn", from_head=None, to_head=1, run=run)
+        add(store, fox, 3, parent=1, started=2.0, seed=2**70, usage={"tokens": 3}, cost=0.04)
+        add(store, fox, 1, parent=1, kind="ask", text="words", answer={"value": 1}, started=3.0)
+        add(store, fox, 4, parent=1, started=4.0)
+        add(store, fox, 5, parent=4, started=5.0)
+        store.delete_branch(fox.id, 5)
+        add(store, owl, 6, started=6.0)
+        store.update_session(owl.id, name="owl")
+        add(store, owl, 7, started=7.0)
+        add(store, store.create_session("gone"), 8)
+        store.delete_session(store.session_named("gone").id)  # type: ignore[union-attr]
+    return home
+
+
+def _gone(home: Path) -> None:
+    (home / FILE_NAME).unlink()
+
+
+def _empty(home: Path) -> None:
+    (home / FILE_NAME).write_bytes(b"")
+
+
+def _no_database(home: Path) -> None:
+    (home / FILE_NAME).write_bytes(b"no database" * 1000)
+
+
+def _damaged(home: Path) -> None:
+    path = home / FILE_NAME
+    data = bytearray(path.read_bytes())
+    pages = len(data) // 4096
+    for page in range(3, pages, 3):
+        data[page * 4096 : page * 4096 + 4096] = b"\x17" * 4096
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("loss", [_gone, _empty, _no_database, _damaged])
+def test_a_lost_index_is_made_again_with_all_turns(full: Path, loss: Callable[[Path], None]) -> None:
+    with Store.open(full) as store:
+        before, heads = content(store), {session.name: session.head for session in store.sessions()}
+    loss(full)
+    said = " ".join(rebuild_store(full))
+    assert "Made" in said or "brought" in said
+    with Store.open(full) as store:
+        assert content(store) == before
+        assert {session.name: session.head for session in store.sessions()} == heads
+        assert [reply.number for reply in store.latest_replies("id:a", source_hash="h", ordinal=1)] == [1]
+        assert [(move.to_head, move.run_start) for move in store.cell_moves(store.session_named("fox").id, "id:a")] == [(1, None)]  # type: ignore[union-attr]
+        assert [problem for problem in problems(store) if "raw" not in problem] == []
+        assert rebuild_store(full) == ["Nothing was lost that could be made again."]
+
+
+def test_rows_an_older_copy_of_the_index_lacks_are_made_again_in_their_sessions(home: Path) -> None:
+    with Store.open(home) as store:
+        fox = store.create_session("fox")
+        add(store, fox, 1, started=1.0)
+    shutil.copy(home / FILE_NAME, home / "older")
+    with Store.open(home) as store:
+        add(store, fox, 2, parent=1, started=2.0)
+        add(store, store.create_session("owl"), 3, started=3.0)
+        before = content(store)
+    (home / "older").replace(home / FILE_NAME)
+    assert rebuild_store(home) == ["Made again: 1 turn of fox, 1 turn of owl."]
+    with Store.open(home) as store:
+        assert content(store) == before
+        assert store.session(fox.id).head == 2  # type: ignore[union-attr]
+        assert problems(store) == []
+
+
+def test_what_an_older_copy_put_other_turns_in_the_place_of_is_a_session_beside(home: Path) -> None:
+    with Store.open(home) as store:
+        fox = store.create_session("fox")
+        add(store, fox, 1, started=1.0, prompt="first")
+    shutil.copy(home / FILE_NAME, home / "older")
+    with Store.open(home) as store:
+        add(store, fox, 2, parent=1, started=2.0, prompt="lost")
+    (home / "older").replace(home / FILE_NAME)
+    with Store.open(home) as store:
+        add(store, fox, 3, parent=1, started=3.0, prompt="new")
+    rebuild_store(home)
+    with Store.open(home) as store:
+        prompts = {session.name: [turn.prompt for turn in store.turns(session.id)] for session in store.sessions()}
+        assert prompts == {"fox": ["first", "new"], "fox-2": ["first", "lost"]}
+        assert problems(store) == []
+    assert rebuild_store(home) == ["Nothing was lost that could be made again."]
+
+
+def test_a_deleted_turn_and_a_deleted_session_leave_no_note(full: Path) -> None:
+    notes = b"".join(path.read_bytes() for path in (full / "turns").iterdir())
+    assert b'"started":5.0' not in notes
+    assert b'"gone"' not in notes
+    assert len(list((full / "turns").iterdir())) == 2
+
+
+def test_what_is_imported_is_noted_too_and_an_older_store_at_its_next_repair(full: Path, tmp_path: Path) -> None:
+    with Store.open(full) as store, Store.open(tmp_path / "other") as other:
+        export_sessions(store, [session.id for session in store.sessions()], tmp_path / "x.zip")
+        import_sessions(other, tmp_path / "x.zip")
+        before = content(other)
+        shutil.rmtree(full / "turns")
+        assert "Wrote down 6 turns" in " ".join(repair(store))
+    for home in (full, tmp_path / "other"):
+        _gone(home)
+        rebuild_store(home)
+        with Store.open(home) as store:
+            assert content(store) == before
+
+
+def _carrying(path: Path, turn: str, prompt: str, parent: str = "") -> bytes:
+    Image.new("RGB", (8, 4), "orange").save(path)
+    facts = {"prompt": prompt, "model": "gemini:flash", "parent": parent, "seed": 7, "turn": turn}
+    path.write_bytes(provenance.write_provenance(path.read_bytes(), Picture(path.read_bytes()).mime_type, facts))
+    return path.read_bytes()
+
+
+def test_without_notes_turns_are_made_of_pictures_that_carry_their_provenance(home: Path, tmp_path: Path) -> None:
+    with Store.open(home) as store:
+        store.put_picture(_carrying(tmp_path / "a.png", "fox/t3.2", "two foxes"))
+        store.put_picture(png("nobody knows"))
+    _gone(home)
+    (tmp_path / "out").mkdir()
+    one = _carrying(tmp_path / "out" / "b.jpg", "fox/t3.1", "two foxes")
+    _carrying(tmp_path / "out" / "c.webp", "fox/t5", "make it night", parent="t3")
+    _carrying(tmp_path / "out" / "d.png", "no id at all", "x")
+    (tmp_path / "out" / "e.png").write_bytes(b"no picture")
+    said = rebuild_store(home, [tmp_path / "out"])
+    assert "2 turns of fox" in said[1]
+    assert "Of 1 picture in" in said[2]
+    with Store.open(home) as store:
+        fox = store.session_named("fox")
+        assert fox is not None
+        first, second = store.turns(fox.id)
+        assert (first.number, first.kind, first.prompt, first.model, first.seed) == (3, "generate", "two foxes", "gemini:flash", 7)
+        assert [(use.mime_type, use.width, use.height) for use in first.pictures] == [("image/jpeg", 8, 4), ("image/png", 8, 4)]
+        assert store.read_picture(first.pictures[0].sha256) == one
+        assert (second.number, second.kind, second.parent, fox.head) == (5, "edit", 3, 5)
+        assert "in doubt" in " ".join(problems(store))
+    assert rebuild_store(home, [tmp_path / "out"])[0].startswith("Of 1 picture")
+
+
+def test_an_index_that_is_locked_or_newer_is_not_taken_for_a_lost_one(home: Path) -> None:
+    with Store.open(home) as store, store._database.write() as connection:
+        connection.exec_driver_sql("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="newer"):
+        rebuild_store(home)
+    assert not (home / "rescued").exists()
+
+
+# Pictures
+
+
+@pytest.fixture
+def hurt(store: Store, fox: SessionRecord) -> tuple[Store, list[Path]]:
+    """A store with four pictures: one missing, one cut, one flipped, one whole."""
+    paths = [store.picture_path(add(store, fox, number).pictures[0].sha256) for number in range(4)]
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:20])
+    data = paths[2].read_bytes()
+    paths[2].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    return store, paths
+
+
+def test_every_picture_is_checked_and_the_truth_is_told(hurt: tuple[Store, list[Path]]) -> None:
+    store, paths = hurt
+    assert "1 picture file missing, used by fox/t1, fox/t2" in " ".join(problems(store))
+    assert "1 picture file damaged" in " ".join(problems(store))
+    told: list[tuple[int, int]] = []
+    said = verify_store(store, tell=lambda done, count: told.append((done, count)))
+    assert told == [(number, 4) for number in range(1, 5)]
+    assert said[0].startswith("4 pictures checked (0.0 MB): 3 damaged or missing.")
+    assert "3 pictures damaged or missing for good as far as is known here, used by fox/t1, fox/t2, fox/t3" in said[1]
+    assert paths[3].read_bytes() == png(3)
+
+
+@pytest.mark.parametrize("copy", ["pack", "folder", "home", "set aside", "written"])
+def test_a_damaged_picture_is_healed_from_any_copy(hurt: tuple[Store, list[Path]], tmp_path: Path, copy: str) -> None:
+    store, paths = hurt
+    place = tmp_path / "place"
+    place.mkdir()
+    if copy == "pack":
+        with Store.open(tmp_path / "theirs") as other:
+            session = other.create_session("other")
+            for number in range(3):
+                add(other, session, number)
+            export_sessions(other, [session.id], place / "theirs.zip")
+    elif copy == "home":
+        with Store.open(place) as other:
+            for number in range(3):
+                other.put_picture(png(number))
+    else:
+        for number in range(3):
+            path = (
+                place / f"{number}.png" if copy != "set aside" else store.home / "rescued" / "then" / paths[number].relative_to(store.home)
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png(number))
+            if copy == "written":
+                store.note_written(path, paths[number].stem)
+    said = verify_store(store, [place] if copy in ("pack", "folder", "home") else [])
+    assert "made whole from" in said[1]
+    assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
+    assert problems(store) == []
+    assert verify_store(store) == ["4 pictures checked (0.0 MB): none damaged or missing."]
+
+
+def test_a_picture_is_healed_by_having_its_bytes_again(hurt: tuple[Store, list[Path]]) -> None:
+    store, paths = hurt
+    for number in range(3):
+        store.put_picture(png(number))
+    assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
+
+
+def test_raw_state_is_healed_from_an_export(store: Store, fox: SessionRecord, tmp_path: Path) -> None:
+    turn = add(store, fox, 1, raw={"a": b"a" * 5000, "b": [png(1), b"short"]})
+    export_sessions(store, [fox.id], tmp_path / "x.zip")
+    for path in (store.home / "raw").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"{}")
+    assert "2 files of raw state" not in " ".join(verify_store(store))
+    said = verify_store(store, [tmp_path / "x.zip"])
+    assert "1 file of raw state damaged or missing, 1 made whole." in said
+    verify_store(store, [tmp_path / "x.zip"])
+    assert store.load_raw(turn.raw) == {"a": b"a" * 5000, "b": [png(1), b"short"]}
+
+
+# What was paid for is stored, whatever was deleted meanwhile
+
+
+def _pending(store: Store, fox: SessionRecord) -> tuple[TurnRecord, dict[str, bytes]]:
+    from tests.store.making import use
+
+    record = TurnRecord(
+        fox.id, 0, "edit", "warmer", "m", parent=1, head_before=1, pictures=(use(png("in"), "input", "cat.png"), use(png("out")))
+    )
+    return record, {use(png("out")).sha256: png("out")}
+
+
+def test_an_input_deleted_during_the_call_is_stored_again_where_its_bytes_are_known_and_said_where_not(
+    store: Store, fox: SessionRecord
+) -> None:
+    record, made = _pending(store, fox)
+    turn = store.add_turn(record, made, move_head=True, spare={record.pictures[0].sha256: lambda: png("in")})
+    assert turn.warnings == ()
+    assert store.read_picture(turn.pictures[0].sha256) == png("in")
+    store.picture_path(turn.pictures[0].sha256).unlink()
+    turn = store.add_turn(record, made, move_head=True)
+    assert turn.warnings == ("cat.png (input) was deleted while the call was running: the turn is stored without it.",)
+    assert store.turn(fox.id, turn.number) == turn
+    assert store.read_picture(turn.pictures[1].sha256) == png("out")
+
+
+def test_a_session_deleted_during_the_call_is_made_again_for_its_turn(store: Store, fox: SessionRecord) -> None:
+    add(store, fox, 1)
+    record, made = _pending(store, fox)
+    spend = store.reserve("m", 0.04, "2026-11-21", "cell", "fox", 5.0)
+    store.delete_session(fox.id)
+    store.create_session("fox")
+    turn = store.add_turn(record, made, move_head=True, spend=spend, session=fox)
+    again = store.session(fox.id)
+    assert again is not None
+    assert (again.name, again.head, again.turns) == ("fox-2", 2, 1)
+    assert (turn.number, turn.parent, turn.head_before) == (2, None, None)
+    assert "made again as 'fox-2'" in turn.warnings[-1]
+    assert store.spend_rows()[0].turn == "fox-2/t2"
+
+
+def test_half_written_files_of_a_dead_process_go_at_the_next_write_to_their_folder(store: Store, fox: SessionRecord) -> None:
+    folder = store.picture_path("ab" * 32).parent
+    folder.mkdir(parents=True)
+    program = "from notebook_img.files import part_name; print(part_name('x.png'))"
+    dead = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    now = time.time()
+    ages = {dead: 100, part_name("y.png"): 100, part_name("z.png"): 10, f".old.{'a' * 12}.part": 4000, f".young.{'a' * 12}.part": 100, ".theirs.part": 9000}  # fmt: skip
+    for name, age in ages.items():
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (now - age, now - age))
+    write_atomically(folder / "new", b"x")
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"new", *ages} - {dead, f".old.{'a' * 12}.part"}
