@@ -101,7 +101,7 @@ def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
 
 def is_left(store: Store, job: JobRecord) -> bool:
     """Return whether an unfinished job has no process waiting for it: it was left, or its process is gone."""
-    return job.state == "submitted" or (job.state == "running" and not store.alive(job.owner))
+    return job.state == "submitted" or (job.state == "running" and not store.alive(job.owner, job.updated))
 
 
 def waiting_jobs(workspace: Workspace) -> list[JobRecord]:
@@ -114,7 +114,7 @@ def unfinished_jobs(store: Store, session: str) -> list[JobRecord]:
     return [
         row
         for row in store.jobs(session=session)
-        if row.state == "submitted" or (row.state == "running" and ("pending" in row.request or store.alive(row.owner)))
+        if row.state == "submitted" or (row.state == "running" and ("pending" in row.request or store.alive(row.owner, row.updated)))
     ]
 
 
@@ -182,7 +182,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
     from notebook_img import providers
 
     provider = providers.get(providers.resolve(job.model, workspace.settings)[0], workspace.settings)
-    pending = await in_thread(_placed_again, workspace, job)
+    await in_thread(_placed_again, workspace, job)  # what cannot be placed is not claimed either
     if not await in_thread(workspace.store.claim_job, job):
         raise UsageError(f"Job {job.id} is being fetched by another process at this moment.", hint=Hint("show-turns", session=job.session))
     try:
@@ -197,7 +197,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
         await to_the_end(in_thread(lambda: leave_job(workspace, job.id, failure)))
         keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
-    record = await to_the_end(in_thread(_keep_resumed, workspace, job, pending, reply))
+    record = await to_the_end(in_thread(_keep_resumed, workspace, job, reply))
     if record.kind != "ask":
         workspace.move_head(record.session_id, record.number, "resume")
     return CallResult(record)
@@ -208,16 +208,17 @@ def _placed_again(workspace: Workspace, job: JobRecord) -> TurnRecord:
     pending = record_from(workspace.store, job)
     session = workspace.store.session(pending.session_id)
     if session is None:
-        session = workspace.store.session_named(job.session) or workspace.store.create_session(job.session)
+        session, _ = workspace.store.open_session(job.session)
         return dataclasses.replace(pending, session_id=session.id, parent=None, picked=None, head_before=session.head)
     if pending.parent is not None and workspace.store.turn(session.id, pending.parent) is None:
         return dataclasses.replace(pending, parent=None, picked=None)
     return pending
 
 
-def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, reply: Reply) -> TurnRecord:
+def _keep_resumed(workspace: Workspace, job: JobRecord, reply: Reply) -> TurnRecord:
     """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as delivered, with a warning."""
     spend = job.request.get("spend")
+    pending = _placed_again(workspace, job)  # which may have changed while it was fetched
     try:
         record = keep(workspace, pending, None, reply, spend, _region_again(workspace, pending))
     except FrameError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,16 @@ def keep(
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
     settled = {"state": "free" if reply.free else "billed", "cost": record.cost, "usage": dict(record.usage)} if spend is not None else None
     moves = pending.kind != "ask" and workspace.heads.moves_stored(workspace.store, pending.session_id)
-    return workspace.store.add_turn(record, stored, move_head=moves, spend=spend, spend_facts=settled, raw=reply.raw)
+    return workspace.store.add_turn(
+        record,
+        stored,
+        move_head=moves,
+        spend=spend,
+        spend_facts=settled,
+        raw=reply.raw,
+        spare={sha: functools.partial(getattr, picture, "data") for sha, picture in everything.items()},
+        session=ready.asked.session if ready is not None else None,
+    )
 
 
 def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[str]]:

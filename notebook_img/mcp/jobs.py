@@ -194,7 +194,7 @@ class Jobs:
             return await in_thread(lambda: store.update_job(row.id, state="failed", error=why)), True
         if kept.state == "done":
             return await in_thread(lambda: store.update_job(row.id, state="done", turn=kept.turn)), True
-        if kept.id != row.id and kept.state == "running" and store.alive(kept.owner):
+        if kept.id != row.id and kept.state == "running" and store.alive(kept.owner, kept.updated):
             return row, False  # somebody fetches it at this moment; it is looked at again
 
         own = self._caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))

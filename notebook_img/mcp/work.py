@@ -122,15 +122,7 @@ class Work:
         """Return the session agents work in, creating it if needed."""
         from notebook_img.tree import Session
 
-        store = caller.studio.store
-        record = store.session_named(OWN_SESSION)
-        if record is None:
-            try:
-                record = store.create_session(OWN_SESSION, settings=BY_AGENT)
-            except (UsageError, StoreError):  # somebody else was quicker
-                record = store.session_named(OWN_SESSION)
-                if record is None:
-                    raise
+        record, _ = caller.studio.store.open_session(OWN_SESSION, settings=BY_AGENT)
         return Session(caller.studio, record.id)
 
     def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:

@@ -53,6 +53,8 @@ class Heads:
 
     def moves_stored(self, store: Store, session_id: str) -> bool:
         """Return whether a move in this session updates the stored head."""
+        if store.read_only:
+            return False
         if not self.keeps_stored:
             return True
         record = store.session(session_id)

@@ -67,12 +67,14 @@ class MoveRecord:
 
 
 class Cells:
-    """Runs, replies and moves."""
+    """Runs, replies and moves. In a store that cannot be written none is recorded, so that it can be replayed all the same."""
 
     _database: Database
 
     def start_run(self, cell: str, *, kernel: str, source_hash: str, ordinal: int = 0, notebook: str = "") -> int:
-        """Record that a cell starts; return the run's id."""
+        """Record that a cell starts; return the run's id, 0 in a store that cannot be written."""
+        if self._database.read_only:
+            return 0
         with self._database.write() as connection:
             result = connection.execute(
                 schema.runs.insert().values(
@@ -110,6 +112,8 @@ class Cells:
 
     def note_reply(self, run: int, request_key: str, model: str, session_id: str, turn: int, *, position: int | None = None) -> int:
         """Record the turn a run's request got; return its position in the run: the next one from 0, or the one given."""
+        if self._database.read_only:
+            return position or 0
         table = schema.replies
         with self._database.write() as connection:
             if position is None:
@@ -135,6 +139,8 @@ class Cells:
 
     def note_move(self, session_id: str, *, kind: MoveKind, from_head: int | None, to_head: int | None, run: int = 0) -> int:
         """Record that a head moved; return the move's id."""
+        if self._database.read_only:
+            return 0
         with self._database.write() as connection:
             result = connection.execute(
                 schema.moves.insert().values(

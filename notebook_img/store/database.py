@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -26,7 +29,6 @@ from notebook_img.store.filesystem import is_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 FILE_NAME = "store.sqlite"
 BUSY_TIMEOUT = 30.0
@@ -45,7 +47,7 @@ class Database:
     home : Path
         Folder of the store; made when missing, unless `read_only`.
     read_only : bool
-        Change nothing, not even for an upgrade.
+        Change nothing, not even for an upgrade: of an older store a copy is upgraded and read.
     anew : bool
         Make a new index also beside pictures of an older one, whose rows are lost (see rebuild.py).
     busy_timeout : float
@@ -76,6 +78,7 @@ class Database:
         self.doubt = ""
         """Why rows may be missing (see `counting.DOUBTS`); empty while they are known to be whole."""
         self._anew = anew
+        self._copy: weakref.finalize[Any, Any] | None = None
         self._network = network
         self._immutable = False
         self._start_afresh()
@@ -127,7 +130,7 @@ class Database:
         event.listen(self._engine, "begin", _begin)
 
     def _connect(self) -> sqlite3.Connection:
-        mode = "mode=ro" if self.read_only else "mode=rwc"
+        mode = "mode=ro" if self.read_only and self._copy is None else "mode=rwc"
         extra = "&immutable=1" if self._immutable else ""
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?{mode}{extra}",
@@ -195,19 +198,17 @@ class Database:
 
     def _compare_counts(self) -> None:
         """Find out whether the index lacks rows, and note it in the index: a later change must not make it look whole."""
+        # The file first: writers bring it up to date after the index, so that it never knows of more than the index, if that is whole.
+        told = counting.beside(self.home)
         with self._engine.connect() as connection:
             count, self.doubt = counting.in_index(connection)
-        if self.doubt:
-            return
-        told = counting.beside(self.home)
-        doubt = counting.compare(count, told)
-        if doubt == "unknown":
-            with self._engine.connect() as connection:
+            doubt = self.doubt or counting.compare(count, told)
+            if doubt == "unknown" and not self.doubt:
                 doubt = "unknown" if counting.unnamed_pictures(self.home, connection) else ""
-        if doubt:
+        if doubt and not self.doubt:
             with self.write() as connection:
                 counting.set_doubt(connection, doubt)
-        elif told is None or told != count:
+        elif not doubt and told != count:
             counting.write_beside(self.home, count)
 
     def _tell_beside(self, count: counting.Count) -> None:
@@ -222,17 +223,41 @@ class Database:
         try:
             with self._told():
                 version = self._version()
+        except LostIndexError:
+            raise
         except StoreError:
-            # A store in WAL mode on a medium nobody can write to: read it as the unchanging file it is.
-            self._immutable = True
+            # A store in WAL mode on a medium nobody can write to. Its newest rows may be in the WAL, which needs a place of its own;
+            # without one it can be read as the unchanging file it is.
+            wal = self.path.with_name(f"{FILE_NAME}-wal")
+            if wal.is_file() and wal.stat().st_size:
+                self._work_on_copy()
+            self._immutable = self._copy is None
             self._start_afresh()
             with self._told():
                 version = self._version()
         if version > schema.VERSION:
             raise self._newer(version)
+        if version == 0:
+            raise LostIndexError(f"The index {self.path} is empty.", hint=Hint("rebuild"))
         if version < schema.VERSION:
-            raise StoreError(f"The store at {self.home} is from an older notebook_img; open it once for writing to bring it up to date.")
+            if self._copy is None:
+                self._work_on_copy()
+                self._start_afresh()
+            with self._told(), self._engine.connect().execution_options(write=True) as connection, connection.begin():
+                self._upgrade(connection)
         self._identity = _identity(self.path)
+
+    def _work_on_copy(self) -> None:
+        """Read a copy in a temporary folder, where the index itself must not be touched but cannot be read as it is."""
+        try:
+            folder = tempfile.mkdtemp(prefix="notebook_img-index-")
+            self._copy = weakref.finalize(self, _remove_copy, folder, os.getpid())
+            for name in (FILE_NAME, f"{FILE_NAME}-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(self.home / name, Path(folder) / name)
+        except OSError as error:
+            raise StoreError(f"The store at {self.home} can only be read from a copy, and none could be made: {reason(error)}.") from error
+        self.path = Path(folder) / FILE_NAME
 
     def _version(self) -> int:
         with self._engine.connect() as connection:
@@ -356,6 +381,12 @@ class Database:
         if code == sqlite3.SQLITE_IOERR:
             return f"The disk with the store at {self.home} failed ({error}); nothing was changed. Check the disk and its free space."
         return f"The store at {self.home} failed ({error}); nothing was changed."
+
+
+def _remove_copy(folder: str, process: int) -> None:
+    # A forked child must not take it away from its parent.
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _begin(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Whether a folder lies on a network file system, where SQLite's WAL must not be used.
+"""Whether a folder can be written, and whether it lies on a network file system, where SQLite's WAL must not be used.
 
 WAL needs memory shared by all processes that use the file, which network file systems do not give
 (https://www.sqlite.org/wal.html, "All processes using a database must be on the same host computer").
@@ -6,6 +6,7 @@ WAL needs memory shared by all processes that use the file, which network file s
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -33,6 +34,11 @@ def is_network(folder: Path) -> bool:
         return type_in_mountinfo(resolved, Path("/proc/self/mountinfo").read_text(errors="replace")) in NETWORK_TYPES
     except (OSError, subprocess.SubprocessError, ValueError):
         return False
+
+
+def can_write(path: Path) -> bool:
+    """Return whether this process may write to a file or folder, as far as the operating system tells."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def type_in_mountinfo(folder: Path, mountinfo: str) -> str:

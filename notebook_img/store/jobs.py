@@ -103,6 +103,8 @@ class Outputs:
 
     def note_written(self, path: str | Path, sha256: str) -> None:
         """Remember what was written to a path."""
+        if self._database.read_only:
+            return
         with self._database.write() as connection:
             connection.execute(
                 schema.outputs.insert().prefix_with("OR REPLACE").values(path=_key(path), sha256=sha256, at=time.time()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from notebook_img.store.database import Database
     from notebook_img.store.rows import AnyRow
 
+ELSEWHERE = 3600.0
+"""Seconds for which a process on another host is taken to run: longer than a service takes for a picture."""
 FIRST_PAGE = 8
 """Earlier runs of a cell that are read at first: where it starts is nearly always known from the latest."""
 
@@ -60,9 +63,19 @@ class Lookups:
         """``host:pid:start`` of this process."""
         return this_process()
 
-    def alive(self, owner: str) -> bool:
-        """Return whether the process may still run; one on another host is taken to."""
-        return is_alive(owner) is not False
+    def alive(self, owner: str, since: float) -> bool:
+        """Return whether a process may still run.
+
+        Parameters
+        ----------
+        owner : str
+            ``host:pid:start``.
+        since : float
+            When it was last heard of, seconds since the epoch. One on another host is taken to run for `ELSEWHERE` seconds from then on:
+            a new container has another host name, and the old one's jobs must not wait for ever.
+        """
+        alive = is_alive(owner)
+        return time.time() - since < ELSEWHERE if alive is None else alive
 
     def owns(self, path: Path) -> bool:
         """Return whether a file lies in this store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from notebook_img.errors import OutputError, StoreError
-from notebook_img.files import OtherBytesError, reason, sync_folder, write_atomically, write_pieces
+from notebook_img.files import OtherBytesError, part_name, reason, sync_folder, write_atomically, write_pieces
 from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
@@ -20,6 +21,8 @@ from notebook_img.store import schema
 if TYPE_CHECKING:
     from notebook_img.store.database import Database
 
+ROOM = 20_000_000
+"""Bytes that have to be free for each picture a service is asked for, and once more for the index."""
 _SUFFIXES = (*dict.fromkeys(SUFFIXES.values()), ".bin")
 
 
@@ -49,6 +52,40 @@ class PictureFiles:
     def has_picture(self, sha256: str) -> bool:
         """Return whether the picture's file exists."""
         return self._find(sha256) is not None
+
+    def check_room(self, pictures: int = 0) -> None:
+        """Refuse what could not be kept, before it is paid for.
+
+        Parameters
+        ----------
+        pictures : int
+            How many are expected; with 0 only the right to write is looked at.
+
+        Raises
+        ------
+        StoreError
+            When the store cannot be written, or its disk has too little left.
+        """
+        home = self._database.home
+        remedy = "Set NOTEBOOK_IMG_HOME to a folder you can write to."
+        if self._database.read_only:
+            raise StoreError(f"The store at {home} cannot be written, so the result could not be kept; nothing was sent. {remedy}")
+        try:
+            self._pictures.mkdir(mode=0o700, exist_ok=True)
+            probe = self._pictures / part_name("probe")
+            probe.touch(mode=0o600, exist_ok=False)
+            probe.unlink()
+            free = min(shutil.disk_usage(folder).free for folder in (home, self._pictures))
+        except OSError as error:
+            why = reason(error)
+            raise StoreError(
+                f"{self._pictures} cannot be written ({why}), so the result could not be kept; nothing was sent. {remedy}"
+            ) from error
+        if pictures and free < ROOM * (1 + pictures):
+            raise StoreError(
+                f"The disk with the store at {home} has {free / 1e6:.0f} MB left, so the result might not be kept; nothing was sent. "
+                "Free some space, or set NOTEBOOK_IMG_HOME to a folder on another disk."
+            )
 
     def put_picture(self, data: bytes, *, mime_type: str = "", sha256: str = "") -> str:
         """Store the bytes of a picture and return their sha256; an existing file is not written again.

@@ -49,21 +49,40 @@ class Sessions:
         UsageError
             When the name is taken, or no name for a session (see names.py).
         """
-        name = check_session_name(name)
-        now = time.time()
-        record = SessionRecord(
-            id=secrets.token_hex(8),
-            name=name,
-            created=now,
-            updated=now,
-            model=model,
-            notebook=notebook,
-            settings=dict(settings or {}),
-        )
+        record = _new_session(check_session_name(name), model=model, notebook=notebook, settings=settings)
         with self._database.write() as connection:
-            _refuse_taken(connection, name)
+            _refuse_taken(connection, record.name)
             connection.execute(schema.sessions.insert().values(**session_values(record), turns=0, last_number=0))
         return record
+
+    def open_session(self, name: str, *, notebook: str = "", settings: Mapping[str, Any] | None = None) -> tuple[SessionRecord, bool]:
+        """Return the session of this name, made where there is none, and whether it was made.
+
+        However many processes ask for it at once, one of them makes it and all get it.
+
+        Raises
+        ------
+        UsageError
+            When no session can have such a name.
+        """
+        found = self.session_named(name)
+        if found is not None:
+            return found, False
+        record = _new_session(check_session_name(name), notebook=notebook, settings=settings)
+        with self._database.write() as connection:
+            row = connection.execute(select(schema.sessions).where(schema.sessions.c.name == record.name)).one_or_none()
+            if row is not None:
+                return session_record(row), False
+            connection.execute(schema.sessions.insert().values(**session_values(record), turns=0, last_number=0))
+        return record, True
+
+    def session_of_notebook(self, notebook: str) -> SessionRecord | None:
+        """Return the session that belongs to a notebook: of several the one changed last."""
+        table = schema.sessions.c
+        query = select(schema.sessions).where(table.notebook == notebook).order_by(table.updated.desc(), table.id.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return session_record(row) if row is not None else None
 
     def session(self, session_id: str) -> SessionRecord | None:
         """Return the session with this id."""
@@ -142,8 +161,15 @@ class Sessions:
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.id == session_id)).one()
         return session_record(row)
 
-    def delete_session(self, session_id: str) -> None:
+    def delete_session(self, session_id: str, *, only_empty: bool = False) -> None:
         """Delete a session with its turns, and the files nothing else uses. What was spent stays on record.
+
+        Parameters
+        ----------
+        session_id : str
+            The session.
+        only_empty : bool
+            Leave one that has turns by now.
 
         Raises
         ------
@@ -151,6 +177,8 @@ class Sessions:
             When there is none with this id.
         """
         with self._database.write() as connection:
+            if only_empty and connection.execute(select(schema.turns.c.id).where(schema.turns.c.session_id == session_id).limit(1)).first():
+                return
             pictures, states = files_of(connection, schema.turns.c.session_id == session_id)
             if connection.execute(delete(schema.sessions).where(schema.sessions.c.id == session_id)).rowcount == 0:
                 raise NotFoundError("This session was already deleted.")
@@ -235,6 +263,11 @@ class Sessions:
                 connection.execute(delete(schema.pictures).where(schema.pictures.c.sha256 == name))
                 if path:
                     path.unlink(missing_ok=True)
+
+
+def _new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None) -> SessionRecord:
+    now = time.time()
+    return SessionRecord(secrets.token_hex(8), name, now, now, model=model, notebook=notebook, settings=dict(settings or {}))
 
 
 def free_name(connection: Connection, name: str) -> str:

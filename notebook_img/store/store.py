@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from notebook_img.store.cells import Cells
-from notebook_img.store.database import BUSY_TIMEOUT, Database
-from notebook_img.store.filesystem import is_network
+from notebook_img.store.database import BUSY_TIMEOUT, FILE_NAME, Database
+from notebook_img.store.filesystem import can_write, is_network
 from notebook_img.store.gallery import Gallery
 from notebook_img.store.jobs import Jobs, Outputs
 from notebook_img.store.lookups import Lookups
@@ -47,6 +47,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         self.has_picture = self._files.has_picture
         self.is_whole = self._files.is_whole
         self.put_stream = self._files.put_stream
+        self.check_room = self._files.check_room
         self.put_raw = self._raw.put_raw
         self.load_raw = self._raw.load_raw
 
@@ -56,6 +57,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         home: Path,
         *,
         read_only: bool = False,
+        or_read_only: bool = False,
         anew: bool = False,
         busy_timeout: float = BUSY_TIMEOUT,
         network: Callable[[Path], bool] = is_network,
@@ -68,6 +70,8 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
             Its folder.
         read_only : bool
             Change nothing; the store must exist.
+        or_read_only : bool
+            Open one that exists and cannot be written for reading only: what it holds can be shown and replayed.
         anew : bool
             Make a new index also beside pictures of an older one, whose rows are lost.
         busy_timeout : float
@@ -80,7 +84,10 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups):
         StoreError
             One or two sentences: not writable, damaged, newer, locked.
         """
-        return cls(Database(Path(home), read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
+        home = Path(home)
+        if or_read_only and (home / FILE_NAME).is_file():
+            read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME))
+        return cls(Database(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
     def close(self) -> None:
         """Close its connections; a later call opens them again."""

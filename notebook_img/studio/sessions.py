@@ -64,7 +64,7 @@ class CurrentSession:
 
     def _of_notebook(self) -> SessionRecord | None:
         notebook = self._notebook
-        return next((record for record in self._workspace.store.sessions() if record.notebook == notebook), None) if notebook else None
+        return self._workspace.store.session_of_notebook(notebook) if notebook else None
 
     def _named_after_place(self) -> SessionRecord:
         """Open or create the session named after the notebook, else after the working directory."""
@@ -73,20 +73,23 @@ class CurrentSession:
             return own
         stem = name = self._stem
         number = 1
-        while (found := workspace.store.session_named(name)) is not None:
-            if not notebook or not found.notebook:
+        while True:
+            found, created = workspace.store.open_session(name, notebook=notebook)
+            if created and number > 1:
+                workspace.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
+            if created or found.notebook == notebook:
+                return found
+            if not notebook or not found.notebook or workspace.store.read_only:
                 return self._own(found, notebook)
             if not Path(found.notebook).exists():
                 workspace.say(f"The notebook was moved here; its session {name!r} goes on.")
                 return self._own(found, notebook)
             number += 1
             name = f"{stem}-{number}"
-        if number > 1:
-            workspace.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
-        return workspace.store.create_session(name, notebook=notebook)
 
     def _own(self, record: SessionRecord, notebook: str) -> SessionRecord:
-        return self._workspace.store.update_session(record.id, notebook=notebook) if notebook else record
+        store = self._workspace.store
+        return store.update_session(record.id, notebook=notebook) if notebook and not store.read_only else record
 
 
 class ProvisionalSessions:
@@ -125,7 +128,8 @@ class ProvisionalSessions:
             self._new.discard(session_id)
             record = store.session(session_id)
             if record is not None and not record.turns and not unfinished_jobs(store, record.name):
-                store.delete_session(session_id)
+                # Another process may store its first turn in it at this moment.
+                store.delete_session(session_id, only_empty=True)
 
 
 def session_name_from(text: str) -> str:

@@ -112,13 +112,12 @@ class Studio(Workspace):
         if name is None:
             record = self._current.record()
         else:
-            found = self.store.session_named(name)
-            if found is None and not create:
+            if not create and self.store.session_named(name) is None:
                 raise unknown_session(self.store, name)
-            record = found or self.store.create_session(name)
+            record, created = self.store.open_session(name)
             self._current.take(record.id)
             turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
-            self.say(f"Session {name!r}: {'opened, ' + turns if found else 'created'}.")
+            self.say(f"Session {name!r}: {'created' if created else 'opened, ' + turns}.")
         if model:
             provider, bare = providers.resolve(model, self.settings)
             self.keep_model(record.id, f"{provider}:{bare}" if bare else provider)
@@ -130,11 +129,10 @@ class Studio(Workspace):
 
         if not name:
             return self.session()
-        found = self.store.session_named(name)
-        if found is None:
-            if not creates:
-                raise unknown_session(self.store, name)
-            found = self.store.create_session(name)
+        if not creates and self.store.session_named(name) is None:
+            raise unknown_session(self.store, name)
+        found, created = self.store.open_session(name)
+        if created:
             self.provisional.made(found.id)
             self.say(f"Session {name!r}: created.")
         return Session(self, found.id)

@@ -49,7 +49,7 @@ def test_an_export_brings_everything_into_another_store_under_the_same_ids(
     assert imported.said == "Session 'fox' was imported: 3 turns."
     session = other.session(fox.id)
     assert session is not None
-    assert (session.name, session.head, session.model, session.turns) == ("fox", 2, "local:built-in", 3)
+    assert (session.name, session.head, session.model, session.turns) == ("fox", 2, "", 3)
     there = other.turns(fox.id)
     assert there == store.turns(fox.id)
     for turn in there:
