@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from notebook_img.errors import PictureError, UsageError
+from notebook_img.network import setup_problem
 from notebook_img.pictures.limits import readable_bytes
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, 
     deadline = time.monotonic() + seconds
     here = url
     # Behind a proxy the checked address would not be the one that is connected to.
-    with httpx.Client(trust_env=not public_only, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS) as client:
+    with _client(url, trust_env=not public_only) as client:
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 request = _request(client, here, public_only=public_only, private_host=private_host)
@@ -66,6 +67,17 @@ def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, 
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise PictureError(f"{_shown(here)} cannot be fetched: {str(error)[:160] or type(error).__name__}.") from error
     raise PictureError(f"{_shown(url)} was redirected more than {MOST_REDIRECTS} times.")
+
+
+def _client(url: str, *, trust_env: bool) -> httpx.Client:
+    import httpx
+
+    try:
+        return httpx.Client(trust_env=trust_env, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS)
+    except (OSError, ImportError, ValueError) as error:
+        if sentence := setup_problem(error):
+            raise UsageError(f"{_shown(url)} cannot be fetched: {sentence}") from None
+        raise
 
 
 def vetted_address(url: str, *, private_host: str = "") -> str:

@@ -1,25 +1,19 @@
-"""Reading what a service sent, so that nothing in it can surprise the code behind: JSON, counts, faults of the connection.
+"""Reading what a service sent, so that nothing in it can surprise the code behind: JSON, counts, times to wait.
 
 A picture that was paid for is never lost over a strange number beside it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import email.utils
 import json
 import math
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import (
-    BadReplyError,
-    ProviderError,
-    ReplyTimeoutError,
-    RequestRefusedError,
-    UnreachableError,
-)
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
 MOST_COUNTED = 2**53
 """Above it a number is no count, and JSON readers disagree on it."""
@@ -49,63 +43,21 @@ def count_of(value: Any) -> int | None:
     return int(number) if number is not None and 0 <= number <= MOST_COUNTED else None
 
 
-def unexpected(title: str, provider: str, error: Exception) -> BadReplyError:
-    """Return our error for a fault nobody foresaw while an answer was read.
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a service asks to wait: ``retry-after-ms`` (OpenAI), or ``Retry-After`` as seconds or as a date.
 
-    Its own words are left out: they may quote what was sent.
+    RFC 9110, section 10.2.3, knows digits and dates; anything else (``1e9``, ``soon``) asks for nothing.
     """
-    return BadReplyError(
-        f"What {title} answered could not be read ({type(error).__name__}). The call may have been billed; it is not repeated on its own.",
-        provider=provider,
-    )
-
-
-@contextlib.contextmanager
-def faults(title: str, provider: str, *, named: bool = False) -> Iterator[None]:
-    """Turn httpx's faults into errors of ours. What was sent (a key, a cookie) hangs on theirs, so they are cut off.
-
-    Parameters
-    ----------
-    title, provider : str
-        The service's name in sentences, and its short name.
-    named : bool
-        The host is one that the service named (results, storage), where nothing is billed.
-    """
-    import httpx
-
-    problem: ProviderError
+    in_ms, text = headers.get("retry-after-ms", "").strip(), headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(in_ms):
+        return float(in_ms) / 1000
+    if _SECONDS.fullmatch(text):
+        return float(text)
     try:
-        yield
-        return
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-        problem = RequestRefusedError(f"The base URL set for {title} is no http or https URL; correct it.")
-    except (httpx.LocalProtocolError, UnicodeEncodeError):
-        # The words of these two quote the header, and the header is the key.
-        if named:
-            problem = BadReplyError(f"{title} handed out an upload permit that no header can carry; nothing was sent.")
-        else:
-            problem = RequestRefusedError(
-                f"The request to {title} has a header that cannot be sent, so nothing was sent. Set its key again: printable "
-                "ASCII on one line."
-            )
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        why = str(error).strip()[:120] or type(error).__name__
-        problem = UnreachableError(
-            f"A host that {title} named cannot be reached ({why})."
-            if named
-            else f"{title} cannot be reached ({why}); nothing was sent. Check the network and the base URL."
-        )
-    except (httpx.TimeoutException, TimeoutError):
-        problem = ReplyTimeoutError(
-            f"{title} gave no answer in time. The call may have been billed, so it is not repeated on its own; "
-            "NOTEBOOK_IMG_TIMEOUT sets how long to wait."
-        )
-    except httpx.DecodingError:
-        problem = BadReplyError(f"{title} sent an answer that cannot be unpacked. Try again later.")
-    except httpx.TransportError as error:
-        problem = ReplyTimeoutError(
-            f"The connection to {title} broke before the answer was complete ({type(error).__name__}). "
-            "The call may have been billed, so it is not repeated on its own."
-        )
-    problem.provider = provider
-    raise problem from None
+        at = email.utils.parsedate_to_datetime(text)
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # a date that is none, or one beyond what dates can be
+        return None
+
+
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)

@@ -21,7 +21,9 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers.received import faults, finite, read_json
+from notebook_img.providers.connection_faults import faults
+from notebook_img.providers.received import read_json, retry_after
+from notebook_img.providers.sending import mark_sending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -154,11 +156,12 @@ class Transport:
     ) -> AsyncIterator[httpx.Response]:
         """Open one exchange and give its response to read; faults while reading are errors of ours too."""
 
-        async def trace(event: str, _info: Any) -> None:
+        async def trace(event: str, info: Any) -> None:
+            await mark_sending(event, info)
             if on_sent is not None and event.endswith(".send_request_body.complete"):
                 on_sent()
 
-        with faults(self.title, self.provider):
+        with faults(self.title, self.provider, url):
             async with asyncio.timeout(timeout or self.settings.timeout):
                 client = self.client()
                 request = client.build_request(
@@ -174,7 +177,7 @@ class Transport:
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None = None, own: Iterable[str] = ()
     ) -> Answer:
         """Send one request to a URL that a service named: https and public, as for `download`; redirects are not followed."""
-        with faults(self.title, self.provider, named=True):
+        with faults(self.title, self.provider, url, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 response = await self._open(url, _schemes(own), method=method, headers=headers, content=content)
                 try:
@@ -190,11 +193,16 @@ class Transport:
         async def once() -> T:
             try:
                 return await call()
-            except ReplyTimeoutError as error:
+            except ProviderError as error:
+                if not isinstance(error, ReplyTimeoutError) and (error.status or 0) < 500:
+                    raise
                 # Said again as an error that may be repeated: nothing is paid twice here.
-                raise OverloadedError(f"{self.title} gave no whole answer in time. Try again later.", provider=self.provider) from error
+                what = f"failed (HTTP {error.status})" if error.status else "gave no whole answer in time"
+                raise OverloadedError(
+                    f"{self.title} {what}. Try again later.", provider=self.provider, status=error.status, retry_after=error.retry_after
+                ) from error
 
-        return await retrying(once, settings=self.settings, emit=emit)
+        return await retrying(once, settings=self.settings, emit=emit, watched=True, free=True)
 
     async def download(self, url: str, *, own: Iterable[str] = ()) -> bytes:
         """Fetch a result picture without any key or cookie and return its bytes, checked to be an image.
@@ -213,7 +221,7 @@ class Transport:
         UnreachableError, ReplyTimeoutError
             As for `send`.
         """
-        with faults(self.title, self.provider, named=True):
+        with faults(self.title, self.provider, url, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 data = await self._follow(url, _schemes(own))
         await self.check_image(data)
@@ -248,7 +256,7 @@ class Transport:
                 if response.has_redirect_location:
                     url = urljoin(url, response.headers["location"])
                     continue
-                if response.status_code in {429, 500, 502, 503, 504}:
+                if response.status_code in {408, 429} or response.status_code >= 500:
                     raise OverloadedError(
                         f"A picture {self.title} had made could not be fetched (HTTP {response.status_code} from {_host(url)}).",
                         provider=self.provider,
@@ -342,24 +350,6 @@ async def read_limited(response: httpx.Response, most: int, title: str) -> bytes
         if len(body) > most:
             raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; it was not read on.")
     return bytes(body)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a ``Retry-After`` header asks for; RFC 9110 allows seconds or a date."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        seconds = finite(float(text))
-        return None if seconds is None else max(0.0, seconds)
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    try:
-        at = parsedate_to_datetime(text)
-        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    except (ValueError, OverflowError):  # a date that is none, or one beyond what dates can be
-        return None
 
 
 def _schemes(own: Iterable[str]) -> dict[str, str]:

@@ -15,7 +15,6 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     ModelNotFoundError,
-    OverloadedError,
     ProviderError,
     RateLimitError,
     RefusedError,
@@ -24,6 +23,7 @@ from notebook_img.errors import (
 from notebook_img.keys import scrubbed
 from notebook_img.providers.ark.models import SERVICE, current_names
 from notebook_img.providers.received import count_of, finite, read_json
+from notebook_img.providers.status_table import error_for
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MOST_EVENT_BYTES = 100_000_000
 STAGES: Mapping[str, str] = {"InputText": "prompt", "InputImage": "input", "OutputImage": "output", "OutputText": "output"}
 """How moderation codes begin (``InputTextSensitiveContentDetected``, ``OutputImageRiskDetection`` ...), and what they are about."""
+STATUS_OF: Mapping[str, int] = {"InternalServiceError": 500, "ServerOverloaded": 503, "ServiceOverloaded": 503, "ServiceUnavailable": 503}
+"""How codes of an error inside a 200 begin, and the status that such an error has alone."""
 STAGE_WORDS: Mapping[str, str] = {"prompt": "the prompt", "input": "an input picture", "output": "the picture it made"}
 
 
@@ -137,7 +139,7 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
     words = _shortened(str(told.get("message") or "") or ("" if is_page else text), asked.key)
     model = asked.model
     facts: dict[str, Any] = {"provider": "ark", "model": model, "status": status}
-    said = f"{code}: {words}" if code and words else code or words or f"HTTP {status}"
+    said = f"{code}: {words}" if code and words else code or words
     for start, stage in STAGES.items():
         if code.startswith(start):
             return RefusedError(
@@ -177,13 +179,8 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
             hint=keys.key_hint(SERVICE, another=True),
             **facts,
         )
-    if status in {500, 502, 503, 504} or code.startswith(
-        ("InternalServiceError", "ServerOverloaded", "ServiceOverloaded", "ServiceUnavailable")
-    ):
-        return OverloadedError(f"Ark is overloaded or broken for the moment ({said}). Try again later.", retry_after=retry_after, **facts)
-    if status is not None and 300 <= status < 400:
-        return BadReplyError("Ark's base URL redirects elsewhere, where the key is not sent. Correct ARK_BASE_URL.", **facts)
-    return RequestRefusedError(f"Ark refused the request ({said}).", **facts)
+    meant = next((number for start, number in STATUS_OF.items() if code.startswith(start)), 400)
+    return error_for(status or meant, title="Ark", own=bool(code), facts=facts, said=said, retry_after=retry_after)
 
 
 async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:

@@ -11,17 +11,20 @@ from notebook_img.errors import (
     BadReplyError,
     KeyMissingError,
     NoPictureError,
+    NotebookImgError,
     ProviderError,
     RefusedError,
     ReplyTimeoutError,
     UnsupportedError,
 )
+from notebook_img.network import checked_url
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.sizes import size_for
+from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.mask_words import mask_in_words
-from notebook_img.providers.received import count_of, unexpected
+from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Answer, Transport
 
@@ -48,6 +51,7 @@ class ArkProvider:
     name = "ark"
     title = "Ark (Seedream)"
     service = SERVICE
+    tells_sending = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -82,8 +86,8 @@ class ArkProvider:
             raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=self.name, model=request.model)
         if request.kind == "ask":
             raise UnsupportedError("Seedream makes pictures and answers no questions. Ask another provider, for example gemini.")
-        row = row_of(request.model)
-        asked = Asked(wire_name(request.model, self.settings.ark_base_url), self.settings.ark_base_url, key)
+        row, base = row_of(request.model), checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
+        asked = Asked(wire_name(request.model, base), base, key)
         images, notes = await asyncio.to_thread(_prepared, row, request)
         body = await asyncio.to_thread(_body, row, request, asked.model, images)
         group = _group_size(row, request, len(images))
@@ -109,7 +113,7 @@ class ArkProvider:
         key = keys.find(self.service, self.settings)
         if not key:
             return [self.missing() or ""]
-        base = self.settings.ark_base_url
+        base = checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
         answer = await self.transport.send("GET", f"{base.rstrip('/')}/models", headers=_headers(key), timeout=30)
         content = answer.json()
         if answer.status != 200:
@@ -150,7 +154,7 @@ class ArkProvider:
                 batch.broke = True
                 batch.failures.append(problem)
 
-        await retrying(once, settings=self.settings, emit=emit)
+        await retrying(once, settings=self.settings, emit=emit, watched=True)
 
     async def _read_stream(self, response: httpx.Response, asked: Asked, batch: Batch, emit: Emit, *, show: bool) -> None:
         if response.status_code != 200 or "event-stream" not in response.headers.get("content-type", ""):
@@ -191,9 +195,9 @@ class ArkProvider:
                 except Exception as error:  # one strange answer must not cost the pictures of the others
                     part.failures.append(self._problem(error))
 
-        async with asyncio.TaskGroup() as group:
-            for part in parts:
-                group.create_task(one(part))
+        outcomes = await asyncio.gather(*map(one, parts), return_exceptions=True)
+        if wrong := next((outcome for outcome in outcomes if outcome is not None), None):
+            raise wrong
         for part in parts:
             batch.pictures += part.pictures
             batch.failures += part.failures
@@ -208,7 +212,7 @@ class ArkProvider:
             answer = await self.transport.send("POST", _url(asked), headers=_headers(asked.key), content=content)
             return items_of(answer, asked)
 
-        await self._take(*await retrying(once, settings=self.settings, emit=emit), asked, batch, emit)
+        await self._take(*await retrying(once, settings=self.settings, emit=emit, watched=True), asked, batch, emit)
 
     async def _take(self, items: Sequence[Item], told: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
         batch.begun = True
@@ -236,6 +240,8 @@ class ArkProvider:
             emit(PartialEvent(data, show_as))
 
     def _problem(self, error: Exception) -> ProviderError:
+        if isinstance(error, NotebookImgError) and not isinstance(error, ProviderError):
+            raise error  # what is set up wrong here is no fault of the one picture
         return error if isinstance(error, ProviderError) else unexpected("Ark", self.name, error)
 
     def _reply(self, row: Seedream, request: Request, batch: Batch, sent: Mapping[str, Any], notes: list[str], references: int) -> Reply:

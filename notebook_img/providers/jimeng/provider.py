@@ -21,6 +21,7 @@ from notebook_img.errors import (
     UnsupportedError,
     UsageError,
 )
+from notebook_img.network import checked_url
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Wish, submission
@@ -52,6 +53,7 @@ class JimengProvider:
     name = "jimeng"
     title = "Jimeng (web session, unofficial)"
     service = keys.Service(name, "Jimeng web session (unofficial)", ("JIMENG_API_TOKEN",), "https://jimeng.jianying.com")
+    tells_sending = True
     caution = (
         "It is an undocumented web protocol that can change at any time and may get an account limited; the official way to the same "
         "models is ark."
@@ -93,6 +95,8 @@ class JimengProvider:
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""
         logins = self._logins(request.model)
+        checked_url(self.settings.jimeng_base_url, "JIMENG_BASE_URL")
+        checked_url(self.settings.jimeng_upload_url, "JIMENG_UPLOAD_URL")
         wish, images, notes = await asyncio.to_thread(_prepared, request)
         passed: list[str] = []
         failure: ProviderError | None = None
@@ -231,7 +235,7 @@ class JimengProvider:
                 raise
 
         try:
-            envelope = await retrying(once, settings=self.settings, emit=emit)
+            envelope = await retrying(once, settings=self.settings, emit=emit, watched=True)
         except ReplyTimeoutError:
             # The job's id is ours, so whether the service took it can be seen by looking for it.
             return Job(submit_id)

@@ -210,7 +210,8 @@ async def test_without_a_key_nothing_is_sent(ark):
 
 async def test_overload_is_waited_for_and_shown(ark, talk):
     ark.control(
-        {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}}, {"kind": "html", "status": 502, "headers": {"Retry-After": "0"}}
+        {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
+        {"kind": "status", "status": 503, "headers": {"Retry-After": "0"}},
     )
     assert len((await talk()).pictures) == 1
     assert len(talk.told(WaitEvent)) == 2
@@ -259,7 +260,7 @@ async def test_overload_that_lasts_is_an_error_of_its_own(ark):
 
 async def test_a_redirected_call_does_not_take_the_key_along(ark, talk):
     ark.control({"kind": "redirect", "location": "https://elsewhere.example/api"})
-    with pytest.raises(BadReplyError, match="redirects"):
+    with pytest.raises(RequestRefusedError, match="redirects"):
         await talk()
 
 
