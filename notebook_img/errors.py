@@ -59,6 +59,10 @@ class NotebookImgError(Exception):
     verbose: ClassVar[bool] = False
     """Render whole tracebacks at once (``%config NotebookImg.verbose_errors``)."""
 
+    pictures: tuple[bytes, ...] = ()
+    """What a service had delivered, and is paid for, where it could not become a turn."""
+    kept: tuple[str, ...] = ()
+    """The files in which those pictures lie."""
     hints: tuple[Hint, ...] = ()
     shown: str = ""
     """The whole error in the words of the surface that shows it, once one has."""
@@ -158,10 +162,13 @@ class JobPendingError(NotebookImgError):
     ----------
     job : str
         Id of the stored job, by which its pictures can be fetched later.
+    cost : float or None
+        US dollars that the job cost, where the service has said so.
     """
 
-    def __init__(self, message: str, *, job: str = "") -> None:
+    def __init__(self, message: str, *, job: str = "", cost: float | None = None) -> None:
         super().__init__(message)
+        self.cost = cost
         self.kept_as(job)
 
     def kept_as(self, job: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_img import keys
 from notebook_img.calls.outputs import check_output
-from notebook_img.errors import ProviderError, RefusedError, UsageError
+from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UsageError
 from notebook_img.providers import check_request, lacking, service_of
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def booking_of(error: BaseException, traffic: Traffic, estimate: float | None, *
     refused = "refused" if isinstance(error, RefusedError) else ""
     if isinstance(error, ProviderError) and (error.cost is not None or error.usage):
         return Booking(refused or "billed", error.cost, error.usage or {})
+    if isinstance(error, JobPendingError) and error.cost is not None:
+        return Booking("billed", error.cost)
     if not submitted and not _may_be_billed(error, traffic):
         return Booking("failed", 0.0)
     return Booking(refused or "unknown", None if refused else estimate)

@@ -5,12 +5,15 @@ A picture that was paid for is never lost over a strange number beside it.
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import json
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +44,87 @@ def count_of(value: Any) -> int | None:
     """Return a number of things (tokens, pictures), or None where `value` is none: negative numbers count nothing."""
     number = finite(value)
     return int(number) if number is not None and 0 <= number <= MOST_COUNTED else None
+
+
+def decoded(text: Any) -> bytes | None:
+    """Return the bytes of base64 as leniently as it can be read; None where `text` is nothing of the kind.
+
+    A data URL, line breaks, either alphabet, percent signs, missing padding and an end that was cut are all taken: it is paid for.
+    """
+    if not isinstance(text, str):
+        return None
+    bare = text.strip()
+    if bare[:5].casefold() == "data:":
+        bare = bare.partition(",")[2]
+    bare = "".join((unquote(bare) if "%" in bare else bare).split()).replace("-", "+").replace("_", "/").rstrip("=")
+    if len(bare) % 4 == 1:
+        bare = bare[:-1]
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True) or None
+    except ValueError:
+        return None
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text names a picture's place and does not hold the picture: base64 has neither colon nor full stop."""
+    short = text.strip()[:MOST_URL]
+    if short[:5].casefold() == "data:" or len(text) > MOST_URL:
+        return False
+    return ":" in short or "." in short or (short.startswith("/") and not short.startswith("/9j/"))
+
+
+MOST_URL = 4000
+"""Characters; longer texts without a scheme are base64."""
+
+
+def whole_url(url: str, base: str) -> str:
+    """Return a URL a service gave, made whole: relative ones begin at its base URL, and its own host goes by the configured name."""
+    try:
+        parts, own = urlsplit(urljoin(f"{base.partition('?')[0].rstrip('/')}/", url.strip())), urlsplit(base)
+        same_port = (parts.port or PORTS.get(parts.scheme)) == (own.port or PORTS.get(own.scheme))
+    except ValueError:
+        return url
+    # A server that listens on this machine calls itself by any of these names.
+    if same_port and {(parts.hostname or ""), (own.hostname or "")} <= SELF:
+        parts = parts._replace(netloc=own.netloc)
+    return urlunsplit(parts)
+
+
+PORTS = {"http": 80, "https": 443}
+SELF = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"}  # noqa: S104 - names to compare, nothing is bound
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a chat answer says, and the pictures that stood in its words."""
+
+    text: str
+    places: tuple[str, ...]
+    """Data URLs and URLs, in their order."""
+
+
+def pictures_in(text: str) -> Words:
+    """Take the pictures out of an answer's words: Markdown images, HTML images, bare data URLs, and a URL that stands alone."""
+    places: list[str] = []
+
+    def taken(found: re.Match[str]) -> str:
+        places.append(next(group for group in found.groups() if group))
+        return ""
+
+    rest = _PICTURE.sub(taken, text)
+    if not places and (alone := _ALONE.fullmatch(rest.strip())):
+        return Words("", (alone[1],))
+    return Words(rest.strip() if places else text, tuple(dict.fromkeys(places)))
+
+
+_DATA = r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/_=%-]+"
+_PICTURE = re.compile(
+    rf"!\[[^\]]{{0,2000}}\]\(\s*<?({_DATA}|[^\s)>]{{1,4000}})>?(?:\s+\"[^\"]{{0,500}}\")?\s*\)"
+    rf"|<img\b[^>]{{0,500}}?\bsrc\s*=\s*[\"']({_DATA}|[^\"']{{1,4000}})[\"'][^>]{{0,2000}}>"
+    rf"|({_DATA})",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"<?(https?://[^\s<>]{1,4000})>?", re.IGNORECASE)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

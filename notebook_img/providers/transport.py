@@ -66,6 +66,10 @@ class Answer:
         return retry_after(self.headers)
 
 
+class UnfetchedError(BadReplyError):
+    """A picture that is paid for and could not be fetched now; its URL may give it later."""
+
+
 class Transport:
     """HTTP for one service.
 
@@ -205,7 +209,9 @@ class Transport:
         return await retrying(once, settings=self.settings, emit=emit, watched=True, free=True)
 
     async def download(self, url: str, *, own: Iterable[str] = ()) -> bytes:
-        """Fetch a result picture without any key or cookie and return its bytes, checked to be an image.
+        """Fetch a result picture without any key or cookie and return its bytes; they begin as an image does.
+
+        Whether they are a whole one is judged where they can be kept, for they are paid for.
 
         Parameters
         ----------
@@ -217,14 +223,19 @@ class Transport:
         Raises
         ------
         BadReplyError
-            The URL is not allowed, gone, too large or no image.
+            The URL is not allowed.
+        UnfetchedError
+            It is allowed, but gave no picture.
         UnreachableError, ReplyTimeoutError
             As for `send`.
         """
+        from notebook_img.pictures import sniff
+
         with faults(self.title, self.provider, url, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 data = await self._follow(url, _schemes(own))
-        await self.check_image(data)
+        if sniff(data) is None:
+            raise UnfetchedError(f"{self.title} named a picture, but what came is not a usable image.", provider=self.provider)
         return data
 
     async def fetch_result(self, url: str, emit: Emit, *, own: Iterable[str] = ()) -> bytes:
@@ -233,21 +244,27 @@ class Transport:
         Raises
         ------
         BadReplyError
-            It cannot be fetched. The service took the call and made the picture, so this is never an error after which the call
+            Its URL is not allowed. The service took the call and made the picture, so this is never an error after which the call
             is sent again, or another service asked.
+        UnfetchedError
+            It cannot be fetched now.
         """
         try:
-            return await self.again(lambda: self.download(url, own=own), emit)
+            return await self._whole_if_it_can_be(url, emit, own)
         except BadReplyError:
             raise
         except ProviderError as error:
-            raise BadReplyError(
+            raise UnfetchedError(
                 f"{self.title} made a picture, but it could not be fetched: {error.sentence}", provider=self.provider, status=error.status
             ) from error
 
-    async def check_image(self, data: bytes) -> None:
-        """Raise BadReplyError when a service's picture cannot be decoded, whatever its headers said."""
-        await asyncio.to_thread(self._decode, data)
+    async def _whole_if_it_can_be(self, url: str, emit: Emit, own: Iterable[str]) -> bytes:
+        data = await self.again(lambda: self.download(url, own=own), emit)
+        if not await asyncio.to_thread(self._is_whole, data):
+            # Cut on its way, perhaps; if the second one is cut too, it is what there is.
+            with contextlib.suppress(ProviderError):
+                data = max(data, await self.download(url, own=own), key=len)
+        return data
 
     async def _follow(self, url: str, trusted: Mapping[str, str]) -> bytes:
         for _hop in range(MOST_REDIRECTS + 1):
@@ -265,12 +282,12 @@ class Transport:
                     )
                 if response.status_code != 200:
                     gone = "it has expired or is refused" if response.status_code in {401, 403, 404, 410} else "it cannot be fetched"
-                    raise BadReplyError(
+                    raise UnfetchedError(
                         f"{self.title} named a picture, but {gone} (HTTP {response.status_code} from {_host(url)}).",
                         provider=self.provider,
                         status=response.status_code,
                     )
-                return await read_limited(response, self.settings.max_bytes, self.title)
+                return await read_limited(response, MOST_REPLY_BYTES, self.title)
             finally:
                 await response.aclose()
         raise BadReplyError(f"The picture's URL at {_host(url)} redirects more than {MOST_REDIRECTS} times.", provider=self.provider)
@@ -329,17 +346,15 @@ class Transport:
                 f"The host {_host(url)} that {self.title} named cannot be found; check the network.", provider=self.provider
             ) from None
 
-    def _decode(self, data: bytes) -> None:
+    def _is_whole(self, data: bytes) -> bool:
+        """Tell whether a picture can be read to its end."""
         from notebook_img.pictures import load
 
         try:
             load(data, settings=self.settings).pil()
-        except PictureError as error:
-            raise BadReplyError(
-                f"{self.title} named a picture, but what came is not a usable image: {error.sentence}",
-                hint=error.hints,
-                provider=self.provider,
-            ) from None
+        except PictureError:
+            return False
+        return True
 
 
 async def read_limited(response: httpx.Response, most: int, title: str) -> bytes:

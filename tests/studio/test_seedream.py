@@ -12,6 +12,7 @@ import pytest
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
+    JobPendingError,
     ModelNotFoundError,
     RateLimitError,
     RefusedError,
@@ -165,7 +166,7 @@ def test_a_wrong_key_is_refused_without_showing_it(studio_of, ark):
 def test_a_paid_picture_that_cannot_be_fetched_is_booked_and_starts_no_fallback(studio_of, ark, service):
     studio = studio_of({**ark_environ(ark), **openai_environ(service)}, model="ark", fallback="openai", retries=1)
     ark.control({"kind": "status", "status": 503, "path": "/results/", "times": -1})
-    with pytest.raises(BadReplyError, match="could not be fetched"):
+    with pytest.raises(JobPendingError, match="could not be fetched"):
         studio.session("fox").generate("a fox")
     assert spends(studio) == [("billed", 0.035)]
     assert not service.requests(), "it is paid once"

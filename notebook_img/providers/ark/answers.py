@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -22,7 +20,7 @@ from notebook_img.errors import (
 )
 from notebook_img.keys import scrubbed
 from notebook_img.providers.ark.models import SERVICE, current_names
-from notebook_img.providers.received import count_of, finite, read_json
+from notebook_img.providers.received import count_of, decoded, finite, is_url, read_json, whole_url
 from notebook_img.providers.status_table import error_for
 
 if TYPE_CHECKING:
@@ -67,6 +65,9 @@ class Batch:
     sizes: list[str] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     model: str = ""
+    urls: list[str] = field(default_factory=list)
+    """Where the pictures are, fetched or not."""
+    unfetched: list[str] = field(default_factory=list)
     begun: bool = False
     """An item came, whatever became of it: the call is paid and is not sent again."""
     broke: bool = False
@@ -76,6 +77,13 @@ class Batch:
     def made(self) -> int | None:
         """How many pictures the service says it made, and so bills; None where it does not say."""
         return count_of(self.usage.get("generated_images"))
+
+    def add(self, part: Batch) -> None:
+        """Add what another request of the same call brought."""
+        for name in ("pictures", "failures", "sizes", "urls", "unfetched"):
+            getattr(self, name).extend(getattr(part, name))
+        self.count_usage(part.usage)
+        self.model = part.model or self.model
 
     def count_usage(self, usage: Any) -> None:
         """Add what the service counted; what is no count stays out of sums and of the store."""
@@ -119,12 +127,11 @@ def item_of(entry: Any, asked: Asked) -> Item:
     if isinstance(entry.get("error"), dict):
         return Item(error=failure(None, entry, asked))
     size = str(entry.get("size") or "")
-    if isinstance(entry.get("url"), str):
-        return Item(url=entry["url"], size=size)
-    try:
-        return Item(data=base64.b64decode(entry["b64_json"], validate=True), size=size)
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return Item(error=BadReplyError("Ark listed a picture without a URL or usable bytes.", provider="ark", model=asked.model))
+    if isinstance(entry.get("url"), str) and is_url(entry["url"]):
+        return Item(url=whole_url(entry["url"], asked.base_url), size=size)
+    if data := decoded(entry.get("b64_json")) or decoded(entry.get("url")):
+        return Item(data=data, size=size)
+    return Item(error=BadReplyError("Ark listed a picture without a URL or usable bytes.", provider="ark", model=asked.model))
 
 
 def failure(status: int | None, content: Any, asked: Asked, *, retry_after: float | None = None, text: str = "") -> ProviderError:

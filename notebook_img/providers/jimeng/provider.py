@@ -32,7 +32,7 @@ from notebook_img.providers.jimeng.upload import fetch_key, upload
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
-from notebook_img.providers.transport import Transport
+from notebook_img.providers.transport import Transport, UnfetchedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -295,7 +295,7 @@ class JimengProvider:
         finished, pictures, failures = await self._watched(job, logins, emit, fresh=fresh)
         if not pictures:
             error = failures[0]
-            if isinstance(error, BadReplyError):
+            if isinstance(error, BadReplyError) and not isinstance(error, UnfetchedError):
                 raise error
             raise JobPendingError(
                 f"Jimeng finished job {job.submit_id}, but its pictures could not be fetched: {error.sentence}", job=job.submit_id
@@ -354,7 +354,7 @@ class JimengProvider:
 
         async def fetch(url: str) -> bytes | ProviderError:
             try:
-                return await self.transport.again(lambda: self.transport.download(url, own=own), emit)
+                return await self.transport.fetch_result(url, emit, own=own)
             except ProviderError as error:
                 return error
 

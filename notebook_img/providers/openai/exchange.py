@@ -134,26 +134,24 @@ class Exchange:
             error.usage, error.cost = used or None, self.cost()
 
     def timeout(self) -> Any:
-        """Return the SDK's limits for one call: seconds, here between two pieces of an answer."""
+        """Return the SDK's limits for one call: seconds, here between two pieces of an answer; `ask` limits the whole."""
         import httpx2
 
         return httpx2.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
 
-    async def ask(self, call: Callable[[Progress], Awaitable[T]], *, whole: bool = True) -> T:
+    async def ask(self, call: Callable[[Progress], Awaitable[T]]) -> T:
         """Make one call under the retry policy; its faults become errors of ours.
 
         Parameters
         ----------
         call : callable
             Gets a `Progress`; it sets `begun` when a piece of the answer has come.
-        whole : bool
-            Whether the time limit holds for the whole call, not only between two pieces of a stream.
         """
 
         async def once() -> T:
             progress = Progress()
             try:
-                async with asyncio.timeout(self.seconds if whole else None):
+                async with asyncio.timeout(self.seconds):  # also where it drips
                     return await call(progress)
             except NotebookImgError:
                 raise
@@ -261,6 +259,8 @@ class Progress:
     """How far one call has come."""
 
     begun: bool = False
+    done: bool = False
+    """The server has said that nothing more comes."""
     text: str = ""
     """What of a streamed answer has come; an error that follows keeps it."""
 
