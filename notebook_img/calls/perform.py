@@ -16,7 +16,7 @@ from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
-from notebook_img.calls.store_reply import keep, rescued
+from notebook_img.calls.store_reply import keep, put_aside, rescued
 from notebook_img.errors import (
     JobPendingError,
     NotebookImgError,
@@ -150,6 +150,9 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         with watching(told=getattr(provider, "tells_sending", False)) as traffic:
             reply = await provider.run(request, emit)
     except BaseException as error:
+        if isinstance(error, NotebookImgError) and error.pictures and not error.kept:
+            delivered = error.pictures
+            error.kept = tuple(map(str, await to_the_end(in_thread(put_aside, workspace, delivered))))
         booking = booking_of(error, traffic, estimate, submitted=bool(jobs))
         await to_the_end(in_thread(settle_failure, workspace, spend, booking))
         for job in jobs:

@@ -71,7 +71,7 @@ def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[
         try:
             usable.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
         except PictureError as error:
-            where = _put_aside(workspace, [data])
+            where = put_aside(workspace, [data])
             kept += map(str, where)
             place = f" Its bytes are kept: {where[0]}." if where else ""
             warnings.append(f"Picture {number} of the reply cannot be used: {error.sentence}{place}")
@@ -158,7 +158,7 @@ def _service_limits(workspace: Workspace) -> Settings:
     return Settings({}, max_bytes=max(own.max_bytes, 500_000_000), max_pixels=max(own.max_pixels, 400_000_000))
 
 
-def _put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
+def put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
     """Write delivered bytes that cannot be stored as a turn where they can be found: in the home, else in a temporary folder."""
     import hashlib
     import tempfile
@@ -191,7 +191,7 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
 
     What was paid for is not thrown away because the disk is full or the store is locked.
     """
-    where = _put_aside(workspace, reply.pictures)
+    where = put_aside(workspace, reply.pictures)
     if spend is not None:
         with contextlib.suppress(StoreError):
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
@@ -221,7 +221,7 @@ def _results(
             fitting.append(item)
         except FrameError as error:
             refused = refused or error
-            where = _put_aside(workspace, [item.data])
+            where = put_aside(workspace, [item.data])
             notes.append(f"Picture {number} came in another frame and was left out{f'; it is kept: {where[0]}' if where else ''}.")
     if refused is not None and not confined:
         raise refused

@@ -235,13 +235,17 @@ async def _bytes_of(exchange: Exchange, item: Any) -> bytes:
 async def picture_bytes(exchange: Exchange, text: str) -> bytes:
     """Return the picture behind base64, a data URL or a URL; it is downloaded at once, since such URLs expire.
 
-    Whether the bytes are a usable picture is judged where they can be kept (calls/store_reply.py): they are paid for.
+    Whether a picture can be used as a whole is judged where it can be kept (calls/store_reply.py): it is paid for.
     """
+    from notebook_img.pictures import sniff
+
     base = exchange.endpoint.base_url
     if not is_url(text):
         data = await asyncio.to_thread(decoded, text)
-        if data is None:
-            raise BadReplyError(f"{exchange.endpoint.title} sent something as a picture that is not a usable image.", **exchange.facts())
+        if data is None or sniff(data) is None:
+            error = BadReplyError(f"{exchange.endpoint.title} sent something as a picture that is no usable image.", **exchange.facts())
+            error.pictures = (data,) if data else ()
+            raise error
         return data
     transport = Transport(exchange.settings, provider=exchange.endpoint.name, title=exchange.endpoint.title)
     try:
