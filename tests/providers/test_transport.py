@@ -45,7 +45,8 @@ async def test_a_redirect_is_an_answer_not_a_way(ark, transport):
     assert answer.status == 302
 
 
-async def test_a_result_larger_than_the_limit_is_not_read_on(ark, transport):
+async def test_a_result_larger_than_the_limit_is_not_read_on(ark, transport, monkeypatch):
+    monkeypatch.setattr("notebook_img.providers.transport.MOST_REPLY_BYTES", 1_000_000)
     ark.control({"kind": "status", "status": 200, "body": "x" * 1_500_000})
     with pytest.raises(BadReplyError, match="more than 1 MB"):
         await transport.download(f"{ark.url}/results/big", own=(ark.url,))

@@ -138,7 +138,7 @@ def test_a_reference_in_the_wrong_format_is_converted_and_that_is_said(seed, ark
     ("fault", "kind", "said"),
     [
         ({"reply": "moderated"}, RefusedError, "sensitive"),
-        ({"reply": "not_an_image"}, BadReplyError, "no "),
+        ({"reply": "not_an_image"}, JobPendingError, "not a usable"),
         ({"reply": "partial_failure", "missing": [0]}, RefusedError, "sensitive"),
     ],
 )
@@ -266,7 +266,7 @@ async def test_two_jobs_on_two_logins_at_once(studio_of, jimeng):
         ({"expired": [FIRST]}, None, AuthenticationError, "expired|login"),
         ({"accounts": {FIRST: 0}}, None, RateLimitError, "credit"),
         ({}, {"kind": "reply", "reply": "filtered", "path": "aigc_draft"}, RefusedError, "filter"),
-        ({}, {"kind": "reply", "reply": "not_an_image", "path": "aigc_draft"}, BadReplyError, "no "),
+        ({}, {"kind": "reply", "reply": "not_an_image", "path": "aigc_draft"}, JobPendingError, "not a usable"),
     ],
     ids=["expired", "no credit", "filtered", "no image"],
 )

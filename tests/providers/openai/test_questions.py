@@ -185,7 +185,7 @@ async def test_a_stream_cut_half_way_is_not_asked_for_again(openai, service):
 
 async def test_a_stream_that_ends_without_an_end_is_no_answer(openai, service):
     service.control({"kind": "reply", "reply": "end_early"})
-    with pytest.raises(BadReplyError, match="broke off") as caught:
+    with pytest.raises(ReplyTimeoutError, match="broke off") as caught:
         await openai("ask", inputs=(picture(),))
     assert caught.value.text.startswith("I see")
 
