@@ -24,7 +24,7 @@ The tree::
         ├── NoPictureError       an answer without a picture (``text`` has the model's words)
         ├── BadReplyError        an answer that cannot be understood
         ├── UnreachableError     no connection
-        ├── ReplyTimeoutError    no whole answer: too late, or cut off; never repeated on its own
+        ├── ReplyTimeoutError    no whole answer: too late, or cut off; never repeated automatically
         └── FrameError           an edit came back in another frame (``picture`` has it)
 """
 
@@ -124,7 +124,7 @@ class NotFoundError(NotebookImgError):
 
 
 class PictureError(NotebookImgError):
-    """Bytes that are no usable image, or larger than the limits."""
+    """Bytes that are not a usable image, or exceed the limits."""
 
 
 class OutputError(NotebookImgError):
@@ -178,7 +178,7 @@ class JobPendingError(NotebookImgError):
 
 
 class ProviderError(NotebookImgError):
-    """A service said no, or could not be asked.
+    """A service refused a request, or could not be asked.
 
     Parameters
     ----------
@@ -275,7 +275,7 @@ class RequestRefusedError(ProviderError):
 
 
 class ModelNotFoundError(ProviderError):
-    """The service does not know the model (any more)."""
+    """The service does not know the model, or no longer does."""
 
     usually_billed: ClassVar[Billed] = "no"
 
@@ -325,7 +325,7 @@ class UnreachableError(ProviderError):
 
 
 class ReplyTimeoutError(ProviderError):
-    """No whole answer came: not in time, or the connection broke. The call may have been billed, so it is never repeated on its own.
+    """No whole answer came: not in time, or the connection broke. The call may have been billed, so it is never repeated automatically.
 
     Attributes
     ----------
@@ -347,7 +347,7 @@ class FrameError(ProviderError):
 
 
 def sentence_of(error: BaseException) -> str:
-    """Return what an error says, to be quoted in another sentence: of ours without what can be done about it."""
+    """Return what an error says, for use in another sentence; our own errors without their hints."""
     return error.sentence if isinstance(error, NotebookImgError) else str(error)
 
 

@@ -1,4 +1,4 @@
-"""The one writer of files: whole or not at all, also when the disk is full or the process is killed."""
+"""The one writer of files: complete or not at all, even when the disk is full or the process is killed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PRIVATE = 0o600
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 FOLLOWS_NO_LINKS = os.open in os.supports_dir_fd and os.rename in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
-"""Whether the system opens names beneath a folder that is open already (not on Windows)."""
+"""Whether the system can open names relative to an open folder (not on Windows)."""
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False, durable: bool = True) -> None:
-    """Write `data` to `path` by way of a temporary file in the same folder.
+    """Write `data` to `path` through a temporary file in the same folder.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False, durable:
 
 
 def write_beneath(path: Path, data: bytes) -> None:
-    """Write `data` to a resolved path as `write_atomically` does, no folder on its way and not the file itself being a link.
+    """Write `data` to a resolved path as `write_atomically` does, refusing links in any part of the path.
 
     A folder that was exchanged for a link since the path was resolved and checked is refused, not followed.
 
@@ -115,7 +115,7 @@ def open_folder(path: Path) -> Iterator[int]:
 
 
 def create_exclusively(path: Path, data: bytes) -> bool:
-    """Write `data` to `path` only if nothing has that name; return whether it was written."""
+    """Write `data` to `path` unless it exists; return whether it was written."""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     except OSError as error:
@@ -172,7 +172,7 @@ def reason(error: OSError) -> str:
         errno.EPERM: "permission denied",
         errno.EROFS: "the file system is read-only",
         errno.ENOENT: "the folder does not exist",
-        errno.ENOTDIR: "a part of the path is no folder",
+        errno.ENOTDIR: "a part of the path is not a folder",
         errno.ELOOP: "a part of the path is a link",
         errno.EISDIR: "it is a folder",
         errno.ENAMETOOLONG: "the name is too long",

@@ -1,4 +1,4 @@
-"""What to do next, as data: the core says what happened, and each surface says in its own words what can be done about it.
+"""What to do next, as data: the core says what happened, and each surface says in its own words what to do.
 
 The core cannot know who reads an error: a cell has magics, a shell has options, an agent has tools, the panel has buttons. So it
 names none of them. It adds a `Hint`, and every surface has a table with its own wording of each. The table here is Python's.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True, init=False)
 class Hint:
     """Something that helps, such as ``Hint("create-session", name="fox")``.
 
@@ -24,12 +22,21 @@ class Hint:
         What the wordings of that key name.
     """
 
-    key: str
-    values: dict[str, Any] = field(hash=False)
+    # No dataclass: everything imports errors, hence this, and `dataclasses` would add a tenth to the start of every command.
+    __slots__ = ("key", "values")
 
     def __init__(self, key: str, **values: Any) -> None:
-        object.__setattr__(self, "key", key)
-        object.__setattr__(self, "values", values)
+        self.key = key
+        self.values = values
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hint) and (self.key, self.values) == (other.key, other.values)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Hint({', '.join([repr(self.key), *(f'{name}={value!r}' for name, value in self.values.items())])})"
 
 
 class Worded(Protocol):

@@ -14,7 +14,7 @@ MOST_NUMBER = 10**18 - 1
 
 @dataclass(frozen=True)
 class TurnId:
-    """An id, taken apart."""
+    """The parts of an id."""
 
     number: int
     session: str = ""
@@ -24,7 +24,7 @@ class TurnId:
 
 
 def parse_id(text: str) -> TurnId | None:
-    """Return what an id names, or None when `text` is no id."""
+    """Return what an id names, or None when `text` is not an id."""
     match = TURN_ID.fullmatch(text.strip())
     if match is None:
         return None

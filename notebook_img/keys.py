@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 KEYRING_SERVICE = "notebook_img"
 LEAST_SECRET = 8
-"""Letters of what counts as a key: a dummy such as "none" is no secret, and taking it out of sentences would garble them."""
+"""Shortest secret, in characters: a dummy such as "none" is not one, and removing it would garble sentences."""
 LEAST_PIECE = 6
-"""Letters of a key that are recognised as a piece of it: services like to quote its beginning or its end."""
+"""Shortest piece of a key that is recognised, in characters: services like to quote its beginning or end."""
 LEAST_WORD = 8
-"""The same for a piece of small letters only, which may be a word that stands in the sentence for itself."""
+"""The same for a piece of lower-case letters only, which may be an ordinary word."""
 MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
-"""How services show a key they do not want to show: ``abc***xyz``."""
+"""How services mask a key: ``abc***xyz``."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Service:
     """A service that wants a key. A provider declares it as its class attribute ``service``."""
 
     name: str
-    """What its key is kept under; the name of the provider, unless several share one key."""
+    """The name its key is kept under: that of the provider, unless several share one key."""
     title: str
     variables: tuple[str, ...] = ()
     """Environment variables, the first set one wins."""
@@ -68,7 +68,7 @@ def find(service: Service | None, settings: Settings) -> str | None:
         place = f"the environment variable {variable}" if variable else "the kept key"
         again = " Copy it there again." if variable else ""
         raise AuthenticationError(
-            f"The key of {service.title} cannot be sent: {place} has {wrong} in it. Nothing was sent.{again}",
+            f"The key of {service.title} cannot be sent: {place} contains {wrong}. Nothing was sent.{again}",
             hint=() if variable else key_hint(service, another=True),
             provider=service.name,
         )
@@ -100,12 +100,12 @@ def where(service: Service, settings: Settings) -> str:
 
 
 def keep(service: Service, key: str, settings: Settings) -> str:
-    """Keep a key in the system keyring or, where there is none, in a file of mode 0600; return where, in words."""
+    """Keep a key in the system keyring or, without one, in a file of mode 0600; return where, in words."""
     key = key.strip()
     if not key or re.search(r"\s", key):
-        raise UsageError(f"That is no key: it is empty or has a blank in it. Nothing was kept for {service.title}.")
+        raise UsageError(f"This is not a key: it is empty or contains a blank. Nothing was kept for {service.title}.")
     if wrong := _unsendable(key):
-        raise UsageError(f"That is no key: it has {wrong} in it. Nothing was kept for {service.title}; copy the key again.")
+        raise UsageError(f"This is not a key: it contains {wrong}. Nothing was kept for {service.title}. Copy the key again.")
     kept = _read_file(settings)
     ring = _keyring()
     if ring is not None:
@@ -160,7 +160,7 @@ def scrubbed(text: str, *keys: str) -> str:
 
 
 def redact(text: str, services: Iterable[Service], settings: Settings) -> str:
-    """Return `text` with every key of these services taken out, also in the parts of a comma-separated list."""
+    """Return `text` without any key of these services, or any part of a comma-separated list of keys."""
     return _without(text, _secrets(services, settings))
 
 
@@ -170,7 +170,7 @@ def redact_environment(text: str, services: Iterable[Service], settings: Setting
 
 
 def cleaned(error: BaseException, services: Iterable[Service], settings: Settings) -> BaseException:
-    """Take keys out of an error and of what it was raised from; a cause that cannot be cleaned is cut off."""
+    """Remove keys from an error and its causes; a cause that cannot be cleaned is cut off."""
     secrets = _secrets(services, settings)
     seen: set[int] = set()
     link: BaseException | None = error
@@ -197,7 +197,7 @@ def _secrets(services: Iterable[Service], settings: Settings) -> list[str]:
 
 
 def _parts(keys: Iterable[str]) -> list[str]:
-    """Return what is secret in keys, the longest first: of a list of keys, or one that two lines were copied into, each part."""
+    """Return the secret strings in keys, longest first: each part of a list, or of two lines pasted together."""
     parts = {part for key in keys for part in (key.strip(), *re.split(r"[,\s]+", key))}
     return sorted((part for part in parts if len(part) >= LEAST_SECRET), key=len, reverse=True)
 
@@ -221,7 +221,7 @@ def _set_variable(service: Service, settings: Settings) -> str:
 
 
 def _unsendable(key: str) -> str:
-    """Return what keeps a key from standing in a header, in words that show nothing of it; empty when it can."""
+    """Return why a key cannot be sent in a header, without showing any of it; empty when it can."""
     if re.search(r"[\r\n]", key):
         return "a line break"
     if not key.isascii():

@@ -23,12 +23,12 @@ from notebook_img.errors import UsageError
 T = TypeVar("T")
 Tell: TypeAlias = Callable[[Any], None]
 Work: TypeAlias = Callable[[Tell], Coroutine[Any, Any, T]]
-"""Work gets a function to tell events with, and is run on the core's loop."""
+"""Work gets a function that emits events, and runs on the core's loop."""
 
 TICK = 0.1
 """Seconds between two looks at interrupts."""
 GRACE = 0.5
-"""Seconds a cancelled piece of work gets to close its connections before the wait ends anyway."""
+"""Seconds that cancelled work has to close its connections before the wait ends anyway."""
 
 log = logging.getLogger("notebook_img")
 
@@ -39,7 +39,7 @@ _DONE = object()
 
 
 class Tick:
-    """Told to `on_event` at every look, so that a display can count the seconds."""
+    """Sent to `on_event` at every look, so that a display can count the seconds."""
 
 
 _TICK = Tick()
@@ -107,7 +107,7 @@ def on_core() -> bool:
 
 
 def spawn(work: Work[T], tell: Tell = lambda _event: None) -> concurrent.futures.Future[T]:
-    """Start `work` on the core's loop and return at once; for jobs that outlive whoever asked."""
+    """Start `work` on the core's loop and return at once; for jobs that outlive their caller."""
     return asyncio.run_coroutine_threadsafe(work(tell), _start().loop)
 
 
@@ -143,7 +143,7 @@ def run(work: Work[T], on_event: Tell | None = None) -> T:
 
 
 def _hand(event: Any, on_event: Tell | None) -> None:
-    """Hand an event over; a display that fails is no reason to give up a request that is paid for."""
+    """Deliver an event; a display that fails does not end a request that is paid for."""
     if on_event is None:
         return
     try:
@@ -153,7 +153,7 @@ def _hand(event: Any, on_event: Tell | None) -> None:
 
 
 class _Watched(Generic[T]):
-    """Work that can be left at any moment, also in the one between its start and the first look at its future."""
+    """Work that can be abandoned at any moment, even between its start and the first look at its future."""
 
     def __init__(self, work: Work[T]) -> None:
         self._work = work
@@ -162,7 +162,7 @@ class _Watched(Generic[T]):
         self._task: asyncio.Task[Any] | None = None
 
     async def run(self, tell: Tell) -> T:
-        """Do the work, unless nobody waits for it any more."""
+        """Do the work, unless its caller no longer waits."""
         self._task = asyncio.current_task()
         try:
             if self._left.is_set():
@@ -207,6 +207,31 @@ async def wait(work: Work[T], on_event: Tell | None = None) -> T:
             _hand(event, on_event)
     except BaseException:
         future.cancel()
+        raise
+
+
+def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Do `work` on a loop and in a thread of its own and wait for it, so that it can be given up whatever it hangs in.
+
+    For what the core's threads wait for: on the core's loop it would need a thread of the pool that those who wait have used up.
+    """
+    result: concurrent.futures.Future[T] = concurrent.futures.Future()
+    watched = _Watched(lambda _tell: work())
+
+    async def serve() -> None:
+        # Here, and not after the loop has closed: that waits for its look-ups of names.
+        try:
+            result.set_result(await watched.run(lambda _event: None))
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=lambda: asyncio.run(serve()), name="notebook_img-apart", daemon=True).start()
+    try:
+        while not concurrent.futures.wait((result,), TICK).done:
+            pass
+        return result.result()
+    except BaseException:
+        watched.leave()
         raise
 
 

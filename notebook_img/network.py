@@ -49,10 +49,10 @@ def checked_url(url: str, where: str, *, query: bool = False) -> str:
     except ValueError:  # a port beyond 65535, half an IPv6 address
         usable = False
     if not usable or not bare.isprintable() or " " in bare:
-        msg = f"{where} = {shown_url(bare)!r} is no base URL, so nothing was sent; one looks like http://localhost:8000/v1."
+        msg = f"{where} = {shown_url(bare)!r} is not a base URL, so nothing was sent. One looks like http://localhost:8000/v1."
         raise UsageError(msg)
     if parts.username or parts.password:
-        msg = f"The base URL in {where} holds a user name or password. Keep the key apart from it, as any other."
+        msg = f"The base URL in {where} contains a user name or password. Set the key separately."
         raise UsageError(msg)
     if parts.fragment or (parts.query and not query):
         msg = f"The base URL in {where} goes on after its path ({shown_url(bare)}?...); leave that out. Nothing was sent."

@@ -107,7 +107,7 @@ class TurnRecord:
     parent: int | None = None
     """The turn it follows; None for the first turn of a line."""
     picked: int | None = None
-    """Which picture of the parent (1-based) it went on from; None where not applicable."""
+    """Which picture of the parent (1-based) it continued from; None where not applicable."""
     head_before: int | None = None
     """The head when the call started: undo from the first turn of a line goes there."""
     pictures: tuple[PictureUse, ...] = ()
@@ -157,7 +157,7 @@ class SpendRecord:
     """Local day, ``YYYY-MM-DD``."""
     model: str
     state: Literal["reserved", "billed", "failed", "refused", "free", "unknown"]
-    """``reserved`` while in flight; ``failed``: known not to be billed; ``unknown``: nobody knows whether it was billed."""
+    """``reserved`` while in flight; ``failed``: known not to be billed; ``unknown``: it may have been billed."""
     estimate: float | None = None
     cost: float | None = None
     session: str = ""
@@ -169,7 +169,7 @@ class SpendRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A request that outlives the one who waited for it."""
+    """A request that outlives its caller."""
 
     id: str
     session: str

@@ -75,7 +75,7 @@ class Setting(Generic[T]):
 
 
 def _end(error: Exception) -> str:
-    """Return the mark a sentence that ends in an error's words still needs."""
+    """Return the full stop that a sentence ending in an error's words still needs."""
     return "" if str(error).endswith((".", "?", "!")) else "."
 
 
@@ -177,13 +177,19 @@ class Settings:
         _choice("restart", "always", "only", "off"),
         "restart",
         "NOTEBOOK_IMG_REPLAY",
-        help="When a stored reply is given back: restart, always, only, off.",
+        help="When a stored reply is reused: restart, always, only, off.",
     )
     replay_from = Setting(_paths, (), "NOTEBOOK_IMG_REPLAY_FROM", help="Read-only packs or stores replies may come from.")
     allowed_dirs = Setting(
         _paths, (), "NOTEBOOK_IMG_ALLOWED_DIRS", help="Folders MCP tools may read and write, in place of the default ones."
     )
     preview = Setting(_whole(64, 4096), 768, "NOTEBOOK_IMG_PREVIEW", help="Longest side of inline previews, pixels (64 to 4096).")
+    figure = Setting(
+        _choice("html", "image"),
+        "html",
+        "NOTEBOOK_IMG_FIGURE",
+        help="How a result is shown: html (picture and caption as one), or image (two outputs, for exporters that remove HTML).",
+    )
     save_to = Setting(
         _text, "", "NOTEBOOK_IMG_SAVE_TO", help="Folder that gets a copy of every picture, relative to the notebook. Empty: none."
     )
@@ -199,15 +205,14 @@ class Settings:
     max_bytes = Setting(_bytes_size, 200_000_000, "NOTEBOOK_IMG_MAX_BYTES", help="Largest image file read, bytes.")
     max_pixels = Setting(_whole(1), 150_000_000, "NOTEBOOK_IMG_MAX_PIXELS", help="Most pixels decoded.")
     timeout = Setting(_number(1, unit="seconds"), 300.0, "NOTEBOOK_IMG_TIMEOUT", help="Longest wait for one reply, seconds.")
-    retries = Setting(_whole(0, 20), 4, "NOTEBOOK_IMG_RETRIES", help="How often a rejected request is sent again at the most.")
-    retry_seconds = Setting(
-        _number(0, unit="seconds"), 90.0, "NOTEBOOK_IMG_RETRY_SECONDS", help="Longest waiting for retries altogether, seconds."
-    )
+    retries = Setting(_whole(0, 20), 4, "NOTEBOOK_IMG_RETRIES", help="Most times a rejected request is sent again.")
+    retry_seconds = Setting(_number(0, unit="seconds"), 90.0, "NOTEBOOK_IMG_RETRY_SECONDS", help="Longest total wait for retries, seconds.")
     mcp_wait = Setting(
         _number(0, unit="seconds"), 45.0, "NOTEBOOK_IMG_MCP_WAIT", help="Seconds an MCP tool waits before it hands out a job."
     )
     mcp_chat_turns = Setting(_whole(1), 2, "NOTEBOOK_IMG_CHAT_TURNS", help="Turns of one chat_vision conversation.")
     mcp_urls = Setting(_flag, False, "NOTEBOOK_IMG_MCP_URLS", help="Let MCP tools fetch https image URLs from public addresses.")
+    mcp_links = Setting(_flag, True, "NOTEBOOK_IMG_MCP_LINKS", help="Results of MCP tools hold links to the original pictures.")
 
     gemini_base_url = Setting(_text, "", "GOOGLE_GEMINI_BASE_URL", help="Base URL of the Gemini API.")
     gemini_api_version = Setting(_text, "", "GOOGLE_GENAI_API_VERSION", help="API version, v1 or v1beta; the SDK's default when empty.")
@@ -269,7 +274,7 @@ class Settings:
         except OSError as error:
             msg = (
                 f"{self.home / 'mark'}, which recognises keys without telling them, cannot be read: {reason(error)}. Nothing was sent. "
-                "Give yourself the right to read it, or move it away; a new one is made then."
+                "Make it readable, or move it away; a new one is then created."
             )
             raise StoreError(msg) from error
         return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:16]

@@ -80,7 +80,7 @@ class Workspace:
             self.store.update_session(session_id, model=model, settings={**record.settings, "model_typed": True})
 
     def note_default(self, session_id: str, model: str) -> None:
-        """Note which default made a session's latest picture."""
+        """Record which default model made a session's latest picture."""
         record = self.store.session(session_id)
         if record is not None and record.ran_on != model:
             self.store.update_session(session_id, settings={**record.settings, "ran_on": model})

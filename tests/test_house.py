@@ -236,6 +236,24 @@ def test_no_rooms_import_each_other_in_a_ring() -> None:
     assert not circle({room: frozenset(others - {room}) for room, others in between.items()})
 
 
+def test_a_module_that_is_looked_up_by_name_is_a_face_or_ones_own() -> None:
+    """`import_module` with a name of ours is seen by no contract: it leads to a face, or into one's own folder.
+
+    `ni` calls made without a magic have to tell the kernel's cells that they are watched, hence the one exception.
+    """
+    ways = set()
+    for module, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
+                target = ast.unparse(node.args[0]).strip("f'")
+                if target.startswith("notebook_img") and module != "notebook_img":
+                    ways.add((module, target))
+    within = {(module, target) for module, target in ways if "{" in target}
+    assert all(target.startswith(f"{room_of(module)}.") for module, target in within)
+    upwards = {(module, target) for module, target in ways - within if target not in faces()}
+    assert upwards == {("notebook_img.api", "notebook_img.jupyter.kernel")}
+
+
 # ------------------------------------------------------------------------------------------ documents
 
 MAP = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -157,7 +157,7 @@ UNSENDABLE = [
 @pytest.mark.parametrize(("key", "wrong"), UNSENDABLE)
 def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key: str, wrong: str) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "ARK_API_KEY": key})
-    with pytest.raises(AuthenticationError, match=f"ARK_API_KEY has {wrong} in it. Nothing was sent") as caught:
+    with pytest.raises(AuthenticationError, match=f"ARK_API_KEY contains {wrong}. Nothing was sent") as caught:
         keys.find(ARK, settings)
     assert "half" not in str(caught.value)
     with pytest.raises(UsageError, match="no key") as refused:
@@ -168,7 +168,7 @@ def test_a_key_no_header_can_carry_is_refused_without_showing_it(home: Path, key
 
 def test_a_key_of_an_endpoint_of_ones_own_is_looked_at_too(home: Path) -> None:
     settings = Settings({"NOTEBOOK_IMG_HOME": str(home), "MY_KEY": "schlüssel-1234"})
-    with pytest.raises(AuthenticationError, match="the environment variable MY_KEY has a character outside ASCII"):
+    with pytest.raises(AuthenticationError, match="the environment variable MY_KEY contains a character outside ASCII"):
         keys.find(Service("mine", "Mine", ("MY_KEY",)), settings)
 
 
@@ -188,7 +188,7 @@ def test_the_key_of_an_endpoint_of_ones_own_is_kept_and_taken_out_like_ours(home
 
 def test_a_kept_key_that_cannot_be_sent_names_the_way_to_set_it(settings: Settings, home: Path) -> None:
     (home / "keys.json").write_text(json.dumps({"gemini": "schlüssel-1234"}))
-    with pytest.raises(AuthenticationError, match=r"the kept key has .*keys set gemini"):
+    with pytest.raises(AuthenticationError, match=r"the kept key contains .*keys set gemini"):
         keys.find(GEMINI, settings)
 
 

@@ -118,7 +118,7 @@ def images_of(parsed: Parsed) -> tuple[str, ...]:
 
 
 def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, Any] | None = None) -> Call:
-    """Build a call from Python arguments; what is no field of `Call` is taken as the provider's own option.
+    """Build a call from Python arguments; what is not a field of `Call` is taken as the provider's own option.
 
     A list or tuple of images counts as several images. `references` may be one image.
     """

@@ -1,4 +1,4 @@
-"""Jobs a service has taken: kept before anybody waits for them, left when the wait ends, resumed by any process."""
+"""Jobs a service has taken: stored before the wait begins, left when it ends, resumed by any process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, spend: int | None, mark: str) -> str:
-    """Store a job the service took, before anybody waits for it, so that a crash loses nothing paid for."""
+    """Store a job the service took before waiting for it, so that a crash loses nothing paid for."""
     name = f"j{secrets.token_hex(4)}"
     for picture in ready.sources.values():
         workspace.store.put_picture(picture.data)
@@ -80,7 +80,7 @@ def _output_of(ready: PreparedCall) -> str:
 
 
 def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
-    """Write down how the wait for a job ended: given up (it can be resumed), or failed for good."""
+    """Record how the wait for a job ended: given up (it can be resumed), or failed for good."""
     # A reply in another frame, or one the disk had no room for, is there all the same and can be fetched again; and a key that
     # is missing or has expired today may be there tomorrow.
     lasting = isinstance(error, NotebookImgError) and not isinstance(
@@ -100,12 +100,12 @@ def leave_job(workspace: Workspace, job: str, error: BaseException) -> None:
 
 
 def is_left(store: Store, job: JobRecord) -> bool:
-    """Return whether nobody waits for a job any more although it has not ended: it was left, or its process is gone."""
+    """Return whether an unfinished job has no process waiting for it: it was left, or its process is gone."""
     return job.state == "submitted" or (job.state == "running" and not store.alive(job.owner))
 
 
 def waiting_jobs(workspace: Workspace) -> list[JobRecord]:
-    """Return the jobs that can be resumed: a service has them, and nobody waits for them."""
+    """Return the jobs that can be resumed: a service has them, and no process waits for them."""
     return [row for row in workspace.store.jobs(limit=200) if "pending" in row.request and is_left(workspace.store, row)]
 
 
@@ -119,7 +119,7 @@ def unfinished_jobs(store: Store, session: str) -> list[JobRecord]:
 
 
 def waiting_job(workspace: Workspace, name: str) -> JobRecord:
-    """Return the job with an id, ours or the service's, that can be resumed; an error says why another one cannot."""
+    """Return the job with this id, ours or the service's, if it can be resumed; else the error says why not."""
     rows = workspace.store.jobs(limit=200)
     found = workspace.store.job(name) or next((row for row in rows if row.submit_id == name), None)
     if found is None:
@@ -129,9 +129,9 @@ def waiting_job(workspace: Workspace, name: str) -> JobRecord:
     if found.state in ("failed", "cancelled"):
         raise UsageError(f"Job {found.id} {found.state}{': ' + found.error if found.error else ''}. It cannot be resumed.")
     if not is_left(workspace.store, found):
-        raise UsageError(f"Job {found.id} is not left alone: the process that asked for it still waits. Interrupt that one first.")
+        raise UsageError(f"The process that asked for job {found.id} still waits for it. Interrupt that one first.")
     if "pending" not in found.request:
-        raise UsageError(f"Job {found.id} is no job of a service; it ended with the process that ran it. Ask again.")
+        raise UsageError(f"Job {found.id} ended with the process that ran it; no service has it. Ask again.")
     return found
 
 
@@ -157,7 +157,7 @@ def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) ->
 
 
 def _write_file(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
-    """Write the file the interrupted call asked for; where that cannot be done it is said, as the pictures are here."""
+    """Write the file the interrupted call asked for; a failure is only reported, since the pictures are stored."""
     output = str(job.request.get("output") or "")
     if not output:
         return
@@ -216,7 +216,7 @@ def _placed_again(workspace: Workspace, job: JobRecord) -> TurnRecord:
 
 
 def _keep_resumed(workspace: Workspace, job: JobRecord, pending: TurnRecord, reply: Reply) -> TurnRecord:
-    """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as it came, and that is said."""
+    """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as delivered, with a warning."""
     spend = job.request.get("spend")
     try:
         record = keep(workspace, pending, None, reply, spend, _region_again(workspace, pending))

@@ -25,7 +25,7 @@ EXAMPLES: Mapping[str, Hint] = {
     "edit": Hint("example-edit", image="sample:chelsea", text="make it night"),
     "ask": Hint("example-ask", image="sample:coffee", text="what colours are in it?"),
 }
-"""A call of each kind that works as it stands."""
+"""A call of each kind that works as it is."""
 
 
 def is_id(workspace: Workspace, word: str) -> bool:

@@ -180,7 +180,7 @@ def put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
 
 
 def pictures_suffix(data: bytes) -> str:
-    """Return the suffix bytes would have as a file; ``.bin`` for what is no image."""
+    """Return the suffix bytes would have as a file; ``.bin`` for what is not an image."""
     from notebook_img.pictures import SUFFIXES, sniff
 
     return SUFFIXES.get(sniff(data) or "", ".bin")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "generate": "make an image:            notebook-img generate 'a red circle on white' -o circle.png",
-    "edit": "edit one, or go on:       notebook-img edit cat.png 'make it night' -o night.png -s fox",
+    "edit": "edit one, or continue:    notebook-img edit cat.png 'make it night' -o night.png -s fox",
     "ask": "ask about one:            notebook-img ask cat.png 'what colours are in it?'",
     "sessions": SESSIONS,
     "show": "a session's history, or one turn:  notebook-img show fox,  notebook-img show fox/t3 -o t3.png",
@@ -109,7 +109,7 @@ def _lead_nowhere(stream: TextIO) -> None:
 
 
 def _said(words: list[str]) -> int:
-    """Do a command, and say what goes wrong; return the exit code."""
+    """Run a command, and print what goes wrong; return the exit code."""
     try:
         return _main(words)
     except NotebookImgError as error:
@@ -149,7 +149,7 @@ def _help() -> str:
 
 
 def _action(module: str, function: str, *first: str) -> Callable[[list[str]], int]:
-    """Return a command's function, its module imported when it is called."""
+    """Return a command's function, whose module is imported when it is called."""
 
     def act(words: list[str]) -> int:
         return int(getattr(import_module(f"notebook_img.cli.{module}"), function)(*first, words))

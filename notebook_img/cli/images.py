@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def perform(kind: Command, words: list[str]) -> int:
-    """Make, edit or ask, and print what came of it; return the exit code."""
+    """Make, edit or ask, and print the result; return the exit code."""
     from notebook_img.calls import Call, Plan, is_id
     from notebook_img.options import Option, parse_words
     from notebook_img.studio import run_siblings
@@ -67,12 +67,12 @@ def perform(kind: Command, words: list[str]) -> int:
 
 
 def _schema(text: str) -> Any:
-    """Return the JSON schema of ``--schema``: a file that holds one, or the schema itself."""
+    """Return the JSON schema of ``--schema``: from a file, or the schema itself."""
     if not text.lstrip().startswith("{"):
         try:
             text = Path(text).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
+            why = getattr(error, "strerror", None) or "it is not text"
             raise UsageError(f"--schema {text} cannot be read: {why}. Name a file with a JSON schema in it.") from error
     try:
         return json.loads(text)

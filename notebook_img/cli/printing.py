@@ -1,4 +1,4 @@
-"""What a shell gets to see: clean stdout for pipes, everything else on stderr."""
+"""What a shell prints: clean stdout for pipes, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Print a remark on stderr; one that cannot be written (a full disk, a reader that has left) must not cost what stands on stdout."""
+    """Print a remark on stderr; if that fails (a full disk, a reader that has left), stdout must not suffer."""
     with contextlib.suppress(OSError):
         print(text, end=end, file=sys.stderr, flush=True)
 
@@ -62,7 +62,7 @@ def exit_code(error: NotebookImgError) -> int:
 
 
 def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:
-    """Say what went wrong, naming the model where several were asked; return the exit code."""
+    """Print what went wrong, naming the model where several were asked; return the exit code."""
     message = worded(error, IN_SHELLS)
     # A masked edit in another frame was paid for: its picture is kept, and a shell has no error.picture.
     kept = getattr(getattr(error, "picture", None), "path", None)
@@ -77,7 +77,7 @@ def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> i
 
 
 class ProgressLine:
-    """One line on a terminal's stderr that counts the seconds; nothing where stderr is no terminal.
+    """One line on a terminal's stderr that counts the seconds; nothing where stderr is not a terminal.
 
     Parameters
     ----------
@@ -109,13 +109,13 @@ class ProgressLine:
             say(f"\r\x1b[K{self.progress.line[:60]} ... {now - self.started:.0f} s", end="")
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         if self.on and self.shown:
             say("\r\x1b[K", end="")
 
 
 def print_turn(turn: Turn, *, quiet: bool = False) -> None:
-    """Print an answer, or where each picture lies: the file that was asked for, else the one in the store.
+    """Print an answer, or the path of each picture: the file that was asked for, else the one in the store.
 
     The caption follows on stderr, unless `quiet`.
     """
@@ -137,7 +137,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def turn_json(turn: Turn) -> dict[str, Any]:
-    """Return a turn as JSON: its facts and where its pictures lie, without bytes."""
+    """Return a turn as JSON: its facts and its pictures' paths, without bytes."""
     files = [str(path) for path in turn.files]
     return {
         "id": turn.full_id,

@@ -1,4 +1,4 @@
-"""``sessions``, ``show``, ``models`` and ``resume``: what is there, and what waits with a service."""
+"""``sessions``, ``show``, ``models`` and ``resume``: what exists, and what waits with a service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SESSIONS = "list sessions; sessions export NAME FILE [--force], import FILE, ren
 
 
 def sessions(words: list[str]) -> int:
-    """List sessions, or do to one what the words say; return the exit code."""
+    """List sessions, or change one as the words say; return the exit code."""
     studio = open_studio()
     rest, flags = split_flags(words, "--json", "--yes", "--force")
     as_json = "--json" in flags
@@ -49,7 +49,7 @@ def sessions(words: list[str]) -> int:
 
 
 def _done(text: str, facts: Any, *, as_json: bool) -> None:
-    """Print what was done: as JSON, or the line or lines of it a pipe can use, if any."""
+    """Print what was done: as JSON, or the lines a pipe can use, if any."""
     if as_json:
         print_json(facts)
     elif text:
@@ -86,7 +86,7 @@ def show(words: list[str]) -> int:
     if "-o" in words:
         at = words.index("-o")
         if at + 1 >= len(words):
-            raise UsageError("-o wants a file name, for example -o t3.png.")
+            raise UsageError("-o needs a file name, for example -o t3.png.")
         output = words[at + 1]
         del words[at : at + 2]
     rest, flags = split_flags(words, "--json", "--force")
@@ -96,7 +96,7 @@ def show(words: list[str]) -> int:
     if named is None:
         session = studio.session_for(rest[0], creates=False)
         if output:
-            raise UsageError(f"-o wants one turn: notebook-img show {rest[0]}/t3 -o {output}")
+            raise UsageError(f"-o needs one turn: notebook-img show {rest[0]}/t3 -o {output}")
         if "--json" in flags:
             print_json([turn_json(turn) for turn in session.turns])
         else:

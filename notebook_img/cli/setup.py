@@ -50,12 +50,12 @@ def manage_keys(words: list[str]) -> int:
 
 
 def doctor(words: list[str]) -> int:
-    """Say what is ready and what is missing; return the exit code, 1 where something is broken."""
+    """Print what is ready and what is missing; return the exit code, 1 where something is broken."""
     from notebook_img.studio import examine
 
     rest, flags = split_flags(words, "--online", "--repair", "--json")
     if rest:
-        raise UsageError(f"doctor takes no word {rest[0]!r}. It takes --online, --repair, --json.")
+        raise UsageError(f"doctor does not take {rest[0]!r}. It takes --online, --repair, --json.")
     findings = examine(open_studio(), online="--online" in flags, repair="--repair" in flags)
     if "--json" in flags:
         print_json([{"what": each.what, "state": each.state, "details": worded(each, IN_SHELLS)} for each in findings])

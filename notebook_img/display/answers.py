@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import Caption, cut
 from notebook_img.display.figures import image_html, small
-from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, Bundle
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, Bundle, still
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,18 +52,19 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
     Returns
     -------
     Bundle
-        ``text/markdown`` and ``text/plain``.
+        ``text/markdown`` and ``text/plain``, and a still image where pictures are shown.
     """
     caption, text = caption or Caption(), cut(text.strip())
+    seen = [(small(shot.picture, max_side, PREVIEW_BYTES // len(shots)), shot.label) for shot in shots]
     # A block of HTML in Markdown ends at an empty line; none of ours has one inside.
-    images = [image_html(small(shot.picture, max_side, PREVIEW_BYTES // len(shots)), shot.words) for shot in shots]
+    images = [image_html(one, shot.words) for (one, _), shot in zip(seen, shots, strict=True)]
     under = [caption.line_html(), *(f"⚠ {escape(warning.strip())}" for warning in caption.warnings)]
     lines = [f"<div><small>{' '.join(line.split())}</small></div>" for line in under if line]
     markdown = [safe_markdown(text), *(f"<div>{image}</div>" for image in images), _without_math("\n".join(lines))]
     plain = [text, *(f"[{shot.words}]" for shot in shots), caption.line(), *(f"Warning: {w.strip()}" for w in caption.warnings)]
-    return Bundle(
-        {"text/markdown": "\n\n".join(part for part in markdown if part), "text/plain": "\n".join(part for part in plain if part)}
-    )
+    image, facts = still(seen, shots[0].words) if seen else ({}, {})
+    words = {"text/markdown": "\n\n".join(part for part in markdown if part), "text/plain": "\n".join(part for part in plain if part)}
+    return Bundle({**words, **image}, facts)
 
 
 def answers_together(labelled: Sequence[tuple[str, Bundle]]) -> Bundle:

@@ -1,7 +1,7 @@
 """One result as one HTML figure: a picture, or several in a labelled grid, with the caption under it.
 
-The image stands in the HTML only, with no image MIME type beside it, because that would store the bytes twice. It is HTML and
-not an image, because JupyterLab 4.6 and nbconvert 7.17 drop an image's alternative text and have no place for a caption.
+It is HTML, because JupyterLab 4.6 and nbconvert 7.17 drop an image's alternative text and have no place for a caption; beside it
+is a small still image, since LaTeX, PDF and qtconsole take no HTML. Both together stay below 150 kB in the notebook.
 Styles are inline and may be removed (untrusted notebooks, GitHub) without anything getting lost.
 """
 
@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import NO_MATH, QUIET, Caption
-from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, TINY_SIDE, Bundle, Preview, preview, shorten, size_words
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, TINY_SIDE, Bundle, Preview, preview, shorten, size_words, still
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def figure(
     Returns
     -------
     Bundle
-        ``text/html`` and ``text/plain``.
+        ``text/html``, a still image and ``text/plain``.
     """
     side = max_side if len(shots) == 1 else min(max_side, next(side for most, side in _SIDES if len(shots) <= most))
     seen = [small(shot.picture, side, max_bytes // len(shots)) for shot in shots]
@@ -81,7 +81,10 @@ def figure(
     under = f'\n<figcaption class="{NO_MATH}">{under}</figcaption>' if under else ""
     plain = [f"[{shot.words}]" for shot in shots]
     plain += [part for part in (caption.plain(), text) if part]
-    return Bundle({"text/html": f'<figure style="margin:0">\n{inner}{under}\n</figure>', "text/plain": "\n".join(plain)})
+    image, facts = still([(one, shot.label) for one, shot in zip(seen, shots, strict=True)], "; ".join(shot.words for shot in shots))
+    html = f'<figure style="margin:0">\n{inner}{under}\n</figure>'
+    alone = Bundle({"text/html": under.strip(), "text/plain": caption.plain()}) if under else None
+    return Bundle({"text/html": html, **image, "text/plain": "\n".join(plain)}, facts, alone)
 
 
 def small(picture: Picture | Preview, side: int, most_bytes: int) -> Preview:

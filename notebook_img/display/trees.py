@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from notebook_img.display.captions import NO_MATH
 from notebook_img.display.figures import image_html
-from notebook_img.pictures import TINY_SIDE, Bundle, preview, shorten
+from notebook_img.pictures import TINY_SIDE, Bundle, Preview, preview, shorten, still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +106,14 @@ def tree(nodes: Sequence[TreeNode], *, name: str = "", most: int = MOST) -> Bund
         lines.append(f"… {words}")
         body.append(f'<div style="opacity:.8;font-size:.85em">… {escape(words)}</div>')
     html = [f'<div class="{NO_MATH}" style="max-width:100%">', f'<div style="margin:0 0 8px"><b>{escape(title)}</b></div>', *body, "</div>"]
-    return Bundle({"text/html": "\n".join(html), "text/plain": "\n".join(lines)})
+    # The latest are what somebody looks for; more would be specks.
+    image, facts = still(painter.seen[-_STILL:], title) if painter.seen else ({}, {})
+    words = "\n".join(lines)
+    return Bundle({"text/html": "\n".join(html), **image, "text/plain": words}, facts, Bundle({"text/plain": words}))
+
+
+_STILL = 16
+"""Thumbnails of the still image."""
 
 
 class _Painter:
@@ -115,6 +122,8 @@ class _Painter:
     def __init__(self, *, side: int, most_bytes: int) -> None:
         self.side = side
         self.most_bytes = most_bytes
+        self.seen: list[tuple[Preview, str]] = []
+        """Thumbnails drawn so far, and whose they are."""
 
     def line(self, first: _Twig) -> str:
         """Return a line as a row of cards, with the branches at its end under it."""
@@ -145,6 +154,7 @@ class _Painter:
         image = ""
         if node.picture is not None:
             seen = preview(node.picture, self.side, self.most_bytes)
+            self.seen.append((seen, node.id))
             alt = f"{node.id}: {shorten(node.prompt, 100)}"
             width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > TINY_SIDE else 2))
             image = image_html(seen, alt, width=max(width, 8), style="margin:0 0 4px")

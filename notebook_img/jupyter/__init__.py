@@ -1,1 +1,1 @@
-"""The magics and what stands around them: parsing, interpolation, completion, progress."""
+"""The magics and what belongs to them: parsing, interpolation, completion, progress."""

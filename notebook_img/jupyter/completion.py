@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
 
-from notebook_img.ids import turn_id
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 PROMPT_MAGICS: dict[str, Command] = {"imggen": "generate", "imgedit": "edit", "askimage": "ask", "imgask": "ask"}
 LINE = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?%{1,2}(imggen|imgedit|askimage|imgask|imgsession|imgmcp|img)(\s.*)$", re.DOTALL)
 OPEN_QUOTE = re.compile(r"""(?<=[\s=])(["'])((?:(?!\1).)*)$""", re.DOTALL)
-"""A quotation mark that begins a word and is not closed yet; the one in "it's" begins none."""
+"""A quotation mark that begins a word and is not closed yet; the one in "it's" does not count."""
 TAKES_TURN = {"show", "checkout", "delete"}
 TAKES_SESSION = {"use", "delete", "cost", "tree"}
 RATIOS = ("1:1", "16:9", "9:16", "3:2", "2:3", "4:3", "3:4")
@@ -50,7 +48,7 @@ class Completion:
         self.__qualname__ = self.matcher_identifier
 
     def __call__(self, context: CompletionContext) -> SimpleMatcherResult:
-        """Return what may stand at the cursor; other matchers are suppressed inside our lines."""
+        """Return the completions at the cursor; other matchers are suppressed inside our lines."""
         nothing: SimpleMatcherResult = {"completions": [], "suppress": False}
         match = LINE.match(context.text_until_cursor)
         if match is None:
@@ -174,7 +172,7 @@ class Completion:
     # What the line is about
 
     def _session(self, words: Iterable[str] = ()) -> SessionRecord | None:
-        """Return the session the line names, else the current one, without making it."""
+        """Return the session the line names, else the current one, without creating it."""
         studio = self.kernel.studio
         named = _value_of(words, "-s", "--session")
         return studio.store.session_named(named.strip("'\"")) if named else studio.current()
@@ -196,6 +194,8 @@ class Completion:
 
     def _ids(self, last: str = "", *, words: Iterable[str] = (), picks: bool = True, questions: bool = True) -> list[str]:
         """Return ids of turns, the newest first; with the session's name where the word begins with one."""
+        from notebook_img.ids import turn_id
+
         store = self.kernel.studio.store
         name, slash, _ = last.rpartition("/")
         record = store.session_named(name) if slash else self._session(words)

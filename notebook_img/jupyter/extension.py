@@ -39,7 +39,7 @@ class Hooks:
             shell.Completer.custom_matchers.append(self.completion)
 
     def unregister(self) -> None:
-        """Take everything out again; IPython itself leaves magics in place (measured with 9.18)."""
+        """Unregister everything; IPython itself leaves magics in place (measured with 9.18)."""
         shell = self.shell
         unwatch(shell)
         for transformer in TRANSFORMERS:
@@ -67,7 +67,7 @@ def load(shell: InteractiveShell) -> None:
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take everything out of a shell again."""
+    """Unregister everything from a shell."""
     hooks = _loaded.pop(id(shell), None)
     if hooks is not None:
         hooks.unregister()

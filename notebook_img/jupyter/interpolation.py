@@ -54,7 +54,7 @@ class Interpolated:
     images: tuple[Attached, ...] = ()
     """The images to attach, in the order of their numbers; each object once."""
     notes: tuple[str, ...] = ()
-    """Sentences to show: braces that look like a slip and stayed as they were."""
+    """Sentences to show: braces that look like a mistake and were left as they are."""
 
 
 class _Missing(Exception):  # noqa: N818 - a signal, not an error of the user's
@@ -68,7 +68,7 @@ def interpolate(
     already: int | Sequence[object] = 0,
     is_image: Callable[[object], bool] | None = None,
 ) -> Interpolated:
-    """Fill in the variables a text names.
+    """Fill in the variables that a text names.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class _Filling:
         return left + "{" * (depth // 2) + written + "}" * (depth // 2) + right
 
     def look_up(self, path: str) -> Any:
-        """Return what `path` names; the same path is followed once per text, so that a property is asked once."""
+        """Return what `path` names; each path is evaluated once per text, so that a property is read once."""
         if path not in self.seen:
             self.seen[path] = _follow(path, self.namespace)
         return self.seen[path]

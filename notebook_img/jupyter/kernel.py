@@ -13,6 +13,7 @@ from notebook_img.replay import Kernel
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
+    from notebook_img.pictures import Bundle
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
@@ -87,7 +88,7 @@ class NotebookKernel:
                 self.shell.events.unregister(event, hook)
 
     def before(self, info: ExecutionInfo) -> None:
-        """Note the cell that starts to run."""
+        """Record that a cell starts."""
         self.cell = info.raw_cell or ""
         kernel().begin(
             self.cell,
@@ -96,7 +97,7 @@ class NotebookKernel:
         )
 
     def after(self, result: ExecutionResult) -> None:
-        """Note how it ended."""
+        """Record how it ended."""
         kernel().end(lambda: self.studio.store, failed=not result.success)
 
     def _attach(self, studio: Studio) -> None:
@@ -117,8 +118,14 @@ class NotebookKernel:
     def assign(self, name: str, value: Any) -> None:
         """Assign a result to a variable of the notebook (``--as``)."""
         if not name.isidentifier():
-            raise UsageError(f"--as {name} is no variable name. Use letters, digits and underscores.")
+            raise UsageError(f"--as {name} is not a variable name. Use letters, digits and underscores.")
         self.shell.user_ns[name] = value
+
+    def put(self, figure: Bundle) -> None:
+        """Show a figure as the setting `figure` says."""
+        from notebook_img.jupyter.output import put
+
+        put(figure, self.studio.settings.figure)
 
     def shown(self, turn: Turn) -> Turn:
         """Mark a turn as shown in this execution, so that being the cell's last value does not draw it twice."""
@@ -127,7 +134,7 @@ class NotebookKernel:
 
 
 def cell_id(shell: Any) -> str:
-    """Return the front end's id of the running cell, or an empty string (nbclient and terminals tell none)."""
+    """Return the front end's id of the running cell, or an empty string (nbclient and terminals send none)."""
     running = getattr(shell, "kernel", None)
     if running is None:
         return ""
@@ -138,7 +145,7 @@ def cell_id(shell: Any) -> str:
 
 
 def notebook_path(shell: Any) -> Path | None:
-    """Return the notebook's path where the front end tells it.
+    """Return the notebook's path where the front end sends it.
 
     JupyterLab and Notebook 7 set ``JPY_SESSION_NAME`` (measured with JupyterLab 4.6), VS Code a variable in the namespace.
     """

@@ -64,13 +64,13 @@ LONE_WORDS: dict[str, str] = {
     "pack": "%imgsession pack",
     "panel": "%imgsession panel",
 }
-"""Words that, alone, are a command and no prompt."""
+"""Words that on their own are a command, not a prompt."""
 
 DRAWABLE = frozenset({"tree", "list", "history", "show", "pack", "panel", "cost", "status", "models"})
 """Those of them that `%imggen` can draw."""
 
 ARTICLES = frozenset({"a", "an", "the", "A", "I"})
-"""First words of prompts that are also names people give to variables: with more text behind them they are words."""
+"""First words of prompts that are also names people give to variables: with more text after them they are words."""
 
 __all__ = ["LONE_WORDS", "PROMPT_MAGICS", "parse", "protect_question", "split_words"]
 
@@ -138,11 +138,11 @@ def _asks_for_help(given: Sequence[Given]) -> Parsed:
 def _check_text(parsed: Parsed, command: Command) -> None:
     if not parsed.text and not any(name in parsed.values for name in NO_TEXT_NEEDED):
         what = "question" if command == "ask" else "prompt"
-        raise UsageError(f"There is no {what}. Write one behind the options, for example: {EXAMPLES[command][0]}")
+        raise UsageError(f"There is no {what}. Write one after the options, for example: {EXAMPLES[command][0]}")
     word = parsed.text.casefold()
     if not parsed.literal and word in LONE_WORDS and not (command == "generate" and word in DRAWABLE):
         meant = LONE_WORDS[word].format(magic=MAGICS[command])
-        raise UsageError(f"{parsed.text!r} alone is no prompt; the command is {meant}. To send the word, put it in quotes.")
+        raise UsageError(f"{parsed.text!r} alone is not a prompt; the command is {meant}. To send the word, put it in quotes.")
 
 
 @dataclass
@@ -293,7 +293,7 @@ class _Reader:
                     return self.line[start:position].strip(), given, notes, False
                 flag = word.partition("=")[0]
                 if flag in self.table and flag.startswith("--"):
-                    notes.append(f"{flag} stands in the middle of the text and is part of it; options go before or after the text.")
+                    notes.append(f"{flag} is in the middle of the text and is part of it; options go before or after the text.")
             elif word[0] in "–—":
                 self.check_dash(word)
             before = found
@@ -353,7 +353,7 @@ def _value(line: str, position: int, name: str) -> tuple[str, int]:
         return line[position:end], end
     closing = re.compile(rf"{quote}(?=\s|$)").search(line, position + 1)
     if closing is None:
-        raise UsageError(f"The quote in front of {line[position + 1 : position + 41]!r}{f' ({name})' if name else ''} is not closed.")
+        raise UsageError(f"The quote before {line[position + 1 : position + 41]!r}{f' ({name})' if name else ''} is not closed.")
     return line[position + 1 : closing.start()], closing.end()
 
 

@@ -1,8 +1,13 @@
-"""What a magic shows while it waits and when it is done: one display handle, which ends as the finished picture."""
+"""What a magic shows while it waits and when it is done: one display handle, which ends as the finished picture.
+
+Where output is captured (``ipywidgets.Output``, ``interact``, ``%%capture``) updates of a display are lost or replayed, so there no
+progress is shown and the finished picture is a display of its own.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
     from notebook_img.tree import Turn
 
 PATIENCE = 0.4
-"""Seconds before progress is shown at all: what is done sooner needs none."""
+"""Seconds before progress is shown: what is done sooner needs none."""
 PAUSES: Mapping[Change, float] = {"": 0.5, "message": 0.1, "text": 0.1, "waiting": 0.0, "partial": 0.0}
 """Least seconds since the last update, by what has changed; where nothing has, the elapsed time is renewed."""
 
@@ -37,7 +42,7 @@ class Screen:
     """
 
     def __init__(self, shell: Any, title: str, *, quiet: bool = False, answers: bool = False) -> None:
-        self.live = not quiet and getattr(shell, "kernel", None) is not None
+        self.live = not quiet and getattr(shell, "kernel", None) is not None and not is_captured(shell)
         self.quiet = quiet
         self.title = title
         self.answers = answers
@@ -57,14 +62,17 @@ class Screen:
         if time.monotonic() - self.refreshed >= PAUSES[change]:
             self._refresh()
 
-    def finish(self, bundle: Bundle) -> None:
-        """Put the finished state in the place of the progress."""
+    def finish(self, bundle: Bundle, form: str = "html") -> None:
+        """Replace the progress by the finished state; `form` is the setting `figure`."""
         if self.quiet:
             return
-        self._put(bundle)
+        first, *more = bundle.parts(form)
+        self._put(first)
+        for part in more:
+            put(part)
 
     def clear(self) -> None:
-        """Take the progress away again: the error that follows says it all. What had come of an answer stays above it."""
+        """Remove the progress, since the error that follows says it all. What had arrived of an answer stays above it."""
         with contextlib.suppress(Exception):
             if self.live and self._answer:
                 from notebook_img import display
@@ -150,8 +158,24 @@ def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:
     return display.figure(shots, caption, max_side=max_side)
 
 
+def is_captured(shell: Any) -> bool:
+    """Tell whether what is displayed now goes somewhere else than into the cell's output.
+
+    ``%%capture`` and ``capture_output`` put a publisher of their own in the shell's place (IPython 9.18); an Output widget takes the
+    messages whose parent is the request that is handled (ipywidgets 8.1: `Output.msg_id`), but no updates of a display.
+    """
+    if type(shell.display_pub).__name__ == "CapturingDisplayPublisher":
+        return True
+    if "ipywidgets" not in sys.modules:
+        return False
+    from ipywidgets.widgets import Output, widget
+
+    request = shell.kernel.get_parent().get("header", {}).get("msg_id")
+    return any(isinstance(one, Output) and one.msg_id == request for one in tuple(widget._instances.values()))  # noqa: SLF001 - no other way
+
+
 def tell(shell: Any, text: str) -> None:
-    """Say one sentence to the user, as an output of its own."""
+    """Show one sentence to the user, as an output of its own."""
     from IPython.display import display
 
     from notebook_img.display import note
@@ -162,8 +186,9 @@ def tell(shell: Any, text: str) -> None:
         display(dict(note(text).data), raw=True)  # type: ignore[no-untyped-call]
 
 
-def put(bundle: Any) -> None:
-    """Show a bundle as an output of its own."""
+def put(bundle: Bundle, form: str = "html") -> None:
+    """Show a bundle as an output of its own, or picture and caption as two (the setting `figure`)."""
     from IPython.display import display
 
-    display(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))  # type: ignore[no-untyped-call]
+    for part in bundle.parts(form):
+        display(dict(part.data), raw=True, metadata=dict(part.metadata))  # type: ignore[no-untyped-call]

@@ -25,7 +25,7 @@ class Gate:
         self._token = None if token is None else token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401, or hand on."""
+        """Answer 401, or pass the request on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

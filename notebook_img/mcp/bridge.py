@@ -1,7 +1,7 @@
-"""The stdio server's way into a live kernel: tool calls go to the kernel that shares our home, or are done here when there is none.
+"""The stdio server's way into a live kernel: tool calls go to a kernel that shares our home, or are done here when there is none.
 
-Everything else (lists, resources, prompts) is answered here, from the same store; so a kernel that dies takes one call
-with it at the most, and the client's session goes on.
+Everything else (lists, resources, prompts) is answered here, from the same store; so a kernel that dies or stands still
+takes one call with it at the most, and the client's session goes on.
 """
 
 from __future__ import annotations
@@ -11,84 +11,47 @@ import base64
 import contextlib
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio.to_thread
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, CallToolResult, Implementation, InputRequiredResult
+from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult
 
+from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.mcp import discovery
 from notebook_img.mcp.folders import folders_of
+from notebook_img.mcp.jobs import new_job_id
+from notebook_img.mcp.link import Link, State, look
 from notebook_img.mcp.server import Server
-from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER
+from notebook_img.mcp.tool_results import AnswerResult, ImageResult, of_job
+from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER, JOB_META, MAKES
+from notebook_img.mcp.tools.vision import chat_answer, running_chat
+from notebook_img.mcp.versions import report
+from notebook_img.records import JobRecord
 
 if TYPE_CHECKING:
-    from mcp import Client
     from mcp.server.mcpserver import Context
+    from mcp.types import RequestParamsMeta, Tool
 
     from notebook_img.mcp.discovery import Announcement
     from notebook_img.mcp.work import Work
 
 log = logging.getLogger("notebook_img.mcp")
-CONNECT = 5.0
-"""Seconds a kernel gets to answer; one whose process is stopped is passed over."""
-
-
+LOOK = 1.0
+"""Seconds between two looks at a kernel that works on a call."""
+PATIENCE = 5.0
+"""Seconds a kernel gets to answer a look; a computation that holds all its threads may take some."""
+GLANCE = 0.5
+"""Seconds for one that stood still at the last look, so that no later call waits for it."""
 TURNING = 0.5
-"""Seconds a server that is stopped gets to turn the requests it has sent into jobs."""
+"""Seconds a server that is being stopped has to turn the requests it has sent into jobs."""
 
-
-class Link:
-    """An open connection to one kernel's server, held by a task of its own."""
-
-    def __init__(self, to: Announcement, client_name: str, headers: dict[str, str]) -> None:
-        self.to = to
-        self.client: Client | None = None
-        self._name = client_name
-        self._headers = headers
-        self._ready: asyncio.Event = asyncio.Event()
-        self._close: asyncio.Event = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def open(self) -> bool:
-        """Connect; return whether that worked."""
-        self._task = asyncio.create_task(self._hold())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), CONNECT)
-        if self.client is None:
-            await self.close()
-        return self.client is not None
-
-    async def close(self) -> None:
-        """Disconnect."""
-        self._close.set()
-        if self._task is not None:
-            done, _ = await asyncio.wait({self._task}, timeout=1)
-            if not done:
-                self._task.cancel()
-
-    async def _hold(self) -> None:
-        import httpx2
-        from mcp import Client
-        from mcp.client.streamable_http import streamable_http_client
-
-        try:
-            # Not through a proxy: the token is for this computer only.
-            async with httpx2.AsyncClient(headers=self._headers, timeout=httpx2.Timeout(30, read=None), trust_env=False) as http:
-                transport = streamable_http_client(self.to.url, http_client=http, max_sse_event_size=None)
-                async with Client(transport, client_info=Implementation(name=self._name, version="1")) as client:
-                    self.client = client
-                    self._ready.set()
-                    await self._close.wait()
-        except Exception as error:  # whatever it was, there is no connection
-            log.info("no connection to %s: %s", self.to.url, type(error).__name__)
-        finally:
-            self.client = None
-            self._ready.set()
+STANDS_STILL = "The notebook does not respond (its kernel was stopped, or waits at a breakpoint)"
 
 
 class JoiningServer(Server):
-    """A server whose tool calls a live kernel does, when there is one."""
+    """A server whose tool calls are done by a live kernel, when there is one."""
 
     def __init__(self, work: Work, tools: str, *, notebook: str = "", alone: bool = False) -> None:
         super().__init__(work, tools)
@@ -96,74 +59,132 @@ class JoiningServer(Server):
         self.alone = alone
         self._link: Link | None = None
         self._linking = asyncio.Lock()
+        self._still: set[str] = set()
+        """Addresses of the kernels that stood still when they were last looked at."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
-        """Let the kernel do it, else do it here."""
+        """Let the kernel do the call, else do it here."""
         # A tool that is not of this server's family is unknown here, whatever the kernel serves.
-        unknown = all(tool.name != name for tool in await self.list_tools())
-        link = None if self.alone or context is None or unknown else await self._joined(context)
-        if link is None or link.client is None:
-            return await super().call_tool(name, arguments, context)
-        assert context is not None
-        ctx = context
+        tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
+        link = None if self.alone or context is None or tool is None else await self._joined(context)
+        if link is not None and tool is not None and context is not None:
+            answer = await self._through(link, tool, arguments, context)
+            if answer is not None:
+                return answer
+        return await super().call_tool(name, arguments, context)
+
+    async def _through(self, link: Link, tool: Tool, arguments: dict[str, Any], context: Context) -> CallToolResult | None:
+        """Let the kernel do a call; None when it is to be done here instead."""
+        assert link.client is not None
+        # What may cost money is written down by the kernel before it begins, under an id that is known here.
+        job = new_job_id() if tool.annotations == MAKES and link.to.claims else ""
 
         async def progress(progress: float, total: float | None = None, message: str | None = None) -> None:
-            with contextlib.suppress(Exception):  # a client that is gone is no reason to stop
-                await ctx.report_progress(progress, total, message)
+            await report(context, progress, total, message)
 
-        call = asyncio.ensure_future(link.client.call_tool(name, arguments, progress_callback=progress))
+        meta = cast("RequestParamsMeta", {JOB_META: job}) if job else None
+        call = asyncio.ensure_future(link.client.call_tool(tool.name, arguments, progress_callback=progress, meta=meta))
         try:
             while True:
-                done, _ = await asyncio.wait({call}, timeout=1)
-                if done:
-                    return call.result()
-                # A process that was killed closes its connections; one whose computer is in trouble may not.
-                if not link.to.alive:
-                    raise ConnectionError
+                done, _ = await asyncio.wait({call}, timeout=LOOK)
+                if not done:
+                    # A process that was killed closes its connections; one whose computer is in trouble may not.
+                    state = await self._state(link.to)
+                    if not call.done() and (state is State.STILL or not link.to.alive):
+                        call.cancel()
+                        return await self._left(link, state, tool, job)
+                    continue
+                result = call.result()
+                if job and (result.structured_content or {}).get("job_id") != job:
+                    await self._forget(job)
+                return result
         except MCPError as error:
-            if link.to.alive and link.client is not None and await self._answers(link):
+            state = await self._state(link.to)
+            if state is State.ANSWERS and link.client is not None:
                 raise
-            await self._lost(link)
-            raise await self._gone(link) from error
+            return await self._left(link, state, tool, job, error)
         except (OSError, anyio.ClosedResourceError, anyio.BrokenResourceError, RuntimeError) as error:
-            await self._lost(link)
-            raise await self._gone(link) from error
+            return await self._left(link, await self._state(link.to), tool, job, error)
         finally:
             if not call.done():
                 call.cancel()
 
-    async def _gone(self, link: Link) -> MCPError:
-        """Return the error for a call whose server went away. Where its kernel lives, what was sent goes on there as a job."""
-        if link.to.alive:
-            await asyncio.sleep(TURNING)
-            going = await anyio.to_thread.run_sync(self._going_on)
-            if going:
-                return MCPError(
-                    code=INTERNAL_ERROR,
-                    message="The notebook stopped its server while it worked on this. What was sent goes on and is kept, "
-                    f"so do not ask again: get_job fetches {' or '.join(going)}.",
-                )
+    async def _left(self, link: Link, state: State, tool: Tool, job: str, cause: Exception | None = None) -> CallToolResult | None:
+        """Go on without a kernel that does not answer: do the call here (None), or name the job it goes on as.
+
+        What the kernel has begun is never done twice: it may be billed.
+        """
+        await self._lost(link, state)
+        if tool.annotations is not None and tool.annotations.idempotent_hint:  # done twice it does no harm
+            return None
+        row = await anyio.to_thread.run_sync(self._take_back, job) if job else None
+        if job and row is None:
+            return None
+        if state is not State.STILL:
+            raise await self._gone(link, job) from cause
+        if row is None:
+            raise MCPError(
+                code=INTERNAL_ERROR,
+                message=f"{STANDS_STILL} in the middle of this call, and may finish it when it runs again. "
+                "Look with show_session before you ask again.",
+            )
+        return await anyio.to_thread.run_sync(self._unfinished, tool.name, row)
+
+    def _unfinished(self, tool: str, job: JobRecord) -> CallToolResult:
+        """Return the answer for a call that goes on when the kernel does, in the form its tool has."""
+        why = f"{STANDS_STILL}, and goes on with this when it runs again. "
+        if tool == "chat_vision":
+            session = self.work.studio.store.session_named(job.session)
+            turn, most = session.turns + 1 if session else 1, self.work.studio.settings.mcp_chat_turns
+            return chat_answer(running_chat(job, job.session, turn, most, why=why))
+        return of_job(job, kind=AnswerResult if tool == "analyze_image" else ImageResult, why=why)
+
+    def _take_back(self, job: str) -> JobRecord | None:
+        """Take a call back from a kernel that has not begun it: it never will then. Its job where it has."""
+        store, now = self.work.studio.store, time.time()
+        try:
+            store.add_job(JobRecord(job, "", "cancelled", store.owner, now, now, error="Done without the notebook, which stood still."))
+        except UsageError:
+            return store.job(job)
+        return None
+
+    async def _forget(self, job: str) -> None:
+        """Drop the row of a call whose result is here."""
+        with contextlib.suppress(NotebookImgError):
+            await anyio.to_thread.run_sync(self.work.studio.store.delete_job, job)
+
+    async def _gone(self, link: Link, job: str) -> MCPError:
+        """Return the error for a call whose server went away. What is stored, or goes on in a kernel that is alive, is named as a job."""
+        await asyncio.sleep(TURNING)
+        row = await anyio.to_thread.run_sync(self.work.studio.store.job, job) if job else None
+        if row is not None and (row.state in ("done", "submitted") or (row.state == "running" and link.to.alive)):
+            return MCPError(
+                code=INTERNAL_ERROR,
+                message="The notebook stopped its server during this call. What was sent goes on and is kept, "
+                f"so do not ask again: get_job fetches {row.id}.",
+            )
+        await self._forget(job)
         return MCPError(
             code=INTERNAL_ERROR,
-            message="The notebook's kernel ended while it worked on this. This server goes on without it: "
-            "show_session tells what was kept, then ask again.",
+            message="The notebook's kernel ended during this call. This server goes on without it. "
+            "show_session shows what was kept; then ask again.",
         )
 
-    def _going_on(self) -> list[str]:
-        store = self.work.studio.store
-        return [row.id for row in store.jobs(state="running", limit=5) if store.alive(row.owner)]
+    async def _state(self, to: Announcement) -> State:
+        """Look at a kernel, and remember when it stands still: it is not waited for again until it answers."""
+        if not to.alive:
+            return State.GONE
+        state = await look(to, GLANCE if to.url in self._still else PATIENCE)
+        if state is not State.STILL:
+            self._still.discard(to.url)
+        elif to.url not in self._still:
+            log.warning("the kernel at %s does not respond; going on alone until it answers", to.url)
+            self._still.add(to.url)
+        return state
 
-    async def _answers(self, link: Link) -> bool:
-        if link.client is None:
-            return False
-        try:
-            await asyncio.wait_for(link.client.list_prompts(cache_mode="bypass"), 3)
-        except Exception:  # whatever it was, it did not answer
-            return False
-        return True
-
-    async def _lost(self, link: Link) -> None:
-        log.warning("the kernel at %s has ended; going on alone", link.to.url)
+    async def _lost(self, link: Link, state: State) -> None:
+        if state is not State.STILL:
+            log.warning("the kernel at %s has ended; going on alone", link.to.url)
         if self._link is link:
             self._link = None
         await link.close()
@@ -172,13 +193,15 @@ class JoiningServer(Server):
         """Return the connection to the kernel chosen, opened when there is none yet."""
         async with self._linking:
             link = self._link
-            if link is not None and link.client is not None and link.to.alive:
-                return link
             if link is not None:
+                if link.client is not None and await self._state(link.to) is State.ANSWERS:
+                    return link
                 self._link = None
                 await link.close()
             settings = self.work.studio.settings
             for found in await anyio.to_thread.run_sync(discovery.find, settings.home, self.notebook):
+                if await self._state(found) is not State.ANSWERS:
+                    continue
                 info = context.session.client_params
                 name = (info.client_info.title or info.client_info.name) if info else "mcp client"
                 fresh = Link(found, name, self._headers(found))

@@ -1,4 +1,4 @@
-"""The old name of `mcpb`: ``python -m notebook_img.mcp.bundle OUT.mcpb`` goes on working."""
+"""The old name of `mcpb`: ``python -m notebook_img.mcp.bundle OUT.mcpb`` still works."""
 
 from notebook_img.mcp.mcpb import main
 

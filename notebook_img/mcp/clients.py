@@ -42,6 +42,8 @@ def configuration(client: str, settings: Settings, *, notebook: str = "") -> str
         arguments += ["--allow", str(folder)]
     if notebook:
         arguments += ["--notebook", notebook]
+    if not settings.mcp_links:
+        arguments += ["--links", "off"]
     environment = {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
     where, text = {
         "claude-desktop": _claude_desktop,

@@ -1,4 +1,4 @@
-"""The two ways to the server by words: ``%imgmcp`` in a notebook and ``notebook-img mcp`` in a shell."""
+"""The two commands that run the server: ``%imgmcp`` in a notebook and ``notebook-img mcp`` in a shell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.studio import Studio
 
 DRAIN = 330.0
-"""Seconds a stdio server goes on for requests on their way when its client has gone: the longest wait for a reply, and some."""
+"""Seconds a stdio server stays for requests under way after its client has gone: the longest wait for a reply, and some more."""
 
 
 # ---------------------------------------------------------------------------------------------- in a notebook
@@ -73,12 +73,14 @@ def _start(studio: Studio, rest: list[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--tools", choices=FAMILIES, default="all")
     parser.add_argument("--allow", type=Path, action="append")
+    parser.add_argument("--links", choices=("on", "off"))
     given = parser.parse_args(rest)
     running = handle_of(studio)
     if running is not None:
-        _say(f"The MCP server runs already on {running.url}. %imgmcp stop ends it.")
+        _say(f"The MCP server already runs on {running.url}. %imgmcp stop ends it.")
         return
-    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=tuple(given.allow) if given.allow else None)
+    allowed, links = tuple(given.allow) if given.allow else None, given.links == "on" if given.links else None
+    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, links=links)
     _say(
         f"Serving MCP clients on {handle.url}. %imgmcp config claude-desktop prints what to paste into a client; %imgmcp stop ends it."
         + ("" if handle.announcement else " No bridge can find it.")
@@ -126,7 +128,7 @@ def _log(studio: Studio, rest: list[str]) -> None:  # noqa: ARG001 - all command
     from notebook_img.mcp import server_log
 
     _Parser(prog="%imgmcp log", add_help=False).parse_args(rest)
-    _say("\n".join(server_log.lines()) or "The MCP server has logged nothing.")
+    _say("\n".join(server_log.lines()) or "The MCP server has not logged anything.")
 
 
 _ACTIONS: Mapping[str, Callable[[Studio, list[str]], None]] = {
@@ -167,12 +169,15 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument("--alone", action="store_true", help="join no kernel")
     parser.add_argument("--tools", choices=FAMILIES, default="all", help="serve one family of tools only")
     parser.add_argument("--allow", action="append", type=Path, metavar="DIR", help="folder that may be read and written (repeatable)")
+    parser.add_argument(
+        "--links", choices=("on", "off"), help="off: no links in results, for hosts that hand them to a model, which refuses them"
+    )
     parser.add_argument("--config", choices=CLIENTS, metavar="CLIENT", help=f"print what to paste into a client: {', '.join(CLIENTS)}")
     if "-h" in args or "--help" in args:
         print(parser.format_help(), file=sys.stderr)  # noqa: T201 - stdout carries JSON-RPC only
         return 0
     given = parser.parse_args(list(args))
-    studio = _studio(given.allow)
+    studio = _studio(given.allow, given.links)
     if given.config:
         from notebook_img.mcp.clients import configuration
 
@@ -184,7 +189,7 @@ def main(args: Sequence[str]) -> int:
     return _serve_stdio(studio, given)
 
 
-def _studio(allow: Sequence[Path] | None) -> Studio:
+def _studio(allow: Sequence[Path] | None, links: str | None) -> Studio:
     from notebook_img.records import Origin
     from notebook_img.studio import Studio
 
@@ -192,6 +197,7 @@ def _studio(allow: Sequence[Path] | None) -> Studio:
     studio.origin = Origin(surface="agent")
     if allow:
         studio.settings.set("allowed_dirs", tuple(folder.expanduser() for folder in allow))
+    studio.settings.mcp_links = links
     return studio
 
 

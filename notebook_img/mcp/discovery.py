@@ -27,12 +27,14 @@ class Announcement:
     url: str
     token: str = field(repr=False)
     bridge: str = field(repr=False)
-    """What a bridge shows to name its client's folders."""
+    """What a bridge presents to name its client's folders."""
     owner: str
     """``host:pid:start`` of the kernel's process."""
     home: str
     notebook: str
     started: float
+    claims: bool = False
+    """Whether it writes down what a bridge asks before it begins, so that the bridge can tell whether it has begun."""
     path: Path | None = None
 
     def __repr__(self) -> str:
@@ -40,7 +42,7 @@ class Announcement:
 
     @property
     def alive(self) -> bool:
-        """Whether its process lives, as far as can be told."""
+        """Whether its process is alive, as far as that is known."""
         return is_alive(self.owner) is not False
 
     def belongs_to(self, name: str) -> bool:
@@ -68,6 +70,7 @@ def announce(studio: Studio, *, url: str, token: str, bridge: str) -> Path:
         home=str(studio.settings.home.resolve()),
         notebook=str(studio.notebook or ""),
         started=time.time(),
+        claims=True,
     )
     facts = {name: value for name, value in asdict(row).items() if name != "path"}
     path = place / f"{PREFIX}{os.getpid()}-{urlsplit(url).port}.json"
@@ -101,7 +104,7 @@ def find(home: Path, notebook: str = "") -> list[Announcement]:
 
 
 def _read(path: Path) -> Announcement | None:
-    """Read one file; one that others could have written is not believed."""
+    """Read one file; one that others could have written is not trusted."""
     try:
         facts = path.stat()
         if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o077):

@@ -1,4 +1,4 @@
-"""Which files a client may have read and written: allowed folders, checked after resolving links and again when opening.
+"""Which files a client may read and write: allowed folders, checked after resolving links and again when opening.
 
 Everything a tool gets as an image goes through `Folders.picture`, everything it writes through `Folders.output`.
 """
@@ -69,7 +69,7 @@ class Folders:
         if not text:
             raise UsageError("An image is needed, and the text is empty. Give a path, an id such as fox/t3, or sample:chelsea.")
         if "\0" in text:
-            raise UsageError("A path cannot hold a null character.")
+            raise UsageError("A path cannot contain a null character.")
         if re.match(r"https?://", text, re.IGNORECASE):
             if not self.urls:
                 raise UsageError(
@@ -118,7 +118,7 @@ class Folders:
         """
         plain = text.strip()
         if not plain or "\0" in plain:
-            raise UsageError("outputPath is empty or holds a null character. Name a file, for example night.png.")
+            raise UsageError("outputPath is empty or contains a null character. Name a file, for example night.png.")
         path = Path(plain)
         with contextlib.suppress(RuntimeError):  # a user who does not exist: the name stays as it is
             path = path.expanduser()
@@ -134,18 +134,18 @@ class Folders:
         return self.inside(real)
 
     def inside(self, path: Path) -> Path:
-        """Return a path with its links resolved, after checking that it lies in an allowed folder.
+        """Return a path with its links resolved, after checking that it is in an allowed folder.
 
         The message is the same whether there is such a file or not.
         """
         try:
             real = Path(os.path.realpath(path if path.is_absolute() else self.base / path))
         except (OSError, ValueError) as error:  # a loop of links, a null character
-            raise UsageError(f"{str(path)[:200]} is no usable path.") from error
+            raise UsageError(f"{str(path)[:200]} is not a usable path.") from error
         if not any(real == folder or folder in real.parents for folder in self.allowed):
             names = ", ".join(str(folder) for folder in self.allowed) or "none"
             raise UsageError(
-                f"{str(path)[:200]} lies outside the folders this server may use: {names[:300]}. NOTEBOOK_IMG_ALLOWED_DIRS sets others."
+                f"{str(path)[:200]} is outside the folders this server may use: {names[:300]}. NOTEBOOK_IMG_ALLOWED_DIRS sets others."
             )
         return real
 
@@ -184,11 +184,13 @@ def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise PictureError("The image given as text is neither a path nor valid base64. Copy it again, whole, or give a path.") from error
+        raise PictureError(
+            "The image given as text is neither a path nor valid base64. Copy the whole text again, or give a path."
+        ) from error
 
 
 def _open(path: Path) -> int:
-    """Open a resolved path for reading, no part of it being a link.
+    """Open a resolved path for reading, refusing links in any part of it.
 
     Where the system can (not on Windows) every folder on the way is opened from the one before, so that a folder that was
     exchanged for a link since the check is refused and not followed.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_BODY = 32 * 1024 * 1024
 """Bytes of one request: an image of 20 MB as base64, and some."""
 PATIENCE = 20.0
-"""Seconds a server gets to start."""
+"""Seconds a server has to start."""
 GRACE = 5.0
 
 log = logging.getLogger("notebook_img.mcp")
@@ -140,7 +140,7 @@ class ServerHandle:
         return self
 
     def stop(self) -> None:
-        """End it: no thread and no file is left. What is on its way to a service goes on and is kept."""
+        """Stop the server and leave no thread or file behind. Requests under way go on and are kept."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -211,6 +211,7 @@ def serve(
     tools: str = "all",
     show: bool = True,
     allowed: tuple[Path, ...] | None = None,
+    links: bool | None = None,
 ) -> ServerHandle:
     """Serve a studio as an MCP server from a thread of this process.
 
@@ -228,6 +229,8 @@ def serve(
         Show in the running cell what agents do.
     allowed : tuple of Path, optional
         Folders agents may read and write, in place of the default ones.
+    links : bool, optional
+        Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
 
     Returns
     -------
@@ -246,7 +249,7 @@ def serve(
         text = f"The MCP server listens on {host}: every computer that reaches this one and has the token can use your keys and budget."
         warnings.warn(text, stacklevel=2)
     # The server's alone: they must not outlive it in the settings.
-    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()))
+    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links)
     handle = ServerHandle(build(work, tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
     return handle.start(announced=True, live=show)
 
@@ -257,7 +260,7 @@ def handle_of(studio: Studio) -> ServerHandle | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this computer can reach an address."""
+    """Return whether only this computer can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -267,7 +270,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """Bind ourselves: the port is known before the start, and a taken one is an error in the cell.
+    """Bind the port before the start, so that it is known and a taken one is an error in the cell.
 
     asyncio sets TCP_NODELAY only where the listening socket says IPPROTO_TCP; without it a call takes 40 ms longer
     (measured with Python 3.11 on Linux).

@@ -1,4 +1,4 @@
-"""Jobs: requests that outlive who asked for them, rows in the store that any process can read, stop and take up."""
+"""Jobs: requests that outlive their client, as rows in the store that any process can read, stop and take up."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ LOOK = 0.3
 """Seconds between two looks at a job that runs in another process."""
 
 
+def new_job_id() -> str:
+    """Return an id no job has."""
+    return f"j{secrets.token_hex(4)}"
+
+
 class Jobs:
     """The jobs of one server.
 
@@ -47,37 +52,54 @@ class Jobs:
         """Those that run in this process."""
 
     def leave(self, running: Running) -> JobRecord | None:
-        """Make a job of a request nobody waits for; None when it has just ended."""
+        """Turn a request without a waiting client into a job; None when it has just ended."""
         with running.lock:
             if running.done:
                 return None
             if running.job:
                 return self._studio.store.job(running.job)
-            now = time.time()
-            row = JobRecord(
-                id=f"j{secrets.token_hex(4)}",
-                session=running.session,
-                state="running",
-                owner=self._studio.store.owner,
-                created=now,
-                updated=now,
-                model=running.model,
-                prompt=running.prompt[:2000],
-                request={
-                    "tool": running.tool,
-                    "client": running.caller.name,
-                    "output": str(running.output or ""),
-                    "submit": running.submit_id,
-                },
-            )
-            self._studio.store.add_job(row)
-            running.job = row.id
-            self._here[row.id] = running
+            return self._write_down(running, new_job_id())
+
+    def claim(self, running: Running) -> None:
+        """Make a job of a request before it begins, under the id a bridge has chosen.
+
+        Of two that add the row of one id the second one fails: either this process does the request, or the bridge that took it
+        back, never both.
+
+        Raises
+        ------
+        UsageError
+            When the bridge was quicker: the kernel stood still, and the request was done without it.
+        """
+        with running.lock:
+            self._write_down(running, running.promised)
+
+    def _write_down(self, running: Running, job_id: str) -> JobRecord:
+        now = time.time()
+        row = JobRecord(
+            id=job_id,
+            session=running.session,
+            state="running",
+            owner=self._studio.store.owner,
+            created=now,
+            updated=now,
+            model=running.model,
+            prompt=running.prompt[:2000],
+            request={
+                "tool": running.tool,
+                "client": running.caller.name,
+                "output": str(running.output or ""),
+                "submit": running.submit_id,
+            },
+        )
+        self._studio.store.add_job(row)
+        running.job = row.id
+        self._here[row.id] = running
         loop.spawn(lambda _tell: self._watch(running))
         return row
 
     def submitted(self, running: Running, submit_id: str) -> None:
-        """Note the service's own id, also in a row that is there already: whoever takes the job up finds it by that."""
+        """Record the service's own id, also in an existing row: whoever takes up the job finds it by that id."""
         with running.lock:
             running.submit_id = submit_id
             job = running.job
@@ -104,7 +126,7 @@ class Jobs:
             update(job, state="submitted" if later else "failed", error=said, submit_id=running.submit_id)
 
     async def _watch(self, running: Running) -> None:
-        """Look whether somebody, in whatever process, wants the job stopped."""
+        """Check whether any process wants the job stopped."""
         while not running.done:
             await asyncio.sleep(LOOK)
             row = await in_thread(self._studio.store.job, running.job)
@@ -113,7 +135,7 @@ class Jobs:
                 return
 
     def job(self, job_id: str) -> JobRecord:
-        """Return a job's row, of whatever process.
+        """Return a job's row, whichever process it belongs to.
 
         Raises
         ------
@@ -161,7 +183,7 @@ class Jobs:
             await asyncio.sleep(min(LOOK, max(0.02, seconds - elapsed)))
 
     async def _take_up(self, row: JobRecord, caller: Caller | None) -> tuple[JobRecord, bool]:
-        """Go on with a job nobody waits for, and tell whether that was tried.
+        """Go on with a job that was left, and return whether that was tried.
 
         A service's job is fetched from there; what was done by the core is taken over; anything else is lost with its process.
         """

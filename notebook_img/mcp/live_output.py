@@ -57,7 +57,7 @@ class Live:
         return True
 
     def note(self, note: Note) -> None:
-        """Take in what a client did; the update comes from the display's own thread."""
+        """Record what a client did; the update comes from the display's own thread."""
         with self._lock:
             self.calls += note.state == "working"
             if note.tool in QUIET:

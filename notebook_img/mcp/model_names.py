@@ -21,7 +21,7 @@ BEGINNINGS = {
     "jimeng": "jimeng",
     "high_aes": "jimeng",
 }
-"""How bare names that no table has begin, and whose they are."""
+"""Prefixes of bare names that are in no table, and the provider they belong to."""
 
 
 def named(text: str, settings: Settings) -> str:

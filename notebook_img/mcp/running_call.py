@@ -1,4 +1,4 @@
-"""One request of a client: who asks, how far it is, what it came to."""
+"""One request of a client: who asks, how far it has got, what it led to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Caller:
 
 @dataclass
 class Result:
-    """What a request came to."""
+    """The result of a request."""
 
     turn: Turn
     files: tuple[Path, ...] = ()
@@ -39,7 +39,7 @@ class Result:
 
 @dataclass
 class Running:
-    """A request under way; it becomes a job when nobody waits for it any more."""
+    """A request under way; it becomes a job when its client stops waiting."""
 
     caller: Caller
     session: str
@@ -49,9 +49,11 @@ class Running:
     output: Path | None = None
     model: str = ""
     sent: bool = False
-    """Whether its turn came: from then on it goes on without the client."""
+    """Whether it was started: from then on it goes on without the client."""
     done: bool = False
     job: str = ""
+    promised: str = ""
+    """Id of the job a bridge may name to its client: its row is written before anything is sent."""
     submit_id: str = ""
     begun: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """What `Studio.begin` has opened for it; closed when it has ended, however that was."""

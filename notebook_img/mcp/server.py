@@ -26,6 +26,7 @@ from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
 from notebook_img.mcp.tools.seedream import SeedreamTools
 from notebook_img.mcp.tools.vision import VisionTools
+from notebook_img.mcp.versions import fitting
 from notebook_img.mcp.wording import FOR_AGENTS
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Server(MCPServer[Any]):
             instructions=INSTRUCTIONS,
             version=__version__,
             log_level="WARNING",
+            middleware=[fitting(links=work.links)],
         )
         self.work = work
         family = set(_TOOLS) if tools == "all" else {tools}
@@ -140,7 +142,7 @@ class Server(MCPServer[Any]):
         return Completion(values=fitting[:COMPLETIONS], total=len(fitting), has_more=len(fitting) > COMPLETIONS)
 
     async def list_resources(self) -> list[ResourceRow]:
-        """List the latest sessions and pictures, and what is registered besides."""
+        """List the latest sessions and pictures, and what else is registered."""
         rows = await super().list_resources()
         return [*rows, *await anyio.to_thread.run_sync(self._latest)]
 
@@ -176,7 +178,7 @@ class Server(MCPServer[Any]):
         return found
 
     async def read_resource(self, uri: Any, context: Any = None) -> Any:
-        """Read a resource; a picture tells its own type, which a template cannot."""
+        """Read a resource; a picture has its own type, which a template cannot give."""
         match = PICTURE_URI.fullmatch(str(uri))
         if match is None or not str(uri).startswith("nbimg:"):
             return await super().read_resource(uri, context)

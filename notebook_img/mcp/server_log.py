@@ -30,7 +30,7 @@ _lock = threading.Lock()
 
 
 def hold() -> None:
-    """Take the loggers' lines in."""
+    """Capture the loggers' lines."""
     global _users  # noqa: PLW0603 - servers of one process share the loggers
     with _lock:
         _users += 1

@@ -1,4 +1,4 @@
-"""What tools answer: a line that stands alone, a thumbnail, a link to the original, and structured content without bytes.
+"""What tools answer: a line that reads on its own, a thumbnail, a link to the original, and structured content without bytes.
 
 The whole stays far below 1 MB: one client refuses results above 1,048,576 characters (PrefectHQ/fastmcp#1036).
 """
@@ -44,7 +44,7 @@ class PictureInfo(BaseModel):
 
 
 class ImageResult(BaseModel):
-    """What a tool that makes pictures answers."""
+    """The answer of a tool that makes pictures."""
 
     status: Literal["done", "running"] = Field(description="running: get_job with job_id fetches the result")
     id: str = Field(default="", description="The turn, for example fox/t3")
@@ -61,7 +61,7 @@ class ImageResult(BaseModel):
 
 
 class AnswerResult(BaseModel):
-    """What a question about an image is answered with."""
+    """The answer to a question about an image."""
 
     status: Literal["done", "running"]
     id: str = ""
@@ -174,10 +174,10 @@ def of_question(turn: Turn) -> CallToolResult:
     return CallToolResult(content=[TextContent(type="text", text=turn.text or "(no words)")], structured_content=answer.model_dump())
 
 
-def of_job(job: JobRecord, *, kind: type[BaseModel] = ImageResult, status: str = "running") -> CallToolResult:
+def of_job(job: JobRecord, *, kind: type[BaseModel] = ImageResult, status: str = "running", why: str = "") -> CallToolResult:
     """Return the result for a request that goes on as a job, or ended without a result."""
     if status == "running":
-        line = f"Still working: job {job.id} in session {job.session}. Call get_job with job_id={job.id!r} to fetch the result."
+        line = f"{why}Still working: job {job.id} in session {job.session}. Call get_job with job_id={job.id!r} to fetch the result."
     else:
         line = f"Job {job.id} {'was cancelled' if status == 'cancelled' else 'failed: ' + (job.error or 'no reason is known')}"
     values: dict[str, Any] = {"status": status, "job_id": job.id}
@@ -206,5 +206,5 @@ def one_line(text: str) -> TextContent:
 
 
 def clipped(text: str, most: int) -> str:
-    """Return text, cut where it grows long."""
+    """Return text, cut where it is too long."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

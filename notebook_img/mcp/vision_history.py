@@ -28,7 +28,7 @@ MOST_BYTES = 50_000_000
 
 
 def import_once(studio: Studio) -> int:
-    """Import the file of the setting ``vision_history_path`` unless that was done; return how many conversations came."""
+    """Import the file of the setting ``vision_history_path``, once; return how many conversations came."""
     text = studio.settings.vision_history_path
     if not text:
         return 0
@@ -122,7 +122,7 @@ def _words(content: Any) -> str:
 
 
 def _picture(studio: Studio, conversation: dict[str, Any]) -> tuple[PictureUse | None, dict[str, bytes]]:
-    """Return the picture of a conversation where its file is still there and is an image."""
+    """Return the picture of a conversation if its file still exists and is an image."""
     from notebook_img import pictures
 
     source = _get(conversation, "image", "image_path", "image_url")

@@ -30,7 +30,7 @@ from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
-from notebook_img.records import JobRecord, Origin
+from notebook_img.records import JobRecord, Origin, TurnRecord
 from notebook_img.replay import BY_AGENT
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ __all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work"]
 OWN_SESSION = "mcp"
 """The session agents work in when they name none."""
 AT_ONCE = 8
-"""Requests on their way to services at the same time; the others wait in the order they came."""
+"""Requests sent to services at the same time; the others wait in order."""
 CLIENTS = 64
 """Clients whose heads are remembered."""
 
@@ -64,14 +64,17 @@ class Work:
         Requests on their way to services at the same time.
     allowed : tuple of Path
         Folders clients may read and write, in place of those of the settings.
+    links : bool, optional
+        Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = ()) -> None:
+    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = (), links: bool | None = None) -> None:
         self.studio = studio
         self.at_once = at_once
         self.allowed = allowed
+        self.links = studio.settings.mcp_links if links is None else links
         self.bridge_secret = ""
-        """What a bridge of ours shows to name its client's folders; empty where there is no bridge."""
+        """What a bridge presents to name its client's folders; empty without a bridge."""
         self.listeners: list[Callable[[Note], None]] = []
         self.calls = 0
         self.last_client = ""
@@ -86,7 +89,7 @@ class Work:
     # ------------------------------------------------------------------------------------------ who and where
 
     def caller(self, name: str, folders: Folders | None = None) -> Caller:
-        """Return a client with its own studio, so with its own heads."""
+        """Return a client with its own studio, and so with its own heads."""
         name = " ".join(name.split())[:60] or "mcp client"
         with self._lock:
             studio = self._studios.pop(name, None) or self.studio.beside(Origin(surface="agent", name=name), keeps_stored_head=True)
@@ -116,7 +119,7 @@ class Work:
         return Session(caller.studio, record.id)
 
     def own_session(self, caller: Caller) -> Session:
-        """Return the session agents work in, made when it is not there."""
+        """Return the session agents work in, creating it if needed."""
         from notebook_img.tree import Session
 
         store = caller.studio.store
@@ -144,14 +147,17 @@ class Work:
             except UsageError:  # taken between the two
                 if exactly:
                     raise
-        raise StoreError("No free name for a session could be found. Name one yourself.")
+        raise StoreError("No free session name was found. Choose one yourself.")
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def prepare(self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None) -> Running:
-        """Fix where a request starts, check where it writes; nothing is sent yet. Runs in a thread.
+    def prepare(
+        self, caller: Caller, session: Session | None, call: Call, *, tool: str, output: str | None = None, after: TurnRecord | None = None
+    ) -> Running:
+        """Determine where a request starts and check where it writes; nothing is sent yet. Runs in a thread.
 
         Without a session it is the one all single requests share, whose first model is nobody's choice: they go to the default model.
+        A question goes on from the one `after`, though it names a picture of its own.
         """
         path = caller.folders.output(output) if output else None
         if path is not None:
@@ -160,6 +166,8 @@ class Work:
         (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
         if session is None:
             placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model=""))
+        if after is not None:
+            placed = dataclasses.replace(placed, parent=after, follows=None, picked=None, continues=False)
 
         async def perform(tell: loop.Tell) -> CallResult:
             made = await perform_call(caller.studio, placed, tell)
@@ -176,7 +184,7 @@ class Work:
     async def wait(
         self, running: Running, progress: Callable[[float, str], Awaitable[None]], *, seconds: float | None = None
     ) -> Result | JobRecord:
-        """Start a request and wait for it, but not for ever.
+        """Start a request and wait for it for a limited time.
 
         Parameters
         ----------
@@ -208,6 +216,9 @@ class Work:
 
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
+        if running.promised:
+            with anyio.CancelScope(shield=True):  # a row nobody works on would stay
+                await in_thread(self.jobs.claim, running)
         future = self._start(running, tell)
         future.add_done_callback(lambda _: tell(_DONE))
         now, told = Progress("waiting for its turn"), 0.0
@@ -238,7 +249,7 @@ class Work:
             raise
 
     async def _do(self, running: Running, tell: loop.Tell) -> Result:
-        """Do a request on the core's loop, when its turn has come, and write down how it ended."""
+        """Do a request on the core's loop when its turn has come, and record how it ended."""
         try:
             if self._slots is None:
                 self._slots = asyncio.Semaphore(self.at_once)
@@ -263,7 +274,7 @@ class Work:
             self._running.pop(id(running), None)
 
     def _finished(self, running: Running, made: CallResult) -> Result:
-        """Write the file that was asked for; the turn is kept whatever comes of that."""
+        """Write the file that was asked for; the turn is kept in any case."""
         studio = running.caller.studio
         turn = studio.turn(made)
         notices = list(made.notices)
@@ -297,7 +308,7 @@ class Work:
         return len(self._running)
 
     def drain(self, seconds: float) -> None:
-        """Wait until what was sent has come and is stored; what waits for its turn goes on too."""
+        """Wait until every request has ended and is stored, also those still waiting to be sent."""
         end = time.monotonic() + seconds
         while self._running and time.monotonic() < end:
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What was said with options: they are found in words, their texts are checked, and what comes of it is a `Parsed`.
+"""Options found in words: their texts are checked, and the result is a `Parsed`.
 
 Which options there are says table.py. How words are cut out of a line is the business of each surface (`parse_words` for an
 argument vector, jupyter/line.py for a magic's line).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a line, a cell or an argument vector says.
+    """The content of a line, a cell or an argument vector.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ HELP: Mapping[Command, Hint] = {"generate": Hint("help-generate"), "edit": Hint(
 
 
 def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> tuple[str, bool]:
-    """Return what is wrong with a flag, and whether it is told what else it could have been."""
+    """Return what is wrong with a flag, and whether that names what was meant."""
     if any(flag in option.flags and option.notebook_only and command in option.commands for option in OPTIONS):
         return f"{flag} is an option of notebooks; a shell has its own variables. Leave it out.", True
     elsewhere = [
@@ -119,7 +119,7 @@ def values_of(given: Iterable[Given]) -> dict[str, Any]:
         if option.takes == "many":
             target.setdefault(option.name, []).append(value)
         elif target.setdefault(option.name, value) != value:
-            raise UsageError(f"{option.long} is given twice, as {texts[option.name]!r} and {text!r}; give it once.")
+            raise UsageError(f"{option.long} is given twice, as {texts[option.name]!r} and {text!r}. Give it once.")
         texts[option.name] = text
     return values
 

@@ -78,9 +78,9 @@ def help_text(
             lines.append(left)
             left = ""
         lines += [f"{left:<32}  {wrapped[0]}", *(f"{'':<32}  {more}" for more in wrapped[1:])]
-    lines += ["", "Options stand before or after the text; -- ends them."]
+    lines += ["", "Options go before or after the text; -- ends them."]
     if notebook:
-        lines.append("{name} stands for a variable: its text, or an image to attach.")
+        lines.append("{name} is replaced by the variable of that name: its text, or an image to attach.")
     if marked:
         lines.append(f"Not taken by {model or 'the current model'}: the options marked with -.")
     return "\n".join(lines)

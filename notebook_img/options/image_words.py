@@ -1,4 +1,4 @@
-"""Which leading words of a command are images and which are text already. Whether they can be read is for the loader to say."""
+"""Which leading words of a command are images and which are already text. The loader decides whether they can be read."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def is_image_word(
     if _PATH.match(word):
         return True
     raise NotFoundError(
-        f"There is no file {word[:80]!r}. A first word with a slash is taken for an image; to have it in the text, put -- before the text."
+        f"There is no file {word[:80]!r}. A first word with a slash counts as an image; to have it in the text, put -- before the text."
     )

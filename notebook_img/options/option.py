@@ -15,7 +15,7 @@ ALL: frozenset[Command] = frozenset({"generate", "edit", "ask"})
 
 
 class OwnOptionLike(Protocol):
-    """What is needed of a provider's own option (see providers/interface.py, `OwnOption`)."""
+    """What the table needs of a provider's own option (see providers/interface.py, `OwnOption`)."""
 
     @property
     def name(self) -> str:
@@ -98,7 +98,7 @@ class Option:
         return self.flags[-1]
 
     def value_of(self, text: str, *, named: str = "") -> Any:
-        """Return the value that a typed text stands for.
+        """Return the value of a typed text.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Option:
         return self.reader.read(text, named=named or self.long, example=example, typed=True)
 
     def checked(self, value: Any) -> Any:
-        """Return a Python value in the form it is stored in; raises UsageError."""
+        """Return a Python value in the form in which it is stored; raises UsageError."""
         return self.reader.read(value, named=self.name, example="" if self.example is None else f"{self.name}={self.example!r}")
 
     def without_value(self) -> UsageError:

@@ -36,7 +36,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "references",
         ("-r", "--reference"),
-        "An image to go by (style, person, object); may be repeated.",
+        "A reference image (style, person, object); may be repeated.",
         "many",
         values.ANYTHING,
         metavar="X",
@@ -64,7 +64,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "start",
         ("--from",),
-        "Go on from this turn or picture (t7, t7.2, fox/t7).",
+        "Continue from this turn or picture (t7, t7.2, fox/t7).",
         reader=values.ANYTHING,
         metavar="ID",
         commands=FOLLOWING,
@@ -72,7 +72,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "pick",
         ("--pick",),
-        "Go on from this picture of several, counted from 1.",
+        "Continue from this picture of several, counted from 1.",
         reader=values.whole(1, 1000),
         example=2,
         metavar="K",
@@ -87,7 +87,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
         commands=PAINTING,
     ),
-    Option("force", ("--force",), "Overwrite the file whatever it holds.", "flag", values.FLAG, commands=PAINTING),
+    Option("force", ("--force",), "Overwrite the file, whatever it contains.", "flag", values.FLAG, commands=PAINTING),
     Option(
         "assign",
         ("--as",),
@@ -145,7 +145,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "negative_prompt",
         ("--negative",),
-        "What the picture should not have.",
+        "What should not be in the picture.",
         example="text, watermark",
         metavar="TEXT",
         commands=PAINTING,
@@ -167,7 +167,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "history",
         ("--history",),
-        "How much of the session the service is told.",
+        "How much of the session is sent to the service.",
         reader=values.choice(HISTORIES),
         example="window",
         metavar="|".join(HISTORIES),
@@ -235,7 +235,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "confine",
         ("--no-confine",),
-        "Keep the service's picture also outside the mask.",
+        "Keep the service's picture outside the mask too.",
         "flag",
         values.FLAG,
         commands=EDIT,
@@ -243,10 +243,10 @@ OPTIONS: tuple[Option, ...] = (
         in_request=True,
         constant=False,
     ),
-    Option("fresh", ("--fresh",), "Ask anew whatever is stored.", "flag", values.FLAG),
+    Option("fresh", ("--fresh",), "Ask again even if a reply is stored.", "flag", values.FLAG),
     Option("dry_run", ("--dry-run",), "Show the final prompt, pictures, model and cost; send nothing.", "flag", values.FLAG),
     Option("quiet", ("--quiet",), "Show nothing.", "flag", values.FLAG),
-    Option("no_vars", ("--no-vars",), "Leave braces alone: no {variables} in this text.", "flag", values.FLAG, notebook_only=True),
+    Option("no_vars", ("--no-vars",), "Keep braces as they are: no {variables} in this text.", "flag", values.FLAG, notebook_only=True),
     Option("help", ("-h", "--help"), "Show this help.", "flag", values.FLAG),
 )
 """All options but the providers' own."""

@@ -55,7 +55,7 @@ class Reader:
     of_value: Callable[[Any], Any]
 
     def read(self, value: Any, *, named: str, example: str = "", typed: bool = False) -> Any:
-        """Return what a typed text or a Python value stands for.
+        """Return the value of a typed text or a Python value.
 
         Parameters
         ----------
@@ -80,7 +80,7 @@ class Reader:
 
 
 def shown(value: Any) -> str:
-    """Return a wrong value in a few letters: itself where it is short, else how it begins or what it is."""
+    """Return a wrong value in a few characters: itself where it is short, else its beginning or its type."""
     if isinstance(value, str):
         return repr(value if len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]}…")
     plain = repr(value) if isinstance(value, (int, float, tuple)) else ""
@@ -135,7 +135,7 @@ def _text(value: Any) -> str:
 
 
 def _written(says: str, of_text: Callable[[str], str], sign: str = "") -> Reader:
-    """Read texts of a form; two whole numbers stand for their text with `sign` between them.
+    """Read texts of a form; two whole numbers become their text with `sign` between them.
 
     A Python text is only checked and stays as it is written, however else it could be: replay compares what was written before.
     """
@@ -244,4 +244,4 @@ FILE = Reader("has to be a file name", _file, _file)
 PLAIN = Reader("has to be text, a number, True or False", str, _plain)
 """What JSON can hold."""
 ANYTHING = Reader("", str, lambda value: value)
-"""What a surface makes something of: names of pictures, turns, masks, schemas."""
+"""Values that a later step interprets: names of pictures, turns, masks, schemas."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.bundles import image_bundle as image_bundle
     from notebook_img.pictures.bundles import shorten as shorten
     from notebook_img.pictures.bundles import size_words as size_words
+    from notebook_img.pictures.bundles import still as still
     from notebook_img.pictures.convert import Prepared as Prepared
     from notebook_img.pictures.convert import conversion_notes as conversion_notes
     from notebook_img.pictures.convert import encode as encode
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import scale_down as scale_down
     from notebook_img.pictures.previews import small_image as small_image
     from notebook_img.pictures.provenance import write_provenance as write_provenance
+    from notebook_img.pictures.sheets import contact_sheet as contact_sheet
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         boxes="Box",
-        bundles="Bundle image_bundle shorten size_words",
+        bundles="Bundle image_bundle shorten size_words still",
         convert="Prepared conversion_notes encode prepare",
         fetching="fetch vetted_address",
         formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",
@@ -54,6 +56,7 @@ else:
         limits="Limits",
         masks="as_mask confine outpaint",
         picture="Picture",
+        sheets="contact_sheet",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",
     )

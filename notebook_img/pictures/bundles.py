@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.pictures.previews import preview
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from notebook_img.pictures import Picture
+    from notebook_img.pictures.picture import Picture
+    from notebook_img.pictures.previews import Preview
+
+
+STILL_TYPES = ("image/jpeg", "image/png")
+STILL_SIDE, STILL_BYTES = 512, 36_000
+"""Most of the still picture beside a figure's HTML, pixels and bytes: LaTeX, PDF and qtconsole take no HTML."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,19 @@ class Bundle:
 
     data: Mapping[str, Any]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    caption: Bundle | None = None
+    """The words under the picture alone, for those who show the picture as an image and nothing else."""
+
+    def parts(self, form: str) -> tuple[Bundle, ...]:
+        """Return what is shown: the whole, or with the form ``image`` the picture as an image and its caption, each as one output.
+
+        Exporters that prefer HTML and then remove it (sanitised pages, Markdown) lose the picture of a whole.
+        """
+        images = {kind: content for kind, content in self.data.items() if kind in STILL_TYPES}
+        if form != "image" or not images or self.caption is None:
+            return (self,)
+        alone = Bundle({**images, "text/plain": f"[{self.metadata[next(iter(images))]['alt']}]"}, self.metadata)
+        return (alone, self.caption)
 
     @property
     def text(self) -> str:
@@ -78,3 +97,31 @@ def shorten(text: str, most: int) -> str:
     cut = flat[: most - 1]
     words = cut.rsplit(" ", 1)[0]
     return (words if len(words) > most * 2 // 3 else cut).rstrip(" ,.;:") + "…"
+
+
+def still(cells: Sequence[tuple[Preview, str]], alt: str, *, columns: int = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return previews as one small image, for what shows no HTML: content and metadata by MIME type.
+
+    Parameters
+    ----------
+    cells : sequence of (Preview, str)
+        Previews, and what is written under each where there are several.
+    alt : str
+        Alternative text.
+    columns : int
+        See `contact_sheet`.
+    """
+    from io import BytesIO
+
+    from PIL import Image
+
+    from notebook_img.pictures.previews import encode_within, scale_down
+    from notebook_img.pictures.sheets import contact_sheet
+
+    images = [(Image.open(BytesIO(seen.data)), words) for seen, words in cells]
+    if len(images) == 1:
+        image = images[0][0].convert("RGBA" if cells[0][0].mime_type == "image/png" else "RGB")
+    else:
+        image = contact_sheet(images, width=STILL_SIDE, columns=columns).convert("RGB")
+    made = encode_within(scale_down(image, STILL_SIDE), STILL_BYTES)
+    return {made.mime_type: made.base64}, {made.mime_type: {"alt": shorten(alt, 240), "width": made.width, "height": made.height}}

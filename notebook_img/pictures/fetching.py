@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
-import time
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from notebook_img import loop
 from notebook_img.errors import PictureError, UsageError
 from notebook_img.network import setup_problem
 from notebook_img.pictures.limits import readable_bytes
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 MOST_REDIRECTS = 5
 SECONDS = 60.0
-"""Longest time for one picture altogether."""
+"""Longest time for one picture altogether: look-ups, redirects, headers and body."""
 
 _HEADERS = {"User-Agent": "notebook-img", "Accept": "image/*,*/*;q=0.5"}
 
 
-def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, private_host: str = "", seconds: float = SECONDS) -> bytes:
+def fetch(
+    url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, private_host: str = "", seconds: float | None = None
+) -> bytes:
     """Return the bytes at an http(s) address.
 
     Parameters
@@ -36,8 +39,8 @@ def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, 
         address that was checked, so that a name cannot change its mind in between.
     private_host : str
         ``host`` or ``host:port`` that may be private all the same, and without https (a service's own configured host).
-    seconds : float
-        Longest time altogether.
+    seconds : float, optional
+        Longest time altogether; `SECONDS` otherwise.
 
     Raises
     ------
@@ -46,38 +49,90 @@ def fetch(url: str, *, max_bytes: int = 200_000_000, public_only: bool = False, 
     UsageError
         When the address, or one it leads to, is not allowed.
     """
-    import httpx
+    visit = _Visit(url, max_bytes=max_bytes, public_only=public_only, private_host=private_host)
 
-    deadline = time.monotonic() + seconds
-    here = url
-    # Behind a proxy the checked address would not be the one that is connected to.
-    with _client(url, trust_env=not public_only) as client:
-        for _ in range(MOST_REDIRECTS + 1):
-            try:
-                request = _request(client, here, public_only=public_only, private_host=private_host)
-                response = client.send(request, stream=True, follow_redirects=False)
-                try:
-                    if not response.is_redirect:
-                        return _body(response, here, max_bytes, deadline)
-                    here = urljoin(here, response.headers["location"])
-                finally:
-                    response.close()
-            except httpx.TimeoutException as error:
-                raise PictureError(f"{_shown(here)} did not answer in time.") from error
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise PictureError(f"{_shown(here)} cannot be fetched: {str(error)[:160] or type(error).__name__}.") from error
-    raise PictureError(f"{_shown(url)} was redirected more than {MOST_REDIRECTS} times.")
-
-
-def _client(url: str, *, trust_env: bool) -> httpx.Client:
-    import httpx
+    async def bounded() -> bytes:
+        # Not a limit between two bytes: a server that sends one now and then would keep to that for days.
+        async with asyncio.timeout(SECONDS if seconds is None else seconds):
+            return await visit.read()
 
     try:
-        return httpx.Client(trust_env=trust_env, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS)
-    except (OSError, ImportError, ValueError) as error:
-        if sentence := setup_problem(error):
-            raise UsageError(f"{_shown(url)} cannot be fetched: {sentence}") from None
-        raise
+        return loop.run_apart(bounded)
+    except TimeoutError as error:
+        raise PictureError(f"{_shown(visit.here)} did not send the whole image in time.") from error
+
+
+class _Visit:
+    """One address and where it leads."""
+
+    def __init__(self, url: str, *, max_bytes: int, public_only: bool, private_host: str) -> None:
+        self.here = url
+        self._start = url
+        self._max_bytes = max_bytes
+        self._public_only = public_only
+        self._private_host = private_host
+
+    async def read(self) -> bytes:
+        """Follow the redirects and return the body."""
+        import httpx
+
+        async with self._client() as client:
+            for _ in range(MOST_REDIRECTS + 1):
+                try:
+                    response = await client.send(await self._request(client), stream=True, follow_redirects=False)
+                    try:
+                        if not response.is_redirect:
+                            return await self._body(response)
+                        self.here = urljoin(self.here, response.headers["location"])
+                    finally:
+                        await response.aclose()
+                except httpx.TimeoutException as error:
+                    raise PictureError(f"{_shown(self.here)} did not answer in time.") from error
+                except (httpx.HTTPError, httpx.InvalidURL) as error:
+                    raise PictureError(f"{_shown(self.here)} cannot be fetched: {str(error)[:160] or type(error).__name__}.") from error
+        raise PictureError(f"{_shown(self._start)} was redirected more than {MOST_REDIRECTS} times.")
+
+    def _client(self) -> httpx.AsyncClient:
+        import httpx
+
+        try:
+            # Behind a proxy the checked address would not be the one that is connected to.
+            return httpx.AsyncClient(trust_env=not self._public_only, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS)
+        except (OSError, ImportError, ValueError) as error:
+            if sentence := setup_problem(error):
+                raise UsageError(f"{_shown(self.here)} cannot be fetched: {sentence}") from None
+            raise
+
+    async def _request(self, client: httpx.AsyncClient) -> httpx.Request:
+        import httpx
+
+        target = httpx.URL(self.here)
+        if target.scheme not in {"http", "https"} or not target.host:
+            raise UsageError(f"{_shown(self.here)} is not fetched: only http and https addresses are.")
+        if not self._public_only:
+            return client.build_request("GET", target)
+        address = await asyncio.to_thread(vetted_address, self.here, private_host=self._private_host)
+        host = target.netloc.decode("ascii")
+        return client.build_request(
+            "GET", target.copy_with(host=address), headers={"Host": host}, extensions={"sni_hostname": target.raw_host.decode("ascii")}
+        )
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        where = _shown(self.here)
+        if response.status_code != 200:
+            raise PictureError(f"{where} answered {response.status_code} {response.reason_phrase}, not an image.".replace(" ,", ","))
+        too_large = f"{where} has more than {readable_bytes(self._max_bytes)} (the setting max_bytes, NOTEBOOK_IMG_MAX_BYTES, raises it)."
+        length = response.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_bytes:
+            raise PictureError(too_large)
+        body = bytearray()
+        async for part in response.aiter_bytes():
+            body += part
+            if len(body) > self._max_bytes:
+                raise PictureError(too_large)
+        if not body:
+            raise PictureError(f"{where} sent an empty answer.")
+        return bytes(body)
 
 
 def vetted_address(url: str, *, private_host: str = "") -> str:
@@ -117,42 +172,6 @@ def _is_public(address: str) -> bool:
     if isinstance(plain, ipaddress.IPv6Address) and plain in ipaddress.ip_network("64:ff9b::/96"):
         inner = ipaddress.IPv4Address(int(plain) & 0xFFFFFFFF)
     return plain.is_global and not plain.is_multicast and (inner is None or (inner.is_global and not inner.is_multicast))
-
-
-def _request(client: httpx.Client, url: str, *, public_only: bool, private_host: str) -> httpx.Request:
-    import httpx
-
-    target = httpx.URL(url)
-    if target.scheme not in {"http", "https"} or not target.host:
-        raise UsageError(f"{_shown(url)} is not fetched: only http and https addresses are.")
-    if not public_only:
-        return client.build_request("GET", target)
-    address = vetted_address(url, private_host=private_host)
-    host = target.netloc.decode("ascii")
-    return client.build_request(
-        "GET", target.copy_with(host=address), headers={"Host": host}, extensions={"sni_hostname": target.raw_host.decode("ascii")}
-    )
-
-
-def _body(response: httpx.Response, url: str, max_bytes: int, deadline: float) -> bytes:
-    if response.status_code != 200:
-        raise PictureError(f"{_shown(url)} answered {response.status_code} {response.reason_phrase}, not an image.".replace(" ,", ","))
-    too_large = f"{_shown(url)} has more than {readable_bytes(max_bytes)} (the setting max_bytes, NOTEBOOK_IMG_MAX_BYTES, raises it)."
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
-        raise PictureError(too_large)
-    parts: list[bytes] = []
-    size = 0
-    for part in response.iter_bytes(65536):
-        size += len(part)
-        if size > max_bytes:
-            raise PictureError(too_large)
-        if time.monotonic() > deadline:
-            raise PictureError(f"{_shown(url)} did not send the whole image in time.")
-        parts.append(part)
-    if not size:
-        raise PictureError(f"{_shown(url)} sent an empty answer.")
-    return b"".join(parts)
 
 
 def _shown(url: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE = 768
 """Longest side, pixels, unless the setting `preview` says otherwise."""
-PREVIEW_BYTES = 100_000
+PREVIEW_BYTES = 72_000
 """Bytes of all previews in one output: base64 makes 133,336 of them, and a picture may add 150,000 to a notebook."""
 CACHE_BYTES = 4_000_000
 TINY_SIDE = 64

@@ -1,4 +1,4 @@
-"""What is there: models and what they cost, services and whether they are ready. Asks no service."""
+"""What is available: models and what they cost, services and whether they are ready. Asks no service."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def model_rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def price_words(info: ModelInfo) -> str:
-    """Return what one picture costs, in words; "unknown" where nobody has told."""
+    """Return what one picture costs, in words; "unknown" where no price is known."""
     from notebook_img.display import money
 
     price = info.price
@@ -64,7 +64,7 @@ def price_words(info: ModelInfo) -> str:
 
 
 def lacking(provider: Provider, model: str = "") -> NotebookImgError | None:
-    """Return the error that says what a provider lacks before it can be used, or None; a key that cannot be sent is a lack too."""
+    """Return the error for what a provider lacks before it can be used, or None; a key that cannot be sent counts too."""
     from notebook_img import providers
 
     try:
@@ -107,7 +107,7 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def own_options(settings: Settings) -> list[OwnOption]:
-    """Return the options only some services have, of all model tables, each as often as a table has it: known without any SDK."""
+    """Return the options that only some services have, from all model tables, repeated as there; loads no SDK."""
     from notebook_img import providers
 
     return [option for _, provider in providers.loadable(settings) for info in provider.models() for option in info.capabilities.options]

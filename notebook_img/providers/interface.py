@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["generate", "edit", "ask"]
 HistoryKind: TypeAlias = Literal["window", "full", "server"]
 Json: TypeAlias = Any
-"""JSON-like data. In `Reply.raw` and `PastTurn.raw` byte strings may stand in it as `bytes`."""
+"""JSON-like data. In `Reply.raw` and `PastTurn.raw` it may contain `bytes`."""
 
 
 NAMED_SIZES: Mapping[str, int] = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
@@ -80,7 +80,7 @@ class Capabilities:
     needs_first_input: bool = False
     input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     max_input_bytes: int = 20_000_000
-    """Bytes of one input picture; larger ones are sent as a smaller copy, and that is said."""
+    """Bytes of one input picture; larger ones are sent as a smaller copy, with a warning."""
     max_input_side: int | None = None
     max_input_pixels: int | None = None
     prompt_limit: int | None = None
@@ -221,7 +221,7 @@ class PartialEvent:
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """Something to tell while it lasts; `fraction` is 0..1 where known."""
+    """Progress of a request; `fraction` is 0..1 where known."""
 
     message: str
     fraction: float | None = None
@@ -284,7 +284,7 @@ class Reply:
     """What came back besides bytes: finish reason, service's model version, revised prompt ..."""
     warnings: tuple[str, ...] = ()
     raw: Json | None = None
-    """State to continue from, verbatim; `bytes` may stand in it anywhere."""
+    """State to continue from, verbatim; it may contain `bytes` anywhere."""
     free: bool = False
     """True where it is known that nothing is billed (built-in engine, local endpoints)."""
     note: str = ""

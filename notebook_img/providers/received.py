@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_COUNTED = 2**53
-"""Above it a number is no count, and JSON readers disagree on it."""
+"""Above it a number is not a count, and JSON readers disagree about it."""
 
 
 def read_json(data: bytes | str) -> Any:
-    """Return `data` as JSON; None where it is none, is nested too deeply, or stands for no number (NaN, Infinity, 1e999)."""
+    """Return `data` as JSON; None where it is not JSON, is nested too deeply, or holds NaN, Infinity or 1e999."""
     try:
         return json.loads(data, parse_constant=lambda _name: None, parse_float=lambda text: finite(float(text)))
     except (ValueError, RecursionError):
@@ -41,7 +41,7 @@ def finite(value: Any) -> float | None:
 
 
 def count_of(value: Any) -> int | None:
-    """Return a number of things (tokens, pictures), or None where `value` is none: negative numbers count nothing."""
+    """Return a number of things (tokens, pictures), or None where `value` is not one: negative numbers count nothing."""
     number = finite(value)
     return int(number) if number is not None and 0 <= number <= MOST_COUNTED else None
 

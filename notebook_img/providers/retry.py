@@ -1,4 +1,4 @@
-"""The one retry policy for all providers. Which errors may be repeated is the errors' own knowledge (`retryable`).
+"""The one retry policy for all providers. Each error class knows whether it may be repeated (`retryable`).
 
 What may have been billed is never sent again: a reply that did not come in time, or one that came and could not be read.
 """

@@ -19,7 +19,7 @@ from notebook_img.errors import (
     RequestRefusedError,
 )
 
-PERHAPS_BILLED = "The call may have been billed, so it is not repeated on its own."
+PERHAPS_BILLED = "The call may have been billed, so it is not repeated automatically."
 
 UNBILLED_500: Mapping[str, str] = {
     "gemini": 'ai.google.dev/gemini-api/docs/billing, FAQ: "If your request fails with a 400 or 500 error, you won\'t be charged"',
@@ -49,7 +49,7 @@ class Row:
 TABLE = (
     Row(429, 429, "any", RateLimitError, True, "no", "{title} gets too many requests (HTTP 429)", "RFC 6585, section 4: refused unread"),
     Row(503, 503, "own", OverloadedError, True, "no", "{title} is overloaded for the moment (HTTP 503)", "RFC 9110, section 15.6.4"),
-    Row(500, 500, "unbilled", OverloadedError, True, "no", "{title} is broken for the moment (HTTP 500)", "see UNBILLED_500"),
+    Row(500, 500, "unbilled", OverloadedError, True, "no", "{title} is out of order (HTTP 500)", "see UNBILLED_500"),
     Row(
         408, 408, "any", ReplyTimeoutError, False, "maybe", "{title} gave up waiting (HTTP 408)",
         "RFC 9110, section 15.5.9; proxies send it with the request in hand",

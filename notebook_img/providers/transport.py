@@ -301,7 +301,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        """Open a URL that a service named, after a look at where it leads."""
+        """Open a URL that a service named, after checking where it leads."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").casefold(), parts.port
@@ -363,7 +363,7 @@ async def read_limited(response: httpx.Response, most: int, title: str) -> bytes
     async for chunk in response.aiter_bytes():
         body += chunk
         if len(body) > most:
-            raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; it was not read on.")
+            raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; the rest was not read.")
     return bytes(body)
 
 

@@ -11,11 +11,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from notebook_img.replay.rules import CellState, Stored, Want, model_fits
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notebook_img.replay.rules import CellState, Stored, Want
     from notebook_img.store import Store
 
 VSCODE = "vscode-notebook-cell:"
@@ -69,6 +68,8 @@ class Slot:
 
     def position(self, want: Want) -> int:
         """Return how many equal requests of the run came before, counting those whose model's reply could answer this one."""
+        from notebook_img.replay.rules import model_fits
+
         return sum(other.key == want.request_key and model_fits(want, other.model) for other in self.run.slots[: self.number])
 
 
@@ -206,6 +207,9 @@ class Kernel:
         giving_back : bool
             Treat every run as a first one (replay ``only``).
         """
+        # Here and not above: cells are watched from %load_ext on, and the rules take a third of its time.
+        from notebook_img.replay.rules import CellState
+
         with self._lock:
             before = [other for other in self._runs.get(run.local, []) if other is not run and other.replies]
         first = not any(other.state == "ok" for other in before)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.records import JobRecord
@@ -66,6 +66,11 @@ class Jobs:
             change = update(schema.jobs).where((table.id == job.id) & (unchanged | ((table.state == "running") & (table.owner == me))))
             change = change.values(state="running", owner=me, updated=time.time())
             return connection.execute(change).rowcount == 1
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job whose result has reached the one who asked; nothing happens when there is none."""
+        with self._database.write() as connection:
+            connection.execute(delete(schema.jobs).where(schema.jobs.c.id == job_id))
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return the job with this id."""

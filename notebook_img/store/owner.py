@@ -20,7 +20,7 @@ def this_process() -> str:
 
 @functools.lru_cache(maxsize=4)
 def _mark(pid: int) -> str:
-    return f"{socket.gethostname()}:{pid}:{_start_of(pid) or _IMPORTED}"
+    return f"{socket.gethostname()}:{pid}:{_state_and_start(pid)[1] or _IMPORTED}"
 
 
 def is_alive(owner: str) -> bool | None:
@@ -44,8 +44,9 @@ def is_alive(owner: str) -> bool | None:
         pass  # it lives, under another user
     except OverflowError:
         return False
-    now_there = _start_of(pid)
-    return not (now_there and start and now_there != start)
+    state, now_there = _state_and_start(pid)
+    # A zombie has ended; only its parent has not asked for its exit code yet.
+    return state != "Z" and not (now_there and start and now_there != start)
 
 
 def _lives_on_windows(pid: int) -> bool | None:
@@ -67,11 +68,11 @@ def _lives_on_windows(pid: int) -> bool | None:
         kernel32.CloseHandle(handle)
 
 
-def _start_of(pid: int) -> str:
-    """Return when the process started, in the kernel's clock ticks, where /proc tells (a number may be used again)."""
-    if not sys.platform.startswith("linux"):
-        return ""
-    with contextlib.suppress(OSError, IndexError):
-        # proc(5): the name, second field, may hold spaces and brackets; the start time is field 22.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    return ""
+def _state_and_start(pid: int) -> tuple[str, str]:
+    """Return a process's state and when it started, in the kernel's clock ticks, where /proc tells (a number may be used again)."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, IndexError):
+            # proc(5): the name, second field, may hold spaces and brackets; the state is field 3, the start time field 22.
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return fields[0], fields[19]
+    return "", ""

@@ -78,7 +78,7 @@ def _store(studio: Studio, *, repair: bool) -> Iterator[Finding]:
         from notebook_img.store import check_store, repair_store
 
         if repair:
-            for done in repair_store(store) or ["nothing to mend"]:
+            for done in repair_store(store) or ["nothing to repair"]:
                 yield Finding("repair", "info", done)
         for problem in check_store(store):
             yield Finding("store", "problem", problem, (Hint("repair"),))

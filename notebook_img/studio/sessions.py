@@ -90,7 +90,7 @@ class CurrentSession:
 
 
 class ProvisionalSessions:
-    """Sessions made for a command or request (``-s NAME``): removed if nothing came of it. All studios of a store share them."""
+    """Sessions made for a command or request (``-s NAME``): removed if it made nothing. All studios of a store share them."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

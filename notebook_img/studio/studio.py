@@ -186,7 +186,7 @@ class Studio(Workspace):
     def begin(self, session: Session, *calls: Call) -> Iterator[list[PlacedCall]]:
         """Go around calls made at once, however a surface waits for them: inside they are placed and may be performed.
 
-        In the end each leaves its place among its cell's requests, and a session that was made for them goes if nothing came of them.
+        In the end each leaves its place among its cell's requests, and a session that was created for them is removed if they made nothing.
         """
         placed: list[PlacedCall] = []
         with self.provisional.trying(session.id):

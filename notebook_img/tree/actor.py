@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from notebook_img.settings import Settings
     from notebook_img.store import Store
     from notebook_img.tree.session import Session
     from notebook_img.tree.turn import Turn
@@ -19,6 +20,10 @@ class Actor(Protocol):
     @property
     def store(self) -> Store:
         """The store that holds everything."""
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings."""
 
     @property
     def aio(self) -> Any:

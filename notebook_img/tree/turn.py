@@ -360,8 +360,15 @@ class Turn:
         IPython takes NotImplementedError from this method as "not here" (IPython/core/formatters.py, catch_format_error).
         """
         shell = _shell()
-        if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
+        if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
+            return
+        parts = self.figure().parts(self.session.actor.settings.figure)
+        if len(parts) == 1:
             raise NotImplementedError
+        from IPython.display import display
+
+        for part in parts:
+            display(dict(part.data), raw=True, metadata=dict(part.metadata))  # type: ignore[no-untyped-call]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
         bundle = self.figure()

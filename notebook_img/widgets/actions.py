@@ -1,4 +1,4 @@
-"""What the browser can ask the panel for: one method per message, `do_` and its name. They run in the panel's own thread."""
+"""What the browser can ask the panel for: one method per message, named `do_` and the message. They run in the panel's own thread."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class Actions:
     # ------------------------------------------------------------------------------------------ state
 
     def do_hello(self, _message: Message, _buffers: Sequence[bytes]) -> None:
-        """Tell a view that has just appeared everything."""
+        """Send everything to a view that has just appeared."""
         panel = self.panel
         panel.tell({"kind": "models", "models": controls.models(panel.studio.settings)})
         self.send_state()
         self.panel.views.send_picture()
 
     def send_state(self, *, newer: str = "") -> None:
-        """Tell every view the session's state."""
+        """Send the session's state to every view."""
         panel, store = self.panel, self.panel.studio.store
         record = store.session(panel.session.id)
         if record is None:
@@ -97,13 +97,13 @@ class Actions:
         )
 
     def send_all(self) -> None:
-        """Tell the state and the picture on the stage; renew what stays in the notebook."""
+        """Send the state and the picture on the stage; update what stays in the notebook."""
         self.send_state()
         self.panel.views.send_picture()
         self.panel.left.update()
 
     def refresh(self, _what: str, _number: int | None) -> None:
-        """Take up what happened to the session, here, in a cell or in another process."""
+        """Show what happened to the session, here, in a cell or in another process."""
         panel = self.panel
         if panel.studio.store.session(panel.session.id) is None:
             panel.record()  # says so
@@ -145,12 +145,12 @@ class Actions:
         if self.panel.base.brought_in and head is not None:
             brought = self.panel.base.name
             self.do_head(message, buffers)
-            self.panel.notify(f"Undone: {brought} is off the stage, back at {turn_id(head)}.")
+            self.panel.notify(f"Undone: {brought} was removed from the stage, back to {turn_id(head)}.")
             return
         self._moved(self.panel.session.undo(), "Undone")
 
     def do_redo(self, _message: Message, _buffers: Sequence[bytes]) -> None:
-        """Take an undo back."""
+        """Reverse an undo."""
         self.panel.record()
         self._moved(self.panel.session.redo(), "Redone")
 
@@ -216,7 +216,7 @@ class Actions:
         self._bring_in(picture, str(message.get("role", "base")))
 
     def do_variables(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Tell which variables of the notebook hold images."""
+        """Send the names of the variables that hold images."""
         self.panel.views.reply(message, {"kind": "variables", "names": uploads.image_variables(uploads.names_in_notebook())})
 
     def do_send(self, message: Message, _buffers: Sequence[bytes]) -> None:
@@ -242,7 +242,7 @@ class Actions:
         panel = self.panel
         if role == "reference":
             if len(panel.references) >= MOST_REFERENCES:
-                raise UsageError(f"{MOST_REFERENCES} references are the most. Take one away first.")
+                raise UsageError(f"{MOST_REFERENCES} references are the maximum. Remove one first.")
             if picture.sha256 not in {item.sha256 for item in panel.references}:
                 panel.references.append(picture)
             self.panel.views.send_reference(picture)
@@ -258,7 +258,7 @@ class Actions:
         panel.notify(f"{picture.name or 'The picture'} is on the stage ({size}{notes}). The next edit starts a new line from it.")
 
     def do_drop_reference(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Take a reference away."""
+        """Remove a reference."""
         sha = message.get("sha")
         self.panel.references = [item for item in self.panel.references if item.sha256 != sha]
         self.send_state()
@@ -266,7 +266,7 @@ class Actions:
     # ------------------------------------------------------------------------------------------ calls
 
     def do_abilities(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Tell which options a model has use for."""
+        """Send the options that a model takes."""
         panel = self.panel
         found = panel.studio.store.session(panel.session.id)
         settings = panel.studio.settings
@@ -390,7 +390,7 @@ class Actions:
         )
 
     def do_estimate(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Tell what the call would cost, or why it would be refused, before anything is sent."""
+        """Send what the call would cost, or why it would be refused, before it is made."""
         from notebook_img.calls import Plan
         from notebook_img.display import money
         from notebook_img.errors import NotebookImgError

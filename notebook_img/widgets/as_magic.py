@@ -18,7 +18,7 @@ MAGICS = {"generate": "%%imggen", "edit": "%%imgedit", "ask": "%%askimage"}
 
 
 def as_magic(record: TurnRecord, session: str, names: Mapping[str, Any] | None = None) -> str:
-    """Return the cell that repeats a turn: same session, model, start, pictures and options, and the prompt letter by letter.
+    """Return the cell that repeats a turn: same session, model, start, pictures and options, and the prompt unchanged.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def _option(name: str, value: Any, table: Mapping[str, Option]) -> list[str]:
 
 
 def _findable(use: PictureUse) -> str:
-    """Return the name of an input when the same picture is found by it again, else an empty string."""
+    """Return the name of an input if it still leads to the same picture, else an empty string."""
     name = use.name
     known = parse_id(name)
     if name.startswith("sample:") or (known is not None and known.session):

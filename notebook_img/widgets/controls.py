@@ -1,4 +1,4 @@
-"""Which models there are, and which controls the chosen one has use for."""
+"""Which models there are, and which controls the chosen one needs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _missing(provider: Provider) -> str:
 
 
 def options_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a call's options from what stands in the panel's controls; empty controls say nothing.
+    """Return a call's options from the panel's controls; empty controls are left out.
 
     Raises
     ------

@@ -59,7 +59,7 @@ class Panel(anywidget.AnyWidget):
     busy = traitlets.Bool(False).tag(sync=True)
     """Whether a call runs."""
     status = traitlets.Unicode("").tag(sync=True)
-    """What was said last."""
+    """The latest message to the user."""
     left_class = traitlets.Unicode().tag(sync=True)
     """Class of the picture this panel leaves for readers without it; its views hide that one while they live."""
 
@@ -111,7 +111,7 @@ class Panel(anywidget.AnyWidget):
             self._threads.submit(self.act, message, pieces)
 
     def act(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Do what a message asks for, here and now. Whatever goes wrong is shown in the panel, in one sentence."""
+        """Do what a message asks for, synchronously. Any error is shown in the panel, in one sentence."""
         try:
             self.actions.perform(message, buffers)
         except NotebookImgError as error:
@@ -136,12 +136,12 @@ class Panel(anywidget.AnyWidget):
         )
 
     def notify(self, text: str, tone: str = "info") -> None:
-        """Say one sentence."""
+        """Show one sentence."""
         self.status = text
         self.tell({"kind": "notice", "text": text, "tone": tone})
 
     def settle(self) -> None:
-        """Wait until all messages taken so far are dealt with, and the running call with them."""
+        """Wait until all messages received so far are done, and the running call too."""
         self._threads.submit(lambda: None).result()
         run = self.runner.current
         if run is not None and run.future is not None:
@@ -229,7 +229,7 @@ class Panel(anywidget.AnyWidget):
         return self.left.text()
 
     def close(self) -> None:
-        """Take the panel away; the picture it leaves stays."""
+        """Close the panel; the picture it leaves stays."""
         self._closed.set()
         listeners = self.studio.shared.listeners
         if self._listener in listeners:
@@ -241,7 +241,7 @@ class Panel(anywidget.AnyWidget):
 
 
 def _listening(panel: Panel) -> Any:
-    """Return a listener that keeps no panel alive."""
+    """Return a listener that does not keep its panel alive."""
     reference = weakref.ref(panel)
 
     def listen(what: str, session_id: str, number: int | None) -> None:

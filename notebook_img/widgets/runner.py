@@ -1,4 +1,4 @@
-"""One call at a time: started, told about while it lasts, stopped. What is told is gathered, so that messages stay few."""
+"""One call at a time: started, reported on, stopped. Reports are gathered, so that messages stay few."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PARTIAL_SIDE, PARTIAL_BYTES = 768, 90_000
 
 
 class Run:
-    """One call and what is known of it while it lasts."""
+    """One call and its progress."""
 
     def __init__(self, call: Call, title: str) -> None:
         self.call = call
         self.title = title
         self.view = ""
-        """The view it was started in; its other views hear how it went, but get no files."""
+        """The view it was started in; other views are told how it went, but get no files."""
         self.started = time.monotonic()
         self.progress = Progress()
         self.stopped = False
@@ -90,7 +90,7 @@ class Runner:
         with self._lock:
             if self.current is not None:
                 short = self.current.call.prompt[:60] or self.current.title
-                raise UsageError(f"Still at work on {short!r}. Wait until it is done, or stop it; nothing was sent.")
+                raise UsageError(f"Still working on {short!r}. Wait until it is done, or stop it. Nothing was sent.")
             self.current = run
         try:
             run.future = self._studio.start(session, call, lambda event: self._on_event(run, event))

@@ -40,11 +40,11 @@ class Base:
 
     @property
     def brought_in(self) -> bool:
-        """Whether it is no picture of a turn."""
+        """Whether the picture belongs to no turn."""
         return self.picture is not None and self.turn is None
 
     def call_fields(self) -> dict[str, Any]:
-        """Return what makes a call start here."""
+        """Return the arguments that make a call start here."""
         if self.turn is not None:
             return {"start": self.id}
         return {"images": (self.picture,)} if self.picture is not None else {}
@@ -68,7 +68,7 @@ class Base:
 
 
 def of_turn(record: TurnRecord, pictures: list[Picture], pick: int | None = None) -> Base:
-    """Return one picture of a turn; `pick` beyond what it has counts as its first."""
+    """Return one picture of a turn; a `pick` it does not have counts as its first."""
     if not pictures:
         return Base()
     many = len(pictures) > 1

@@ -36,7 +36,7 @@ def _about(record: TurnRecord) -> str:
 
 
 def details(record: TurnRecord) -> dict[str, Any]:
-    """Return a turn as the lines under its picture tell it."""
+    """Return a turn as the lines under its picture show it."""
     from notebook_img.display import money
 
     made = record.uses("output")

@@ -24,7 +24,7 @@ class Left:
         self._shown = ""
 
     def text(self) -> str:
-        """Return the panel in words."""
+        """Return a description of the panel."""
         panel = self._panel
         name, base = panel.session_name, panel.base
         at = f", at {base.name} ({base.picture.width} × {base.picture.height})" if base.picture is not None else ", without a picture yet"
@@ -52,7 +52,7 @@ class Left:
         self._handles = [*self._handles, display(self._figure(), raw=True, display_id=True)][-MOST_PLACES:]  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Bring the picture that stays up to date."""
+        """Update the picture that stays."""
         picture = self._panel.base.picture
         if not self._handles or picture is None or picture.sha256 == self._shown:
             return

@@ -1,4 +1,4 @@
-"""Small pictures on demand: what is on the screen now comes first, what was scrolled away is dropped."""
+"""Small pictures on demand: those on the screen come first, those scrolled away are dropped."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Thumbnails:
             self._lock.notify_all()
 
     def thumbnail(self, sha: str) -> Preview | None:
-        """Return one thumbnail; None when the picture cannot be read any more."""
+        """Return one thumbnail; None when the picture can no longer be read."""
         from notebook_img.errors import NotebookImgError
         from notebook_img.pictures import preview
         from notebook_img.tree import stored_picture

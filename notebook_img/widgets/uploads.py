@@ -27,7 +27,7 @@ class _Open:
 
 
 class Uploads:
-    """Uploads that come in pieces: one websocket message of Jupyter Server holds 10 MiB at the most, one of Colab about one."""
+    """Uploads that come in pieces: a websocket message holds at most 10 MiB in Jupyter Server, about one in Colab."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -53,7 +53,7 @@ class Uploads:
         found.touched = time.monotonic()
         if sum(map(len, found.pieces.values())) > size:
             del self._open[token]
-            raise PictureError(f"{shown} became larger while it was read. Choose it again.")
+            raise PictureError(f"{shown} grew while it was read. Choose it again.")
         if len(found.pieces) < count:
             for stale in sorted(self._open, key=lambda key: self._open[key].touched)[:-MOST_OPEN]:
                 del self._open[stale]
@@ -68,12 +68,12 @@ class Uploads:
 
 
 def _shown(name: str) -> str:
-    """Return the last part of a file's name: browsers tell no folder, and a made-up one is nobody's business."""
+    """Return the last part of a file's name: browsers give no folder, and a made-up one is ignored."""
     return name.replace("\\", "/").rsplit("/", 1)[-1][:120] or "upload"
 
 
 def names_in_notebook() -> Mapping[str, Any]:
-    """Return the notebook's variables; none outside IPython."""
+    """Return the notebook's variables; an empty mapping outside IPython."""
     import sys
 
     module = sys.modules.get("IPython")

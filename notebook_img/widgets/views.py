@@ -40,7 +40,7 @@ class Views:
         self.panel = panel
 
     def reply(self, message: Message, told: Message, buffers: Sequence[bytes] = ()) -> None:
-        """Tell the view that asked, and no other one of the same panel; a message that names no view is answered to all."""
+        """Answer only the view that asked; a message that names no view is answered to all."""
         self.panel.tell({**told, "view": message.get("view", "")}, buffers)
 
     def send_picture(self) -> None:

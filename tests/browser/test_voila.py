@@ -336,7 +336,7 @@ def test_stop_and_a_second_run(voila: Server, page: Any, start_emulator: Any) ->
     expect(panel.locator(".nbi-progress").first).to_contain_text(re.compile(r"\d s"))
     prompt(panel).press("Control+Enter")
     error = panel.get_by_role("tabpanel", name="Edit").locator(".nbi-error")
-    expect(error).to_contain_text("Still at work")
+    expect(error).to_contain_text("Still working")
     stop.click()
     expect(error).to_contain_text("Stopped", timeout=3_000)
     emulator.wait_for(lambda rows: any(row["state"] == "client left" for row in rows))

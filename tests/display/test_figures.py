@@ -36,7 +36,7 @@ def test_the_line_tells_everything_in_order() -> None:
         (Caption(id="t1", model="ark:x", cost=None), "t1 · ark:x · cost unknown"),
         (Caption(id="t1", model="ollama:x", cost=0.0), "t1 · ollama:x · free"),
         (Caption(id="t1", model="local", cost=0.0, note="built-in, not AI"), "t1 · local · built-in, not AI"),
-        (Caption(id="t1", model="gemini:x", cost=0.04, today=1, replayed=True), "t1 · gemini:x · replayed"),
+        (Caption(id="t1", model="gemini:x", cost=0.04, today=1, replayed="replayed"), "t1 · gemini:x · replayed"),
         (Caption(id="t1", seconds=125), "t1 · 2 min 5 s"),
         (Caption(id="t1", seconds=59.7), "t1 · 1 min"),
         (Caption(parent="t3"), "from t3"),
@@ -53,9 +53,9 @@ def test_money_is_never_rounded_to_nothing() -> None:
     ]  # fmt: skip
 
 
-def test_one_figure_and_readable_text_and_no_image_beside_it() -> None:
+def test_one_figure_readable_text_and_a_small_still_image_beside_it() -> None:
     bundle = figure([Shot(picture(), "t7", "Edited picture t7: make it night, 320 × 240")], FULL)
-    assert set(bundle.data) == {"text/html", "text/plain"}
+    assert set(bundle.data) == {"text/html", "image/jpeg", "text/plain"}
     read = page(bundle.html)
     assert len(read.images) == 1
     assert read.images[0]["alt"] == "Edited picture t7: make it night, 320 × 240"

@@ -289,7 +289,7 @@ def test_help_in_the_text_is_text():
 
 def test_an_option_in_the_middle_is_said():
     assert read("explain --quiet to me please").notes == (
-        "--quiet stands in the middle of the text and is part of it; options go before or after the text.",
+        "--quiet is in the middle of the text and is part of it; options go before or after the text.",
     )
     assert read('write "use --force" on it').notes == ()
 

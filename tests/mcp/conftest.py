@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,28 @@ class Raw:
 
     def call(self, number: int, name: str, **arguments: Any) -> None:
         self.send("tools/call", number, name=name, arguments=arguments)
+
+
+@contextlib.contextmanager
+def served(*arguments: str, cwd: Path | None = None, **environment: str) -> Iterator[str]:
+    """Serve over HTTP from a process of its own, without a token: the conformance suite cannot send one."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.mcp.conformance_server", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait(20)
+        process.stdout.close()
 
 
 async def called(client: Client, name: str, **arguments: Any) -> Any:

@@ -14,7 +14,9 @@ import pytest
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.mcp import folders as module
 from notebook_img.mcp.folders import MOST_BASE64, Folders, folders_of
+from notebook_img.pictures import fetching
 from notebook_img.settings import Settings
+from tests.emulators.dripping import dripping
 from tests.mcp.conftest import Desk, called, paint, refused
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs a privilege on Windows")
@@ -151,7 +153,7 @@ def test_a_folder_that_becomes_a_link_after_the_check_is_not_followed(place: Fol
 @posix
 def test_pipes_sockets_and_devices_are_no_images_and_do_not_block(place: Folders):
     os.mkfifo(place.base / "pipe.png")
-    with pytest.raises(NotebookImgError, match="no ordinary file"):
+    with pytest.raises(NotebookImgError, match="not an ordinary file"):
         place.picture("pipe.png")
     listening = socket.socket(socket.AF_UNIX)
     short = Path(os.path.relpath(place.base / "socket.png"))
@@ -163,7 +165,7 @@ def test_pipes_sockets_and_devices_are_no_images_and_do_not_block(place: Folders
         place.picture("socket.png")
     listening.close()
     everything = Folders(base=Path("/"), allowed=(Path("/dev"),), settings=Settings())
-    with pytest.raises(NotebookImgError, match="no ordinary file"):
+    with pytest.raises(NotebookImgError, match="not an ordinary file"):
         everything.picture("/dev/zero")
 
 
@@ -242,6 +244,18 @@ def test_addresses_are_fetched_only_from_public_hosts_when_they_are_on(place: Fo
     ):
         with pytest.raises(NotebookImgError):
             on.picture(address)
+
+
+@pytest.mark.timeout(20)
+async def test_an_address_that_drips_is_left_when_the_time_is_up(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch):
+    """Also while the connection is being made: here the server's part of the TLS handshake drips."""
+    monkeypatch.setattr(fetching, "SECONDS", 0.3)
+    monkeypatch.setattr(fetching, "vetted_address", lambda *_args, **_options: "127.0.0.1")
+    with dripping("tls", every=0.02) as server:
+        async with make_desk(mcp_urls=True).client() as client:
+            said = await refused(client, "analyze_image", image=f"https://pictures.example:{server.port}/cat.png")
+        assert "did not send the whole image in time" in said
+        assert server.visits == 1
 
 
 def test_there_is_a_fallback_where_folders_cannot_be_opened_one_from_another(place: Folders, monkeypatch: pytest.MonkeyPatch):

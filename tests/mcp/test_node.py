@@ -11,14 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.mcp.conftest import ROOT, paint
+from tests.mcp.conftest import paint, served
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("node"), pytest.mark.slow]
 
@@ -58,27 +56,6 @@ def npx(*words: str, seconds: float = 240, cwd: Path | None = None) -> subproces
     return subprocess.run(
         [shutil.which("npx") or "npx", "-y", "-p", "node@22", *words], capture_output=True, text=True, timeout=seconds, cwd=cwd
     )
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[str]:
-    """Serve over HTTP without a token: the suite cannot send one."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.mcp.conformance_server", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.wait(20)
-        process.stdout.close()
 
 
 def test_the_conformance_suite_passes_with_fixtures_on_our_own_builder(folder: Path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -11,8 +13,11 @@ from types import SimpleNamespace
 import pytest
 
 from notebook_img.errors import PictureError, UsageError
-from notebook_img.pictures import fetch, load, vetted_address
+from notebook_img.pictures import fetch, fetching, load, vetted_address
 from notebook_img.settings import Settings
+from notebook_img.studio import Studio
+from notebook_img.widgets.uploads import opened
+from tests.emulators.dripping import dripping
 from tests.pictures.making import file, photo
 
 PNG = file(photo())
@@ -128,6 +133,43 @@ def test_the_transfer_ends_when_it_grows_too_large(site):
 def test_the_transfer_ends_when_the_time_is_up(site):
     with pytest.raises(PictureError, match="in time"):
         fetch(f"{site.url}/endless", max_bytes=10**12, seconds=0.2)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("where", ["body", "headers", "redirects"])
+def test_a_server_that_drips_is_left_when_the_time_is_up(site, where: str):
+    """Each byte comes in time, the picture never does: the limit is one for look-ups, redirects, headers and body together."""
+    with dripping(where, every=0.12 if where == "redirects" else 0.02) as server:
+        with pytest.raises(PictureError, match="whole image in time"):
+            fetch(f"{server.url}/cat.png", seconds=0.4)
+        assert server.left.wait(5)
+
+
+@pytest.mark.timeout(20)
+def test_the_limit_holds_wherever_an_address_stands_for_a_picture(site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fetching, "SECONDS", 0.3)
+    with dripping("body") as server:
+        for use in (
+            load,
+            lambda url: Studio().session("fox").ask("What is this?", url),
+            lambda url: Studio().session("fox").edit("rotate by 90 degrees", "sample:chelsea", mask=url),
+            lambda url: opened(url, {}, Settings()),
+        ):
+            with pytest.raises(PictureError, match="whole image in time"):
+                use(f"{server.url}/cat.png")
+        assert server.visits == 4
+
+
+@pytest.mark.timeout(20)
+def test_an_interrupt_ends_the_transfer_at_once(site):
+    with dripping("body") as server:
+        timer = threading.Timer(0.3, _thread.interrupt_main)
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            fetch(f"{server.url}/cat.png")
+        assert time.monotonic() - began < 1.3
+        assert server.left.wait(5)
 
 
 def test_nobody_there_is_an_error_of_one_sentence():

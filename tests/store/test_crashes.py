@@ -385,6 +385,23 @@ def test_a_process_is_told_from_a_later_one_with_the_same_number() -> None:
         assert is_alive(dead_owner()) is False
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only /proc tells a process that has ended from one that lives")
+def test_a_process_whose_exit_nobody_has_asked_for_is_dead() -> None:
+    from notebook_img.store import is_alive
+
+    words = [sys.executable, "-c", "from notebook_img.store.owner import this_process as p; print(p(), flush=True); input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        owner = process.stdout.readline().strip()
+        assert is_alive(owner) is True
+        process.kill()
+        assert process.stdout.read() == ""  # its files are closed: it has ended
+        end = time.monotonic() + 10
+        while is_alive(owner):
+            assert time.monotonic() < end
+            time.sleep(0.01)  # the system closes files just before it marks the process
+
+
 @pytest.fixture
 def counted() -> Callable[[Store, Callable[[], object]], int]:
     """Return a function that counts the steps of SQLite's machine while something runs."""

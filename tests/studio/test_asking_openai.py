@@ -135,7 +135,7 @@ def test_an_answer_cut_by_its_length_is_kept_and_that_is_said(fox, service):
     service.control({"kind": "reply", "reply": "length"})
     answer = fox.ask("What is this?", png())
     assert answer.text
-    assert any("cut by its limit of length" in warning for warning in answer.warnings)
+    assert any("cut off by its length limit" in warning for warning in answer.warnings)
 
 
 def test_a_large_picture_is_sent_smaller_and_that_is_said(studio_of, service):

@@ -129,7 +129,7 @@ def test_boxes_are_there_after_a_restart(studio_of, service, cups):
 
 
 def test_who_cannot_locate_says_who_can(studio_of, ark):
-    with pytest.raises(UnsupportedError, match="-m gemini"):
+    with pytest.raises(UnsupportedError, match="model='gemini'"):
         studio_of({}).session("fox").ask("", png(), boxes="cup")
     with pytest.raises(UnsupportedError, match="cannot answer questions"):
         studio_of(ark_environ(ark)).session("fox").ask("what?", png(), model="ark")

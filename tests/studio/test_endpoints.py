@@ -43,7 +43,7 @@ def test_a_misspelt_endpoint_names_the_near_one(studio_of, garage):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("[garage\n", "no valid TOML"), ("[garage]\nurl = 'x'\n", "unknown word 'url'"), ("[garage]\n", "needs a base_url")]
+    ("text", "said"), [("[garage\n", "not valid TOML"), ("[garage]\nurl = 'x'\n", "unknown word 'url'"), ("[garage]\n", "needs a base_url")]
 )
 def test_a_broken_file_is_one_clear_sentence(studio_of, tmp_path, text, said):
     (tmp_path / "mine.toml").write_text(text)

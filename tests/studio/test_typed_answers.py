@@ -152,7 +152,7 @@ def test_schema_and_table_together_are_refused(fox):
 
 def test_an_answer_cut_by_its_length_is_no_value(fox, service):
     service.control({"kind": "reply", "reply": "length"})
-    with pytest.raises(BadReplyError, match="limit of length"):
+    with pytest.raises(BadReplyError, match="length limit"):
         fox.ask("How wide is it?", png(), schema=Facts)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from notebook_img.records import PictureUse, TurnRecord
+from notebook_img.settings import Settings
 from notebook_img.store import Store
 from notebook_img.tree import Session, Turn
 from tests.store.making import png, use
@@ -17,6 +18,7 @@ class Acting:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.settings = Settings({})
         self.heads: dict[str, int | None] = {}
         self.starts: dict[str, int | None] = {}
         self.moves: list[str] = []

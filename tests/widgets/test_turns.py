@@ -193,7 +193,7 @@ def test_a_second_run_while_one_is_at_work_is_refused_in_words(panel: Watched, s
     panel.panel.handle({"do": "run", "what": "edit", "prompt": "first", "model": "gemini", "options": {}})
     slow.wait_for(lambda rows: rows)
     panel.panel.act({"do": "run", "what": "edit", "prompt": "second", "model": "gemini", "options": {}})
-    assert "Still at work on 'first'" in panel.error
+    assert "Still working on 'first'" in panel.error
     assert panel.panel.busy
     panel.panel.act({"do": "stop"})
     panel.panel.settle()
@@ -290,7 +290,7 @@ def test_undo_takes_a_picture_that_was_brought_in_off_the_stage_first(cat: Watch
     cat.do("open", text="sample:coffee")
     cat.do("undo")
     assert (cat.state["base"]["turn"], cat.state["head"]) == (1, 1)
-    assert "back at t1" in cat.last("notice")["text"]
+    assert "back to t1" in cat.last("notice")["text"]
     cat.do("undo")
     assert cat.state["head"] is None
 

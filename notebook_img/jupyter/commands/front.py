@@ -1,4 +1,4 @@
-"""%img, the front door: where you are, what is ready, what it cost, and five things to try."""
+"""%img, the front door: the current session, what is ready, what was spent, and five things to try."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("%%imgedit sample:chelsea -o night.png", "the next lines say what to do: make it night"),
-    ("%imgedit warmer by 20 %", "goes on from the picture before"),
+    ("%imgedit warmer by 20 %", "continues from the previous picture"),
     ("%imggen three small red circles on a blue gradient", "makes a picture"),
     ("%askimage sample:coffee what colours are in it?", "asks about one"),
     ("%imgsession tree", "shows the history as pictures"),
@@ -27,14 +27,14 @@ COMMANDS = {"key": "key NAME [--forget]", "local": "local", "doctor": "doctor [-
 
 @in_cells_words
 def front(kernel: NotebookKernel, line: str) -> Any:
-    """Do one %img command; without one, show where things stand."""
+    """Do one %img command; without one, show the overview."""
     words = split_words(line)
     if not words:
         _overview(kernel)
         return None
     command, *rest = words
     if command in ("-h", "--help", "help"):
-        print("%img shows where things stand. Commands: " + ", ".join(f"%img {usage}" for usage in COMMANDS.values()))  # noqa: T201
+        print("%img shows an overview. Commands: " + ", ".join(f"%img {usage}" for usage in COMMANDS.values()))  # noqa: T201
         return None
     if command == "key":
         return _key(kernel, rest)

@@ -29,7 +29,7 @@ VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 @in_cells_words
 def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
-    """Do what a line says; returns the Turn, a list of them for several models, or a dry run's plan."""
+    """Do what a line says; return the Turn, a list of them for several models, or a dry run's plan."""
     studio = kernel.studio
     own = own_options(studio.settings)
     parsed = parse(
@@ -69,7 +69,7 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
         return None
     turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
     side = studio.settings.preview
-    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side))
+    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
     for note in parsed.notes:
         studio.say(note)
     value: Any = turns[0] if len(models) == 1 else turns
@@ -128,13 +128,13 @@ def _image(text: str, names: Namespace) -> Any:
         if pictures.is_picture_like(value) or isinstance(value, (str, bytes, os.PathLike)):
             return value
         raise UsageError(
-            f"{expression} holds no image but {type(value).__name__}. An image can be a path, array, figure, PIL image, Picture or Turn."
+            f"{expression} holds {type(value).__name__}, not an image. An image can be a path, array, figure, PIL image, Picture or Turn."
         )
     return text
 
 
 def _stays(value: object) -> bool:
-    """Return whether a value in braces is meant itself and not its text: an image, a box, boxes."""
+    """Return whether a value in braces stays a value instead of becoming text: an image, a box, boxes."""
     from notebook_img import pictures
 
     several = value if isinstance(value, (list, tuple)) else [value]

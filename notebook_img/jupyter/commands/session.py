@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from notebook_img.tree import Session, Turn
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "use": ("use NAME", "switch to a session that exists, and take its stored head again"),
+    "use": ("use NAME", "switch to an existing session, at its stored head"),
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
     "tree": ("tree", "the history as pictures, with branches and questions"),
     "undo": ("undo", "go back to the parent"),
-    "redo": ("redo", "take an undo back"),
-    "checkout": ("checkout ID", "go to a turn and go on from there"),
+    "redo": ("redo", "reverse an undo"),
+    "checkout": ("checkout ID", "go to a turn and continue from there"),
     "rename": ("rename NAME", "give the session another name"),
     "delete": ("delete NAME --yes", "delete a session; delete ID --yes: a turn and all that follows it"),
     "cost": ("cost", "what was spent, by model and day"),
-    "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word: what is chosen"),
+    "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word, show the choice"),
     "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
     "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
@@ -85,14 +85,14 @@ def status(studio: Studio, session: Session) -> Any:
 
 
 def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | None:
-    """Say where the head is now, and show its picture."""
+    """Report where the head is now, and show its picture."""
     turn = session.head
     if turn is None:
         tell(kernel.shell, f"{said}: session {session.name!r} has no head; the next edit names an image.")
         return None
     tell(kernel.shell, f"{said}: the head of {session.name!r} is {turn.id}.")
     bundle = turn.figure(max_side=kernel.studio.settings.preview)
-    put(bundle)
+    kernel.put(bundle)
     return kernel.shown(turn)
 
 
@@ -134,13 +134,13 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
 
 
 def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
-    put(turn.figure(max_side=2048, max_bytes=2_000_000))
+    kernel.put(turn.figure(max_side=2048, max_bytes=2_000_000))
     return kernel.shown(turn)
 
 
 def _tree(kernel: NotebookKernel, rest: list[str]) -> None:
     session = kernel.studio.session_for(_one(rest, "tree"), creates=False) if rest else kernel.studio.session()
-    put(session.tree())
+    kernel.put(session.tree())
 
 
 def _undo(kernel: NotebookKernel, rest: list[str]) -> Turn | None:
@@ -248,7 +248,7 @@ def _resume(kernel: NotebookKernel, rest: list[str]) -> Any:
     if not turns:
         tell(kernel.shell, "No job is waiting with a service.")
     for turn in turns:
-        put(turn.figure(max_side=kernel.studio.settings.preview))
+        kernel.put(turn.figure(max_side=kernel.studio.settings.preview))
         kernel.shown(turn)
     return turns or None
 
@@ -260,14 +260,14 @@ def _panel(_magics: NotebookKernel, rest: list[str]) -> Any:
     return panel()
 
 
-def _compare(session: Session, first: str, second: str) -> None:
-    put(session.turn(first).compare(session.turn(second)))
+def _compare(kernel: NotebookKernel, session: Session, first: str, second: str) -> None:
+    kernel.put(session.turn(first).compare(session.turn(second)))
 
 
 def _show(kernel: NotebookKernel, rest: list[str]) -> Any:
     session = kernel.studio.session()
     if len(rest) == 2:
-        return _compare(session, *rest)
+        return _compare(kernel, session, *rest)
     if len(rest) > 2:
         raise UsageError("Write %imgsession show t3, or %imgsession show t3 t7 to compare two.")
     turn = session.turn(rest[0]) if rest else session.head

@@ -28,13 +28,17 @@ from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import tool_results
 from notebook_img.mcp.folders import Folders
+from notebook_img.mcp.versions import report
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
-from notebook_img.records import JobRecord
+from notebook_img.records import JobRecord, TurnRecord
 from notebook_img.tree import Session, Turn
 
 BRIDGE_HEADER = "x-notebook-img-bridge"
 FOLDERS_HEADER = "x-notebook-img-folders"
+JOB_META = "notebook-img/job"
+"""Field of a call's ``_meta``: the id under which a bridge may name it to its client as a job."""
+JOB_ID = re.compile(r"j[0-9a-f]{8}")
 PICTURE_URI = re.compile(r"(?:nbimg://pictures/)?(?P<sha256>[0-9a-f]{64})")
 
 MAKES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
@@ -66,9 +70,8 @@ class Calling:
     state: str = "done"
 
     async def progress(self, seconds: float, message: str) -> None:
-        """Report progress; a client that is gone is no reason to stop."""
-        with contextlib.suppress(Exception):
-            await self.context.report_progress(round(seconds, 1), None, message)
+        """Report progress."""
+        await report(self.context, round(seconds, 1), None, message)
 
 
 class Tools:
@@ -98,12 +101,8 @@ class Tools:
         return self.work.caller(name, self._folders(ctx.headers or {}))
 
     def _folders(self, headers: Any) -> Folders | None:
-        """Return the folders of a bridge of ours, which has proved that it can read our discovery file.
-
-        An HTTP client has the bearer token but not this secret, so it cannot widen what it may use.
-        """
-        given, wanted = headers.get(BRIDGE_HEADER, ""), self.work.bridge_secret
-        if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        """Return the folders of one of our bridges; another HTTP client cannot widen what it may use."""
+        if not self._is_bridge(headers):
             return None
         try:
             facts = json.loads(base64.urlsafe_b64decode(headers.get(FOLDERS_HEADER, "")))
@@ -112,9 +111,19 @@ class Tools:
         except (ValueError, KeyError, TypeError):
             return None
 
+    def _is_bridge(self, headers: Any) -> bool:
+        """Tell whether a bridge of ours calls, which has proved that it can read our discovery file: the bearer token is not enough."""
+        given, wanted = headers.get(BRIDGE_HEADER, ""), self.work.bridge_secret
+        return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+
+    def _promised(self, ctx: Context) -> str:
+        """Return the id under which a bridge of ours may name this call to its client as a job."""
+        given = str((ctx.request_context.meta or {}).get(JOB_META, "")) if self._is_bridge(ctx.headers or {}) else ""
+        return given if JOB_ID.fullmatch(given) else ""
+
     @contextlib.asynccontextmanager
     async def calling(self, ctx: Context, tool: str, text: str = "") -> AsyncIterator[Calling]:
-        """Note the call, and turn our errors into what the model reads."""
+        """Record the call, and turn our errors into what the model reads."""
         call = Calling(self.caller(ctx), tool, ctx)
         key = secrets.token_hex(4)
 
@@ -167,25 +176,27 @@ class Tools:
         *,
         output: str | None = None,
         fresh: bool = False,
+        after: TurnRecord | None = None,
         seconds: float | None = None,
     ) -> Result | JobRecord:
-        """Prepare a request in a thread, start it, wait a while. Without a session it is one of the single requests.
+        """Prepare a request in a thread, start it and wait a while. Without a session it is a single request.
 
-        A session made for this request (`fresh`) is taken away again when nothing comes of it.
+        A session created for this request (`fresh`) is removed if the request fails.
         """
         provisional = call.caller.studio.provisional
 
         def prepare() -> Running:
             if session is None:
-                return self.work.prepare(call.caller, None, make(), tool=call.tool, output=output)
+                return self.work.prepare(call.caller, None, make(), tool=call.tool, output=output, after=after)
             chosen = session()
             if fresh:
                 provisional.made(chosen.id)
             with provisional.trying(chosen.id):  # also where the request cannot be placed
-                return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output)
+                return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output, after=after)
 
         with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
             running = await in_thread(prepare)
+        running.promised = self._promised(call.context)
         try:
             await anyio.lowlevel.checkpoint()  # cancelled meanwhile: nothing is sent
             done = await self.work.wait(running, call.progress, seconds=seconds)

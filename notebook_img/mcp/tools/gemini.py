@@ -181,7 +181,7 @@ class GeminiTools(Tools):
                 if call.caller.studio.head(session.id) is not None:
                     return Call("edit", prompt, references=images)
                 if not images:
-                    raise UsageError(f"Session {session.name} stands before its first image. Give imagePath: the image to begin with.")
+                    raise UsageError(f"Session {session.name} is before its first image. Give imagePath: the image to begin with.")
                 return Call("edit", prompt, images)
 
             done = await self.perform(call, lambda: session, make, output=outputPath)

@@ -76,7 +76,7 @@ class SessionInfo(BaseModel):
 
 
 class Undone(BaseModel):
-    """Where a session stands after a step back."""
+    """The state of a session after a step back."""
 
     session: str
     head: str = Field(description="Empty: before the first turn")
@@ -223,7 +223,7 @@ class OurTools(Tools):
                 return Undone(session=found.name, head=head.full_id if head else "")
 
             done = await in_thread(undo)
-            return structured(done, f"Session {done.session} stands at {done.head or 'its beginning: the next edit has to name an image'}.")
+            return structured(done, f"Session {done.session} is at {done.head or 'its beginning: the next edit has to name an image'}.")
 
     async def view_image(
         self,
@@ -241,7 +241,7 @@ class OurTools(Tools):
                     from notebook_img.pictures import Box
 
                     if len(crop) != 4:
-                        raise UsageError("crop wants four numbers: left, top, right, bottom, in pixels of the image.")
+                        raise UsageError("crop needs four numbers: left, top, right, bottom, in pixels of the image.")
                     picture = Box("", *crop).crop(picture)
                 shown = preview(picture, max_side, 450_000)
                 view = View(

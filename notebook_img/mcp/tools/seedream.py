@@ -85,7 +85,7 @@ class SeedreamTools(Tools):
             return await self.picture_result(done)
 
     def _size(self, name: str, kind: Any, width: int, height: int, notes: list[str]) -> tuple[str | None, str | None]:
-        """Return the size as asked where the model takes it, else the nearest aspect ratio, and say so."""
+        """Return the size asked for where the model takes it, else the nearest aspect ratio, with a note."""
         provider, model = choose_model(kind, self.work.studio.settings, asked=name)
         size = f"{width}x{height}"
         try:

@@ -22,9 +22,9 @@ from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools,
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Work
 from notebook_img.providers import choose_model
-from notebook_img.records import JobRecord
+from notebook_img.records import JobRecord, TurnRecord
 from notebook_img.studio import spent_today
-from notebook_img.tree import Session
+from notebook_img.tree import Session, Turn
 
 Image = Annotated[
     str,
@@ -139,7 +139,7 @@ class VisionTools(Tools):
         session_id: Annotated[str, Field(max_length=200, description="Conversation to ask on in; empty for a new one")] = "",
         is_new_conversation: Annotated[bool, Field(description="Begin anew even though session_id is given")] = False,
     ) -> Annotated[CallToolResult, ChatResult]:
-        """Ask, and ask on."""
+        """Ask a question or a follow-up."""
         try:
             async with self.calling(ctx, "chat_vision", question) as noted:
                 result = await self._chat(noted, image, question, session_id.strip(), anew=is_new_conversation)
@@ -154,8 +154,7 @@ class VisionTools(Tools):
                 kind = "file_not_found"
             said = worded(cause, FOR_AGENTS)
             result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)  # type: ignore[arg-type]
-        text = result.model_dump_json(exclude_defaults=False)
-        return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
+        return chat_answer(result)
 
     async def _chat(self, call: Calling, image: str, question: str, session_id: str, *, anew: bool) -> ChatResult:
         if not question.strip():
@@ -175,7 +174,7 @@ class VisionTools(Tools):
             raise UsageError("This conversation still works on the question before. Ask again in a moment.") from None
         try:
             if (job := await in_thread(self._under_way, found)) is not None:
-                return self._running(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
+                return running_chat(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
             left = max(0.0, wait - (time.monotonic() - began))
             return await self._ask(call, image, question, session_id, found, most, seconds=left)
         finally:
@@ -191,10 +190,11 @@ class VisionTools(Tools):
         most: int,
         seconds: float | None = None,
     ) -> ChatResult:
-        asked = 0
+        asked, last = 0, None
         if conversation is not None:
             found = conversation
             asked = await in_thread(lambda: len(found.turns))
+            last = await in_thread(self.work.studio.store.last_question, found.id)
             if asked >= most:
                 return ChatResult(
                     status="completed",
@@ -204,7 +204,8 @@ class VisionTools(Tools):
                     message=f"This conversation has had its {most} turns. Ask without session_id, or with is_new_conversation.",
                 )
         # The picture is looked at first, so that a wrong path leaves no empty conversation behind.
-        picture = None if asked else await in_thread(self._small_enough, call, image)
+        picture = await in_thread(self._small_enough, call, image)
+        known = last is not None and await in_thread(self._is_shown, call, picture, last)
         made = conversation is None
         if conversation is None:
             free = session_id if session_id and not await in_thread(self.work.studio.store.session_named, session_id) else ""
@@ -216,10 +217,15 @@ class VisionTools(Tools):
         session = conversation
         name = await in_thread(lambda: session.name)
         done = await self.perform(
-            call, lambda: session, lambda: Call("ask", question, () if picture is None else (picture,)), fresh=made, seconds=seconds
+            call,
+            lambda: session,
+            lambda: Call("ask", question, () if known else (picture,)),
+            fresh=made,
+            after=None if known else last,
+            seconds=seconds,
         )
         if isinstance(done, JobRecord):
-            return self._running(done, name, asked + 1, most)
+            return running_chat(done, name, asked + 1, most)
         turns = await in_thread(lambda: len(session.turns))
         left = max(0, most - turns)
         return ChatResult(
@@ -233,18 +239,6 @@ class VisionTools(Tools):
             model=done.turn.model,
         )
 
-    @staticmethod
-    def _running(job: JobRecord, name: str, turn: int, most: int) -> ChatResult:
-        return ChatResult(
-            status="running",
-            session_id=name,
-            conversation_turn=turn,
-            remaining_turns=max(0, most - turn),
-            can_continue=False,
-            job_id=job.id,
-            message=f"Still working. get_job with job_id={job.id!r} fetches the answer.",
-        )
-
     def _under_way(self, conversation: Session) -> JobRecord | None:
         """Return the job that still answers an earlier question of this conversation."""
         # A service's job has a row of its own besides; the one a tool has made is the one its client knows.
@@ -252,6 +246,15 @@ class VisionTools(Tools):
 
     def _conversation(self, call: Calling, session_id: str) -> Session:
         return self.work.session(call.caller, session_id)
+
+    def _is_shown(self, call: Calling, picture: Any, last: TurnRecord) -> bool:
+        """Tell whether the latest question of a conversation was about this very picture, however it is named now."""
+        shown = {use.sha256 for use in (*last.uses("input"), *last.uses("reference"))}
+        if isinstance(picture, str):  # t1: of this conversation
+            picture = Session(call.caller.studio, last.session_id).turn(picture)
+        if isinstance(picture, Turn) and picture.kind == "ask":
+            return {use.sha256 for use in picture.record.uses("input")} <= shown
+        return (picture.picture if isinstance(picture, Turn) else picture).sha256 in shown
 
     def _small_enough(self, call: Calling, image: str) -> Any:
         picture = self.image(call.caller, image)
@@ -262,7 +265,7 @@ class VisionTools(Tools):
         return picture
 
     async def get_status(self, ctx: Context) -> Annotated[CallToolResult, Status]:
-        """Say how things stand."""
+        """Report the status."""
         async with self.calling(ctx, "get_status") as call:
             info = await in_thread(self._status, call)
             spent = await in_thread(spent_today, self.work.studio)
@@ -301,8 +304,28 @@ class VisionTools(Tools):
         )
 
 
+def chat_answer(result: ChatResult) -> CallToolResult:
+    """Return what chat_vision answers, as JSON text too."""
+    text = result.model_dump_json(exclude_defaults=False)
+    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
+
+
+def running_chat(job: JobRecord, name: str, turn: int, most: int, *, why: str = "") -> ChatResult:
+    """Return what chat_vision answers while a question of a conversation goes on as a job."""
+    return ChatResult(
+        status="running",
+        session_id=name,
+        conversation_turn=turn,
+        remaining_turns=max(0, most - turn),
+        can_continue=False,
+        job_id=job.id,
+        message=f"{why}Still working. get_job with job_id={job.id!r} fetches the answer.",
+    )
+
+
 def _image_info(session: Session) -> ImageInfo | None:
-    for turn in session.turns:
+    """Return the facts about the picture of the latest question."""
+    for turn in reversed(session.turns):
         for use in turn.record.uses("input"):
             return ImageInfo(width=use.width, height=use.height, mime_type=use.mime_type, bytes=use.bytes, name=use.name)
     return None

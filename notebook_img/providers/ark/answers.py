@@ -1,4 +1,4 @@
-"""Reading what Ark answers: whole answers, its event stream, and its errors as errors of ours."""
+"""Reads what Ark answers: whole answers, its event stream, and its errors as ours."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ STAGE_WORDS: Mapping[str, str] = {"prompt": "the prompt", "input": "an input pic
 
 @dataclass(frozen=True)
 class Asked:
-    """Whom was asked for what, for messages."""
+    """Which model was asked where, for messages."""
 
     model: str
     base_url: str
     key: str = field(default="", repr=False)
-    """Taken out of everything the service says."""
+    """Removed from everything the service says."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Item:
 
 @dataclass
 class Batch:
-    """What one request brought."""
+    """The result of one request."""
 
     pictures: list[bytes] = field(default_factory=list)
     failures: list[ProviderError] = field(default_factory=list)
@@ -69,9 +69,9 @@ class Batch:
     """Where the pictures are, fetched or not."""
     unfetched: list[str] = field(default_factory=list)
     begun: bool = False
-    """An item came, whatever became of it: the call is paid and is not sent again."""
+    """An item came, usable or not: the call is paid and is not sent again."""
     broke: bool = False
-    """The stream broke off, so nobody knows what else was made."""
+    """The stream broke off, so it is unknown what else was made."""
 
     @property
     def made(self) -> int | None:
@@ -86,7 +86,7 @@ class Batch:
         self.model = part.model or self.model
 
     def count_usage(self, usage: Any) -> None:
-        """Add what the service counted; what is no count stays out of sums and of the store."""
+        """Add what the service counted; anything that is not a count is left out of sums and store."""
         for name, value in usage.items() if isinstance(usage, Mapping) else ():
             number = finite(value)
             if number is not None and number >= 0:
@@ -96,13 +96,13 @@ class Batch:
 
 
 def items_of(answer: Answer, asked: Asked) -> tuple[list[Item], Mapping[str, Any]]:
-    """Return the items and the rest of a whole answer; raise what its status says."""
+    """Return the items and the rest of a whole answer; raise the error its status stands for."""
     content = answer.json()
     if answer.status != 200:
         raise failure(answer.status, content, asked, retry_after=answer.retry_after, text=answer.text)
     if not isinstance(content, dict):
         raise BadReplyError(
-            "Ark answered with something that is no JSON object. Try again.",
+            "Ark's answer is not a JSON object. Try again.",
             provider="ark",
             model=asked.model,
             text=scrubbed(answer.text[:2000], asked.key),
@@ -123,7 +123,7 @@ def items_of(answer: Answer, asked: Asked) -> tuple[list[Item], Mapping[str, Any
 def item_of(entry: Any, asked: Asked) -> Item:
     """Read one item, of an answer or of an event."""
     if not isinstance(entry, dict):
-        return Item(error=BadReplyError("Ark listed a picture in a form that is not known.", provider="ark", model=asked.model))
+        return Item(error=BadReplyError("Ark listed a picture in an unknown form.", provider="ark", model=asked.model))
     if isinstance(entry.get("error"), dict):
         return Item(error=failure(None, entry, asked))
     size = str(entry.get("size") or "")
@@ -157,7 +157,7 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
                 **facts,
             )
     if status == 404 and is_page:
-        return RequestRefusedError("There is no Ark API at the base URL that is set (HTTP 404). Correct ARK_BASE_URL.", **facts)
+        return RequestRefusedError("There is no Ark API at the base URL in use (HTTP 404). Correct ARK_BASE_URL.", **facts)
     if status == 404 or code.startswith(("ModelNotOpen", "ModelNotFound", "NotFound", "InvalidEndpointOrModel", "InvalidEndpoint")):
         if code.startswith("ModelNotOpen"):
             return ModelNotFoundError(
@@ -171,7 +171,7 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
     if status == 429 or code.startswith(("RateLimit", "RequestBurst", "QuotaExceeded", "SetLimitExceeded", "InflightBatchsizeExceeded")):
         used_up = code.startswith(("QuotaExceeded", "SetLimitExceeded"))
         return RateLimitError(
-            f"Ark is being asked too much ({said}). {'The quota is used up; see its console.' if used_up else 'Wait a little.'}",
+            f"Ark received too many requests ({said}). {'The quota is used up; see its console.' if used_up else 'Wait a moment.'}",
             daily=used_up,
             retry_after=retry_after,
             **facts,
@@ -202,7 +202,7 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
     async for chunk in response.aiter_bytes():
         pending += chunk
         if len(pending) + sum(map(len, data)) > MOST_EVENT_BYTES:
-            raise BadReplyError("Ark sent an event larger than 100 MB; it was not read on.", provider="ark")
+            raise BadReplyError("Ark sent an event larger than 100 MB; the rest was not read.", provider="ark")
         for whole in _lines(pending):
             line = whole.removeprefix(codecs.BOM_UTF8) if first else whole
             first = False
@@ -221,12 +221,12 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
 def _event(data: bytes) -> dict[str, Any]:
     content = read_json(data)
     if not isinstance(content, dict):
-        raise BadReplyError("Ark sent an event that is no JSON object.", provider="ark", text=data[:2000].decode("utf-8", "replace"))
+        raise BadReplyError("Ark sent an event that is not a JSON object.", provider="ark", text=data[:2000].decode("utf-8", "replace"))
     return content
 
 
 def _lines(pending: bytearray) -> Iterator[bytes]:
-    """Take the whole lines out of `pending`. A CR at its very end waits: an LF may follow."""
+    """Remove the complete lines from `pending`. A CR at its very end waits: an LF may follow."""
     while (match := re.search(rb"\r\n|\n|\r(?!\Z)", pending)) is not None:
         line = bytes(pending[: match.start()])
         del pending[: match.end()]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Field: TypeAlias = Literal["seed", "guidance_scale", "output_format", "sequential", "stream", "optimize", "background", "web_search"]
-"""What a model takes beside model, prompt, image, size, response_format and watermark."""
+"""What a model takes besides model, prompt, image, size, response_format and watermark."""
 
 SERVICE = Service("ark", "Volcengine Ark (Seedream)", ("ARK_API_KEY",), "https://console.volcengine.com/ark")
 SOURCE = "Ark image generation reference and model list, 2026-11-20"
@@ -31,14 +31,14 @@ MOST_RATIO = 16.0
 LEAST_SIDE = 15
 """Pixels; sides of 14 and less are refused."""
 PROMPT_LIMIT = 4000
-"""Characters. Ark advises about 300 Chinese characters or 600 English words; this only stops what is plainly no prompt."""
+"""Characters. Ark advises about 300 Chinese characters or 600 English words; this only stops what is clearly not a prompt."""
 
 _BOTH: frozenset[Kind] = frozenset({"generate", "edit"})
-_WATERMARK = OwnOption("watermark", "The service's visible 'AI generated' mark; off unless asked for.", ("on", "off"))
+_WATERMARK = OwnOption("watermark", "The service's visible 'AI generated' mark; off by default.", ("on", "off"))
 _FORMAT = OwnOption("format", "File format of the result.", ("jpeg", "png"))
 _GUIDANCE = OwnOption("guidance", "How closely the prompt is followed, 1 to 10.", type=float)
 _OPTIMIZE = OwnOption("optimize", "How the service rewrites the prompt first.", ("standard", "fast"))
-_BACKGROUND = OwnOption("background", "Background of the result, for example transparent; passed on as it is.")
+_BACKGROUND = OwnOption("background", "Background of the result, for example transparent; passed on unchanged.")
 _SEARCH = OwnOption("web_search", "Let the model search the web for the prompt.", ("on", "off"))
 _GROUP = OwnOption("group", "Several pictures: one group that belongs together (auto), or single requests (off).", ("auto", "off"))
 _OPTIONS: Mapping[Field, OwnOption] = {
@@ -53,7 +53,7 @@ _OPTIONS: Mapping[Field, OwnOption] = {
 
 @dataclass(frozen=True)
 class Seedream:
-    """One model: its public row, and what the adapter has to know to talk to it."""
+    """One model: its public row, and what the adapter needs to know to talk to it."""
 
     info: ModelInfo
     fields: frozenset[Field]
@@ -62,7 +62,7 @@ class Seedream:
     byteplus: str = ""
     """Its id at BytePlus, where both ids are confirmed."""
     adaptive: bool = False
-    """Takes ``adaptive`` as size: as the input picture."""
+    """Takes ``adaptive`` as size: that of the input picture."""
     least_side: int = 0
     """Shortest side, pixels, of an asked-for size."""
 
@@ -121,7 +121,7 @@ _LITE = _row(
     price=Price({"*": 0.035}),
     aliases=("seedream-5.0", "seedream-5.0-lite", "doubao-seedream-5-0-lite-260128", "seedream-5-0-lite-260128"),
     byteplus="seedream-5-0-260128",
-    note="4K stands in newer texts only",
+    note="4K appears in newer texts only",
 )
 _T2I = _row(
     "doubao-seedream-3-0-t2i-250415",

@@ -44,7 +44,7 @@ AT_ONCE = 4
 _PAID = {"image_generation.partial_succeeded", "image_generation.partial_failed", "image_generation.completed"}
 """Events after which a stream is never asked for again."""
 _BILLED_FIRST = (ReplyTimeoutError, BadReplyError, RefusedError, NoPictureError)
-"""Of several failures of one call, the one that was most likely billed speaks for all: after the others it would count as free."""
+"""Of several failures of one call, the one most likely billed is raised: with the others the call would count as free."""
 
 
 class ArkProvider:
@@ -121,7 +121,7 @@ class ArkProvider:
         return await jobs.resumed(state, self.transport, emit, own=(self.settings.ark_base_url,))
 
     async def probe(self) -> Sequence[str]:
-        """List the models and say which of ours are among them."""
+        """List the models and report which of ours are among them."""
         key = keys.find(self.service, self.settings)
         if not key:
             return [self.missing() or ""]
@@ -144,7 +144,7 @@ class ArkProvider:
     async def _group(
         self, row: Seedream, body: Mapping[str, Any], most: int, asked: Asked, batch: Batch, emit: Emit, *, show: bool
     ) -> None:
-        """Ask for one group, as a stream where the model has one: what came before a cut is kept then."""
+        """Ask for one group, as a stream where possible, so that what came before a cut is kept."""
         wish = {**body, "sequential_image_generation": "auto", "sequential_image_generation_options": {"max_images": most}}
         if "stream" not in row.fields:
             await self._whole(wish, asked, batch, emit)
@@ -190,13 +190,13 @@ class ArkProvider:
             batch.model = str(event.get("model") or batch.model)
         if not whole:
             raise ReplyTimeoutError(
-                "Ark's stream ended before it was complete. What was made may have been billed, so it is not repeated on its own.",
+                "Ark's stream ended before it was complete. What was made may have been billed, so it is not repeated automatically.",
                 provider=self.name,
                 model=asked.model,
             )
 
     async def _singles(self, body: Mapping[str, Any], count: int, asked: Asked, batch: Batch, emit: Emit) -> None:
-        """Send `count` single requests, a few at a time; the good ones stand when others fail."""
+        """Send `count` single requests, a few at a time; good ones are kept when others fail."""
         gate = asyncio.Semaphore(AT_ONCE)
         parts = [Batch() for _ in range(count)]
 
@@ -232,7 +232,7 @@ class ArkProvider:
             await self._keep(item, asked, batch, emit)
 
     async def _keep(self, item: Item, asked: Asked, batch: Batch, emit: Emit, *, show_as: int | None = None) -> None:
-        """Fetch a picture while its URL lives. Fetching is free, so it is tried again where the paid call is not."""
+        """Fetch a picture while its URL is valid. Fetching is free, so it is retried, unlike the paid call."""
         try:
             if item.error is not None:
                 raise item.error
@@ -309,7 +309,7 @@ def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str
             f"{row.info.name} takes {limits.max_inputs or 'no'} input pictures and references together, not {len(pictures)}."
         )
     if limits.needs_first_input and not pictures:
-        raise UnsupportedError(f"{row.info.name} only edits: give it a picture, or choose another model to make one from words.")
+        raise UnsupportedError(f"{row.info.name} only edits. Give it a picture, or choose another model to make one from words.")
     found, notes = [], []
     for number, picture in enumerate(pictures, 1):
         copy = prepare(
@@ -331,7 +331,7 @@ def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str
 
 
 def _body(row: Seedream, request: Request, model: str, images: Sequence[Prepared]) -> dict[str, Any]:
-    """Return the request. What is not asked for, or not taken by the model, does not stand in it at all."""
+    """Return the request body, without anything that was not asked for or that the model does not take."""
     import base64
 
     prompt = request.prompt
@@ -346,7 +346,7 @@ def _body(row: Seedream, request: Request, model: str, images: Sequence[Prepared
         body["size"] = size
     if request.seed is not None and "seed" in row.fields:
         if not -1 <= request.seed <= 2_147_483_647:
-            raise UnsupportedError(f"Seed {request.seed} is outside what Seedream takes, -1 to 2147483647.")
+            raise UnsupportedError(f"Seed {request.seed} is out of range: Seedream takes -1 to 2147483647.")
         body["seed"] = request.seed
     for option, (field, form) in _WIRE.items():
         value = request.options.get(option)
@@ -381,7 +381,7 @@ _WIRE_NAMES: Mapping[str, str] = {"optimize": "optimize_prompt_options", "web_se
 
 
 def _group_size(row: Seedream, request: Request, references: int) -> int:
-    """Return how many pictures one sequential request is asked for; 0 when single requests do it."""
+    """Return how many pictures one sequential request asks for; 0 when single requests do."""
     if "sequential" not in row.fields or str(request.options.get("group", "auto")).casefold() == "off":
         return 0
     most = min(request.count, MOST_IN_A_GROUP - references)
@@ -400,7 +400,7 @@ def _as_sent(body: Mapping[str, Any], images: Sequence[Prepared], group: int) ->
 
 
 def _none_came(row: Seedream, request: Request, batch: Batch, references: int) -> ProviderError:
-    """Return the error of a call that brought no picture, with what it cost where the service said what it made."""
+    """Return the error of a call without a picture, with its cost where the service said what it made."""
     kinds = [*_BILLED_FIRST, ProviderError]
     failures = sorted(batch.failures, key=lambda error: next(at for at, kind in enumerate(kinds) if isinstance(error, kind)))
     error = failures[0] if failures else NoPictureError("Ark answered without a picture.", provider="ark")

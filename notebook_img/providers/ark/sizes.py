@@ -95,7 +95,7 @@ def _ratio(text: str | None) -> float | None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text.strip())
     if not match or not float(match[1]) or not float(match[2]):
-        raise UnsupportedError(f"{text!r} is no aspect ratio; write it as in 16:9.")
+        raise UnsupportedError(f"{text!r} is not an aspect ratio. Write it like 16:9.")
     ratio = float(match[1]) / float(match[2])
     if not 1 / MOST_RATIO <= ratio <= MOST_RATIO:
         raise UnsupportedError(f"The aspect ratio {text} is too extreme: Seedream goes from 1:16 to 16:1.")

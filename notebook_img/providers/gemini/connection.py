@@ -35,19 +35,19 @@ VERSIONS = {"beta": "v1beta", "stable": "v1"}
 
 @dataclass
 class Heard:
-    """What an answer says besides what the SDK hands on."""
+    """What an answer contains besides what the SDK passes on."""
 
     messages: list[str] = field(default_factory=list)
     """Finish messages: google-genai 3.4.0 drops them for the Developer API."""
     body: bytes = b""
-    """The answer itself: the SDK throws all of it away when one piece is not as it expects."""
+    """The answer itself: the SDK discards all of it when one piece is not as expected."""
 
 
 _heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
 
 
 class Connection:
-    """One client, made anew when key, address or time limit change."""
+    """One client, created again when key, address or time limit change."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -101,7 +101,7 @@ class Connection:
 
 @contextlib.contextmanager
 def hearing() -> Iterator[Heard]:
-    """Listen to the answer that comes within."""
+    """Listen to the answer that arrives in this context."""
     heard = Heard()
     token = _heard.set(heard)
     try:
@@ -111,7 +111,7 @@ def hearing() -> Iterator[Heard]:
 
 
 def _client_arguments() -> dict[str, Any]:
-    """Return arguments for the HTTP client the SDK makes; nothing where that is a library we do not know."""
+    """Return arguments for the SDK's HTTP client; nothing where that is an unknown library."""
     try:
         import httpx2
     except ImportError:

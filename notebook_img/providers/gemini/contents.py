@@ -86,7 +86,7 @@ class Draft:
 
 @dataclass
 class Composer:
-    """Builds the drafts of one request. Reads pictures and raw state, so it belongs into a thread.
+    """Builds the drafts of one request. Reads pictures and raw state, so it belongs in a thread.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class Composer:
     def _attached(
         self, inputs: Sequence[Picture], references: Sequence[Picture], before: raw.Kept | None, *, say: bool = False
     ) -> list[Item]:
-        """Return the pictures of one message, numbered where there are several; the one the model made last is not sent again."""
+        """Return the pictures of one message, numbered if there are several; the model's latest one is not sent again."""
         known = bool(inputs) and before is not None and before.hashes == (inputs[0].sha256,)
         pictures = [*enumerate([*inputs, *references], 1)][1 if known else 0 :]
         items: list[Item] = [LAST_PICTURE] if known and pictures else []
@@ -295,7 +295,7 @@ class Composer:
         )
 
     def _ratio(self) -> str | None:
-        """Return the ratio to ask for: where references follow the edited picture its own, or else the last reference's would win."""
+        """Return the ratio to ask for: with references, that of the edited picture, or the last reference's would win."""
         request = self.request
         if request.aspect_ratio or request.kind != "edit" or not request.references or not request.inputs:
             return request.aspect_ratio

@@ -46,11 +46,11 @@ _UNREADABLE = {
 
 
 class SignatureError(RequestRefusedError):
-    """The service wants a thought signature it does not get, or does not take the one it gets."""
+    """The service misses a thought signature, or does not accept the one it got."""
 
 
 class InteractionGoneError(RequestRefusedError):
-    """The service does not keep the interaction (any more) that a request continues."""
+    """The service does not (or no longer) keep the interaction that a request continues."""
 
 
 def translate(error: Exception, *, model: str, key: str, url: str = "", continues: bool = False) -> NotebookImgError:
@@ -78,7 +78,7 @@ def translate(error: Exception, *, model: str, key: str, url: str = "", continue
         return fault
     names = {kind.__name__ for link in _links(error) for kind in type(link).__mro__}
     if names & _UNREADABLE:
-        return BadReplyError(f"Gemini answered with something that cannot be read as its JSON. {PERHAPS_BILLED}", **facts)
+        return BadReplyError(f"Gemini's answer cannot be read as JSON. {PERHAPS_BILLED}", **facts)
     # A fault of the SDK or of ours. After the request has left it is taken for the worse case, so that nothing is paid for twice.
     return BadReplyError(
         f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}. "
@@ -99,7 +99,7 @@ def words(text: str, key: str, longest: int = LONGEST) -> str:
 
 
 def whole(text: str) -> str:
-    """Return text without halves of characters: JSON can hold them, and no file, database or screen takes them."""
+    """Return text without lone surrogates: JSON can hold them, but no file, database or screen takes them."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -122,7 +122,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     if status == 429:
         return _limited(said, details, wait, facts)
     if status == 400 and re.search(r"thought[_ ]signature", said, re.IGNORECASE):
-        return SignatureError(f"Gemini does not accept the earlier turn it gave ({said}).", **facts)
+        return SignatureError(f"Gemini does not accept its own earlier turn ({said}).", **facts)
     if "payload size exceeds" in said:
         status = 413
     if status < 400:
@@ -148,7 +148,7 @@ def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, fa
         message = f"The day's Gemini quota for {facts['model']!r} is used up until midnight Pacific time."
         return RateLimitError(message, hint=Hint("choose-model"), daily=True, retry_after=wait, **facts)
     return RateLimitError(
-        f"Gemini gets too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
+        f"Gemini received too many requests from this key (HTTP 429{f': {said}' if said else ''}).", retry_after=wait, **facts
     )
 
 
@@ -203,7 +203,7 @@ def _details(error: Exception) -> list[Mapping[str, Any]]:
 
 
 def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return the objects of a list, none where the service sent something else in its place."""
+    """Return the objects of a list; none where the service sent something else."""
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 

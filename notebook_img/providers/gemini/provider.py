@@ -93,7 +93,7 @@ class GeminiProvider:
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's names
         """Raise UsageError: this provider answers at once and has no jobs."""
-        raise UsageError("Gemini answers at once, so there is no job of it to resume.")
+        raise UsageError("Gemini answers at once and has no jobs to resume.")
 
     async def probe(self) -> Sequence[str]:
         """Ask the service for its models; return sentences."""
@@ -173,7 +173,7 @@ class GeminiProvider:
         *,
         continues: bool = False,
     ) -> Reply:
-        """Ask `count` times at once; keep what comes, and say what is missing."""
+        """Ask `count` times at once; keep what comes, and report what is missing."""
         request = route.request
 
         async def attempt() -> reading.Answer:
@@ -218,7 +218,7 @@ class GeminiProvider:
 
 @dataclass(frozen=True)
 class _Body:
-    """What generateContent is handed, and how the turn records it. Made in a thread."""
+    """The arguments of generateContent, and how the turn records them. Built in a thread."""
 
     draft: Draft
     contents: list[Content]
@@ -236,7 +236,7 @@ class _Body:
 
 
 class _Route:
-    """One request on its way: model, key, connection and what is built for it. Made in a thread."""
+    """One request under way: model, key, connection and what is built for it. Built in a thread."""
 
     def __init__(self, provider: GeminiProvider, request: Request) -> None:
         self.settings = provider.settings
@@ -250,7 +250,7 @@ class _Route:
 
     @classmethod
     def begin(cls, provider: GeminiProvider, request: Request) -> tuple[_Route, _Body | None]:
-        """Make the route, and the body with it where the kind of history is settled: every hop between threads costs."""
+        """Make the route, and the body too if the kind of history is known: every hop between threads costs."""
         route = cls(provider, request)
         return route, None if request.history == "server" else _Body.of(route, route.composer.draft(request.history))
 
@@ -322,7 +322,7 @@ class _Route:
 
 
 async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
-    """Tell a stream's text as it comes, and return the sum of its chunks."""
+    """Emit a stream's text as it comes, and return the sum of its chunks."""
     answer = reading.Answer()
     parts: list[dict[str, Any]] = []
     begun = False
@@ -343,7 +343,7 @@ async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
             raise
         # What has begun to arrive, be it thoughts, is billed: never asked again on its own, whatever the reason it broke off.
         raise BadReplyError(
-            "The answer broke off while it came. It may have been billed, so it is not asked again on its own.",
+            "The answer broke off. The call may have been billed, so it is not repeated automatically.",
             text=answer.text,
             provider=PROVIDER,
         ) from error

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SCALE = 1000
 """Gemini's coordinates are thousandths of height and width (Google's image understanding guide)."""
 FARTHEST = 1_000_000
-"""Thousandths beyond which a coordinate is no coordinate; nearer ones are cut to the picture."""
+"""Thousandths beyond which a number is not a coordinate; nearer ones are cut to the picture."""
 BOXES_SCHEMA: dict[str, Any] = {
     "type": "array",
     "items": {
@@ -121,7 +121,7 @@ def boxes(answer: Any, size: tuple[int, int], **facts: Any) -> tuple[tuple[Box, 
 
 
 def _number(value: Any) -> float | None:
-    """Return a finite number, None for what is none: models write NaN, 1e999 and numbers of 400 digits too."""
+    """Return a finite number, else None: models write NaN, 1e999 and numbers of 400 digits too."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

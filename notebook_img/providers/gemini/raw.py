@@ -53,13 +53,13 @@ def make(replies: list[Mapping[str, Any]], said: str) -> dict[str, Any]:
 
 
 def same_route(past: PastTurn, model: str, key_mark: str) -> bool:
-    """Whether a turn was made with this provider, model and key: its signatures are worth nothing elsewhere."""
+    """Whether a turn was made with this provider, model and key: its signatures are useless elsewhere."""
     provider, _, name = past.model.partition(":")
     return provider == "gemini" and info(name).name == model and past.key_mark == key_mark
 
 
 def load(past: PastTurn, sha256: str | None) -> Kept | str:
-    """Load the reply of an earlier turn that holds the picture, or say why there is none.
+    """Load the reply of an earlier turn that holds the picture, or return why there is none.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def sent_steps(steps: list[Any]) -> list[dict[str, Any]]:
 
 
 def described(value: Any) -> Any:
-    """Return JSON in which bytes stand as ``sha256:...``: the request as it may be shown and stored."""
+    """Return JSON with ``sha256:...`` in place of bytes: the request as it may be shown and stored."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"sha256:{hashlib.sha256(value).hexdigest()}"
     if isinstance(value, Mapping):

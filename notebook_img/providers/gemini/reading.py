@@ -20,7 +20,7 @@ from notebook_img.providers.interface import Usage
 from notebook_img.providers.received import decoded
 
 MOST_TOKENS = 1_000_000_000
-"""A count above this is no count."""
+"""A number above this is not a count."""
 _MODERATION = re.compile(r"safety|prohibit|blocked|blocklist|recitation|spii|jailbreak|armor|moderat|harm|content_policy", re.IGNORECASE)
 """An interaction's error code that means a refusal: the reasons of generateContent. The codes are not documented (google-genai 3.4.0: "a
 URI that identifies the error type"), and all others are failures of the service."""

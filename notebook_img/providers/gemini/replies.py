@@ -120,7 +120,7 @@ def _no(answer: Answer, what: str, quoted: str, facts: Mapping[str, Any]) -> Pro
         )
     if answer.failed or reason in UNFINISHED:
         sentence = (
-            f"Gemini failed and sent no {what} ({answer.failed or reason}). It may have been billed, so it is not repeated on its own."
+            f"Gemini failed and sent no {what} ({answer.failed or reason}). It may have been billed, so it is not repeated automatically."
         )
         return BadReplyError(f"{sentence}{quoted}", text=answer.text, **facts)
     if (
@@ -142,7 +142,7 @@ def _no(answer: Answer, what: str, quoted: str, facts: Mapping[str, Any]) -> Pro
 
 
 def _sniffed(answer: Answer) -> bool:
-    """Look at what the bytes really are; what is no picture is dropped and said."""
+    """Check what the bytes really are; anything that is not a picture is dropped and reported."""
     from notebook_img.pictures import sniff
 
     found = [(data, declared, sniff(data)) for data, declared in zip(answer.pictures, answer.declared, strict=True)]
@@ -203,12 +203,12 @@ def cost(usage: Usage, row: ModelInfo, size: str | None, pictures: int, *, asked
 
 
 def may_be_billed(problem: ProviderError) -> bool:
-    """Whether a call may have cost something that nobody told."""
+    """Whether a call may have cost something that was not reported."""
     return problem.cost is None and (bool(problem.usage) or not isinstance(problem, NOT_TAKEN))
 
 
 def weightiest(problems: Sequence[ProviderError]) -> ProviderError:
-    """Return the one of several errors that stands for all of them, with what all of them cost.
+    """Return one of several errors to represent all, with the cost of all.
 
     One after which nothing is known of the cost comes first, so that the call counts as one that may have been billed; then one
     that was billed; one of a request that was not taken comes last, as after it a call is asked again or counts as free.

@@ -25,7 +25,7 @@ class Job:
 
 
 class JobUnseenError(JobPendingError):
-    """A job that was just submitted is not listed, however often one looks."""
+    """A job that was just submitted is not listed, even after several looks."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
             record = record_of(await look(), job)
         except ProviderError as error:
             raise JobPendingError(
-                f"Jimeng has job {job.submit_id}, but could not be asked how it goes: {error.sentence}", job=job.submit_id
+                f"Jimeng has job {job.submit_id}, but could not be asked about it: {error.sentence}", job=job.submit_id
             ) from error
         if record is None:
             unseen += 1

@@ -81,8 +81,8 @@ def read_logins(text: str) -> list[Login]:
     for number, token in enumerate(tokens, 1):
         if not re.fullmatch(r"[!#-+\--:<-\[\]-~]+", token):  # what RFC 6265 lets stand in a cookie's value
             raise UsageError(
-                f"Token {number} in JIMENG_API_TOKEN has a character that cannot stand in a cookie. "
-                "Put the value of the site's sessionid cookie there, several of them with commas between."
+                f"Token {number} in JIMENG_API_TOKEN has a character that a cookie cannot contain. "
+                "Put the value of the site's sessionid cookie there; separate several with commas."
             )
     return [Login(token, number) for number, token in enumerate(tokens, 1)]
 
@@ -141,9 +141,7 @@ class Web:
         if answer.status != 200:
             raise _by_status(answer, envelope, login)
         if not isinstance(envelope, dict) or envelope.get("ret") is None:
-            raise BadReplyError(
-                "Jimeng answered with something that is no JSON object with a ret; the protocol may have changed.", provider="jimeng"
-            )
+            raise BadReplyError("Jimeng's answer is not a JSON object with a ret; the protocol may have changed.", provider="jimeng")
         ret = str(envelope.get("ret", ""))
         if ret != "0":
             raise _by_ret(ret, str(envelope.get("errmsg") or ""), login)
@@ -172,7 +170,7 @@ def _by_status(answer: Answer, envelope: Any, login: Login) -> ProviderError:
     facts: dict[str, Any] = {"provider": "jimeng", "model": ""}
     if answer.status in {401, 403}:
         return AuthenticationError(
-            f"Jimeng turned login {login.number} away (HTTP {answer.status}). "
+            f"Jimeng rejected login {login.number} (HTTP {answer.status}). "
             "Log in on its site and set the new sessionid in JIMENG_API_TOKEN.",
             **facts,
             status=answer.status,

@@ -89,5 +89,5 @@ SEEDS = (2_500_000_000, 2_600_000_000)
 MOST_SEED = 4_294_967_295
 STRENGTH = 0.5
 SET_ASIDE_SECONDS = 600.0
-"""How long a login without credit, or an expired one, is passed over."""
+"""How long a login without credit, or an expired one, is skipped."""
 CALL_SECONDS = 60.0

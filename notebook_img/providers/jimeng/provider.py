@@ -58,7 +58,7 @@ class JimengProvider:
         "It is an undocumented web protocol that can change at any time and may get an account limited; the official way to the same "
         "models is ark."
     )
-    """What the doctor says of it, set up or not."""
+    """What the doctor says about it, set up or not."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -67,7 +67,7 @@ class JimengProvider:
         self.clock: Callable[[], float] = time.monotonic
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self._aside: dict[str, float] = {}
-        """Until when a token is passed over, by `clock`."""
+        """Until when a token is skipped, by `clock`."""
 
     def missing(self) -> str | None:
         """Return what is missing, or None."""
@@ -111,7 +111,7 @@ class JimengProvider:
                 passed.append(error.sentence)
                 failure = error
                 continue
-            notes += [f"passed over: {words}" for words in passed]
+            notes += [f"skipped: {words}" for words in passed]
             state = self._state(job, login, wish, request, images, notes)
             emit(SubmittedEvent(job.submit_id, state))
             try:
@@ -129,7 +129,7 @@ class JimengProvider:
         job = Job(str(state.get("submit_id") or ""), str(state.get("history_id") or ""))
         if not job.submit_id:
             raise NoPictureError(
-                "What was kept of this job does not say which one it is at Jimeng, so it cannot be fetched.",
+                "What was stored about this job does not identify it at Jimeng, so it cannot be fetched.",
                 reason="unknown job",
                 provider=self.name,
             )
@@ -146,7 +146,7 @@ class JimengProvider:
         return await self._result(job, owner or logins, state, emit, fresh=False)
 
     async def probe(self) -> Sequence[str]:
-        """Say how many credits each login has."""
+        """Report how many credits each login has."""
         logins = self._logins("")
         told = []
         for login in logins:
@@ -367,15 +367,15 @@ def _prepared(request: Request) -> tuple[Wish, list[Prepared], list[str]]:
     from notebook_img.pictures import prepare
 
     if request.kind == "ask":
-        raise UnsupportedError("Jimeng makes pictures and answers no questions. Ask another provider, for example gemini.")
+        raise UnsupportedError("Jimeng makes pictures and does not answer questions. Ask another provider, for example gemini.")
     limits = info_of(request.model).capabilities
     pictures = [*request.inputs, *request.references]
     if len(pictures) > limits.max_inputs:
         raise UnsupportedError(f"Jimeng takes {limits.max_inputs} input pictures and references together, not {len(pictures)}.")
     if request.seed is not None and not 0 <= request.seed <= protocol.MOST_SEED:
-        raise UnsupportedError(f"Seed {request.seed} is outside what Jimeng takes, 0 to {protocol.MOST_SEED}.")
+        raise UnsupportedError(f"Seed {request.seed} is out of range: Jimeng takes 0 to {protocol.MOST_SEED}.")
     if request.strength is not None and not 0 <= request.strength <= 1:
-        raise UnsupportedError(f"Strength {request.strength:g} is outside what Jimeng takes, 0 to 1.")
+        raise UnsupportedError(f"Strength {request.strength:g} is out of range: Jimeng takes 0 to 1.")
     images, notes = [], []
     for number, picture in enumerate(pictures, 1):
         image = prepare(picture, mime_types=limits.input_mime_types, max_bytes=limits.max_input_bytes, max_side=limits.max_input_side)

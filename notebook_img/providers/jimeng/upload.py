@@ -42,9 +42,7 @@ async def fetch_key(web: Web, login: Login) -> UploadKey:
             str(data.get("service_id") or PROTOCOL.upload_service),
         )
     except (AssertionError, KeyError):
-        raise BadReplyError(
-            "Jimeng gave no upload token in the form that is known; its protocol may have changed.", provider="jimeng"
-        ) from None
+        raise BadReplyError("Jimeng returned no upload token in a known form; its protocol may have changed.", provider="jimeng") from None
 
 
 async def upload(transport: Transport, key: UploadKey, picture: Prepared, *, base_url: str, own: tuple[str, ...], again: Again) -> Uploaded:
@@ -107,14 +105,14 @@ async def _signed(
     _check(answer)
     result = content.get("Result") if isinstance(content, dict) else None
     if not isinstance(result, dict):
-        raise _unknown_form("gave no result")
+        raise _unknown_form("returned no result")
     return result
 
 
 def _put_url(host: str, uri: str, own: tuple[str, ...]) -> str:
     """https, but where the host is one the user configured: that one's scheme."""
     if not re.fullmatch(r"[A-Za-z0-9.-]+(:\d{1,5})?", host):
-        raise _unknown_form("named a host that is none")
+        raise _unknown_form("named an invalid host")
     name = host.partition(":")[0].casefold()
     schemes = {(urlsplit(base).hostname or "").casefold(): urlsplit(base).scheme for base in own}
     return f"{schemes.get(name, 'https')}://{host}/upload/v1/{quote(uri, safe='/')}"

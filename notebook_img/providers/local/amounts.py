@@ -78,11 +78,11 @@ def _unclear(said: Said, unit: str = "%") -> UsageError:
 
 
 def _agreeing(value: float, direction: int, said: Said) -> float:
-    """Return a change, or raise UsageError where it goes against the word: nobody who says brighter wants it darker."""
+    """Return a change, or raise UsageError where it contradicts the word: brighter cannot mean darker."""
     if value * direction < 0:
         wanted, given = ("more", "less") if direction > 0 else ("less", "more")
         raise UsageError(
-            f"{said.words!r} goes against its own word: that asks for {wanted}, and the amount would give {given}. "
+            f"{said.words!r} contradicts itself: the word asks for {wanted}, but the amount would give {given}. "
             "Say how far to go without a sign, for example 'brighter by 20 %'; 'to 80 %' means 80 % of what it is now."
         )
     return value
@@ -199,7 +199,7 @@ def read_factor(phrase: Phrase, parameter: Parameter, presets: Presets) -> float
 
 def _new_size(said: Said, sign: int | None) -> float:
     if said.kind == "stops":
-        raise UsageError(f"{said.words!r} is no size: write percent, times or pixels, for example '50 %', '2x', '800 px wide'.")
+        raise UsageError(f"{said.words!r} is not a size: write percent, times or pixels, for example '50 %', '2x', '800 px wide'.")
     size = abs(said.value)
     if said.kind == "bare" and not said.signed:
         if size >= SMALL_SIZE and sign is None:
@@ -260,7 +260,7 @@ def read_degrees(phrase: Phrase, parameter: Parameter, presets: Presets) -> floa
     if match:
         value = number(match["number"])
         if value < 0 and (left or right):
-            raise UsageError(f"{' '.join(match.group().split())!r} turns its own direction round: say left or right, or write a sign.")
+            raise UsageError(f"{' '.join(match.group().split())!r} contradicts its own direction: say left or right, or write a sign.")
     elif phrase.take(r"an? quarter(?: turn)?"):
         value = 90.0
     elif phrase.take(r"an? half(?: turn)?|upside down"):

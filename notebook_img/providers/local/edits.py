@@ -1,4 +1,4 @@
-"""Understands an edit prompt: all of its phrases, or none. Every word has to be accounted for, so nothing is half applied."""
+"""Understands an edit prompt: all of its phrases, or none. Every word must be understood, so that nothing is half applied."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _shown(value: Any) -> str:
 
 
 class UnknownPhraseError(UsageError):
-    """A phrase that is no operation. The provider turns it into a sentence that leads with the cause.
+    """A phrase that is not an operation. The provider turns it into a sentence that leads with the cause.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ def parse(prompt: str) -> list[Step]:
     Raises
     ------
     UnknownPhraseError
-        For a phrase that is no operation.
+        For a phrase that is not an operation.
     UsageError
         For an amount out of range, a missing text, or a prompt without any operation.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 JPEG_QUALITY = 95
 NOTE = "built-in, not AI"
 ENGINE = "notebook_img built-in engine 2"
-"""Goes up when the same request gives other pixels."""
+"""Increases when the same request gives other pixels."""
 
 
 def opened(picture: Picture) -> Image.Image:
@@ -42,9 +42,7 @@ def mask_of(picture: Picture, size: tuple[int, int]) -> Image.Image:
     """Return the mask as L; white may change."""
     mask = picture.pil().convert("L")
     if mask.size != size:
-        raise UsageError(
-            f"The mask is {mask.width}×{mask.height} px and the picture {size[0]}×{size[1]} px; they have to be the same size."
-        )
+        raise UsageError(f"The mask is {mask.width}×{mask.height} px and the picture {size[0]}×{size[1]} px; they must have the same size.")
     if mask.getbbox() is None:
         raise UsageError("The mask is empty: nothing in it is white, so nothing may change.")
     return mask

@@ -20,9 +20,9 @@ _LOOKS = (
     r"very|tiny|small|smaller|medium|large|larger|big|bigger|huge|giant|bold|sized?|font|letters|coloured|colored|opacity|opaque|please|"
     + _COLOUR_WORDS
 )
-"""How a text is to look. Such a word may also stand in it ('the kids' blue car'), where a further apostrophe closes."""
+"""How a text is to look. Such a word may also be part of it ('the kids' blue car'), where a further apostrophe closes."""
 _INSIDE = r"(?!\s['‘](?!n['’]|(?:tis|twas|til|em|cause)\b|\d)\w)."
-"""Any character of a text in apostrophes that does not begin another such text; 'n', 'tis and '90s begin none."""
+"""Any character of a text in apostrophes that does not begin another such text; 'n', 'tis and '90s do not."""
 
 # A closing apostrophe is one that ends the prompt or stands before a mark or one of the words that go on after a text,
 # so that 'the cats' toy' and 'it's me' are whole. Where there is none, the last apostrophe before another text closes.
@@ -77,12 +77,12 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 @dataclass
 class Phrase:
-    """Words still to be understood. Quoted texts stand in `text` as ``⟦0⟧``, ``⟦1⟧`` ..."""
+    """Words still to be understood. Quoted texts are ``⟦0⟧``, ``⟦1⟧`` ... in `text`."""
 
     text: str
     quoted: tuple[str, ...] = ()
     single: bool = True
-    """Whether no separator stands in it, so that unquoted text may be read to its end."""
+    """Whether it contains no separator, so that unquoted text may be read to its end."""
 
     def copy(self) -> Phrase:
         """Return a copy to try a pattern on."""

@@ -1,4 +1,4 @@
-"""The built-in engine as a provider: free, offline, deterministic, and no AI, which its captions say."""
+"""The built-in engine as a provider: free, offline, deterministic and not AI, as its captions say."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class LocalProvider:
         self.settings = settings
 
     def missing(self) -> str | None:
-        """Return None: nothing has to be set up."""
+        """Return None: nothing needs to be set up."""
         return None
 
     def models(self) -> Sequence[ModelInfo]:
@@ -168,13 +168,13 @@ class LocalProvider:
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - there is nothing to resume
         """Raise UsageError: the engine has no jobs."""
-        raise UsageError("The built-in engine has no jobs that go on elsewhere; run the edit again, it is free.")
+        raise UsageError("The built-in engine has no jobs to resume. Run the edit again; it is free.")
 
     async def probe(self) -> Sequence[str]:
-        """Say what there is."""
+        """Report that the engine is ready."""
         from notebook_img.providers.local.operations import operation_names
 
         return (f"The built-in engine is ready: {len(operation_names())} edits, small scenes, facts about pictures.",)
 
     async def aclose(self) -> None:
-        """Close nothing."""
+        """Do nothing: there is nothing to close."""

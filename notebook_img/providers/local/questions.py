@@ -1,5 +1,5 @@
 # ruff: noqa: E501, SIM905 - tables of words read best with one row on one line
-"""Answers questions about pictures with facts. What a picture shows it cannot tell, and says so."""
+"""Answers questions about pictures with facts. It cannot tell what a picture shows, and says so."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ MEASURES: dict[str, tuple[str, str, str]] = {
 }
 """Topic: the fact it is ranked by, what the higher one is, the unit."""
 
-CANNOT_SEE = "What it shows the built-in engine cannot recognise; a model that can see can, once its key is set."
+CANNOT_SEE = "The built-in engine cannot recognise what it shows; a model that can see can, once its key is set."
 
 
 def _summary(f: Mapping[str, Any]) -> str:

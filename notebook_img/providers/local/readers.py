@@ -53,7 +53,7 @@ def read_ratio(phrase: Phrase, _parameter: Parameter, presets: Presets) -> tuple
     if match:
         width, height = float(match[1] or match[3]), float(match[2] or match[4])
         if width <= 0 or height <= 0 or not 0.02 <= width / height <= 50:
-            raise UsageError(f"{match.group().strip()!r} is no usable aspect ratio: write for example 16:9.")
+            raise UsageError(f"{match.group().strip()!r} is not a usable aspect ratio. Write for example 16:9.")
         phrase.take(r"ratio|aspect ratio|aspect|format")
         return width, height
     for pattern, ratio in RATIO_WORDS:
@@ -268,7 +268,7 @@ def to_json(value: Any) -> Any:
 
 
 def to_words(value: Any) -> str:
-    """Return a value as it stands in a sentence; amounts without their sign."""
+    """Return a value as written in a sentence; amounts without their sign."""
     if isinstance(value, bool) or value is None:
         return ""
     if isinstance(value, float | int):

@@ -1,5 +1,5 @@
 # ruff: noqa: E501, SIM905 - tables of words read best with one row on one line
-"""Understands what to draw: backgrounds, shapes, texts and simple landscapes, from one prompt. Every word has to be accounted for."""
+"""Understands what to draw: backgrounds, shapes, texts and simple landscapes, from one prompt. Every word must be understood."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _plural(item: Item) -> str:
 
 
 class UnknownSceneError(UsageError):
-    """Words that are nothing the engine draws; ``phrase`` has them."""
+    """Words the engine cannot draw; ``phrase`` has them."""
 
     def __init__(self, phrase: str) -> None:
         super().__init__(f"The built-in engine cannot draw {phrase!r}.")
@@ -412,12 +412,12 @@ def canvas(aspect_ratio: str | None, size: str | None) -> tuple[int, int]:
             return width, height
         named = {"512": 512, "1k": 1024, "2k": 2048, "4k": 4096}
         if size.casefold() not in named:
-            raise UsageError(f"{size!r} is no size the built-in engine knows: 512, 1K, 2K, 4K or WIDTHxHEIGHT.")
+            raise UsageError(f"{size!r} is not a size the built-in engine knows: 512, 1K, 2K, 4K or WIDTHxHEIGHT.")
         longest = named[size.casefold()]
     if not aspect_ratio:
         return longest, longest
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:/x]\s*(\d+(?:\.\d+)?)\s*", aspect_ratio)
     ratio = float(match[1]) / float(match[2]) if match and float(match[2]) > 0 else 0.0
     if not 0.02 <= ratio <= 50:
-        raise UsageError(f"{aspect_ratio!r} is no usable aspect ratio: write for example 16:9.")
+        raise UsageError(f"{aspect_ratio!r} is not a usable aspect ratio. Write for example 16:9.")
     return (longest, max(1, round(longest / ratio))) if ratio >= 1 else (max(1, round(longest * ratio)), longest)

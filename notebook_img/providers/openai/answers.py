@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MOST_MISSES = 200
 """Brackets that open no JSON after which the search ends: an answer of nothing but brackets must not take for ever."""
 WRAPPED = "answer"
-"""Property that carries a value which is no object: services hold models to objects only."""
+"""Property that carries a value which is not an object: services hold models to objects only."""
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise `UsageError` if `schema` is no JSON schema, or cannot be written as JSON."""
+    """Raise `UsageError` if `schema` is not a JSON schema, or cannot be written as JSON."""
     try:
         json.dumps(schema)
     except (TypeError, ValueError) as error:
@@ -39,7 +39,7 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     try:
         validators.validator_for(schema, default=validators.Draft202012Validator).check_schema(schema)
     except SchemaError as error:
-        msg = f"The schema is no valid JSON schema: {error.message} (at {'/'.join(map(str, error.absolute_path)) or 'its root'})."
+        msg = f"The schema is not a valid JSON schema: {error.message} (at {'/'.join(map(str, error.absolute_path)) or 'its root'})."
         raise UsageError(msg) from error
 
 

@@ -73,7 +73,7 @@ def told_cost(usage: Any) -> float | None:
 
 
 def added(usages: Iterable[Usage]) -> Usage:
-    """Return the sum of what several answers counted; what nobody counted stays None."""
+    """Return the sum of what several answers counted; what was not counted stays None."""
     several = list(usages)
 
     def total(counts: list[int | None]) -> int | None:

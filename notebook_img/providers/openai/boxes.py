@@ -147,7 +147,7 @@ def _items(value: Any, otherwise: str) -> Iterator[tuple[str, list[float], float
         for item in value:
             yield from _items(item, otherwise)
     else:
-        msg = f"{value!r:.60} is no box"
+        msg = f"{value!r:.60} is not a box"
         raise ValueError(msg)  # noqa: TRY004 - what a model wrote, not what a programmer passed
 
 

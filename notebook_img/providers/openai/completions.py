@@ -136,7 +136,7 @@ def _read(exchange: Exchange, answer: Any) -> Completion:
     choices = getattr(answer, "choices", None)
     if not choices or not isinstance(choices, list):
         raise BadReplyError(
-            f"{exchange.endpoint.title} answered without an answer: its JSON has no choices.", text=str(answer)[:2000], **exchange.facts()
+            f"{exchange.endpoint.title} sent no answer: its JSON has no choices.", text=str(answer)[:2000], **exchange.facts()
         )
     message = choices[0].message
     completion.finish = _text(choices[0].finish_reason)

@@ -34,7 +34,7 @@ async def paint_in_conversation(exchange: Exchange) -> Reply:
     mark = await asyncio.to_thread(exchange.settings.key_mark, exchange.key) if exchange.key else ""
     previous = await _previous(exchange, mark)
     if previous is None and request.past:
-        exchange.warn("The service keeps nothing of the turn before; the conversation starts afresh from its last picture.")
+        exchange.warn("The service keeps nothing of the previous turn; the conversation starts afresh from its last picture.")
     try:
         painted = await _ask(exchange, previous)
     except (RequestRefusedError, ModelNotFoundError) as error:
@@ -164,7 +164,7 @@ async def _streamed(exchange: Exchange, params: dict[str, Any], progress: Progre
             elif kind == "error":
                 raise from_body(event.model_dump(), exchange.endpoint, exchange.request, key=exchange.key, begun=True)
     raise BadReplyError(
-        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated on its own.",
+        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated automatically.",
         **exchange.facts(),
     )
 

@@ -238,7 +238,7 @@ def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:
 
 
 def on_own_network(host: str) -> bool:
-    """Tell whether `host` is this machine or one of the user's own network."""
+    """Return whether `host` is this machine or one of the user's own network."""
     if host in {"localhost", "host.docker.internal"} or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa")):
         return True
     try:
@@ -252,7 +252,7 @@ _KINDS: dict[str, type] = {
     **{field.name: type(field.default) for field in fields(Endpoint) if field.name not in ("name", "service", "responses", "source")},
     **dict.fromkeys(("title", "base_url", "key_variable"), str),
 }
-"""What may stand in a table of the user's file. A key is named by its variable there."""
+"""What a table of the user's file may contain. A key is named by its variable there."""
 
 
 def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
@@ -272,7 +272,7 @@ def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
         msg = f"The endpoints file {path} cannot be read: {error.strerror or error}."
         raise UsageError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"The endpoints file {path} is no valid TOML: {error}."
+        msg = f"The endpoints file {path} is not valid TOML: {error}."
         raise UsageError(msg) from error
     tables = tables.get("endpoints", tables)
     return {name: _own(name, table, path) for name, table in tables.items()}
@@ -280,10 +280,10 @@ def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
 
 def _own(name: str, table: object, path: Path) -> Endpoint:
     if not isinstance(table, dict):
-        msg = f"{name!r} in {path} is no table; write [{name}] and under it base_url = ..."
+        msg = f"{name!r} in {path} is not a table. Write [{name}] and under it base_url = ..."
         raise UsageError(msg)
     if name in ENDPOINTS:
-        msg = f"{path} names an endpoint {name!r}, which exists already; choose another name or set {ENDPOINTS[name].url_variable}."
+        msg = f"{path} names an endpoint {name!r}, which already exists. Choose another name or set {ENDPOINTS[name].url_variable}."
         raise UsageError(msg)
     values: dict[str, Any] = {}
     for word, value in table.items():

@@ -96,7 +96,7 @@ class Exchange:
     hashes: dict[str, str] = field(default_factory=dict)
     """What stands for base64 in `sent`: ``sha256:...`` by the text that was sent."""
     bills: list[Bill] = field(default_factory=list)
-    """What each answer that came has used, usable or not."""
+    """What each answer used, whether usable or not."""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -108,16 +108,16 @@ class Exchange:
         return {"provider": self.endpoint.name, "model": self.request.model}
 
     def warn(self, text: str) -> None:
-        """Note something the user must be told, once."""
+        """Remember something the user must be told, once."""
         if text not in self.warnings:
             self.warnings.append(text)
 
     def usage(self) -> Usage:
-        """Return what all the answers that came have used."""
+        """Return what all answers used."""
         return added(bill.usage for bill in self.bills)
 
     def cost(self) -> float | None:
-        """Return what all the answers that came cost in US dollars, or None where that is not known."""
+        """Return what all answers cost in US dollars, or None where that is unknown."""
         if self.endpoint.free:
             return 0.0
         told = [bill.told_cost for bill in self.bills if bill.told_cost is not None]
@@ -126,7 +126,7 @@ class Exchange:
         return None if any(bill.chat_tokens is not None for bill in self.bills) else cost_of(self.usage(), self.info)
 
     def charge(self, error: ProviderError) -> None:
-        """Let an error carry what the answers that came have used and cost: a failed request may have been billed all the same."""
+        """Add to an error what the answers used and cost: a failed request may have been billed all the same."""
         used = {name: value for name, value in vars(self.usage()).items() if value}
         if read_along := sum(bill.chat_tokens or 0 for bill in self.bills):
             used["chat_tokens"] = read_along
@@ -203,7 +203,7 @@ class Exchange:
         return url
 
     def understood(self, answer: Any, *, begun: bool = False) -> Any:
-        """Return an answer of the SDK that is what it should be, or raise what else it is.
+        """Return an answer of the SDK, or raise an error if it is not what it should be.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class Exchange:
         return self.understood(kind.construct(**value) if isinstance(value, dict) else text)
 
     def show_partial(self, text: Any, index: Any) -> None:
-        """Show a partial picture; one that cannot be read is passed over, since the final one is what is paid for."""
+        """Show a partial picture; one that cannot be read is skipped, since the final one is what is paid for."""
         try:
             data = base64.b64decode(text, validate=True)
         except (TypeError, ValueError):
@@ -256,7 +256,7 @@ class Exchange:
 
 @dataclass
 class Progress:
-    """How far one call has come."""
+    """How far one call has got."""
 
     begun: bool = False
     done: bool = False
@@ -290,7 +290,7 @@ async def unless_none(calls: Iterable[Awaitable[T]], exchange: Exchange, *, of: 
 
 
 def _failure(outcome: BaseException, exchange: Exchange) -> ProviderError:
-    """Return the error of one of several calls; what is no fault of the call (being cancelled, a wrong option) is raised."""
+    """Return the error of one of several calls; what is not the call's failure (being cancelled, a wrong option) is raised."""
     if isinstance(outcome, ProviderError):
         return outcome
     if isinstance(outcome, NotebookImgError) or not isinstance(outcome, Exception):

@@ -1,4 +1,4 @@
-"""What the SDK and OpenAI-like servers say when something goes wrong, made into our errors.
+"""What the SDK and OpenAI-like servers say when something goes wrong, as our errors.
 
 Messages of servers are quoted scrubbed: no part of a key, no HTML, no more than a few hundred characters.
 """
@@ -187,7 +187,7 @@ def _not_found(
     model = request.model if request else ""
     about_model = "model" in code or bool(re.search(r"\bmodel\b", message, re.IGNORECASE)) or bool(model and model in message)
     if about_model and not is_page:
-        return ModelNotFoundError(f"{endpoint.title} has no model {model!r} (any more).", **facts)
+        return ModelNotFoundError(f"{endpoint.title} does not have the model {model!r}, or no longer has it.", **facts)
     return RequestRefusedError(_wrong_path(endpoint, 404), **facts)
 
 

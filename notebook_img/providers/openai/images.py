@@ -195,7 +195,7 @@ async def _finished(exchange: Exchange, stream: Any, progress: Progress) -> Any:
             elif kind == "error" or getattr(event, "error", None):
                 exchange.understood(event, begun=True)
     raise BadReplyError(
-        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated on its own.",
+        f"{exchange.endpoint.title} ended before the picture was complete. It may have been billed, so it is not repeated automatically.",
         **exchange.facts(),
     )
 

@@ -28,7 +28,7 @@ MOST_PIXELS = 3840 * 2160
 FIXED_SIZES = ((1024, 1024), (1536, 1024), (1024, 1536))
 """The sizes of models before gpt-image-2 (same source)."""
 LONGEST = 3.0
-"""Ratio of the longer to the shorter side at the most (same source)."""
+"""Largest ratio of the longer to the shorter side (same source)."""
 
 _QUALITY = ("auto", "low", "medium", "high")
 _COMMON = (
@@ -195,7 +195,7 @@ def frame_ratio(text: str) -> float:
     """Return width / height of ``"16:9"``."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", text)
     if not found or not float(found[1]) or not float(found[2]):
-        msg = f"{text!r} is no aspect ratio; write one like 16:9."
+        msg = f"{text!r} is not an aspect ratio. Write one like 16:9."
         raise UsageError(msg)
     return float(found[1]) / float(found[2])
 
@@ -277,7 +277,7 @@ def _check_exact(width: int, height: int, capabilities: Capabilities, model: str
     if step > 1 and (width % step or height % step):
         wrong = f"width and height must be multiples of {step}"
     elif step > 1 and max(width, height) > LONGEST * min(width, height):
-        wrong = "the longer side may be three times the shorter at the most"
+        wrong = "the longer side may be at most three times the shorter"
     elif capabilities.max_side and max(width, height) > capabilities.max_side:
         wrong = f"no side may be longer than {capabilities.max_side}"
     elif (most and width * height > most) or width * height < capabilities.min_pixels:

@@ -165,12 +165,12 @@ class CompatibleProvider:
         return await paint(exchange)
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's form
-        """Nothing here is a job: every answer comes on the connection that asked."""
-        msg = f"{self.title} keeps no jobs that could be resumed; ask again."
+        """Raise an error: there are no jobs here, every answer comes on the connection that asked."""
+        msg = f"{self.title} has no jobs to resume. Ask again."
         raise JobPendingError(msg)
 
     async def probe(self) -> Sequence[str]:
-        """Ask ``/models`` and say what the endpoint offers."""
+        """Ask ``/models`` and report what the endpoint offers."""
         try:
             endpoint = self.endpoint()
             exchange = await self._exchange(_nothing(), lambda _event: None)
@@ -313,7 +313,7 @@ def own_services(settings: Settings) -> list[Service]:
 
 
 def own_provider(name: str, settings: Settings) -> CompatibleProvider | None:
-    """Return the provider for an endpoint of the user's own file, or None where there is none of that name."""
+    """Return the provider for an endpoint of the user's own file, or None for an unknown name."""
     endpoint = own_endpoints(settings).get(name)
     return CompatibleProvider(settings, endpoint) if endpoint else None
 
@@ -326,7 +326,7 @@ _NO_CHAT = re.compile(r"embed|whisper|tts|rerank|bge-|moderation", re.IGNORECASE
 
 
 def _wants_key(endpoint: Endpoint) -> bool:
-    """Tell whether `endpoint` is of no use without a key: services are, servers of one's own need not be."""
+    """Return whether `endpoint` is useless without a key: services are, one's own servers need not be."""
     return not endpoint.local and ((endpoint.is_openai and endpoint.base_url == OPENAI_URL) or not _is_own(endpoint))
 
 
@@ -357,7 +357,7 @@ def _some(names: Sequence[str], most: int = 6) -> str:
 
 
 def _sees(told: Mapping[str, Any]) -> bool:
-    """Tell whether ``/models`` says that a model takes pictures.
+    """Return whether ``/models`` says that a model takes pictures.
 
     OpenRouter has ``architecture.input_modalities``, LM Studio ``type: vlm``, llama.cpp and others ``capabilities``.
     """

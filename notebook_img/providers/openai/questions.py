@@ -41,7 +41,7 @@ async def answer_question(exchange: Exchange) -> Reply:
             **exchange.facts(),
         )
     if completion.cut:
-        exchange.warn(f"The answer was cut by its limit of length; {_longer(exchange)}.")
+        exchange.warn(f"The answer was cut off by its length limit; {_longer(exchange)}.")
     return _reply(exchange, [completion], text=completion.text)
 
 
@@ -116,7 +116,7 @@ def _pictures_before(request: Request, kept: Sequence[PastTurn]) -> tuple[Pictur
 async def _content(
     exchange: Exchange, text: str, pictures: Sequence[Picture], shown: tuple[str, ...]
 ) -> tuple[str | list[dict[str, Any]], tuple[str, ...]]:
-    """Return the content of one message; pictures that stand in the conversation already are not sent again."""
+    """Return the content of one message; pictures already in the conversation are not sent again."""
     hashes = tuple(picture.sha256 for picture in pictures)
     if not hashes or hashes == shown:
         return text, shown
@@ -210,7 +210,7 @@ def _about_form(error: RequestRefusedError) -> bool:
 def _uncut(exchange: Exchange, completion: Completion) -> None:
     if completion.cut:
         raise BadReplyError(
-            f"The answer of {exchange.request.model} was cut by its limit of length, so it is no whole value; {_longer(exchange)}.",
+            f"The answer of {exchange.request.model} was cut off by its length limit, so it is incomplete; {_longer(exchange)}.",
             text=completion.text,
             **exchange.facts(),
         )

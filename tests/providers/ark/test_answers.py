@@ -320,7 +320,7 @@ async def test_cancelling_ends_the_request_in_flight(ark, talk):
 
 
 async def test_questions_are_not_its_business(talk):
-    with pytest.raises(UnsupportedError, match="answers no questions"):
+    with pytest.raises(UnsupportedError, match="does not answer questions"):
         await talk(kind="ask")
 
 

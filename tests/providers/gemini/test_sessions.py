@@ -249,7 +249,7 @@ async def test_the_fallback_is_tried_once_only(story, service):
     session = story(png())
     await session.edit("make it night")
     service.control({"kind": "reply", "reply": "refuses_signature", "times": 5})
-    with pytest.raises(RequestRefusedError, match="does not accept the earlier turn"):
+    with pytest.raises(RequestRefusedError, match="does not accept its own earlier turn"):
         await session.edit("add a moon")
     assert len(service.requests()) == 3
 

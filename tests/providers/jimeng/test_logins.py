@@ -33,7 +33,7 @@ async def test_a_login_without_credit_is_passed_over_and_said(jimeng, make):
     jimeng.control(accounts={FIRST: 0, SECOND: 5})
     reply = await make(BOTH)()
     assert tokens_of(jimeng.requests(SUBMIT)) == [FIRST, SECOND]
-    assert reply.warnings == ("passed over: Login 1 of Jimeng has no credit left (ret 1006: not enough credits).",)
+    assert reply.warnings == ("skipped: Login 1 of Jimeng has no credit left (ret 1006: not enough credits).",)
     bodies = {row["body"]["submit_id"] for row in jimeng.requests(SUBMIT)}
     assert len(bodies) == 2, "another login gets another submit id"
 

@@ -63,13 +63,13 @@ async def test_an_upload_permit_that_no_header_can_carry_is_a_bad_reply(jimeng, 
     address = {"StoreInfos": [{"StoreUri": "tos/x", "Auth": "käse"}], "UploadHosts": [host], "SessionKey": "s"}
     body = {"Result": {"UploadAddress": address}}
     jimeng.control({"kind": "status", "status": 200, "body": body, "path": "/", "after": 1})
-    with pytest.raises(BadReplyError, match="no header can carry"):
+    with pytest.raises(BadReplyError, match="a header cannot carry"):
         await talk("x", kind="edit", inputs=(picture(),))
     assert not jimeng.requests(SUBMIT)
 
 
 async def test_what_was_kept_of_a_job_without_its_id_is_said(jimeng, talk):
-    with pytest.raises(NoPictureError, match="does not say which one"):
+    with pytest.raises(NoPictureError, match="does not identify it"):
         await talk.resume({})
     assert not jimeng.requests()
 

@@ -123,7 +123,7 @@ async def test_what_the_upload_service_says_is_shown(jimeng, talk):
 
 
 @pytest.mark.parametrize(
-    ("host", "words"), [("10.1.2.3", "private network"), ("evil.example/path", "host that is none"), ("localhost:22", "private network")]
+    ("host", "words"), [("10.1.2.3", "private network"), ("evil.example/path", "an invalid host"), ("localhost:22", "private network")]
 )
 async def test_a_picture_is_put_on_public_hosts_only(jimeng, talk, host, words):
     address = {"StoreInfos": [{"StoreUri": "tos/x", "Auth": "a"}], "UploadHosts": [host], "SessionKey": "s"}

@@ -180,13 +180,13 @@ def test_the_wait_a_service_asks_for_is_read_in_every_form():
     [
         ("[garage]\nask_model = 'm'\n", "needs a base_url"),
         ("[garage]\nbase_url = 'BASE'\nbase_ulr = 'x'\n", "Did you mean 'base_url'"),
-        ("[garage]\nbase_url = 'ftp://x'\n", "no base URL"),
+        ("[garage]\nbase_url = 'ftp://x'\n", "not a base URL"),
         ("[garage]\nbase_url = 'http://me:secret@x/v1'\n", "user name or password"),
-        ("[openai]\nbase_url = 'BASE'\n", "exists already"),
+        ("[openai]\nbase_url = 'BASE'\n", "already exists"),
         ("[garage]\nbase_url = 'BASE'\nimages = 'yes'\n", "not one of"),
         ("[garage]\nbase_url = 'BASE'\ndetail = 'no'\n", "true or false"),
-        ("[garage\n", "no valid TOML"),
-        ("garage = 1\n", "no table"),
+        ("[garage\n", "not valid TOML"),
+        ("garage = 1\n", "not a table"),
     ],
 )
 def test_a_wrong_endpoints_file_says_what_is_wrong(endpoint, toml, words):

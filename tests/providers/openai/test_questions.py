@@ -215,7 +215,7 @@ async def test_cancelling_closes_the_connection(openai, service):
 async def test_an_answer_cut_by_its_length_is_given_and_said(openai, service):
     service.control({"kind": "reply", "reply": "length"})
     reply = await openai("ask", inputs=(picture(),))
-    assert any("cut by its limit of length" in warning for warning in reply.warnings)
+    assert any("cut off by its length limit" in warning for warning in reply.warnings)
 
 
 @pytest.mark.parametrize("how", ["refusal", "content_filter"])

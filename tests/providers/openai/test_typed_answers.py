@@ -74,14 +74,14 @@ async def test_what_never_fits_is_an_error_that_shows_the_raw_text(openai, servi
 
 async def test_a_value_cut_by_its_length_is_not_repaired_but_told(openai, service):
     service.control({"kind": "reply", "reply": "length"})
-    with pytest.raises(BadReplyError, match="cut by its limit of length") as caught:
+    with pytest.raises(BadReplyError, match="cut off by its length limit") as caught:
         await openai("ask", inputs=(picture(),), schema=FACTS)
     assert caught.value.text
     assert len(service.requests("chat")) == 1
 
 
 async def test_a_schema_that_is_none_is_refused_before_anything_is_sent(openai, service):
-    with pytest.raises(UsageError, match="no valid JSON schema"):
+    with pytest.raises(UsageError, match="not a valid JSON schema"):
         await openai("ask", inputs=(picture(),), schema={"type": "strin"})
     assert not service.requests("chat")
 

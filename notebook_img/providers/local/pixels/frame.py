@@ -16,7 +16,7 @@ MOST_PIXELS = 150_000_000
 
 
 def _offset(place: str, room: tuple[int, int]) -> tuple[int, int]:
-    """Return where a smaller frame stands in the room a larger one leaves."""
+    """Return where a smaller frame lies within a larger one."""
     x = 0 if "left" in place else room[0] if "right" in place else room[0] // 2
     y = 0 if "top" in place else room[1] if "bottom" in place else room[1] // 2
     return x, y

@@ -264,7 +264,7 @@ def _draw(canvas: Image.Image, item: Item, middle: Point, radius: float, colour:
 
 
 def _text(canvas: Image.Image, item: Item, scene: Scene, context: Context) -> Image.Image:
-    """Write a text as large as fits well: the whole card when it stands alone, a line when there is more."""
+    """Write a text as large as fits well: the whole card when it is alone, a line when there is more."""
     alone = len(scene.items) == 1 and not item.place
     text, name = lettering.fitted(item.text, context)
     width, height = canvas.size

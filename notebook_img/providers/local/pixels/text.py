@@ -89,9 +89,7 @@ def fitted(text: str, context: Context) -> tuple[str, str]:
     )
     name, still = _choose(frozenset(plain))
     if still:
-        context.warn(
-            f"No font here has {' '.join(sorted(still))}; drawn as boxes. Installing a font with these letters (Noto Sans) mends it."
-        )
+        context.warn(f"No font here has {' '.join(sorted(still))}; drawn as boxes. Install a font with these letters, such as Noto Sans.")
     else:
         context.warn(f"No font here has {' '.join(sorted(missing))}; drawn without accents.")
     return plain, name
