@@ -24,19 +24,21 @@ The tree::
         ├── NoPictureError       an answer without a picture (``text`` has the model's words)
         ├── BadReplyError        an answer that cannot be understood
         ├── UnreachableError     no connection
-        ├── ReplyTimeoutError    no answer in time; never repeated automatically
+        ├── ReplyTimeoutError    no whole answer: too late, or cut off; never repeated automatically
         └── FrameError           an edit came back in another frame (``picture`` has it)
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from notebook_img.hints import Hint, worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Billed: TypeAlias = Literal["no", "maybe", "yes"]
 
 
 class NotebookImgError(Exception):
@@ -57,6 +59,10 @@ class NotebookImgError(Exception):
     verbose: ClassVar[bool] = False
     """Render whole tracebacks at once (``%config NotebookImg.verbose_errors``)."""
 
+    pictures: tuple[bytes, ...] = ()
+    """What a service had delivered, and is paid for, where it could not become a turn."""
+    kept: tuple[str, ...] = ()
+    """The files in which those pictures lie."""
     hints: tuple[Hint, ...] = ()
     shown: str = ""
     """The whole error in the words of the surface that shows it, once one has."""
@@ -156,10 +162,13 @@ class JobPendingError(NotebookImgError):
     ----------
     job : str
         Id of the stored job, by which its pictures can be fetched later.
+    cost : float or None
+        US dollars that the job cost, where the service has said so.
     """
 
-    def __init__(self, message: str, *, job: str = "") -> None:
+    def __init__(self, message: str, *, job: str = "", cost: float | None = None) -> None:
         super().__init__(message)
+        self.cost = cost
         self.kept_as(job)
 
     def kept_as(self, job: str) -> None:
@@ -187,8 +196,12 @@ class ProviderError(NotebookImgError):
         What the service counted although it refused (a refusal can be billed).
     cost : float, optional
         US dollars billed for the refused call, where known.
+    billed : {"no", "maybe", "yes"}, optional
+        Whether the call was billed; by default what its kind says. The books follow it (see calls/budget.py).
     """
 
+    usually_billed: ClassVar[Billed] = "maybe"
+    """What is known of the bill after an error of this kind, where the error itself says nothing."""
     retryable: ClassVar[bool] = False
     """Whether the one retry policy may send the request again (see providers/retry.py)."""
 
@@ -203,8 +216,10 @@ class ProviderError(NotebookImgError):
         retry_after: float | None = None,
         usage: dict[str, Any] | None = None,
         cost: float | None = None,
+        billed: Billed | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.billed: Billed = billed or self.usually_billed
         self.provider = provider
         self.model = model
         self.status = status
@@ -216,9 +231,13 @@ class ProviderError(NotebookImgError):
 class KeyMissingError(ProviderError):
     """No key is set up for the service."""
 
+    usually_billed: ClassVar[Billed] = "no"
+
 
 class AuthenticationError(ProviderError):
     """The service refused the key (401, 403)."""
+
+    usually_billed: ClassVar[Billed] = "no"
 
 
 class RateLimitError(ProviderError):
@@ -229,6 +248,8 @@ class RateLimitError(ProviderError):
     daily : bool
         A day's quota is used up; waiting a minute does not help, so it is not retried.
     """
+
+    usually_billed: ClassVar[Billed] = "no"
 
     def __init__(self, message: str, *, daily: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -241,17 +262,22 @@ class RateLimitError(ProviderError):
 
 
 class OverloadedError(ProviderError):
-    """The service is overloaded or out of order (500, 502, 503, 504)."""
+    """The service says itself that it is overloaded or broken for the moment (503, and 500 where that is known not to be billed)."""
 
+    usually_billed: ClassVar[Billed] = "no"
     retryable: ClassVar[bool] = True
 
 
 class RequestRefusedError(ProviderError):
     """The service calls the request invalid (other 4xx)."""
 
+    usually_billed: ClassVar[Billed] = "no"
+
 
 class ModelNotFoundError(ProviderError):
     """The service does not know the model, or no longer does."""
+
+    usually_billed: ClassVar[Billed] = "no"
 
 
 class RefusedError(ProviderError):
@@ -294,15 +320,26 @@ class BadReplyError(ProviderError):
 class UnreachableError(ProviderError):
     """No connection to the service could be made; nothing was sent."""
 
+    usually_billed: ClassVar[Billed] = "no"
     retryable: ClassVar[bool] = True
 
 
 class ReplyTimeoutError(ProviderError):
-    """No answer came in time. The call may have been billed, so it is never repeated automatically."""
+    """No whole answer came: not in time, or the connection broke. The call may have been billed, so it is never repeated automatically.
+
+    Attributes
+    ----------
+    text : str
+        What had come of a streamed answer.
+    """
+
+    text: str = ""
 
 
 class FrameError(ProviderError):
     """A masked edit came back in another frame and cannot be pasted; ``picture`` holds it."""
+
+    usually_billed: ClassVar[Billed] = "yes"
 
     def __init__(self, message: str, *, picture: Any = None, **facts: Any) -> None:
         super().__init__(message, **facts)

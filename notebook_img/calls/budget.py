@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_img import keys
 from notebook_img.calls.outputs import check_output
-from notebook_img.errors import (
-    AuthenticationError,
-    KeyMissingError,
-    ModelNotFoundError,
-    OverloadedError,
-    ProviderError,
-    RateLimitError,
-    RefusedError,
-    RequestRefusedError,
-    UnreachableError,
-    UsageError,
-)
+from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UsageError
 from notebook_img.providers import check_request, lacking, service_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_img.calls.request import PreparedCall
+    from notebook_img.providers import Traffic
     from notebook_img.providers.interface import Provider
     from notebook_img.workspace import Workspace
-
-NOT_BILLED = (
-    AuthenticationError,
-    KeyMissingError,
-    ModelNotFoundError,
-    RateLimitError,
-    OverloadedError,
-    RequestRefusedError,
-    UnreachableError,
-    UsageError,
-)
-"""Errors after which a call is known not to have been billed: it was not sent, or the service did not take it."""
 
 
 class Books(NamedTuple):
@@ -105,16 +85,49 @@ def settle_unsent(workspace: Workspace, spend: int | None) -> None:
         workspace.store.settle(spend, "failed", 0.0, {})
 
 
-def settle_failure(workspace: Workspace, spend: int | None, error: BaseException, estimate: float | None, submitted: bool) -> None:
-    """Record what a failed call cost: nothing where that is known, else what the service said, else unknown."""
-    if spend is None:
-        return
+class Booking(NamedTuple):
+    """What a failed call is in the books."""
+
+    state: str
+    cost: float | None
+    """US dollars; None where nobody knows."""
+    usage: Mapping[str, Any] = {}
+
+
+def booking_of(error: BaseException, traffic: Traffic, estimate: float | None, *, submitted: bool) -> Booking:
+    """Return what is booked for a call that failed: what the service said, else nothing where that is known, else the estimate.
+
+    Parameters
+    ----------
+    error : BaseException
+        How it ended; also by a stop.
+    traffic : Traffic
+        What had left by then.
+    estimate : float or None
+        US dollars.
+    submitted : bool
+        A service has taken a job of it.
+    """
+    refused = "refused" if isinstance(error, RefusedError) else ""
     if isinstance(error, ProviderError) and (error.cost is not None or error.usage):
-        workspace.store.settle(spend, "refused" if isinstance(error, RefusedError) else "billed", error.cost, error.usage or {})
-    elif isinstance(error, NOT_BILLED) and not submitted:
-        workspace.store.settle(spend, "failed", 0.0, {})
-    elif isinstance(error, RefusedError):
-        workspace.store.settle(spend, "refused", None, {})
-    else:
-        # Interrupted, timed out, or an answer without a picture: it may have been billed, so the estimate stays counted.
-        workspace.store.settle(spend, "unknown", estimate, {})
+        return Booking(refused or "billed", error.cost, error.usage or {})
+    if isinstance(error, JobPendingError) and error.cost is not None:
+        return Booking("billed", error.cost)
+    if not submitted and not _may_be_billed(error, traffic):
+        return Booking("failed", 0.0)
+    return Booking(refused or "unknown", None if refused else estimate)
+
+
+def _may_be_billed(error: BaseException, traffic: Traffic) -> bool:
+    if isinstance(error, UsageError):
+        return False
+    if isinstance(error, ProviderError):
+        return error.billed != "no"
+    # Stopped, or a fault nobody foresaw: what left decides.
+    return traffic.may_be_billed
+
+
+def settle_failure(workspace: Workspace, spend: int | None, booking: Booking) -> None:
+    """Write down what a failed call cost."""
+    if spend is not None:
+        workspace.store.settle(spend, booking.state, booking.cost, dict(booking.usage))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
-from notebook_img.calls.budget import open_books, settle_failure, settle_unsent
+from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
-from notebook_img.calls.store_reply import keep, rescued
+from notebook_img.calls.store_reply import keep, put_aside, rescued
 from notebook_img.errors import (
     JobPendingError,
     NotebookImgError,
@@ -29,7 +29,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request, key_services
+from notebook_img.providers import check_request, key_services, watching
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -110,7 +110,7 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
         return await _ask_one(workspace, ready, decision, tell)
     except (OverloadedError, RateLimitError) as error:
         fallback = workspace.settings.fallback
-        if not fallback or ready.asked.call.model:
+        if not fallback or ready.asked.call.model or error.billed != "no":
             raise
         tell(ProgressEvent(f"{ready.model} is unavailable; asking {fallback}"))
         first = ready.model
@@ -147,9 +147,14 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         tell(event)
 
     try:
-        reply = await provider.run(request, emit)
+        with watching(told=getattr(provider, "tells_sending", False)) as traffic:
+            reply = await provider.run(request, emit)
     except BaseException as error:
-        await to_the_end(in_thread(settle_failure, workspace, spend, error, estimate, bool(jobs)))
+        if isinstance(error, NotebookImgError) and error.pictures and not error.kept:
+            delivered = error.pictures
+            error.kept = tuple(map(str, await to_the_end(in_thread(put_aside, workspace, delivered))))
+        booking = booking_of(error, traffic, estimate, submitted=bool(jobs))
+        await to_the_end(in_thread(settle_failure, workspace, spend, booking))
         for job in jobs:
             await to_the_end(in_thread(leave_job, workspace, job, error))
         if jobs and isinstance(error, JobPendingError):
@@ -158,6 +163,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
             details = str(error).splitlines()[0][:200] if str(error) else "no details"
             raise ProviderError(
                 f"{provider.title} could not be used ({type(error).__name__}: {details}).",
+                billed="no" if booking.cost == 0.0 else "maybe",
                 hint=Hint("show-traceback"),
                 provider=provider.name,
                 model=request.model,

@@ -35,11 +35,11 @@ def keep(
     workspace: Workspace, pending: TurnRecord, ready: PreparedCall | None, reply: Reply, spend: int | None, region: Region | None = None
 ) -> TurnRecord:
     """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write."""
-    delivered, unusable = _delivered(workspace, reply)
+    delivered, unusable, kept = _delivered(workspace, reply)
     warnings = [*(ready.warnings if ready else ()), *reply.warnings, *unusable]
     try:
         if pending.kind != "ask" and not delivered:
-            raise _without_picture(pending, reply, warnings)
+            raise _without_picture(pending, reply, warnings, kept)
         uses, sources, notes = _results(workspace, ready.region if ready is not None else region, delivered)
         warnings += notes
         if ready is not None and pending.kind != "ask" and ready.frame is None:
@@ -70,28 +70,32 @@ def keep(
     )
 
 
-def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[str]]:
-    """Return the pictures of a reply, and what is wrong with those that cannot be used; their bytes are put aside."""
+def _delivered(workspace: Workspace, reply: Reply) -> tuple[list[Picture], list[str], list[str]]:
+    """Return the pictures of a reply, what is wrong with those that cannot be used, and where their bytes were put aside."""
     from notebook_img import pictures
 
     usable: list[Picture] = []
     warnings: list[str] = []
+    kept: list[str] = []
     for number, data in enumerate(reply.pictures, 1):
         try:
             usable.append(pictures.load(data, settings=_service_limits(workspace), name=f"picture {number}"))
         except PictureError as error:
-            where = _put_aside(workspace, [data])
-            kept = f" Its bytes are kept: {where[0]}." if where else ""
-            warnings.append(f"Picture {number} of the reply cannot be used: {error.sentence}{kept}")
-    return usable, warnings
+            where = put_aside(workspace, [data])
+            kept += map(str, where)
+            place = f" Its bytes are kept: {where[0]}." if where else ""
+            warnings.append(f"Picture {number} of the reply cannot be used: {error.sentence}{place}")
+    return usable, warnings, kept
 
 
-def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str]) -> BadReplyError | NoPictureError:
+def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str], kept: Sequence[str]) -> BadReplyError | NoPictureError:
     """Return the error for a reply without a usable picture."""
     provider, _, model = pending.model.partition(":")
     facts = {"provider": provider, "model": reply.model or model}
     if reply.pictures:
-        return BadReplyError(f"{pending.model} sent bytes that are not a usable picture. {warnings[-1]}", **facts)
+        error = BadReplyError(f"{pending.model} sent bytes that are not a usable picture. {warnings[-1]}", billed="yes", **facts)
+        error.pictures, error.kept = reply.pictures, tuple(kept)
+        return error
     said = f": {reply.text[:300]}" if reply.text else "."
     return NoPictureError(f"{pending.model} answered without a picture{said}", text=reply.text, **facts)
 
@@ -116,8 +120,10 @@ def _keep_delivered(workspace: Workspace, error: FrameError) -> None:
     """Store a picture that came in another frame: it is paid for, so it stays within reach even where the error is only printed."""
     from notebook_img import pictures
 
+    error.pictures = (error.picture.data,)
     sha256 = workspace.store.put_picture(error.picture.data)
     error.picture = pictures.load(workspace.store.picture_path(sha256, error.picture.mime_type), settings=workspace.settings)
+    error.kept = (str(error.picture.path),)
 
 
 def _turn(
@@ -162,7 +168,7 @@ def _service_limits(workspace: Workspace) -> Settings:
     return Settings({}, max_bytes=max(own.max_bytes, 500_000_000), max_pixels=max(own.max_pixels, 400_000_000))
 
 
-def _put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
+def put_aside(workspace: Workspace, pictures: Sequence[bytes]) -> list[Path]:
     """Write delivered bytes that cannot be stored as a turn where they can be found: in the home, else in a temporary folder."""
     import hashlib
     import tempfile
@@ -195,13 +201,14 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
 
     What was paid for is not thrown away because the disk is full or the store is locked.
     """
-    where = _put_aside(workspace, reply.pictures)
+    where = put_aside(workspace, reply.pictures)
     if spend is not None:
         with contextlib.suppress(StoreError):
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
     kept = f" What the service delivered is kept: {', '.join(str(path) for path in where)}." if where else " error.delivered has its bytes."
     better = StoreError(f"The service answered, but: {error.sentence}{kept if reply.pictures else ''}", hint=error.hints)
-    better.delivered = reply.pictures
+    better.delivered = better.pictures = reply.pictures
+    better.kept = tuple(map(str, where))
     return better
 
 
@@ -224,7 +231,7 @@ def _results(
             fitting.append(item)
         except FrameError as error:
             refused = refused or error
-            where = _put_aside(workspace, [item.data])
+            where = put_aside(workspace, [item.data])
             notes.append(f"Picture {number} came in another frame and was left out{f'; it is kept: {where[0]}' if where else ''}.")
     if refused is not None and not confined:
         raise refused

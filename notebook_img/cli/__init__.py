@@ -1,6 +1,8 @@
 """The command line: the magics' words and options in a shell, with clean stdout for pipes and exit codes.
 
-Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 the command was wrong, 130 interrupted.
+Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 the command was wrong, 3 no key or one that is refused, 4 the service said no,
+5 it cannot be asked now (nothing was billed), 6 an answer that was late or unusable (it may have been billed), 7 over the budget,
+8 a job to resume later, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -9,12 +9,26 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.cli.wording import IN_SHELLS
-from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.errors import (
+    AuthenticationError,
+    BudgetError,
+    JobPendingError,
+    KeyMissingError,
+    ModelNotFoundError,
+    NotebookImgError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    RequestRefusedError,
+    UnreachableError,
+    UsageError,
+    did_you_mean,
+)
 from notebook_img.hints import worded
 
 if TYPE_CHECKING:
     from notebook_img.calls import Plan
-    from notebook_img.errors import NotebookImgError
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
 
@@ -30,6 +44,23 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
+EXIT_CODES: tuple[tuple[int, tuple[type[NotebookImgError], ...]], ...] = (
+    (2, (UsageError,)),
+    (3, (KeyMissingError, AuthenticationError)),
+    (4, (RefusedError, RequestRefusedError, ModelNotFoundError)),
+    (5, (RateLimitError, OverloadedError, UnreachableError)),
+    (6, (ProviderError,)),
+    (7, (BudgetError,)),
+    (8, (JobPendingError,)),
+)
+"""What a script may want to tell apart: the command, the key, a no, not now (nothing billed), perhaps billed, the budget, a job."""
+
+
+def exit_code(error: NotebookImgError) -> int:
+    """Return the exit code for an error, 1 for what has no row of its own (files, the store)."""
+    return next((code for code, kinds in EXIT_CODES if isinstance(error, kinds)), 1)
+
+
 def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:
     """Print what went wrong, naming the model where several were asked; return the exit code."""
     message = worded(error, IN_SHELLS)
@@ -42,7 +73,7 @@ def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> i
     say(f"{type(error).__name__}: {f'{model}: ' if model else ''}{message}")
     if kept:
         say(f"The picture as it was delivered: {kept}")
-    return 2 if isinstance(error, UsageError) else 1
+    return exit_code(error)
 
 
 class ProgressLine:

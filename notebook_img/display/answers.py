@@ -12,7 +12,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from notebook_img.display.captions import Caption
+from notebook_img.display.captions import Caption, cut
 from notebook_img.display.figures import image_html, small
 from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, Bundle, still
 
@@ -54,14 +54,14 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
     Bundle
         ``text/markdown`` and ``text/plain``, and a still image where pictures are shown.
     """
-    caption = caption or Caption()
+    caption, text = caption or Caption(), cut(text.strip())
     seen = [(small(shot.picture, max_side, PREVIEW_BYTES // len(shots)), shot.label) for shot in shots]
     # A block of HTML in Markdown ends at an empty line; none of ours has one inside.
     images = [image_html(one, shot.words) for (one, _), shot in zip(seen, shots, strict=True)]
     under = [caption.line_html(), *(f"⚠ {escape(warning.strip())}" for warning in caption.warnings)]
     lines = [f"<div><small>{' '.join(line.split())}</small></div>" for line in under if line]
     markdown = [safe_markdown(text), *(f"<div>{image}</div>" for image in images), _without_math("\n".join(lines))]
-    plain = [text.strip(), *(f"[{shot.words}]" for shot in shots), caption.line(), *(f"Warning: {w.strip()}" for w in caption.warnings)]
+    plain = [text, *(f"[{shot.words}]" for shot in shots), caption.line(), *(f"Warning: {w.strip()}" for w in caption.warnings)]
     image, facts = still(seen, shots[0].words) if seen else ({}, {})
     words = {"text/markdown": "\n\n".join(part for part in markdown if part), "text/plain": "\n".join(part for part in plain if part)}
     return Bundle({**words, **image}, facts)

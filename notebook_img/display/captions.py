@@ -18,6 +18,18 @@ WARNING = "margin:.35em 0 0;padding:.1em .6em;border-left:3px solid #d08300;line
 WORDS = "margin:.5em 0 0;line-height:1.5;overflow-wrap:anywhere"
 
 
+MOST_WORDS = 20_000
+"""Bytes of a model's words that a notebook shows."""
+
+
+def cut(text: str) -> str:
+    """Return words as a notebook holds them: beyond `MOST_WORDS` the rest stays in the turn, and that is said."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= MOST_WORDS:
+        return text
+    return f"{data[:MOST_WORDS].decode('utf-8', 'ignore')}\n\n... (cut here; the turn's text has all {len(text):,} characters)"
+
+
 @dataclass(frozen=True)
 class Caption:
     """What is shown under a result. An empty field is not mentioned.
@@ -74,13 +86,13 @@ class Caption:
 
     def plain(self) -> str:
         """Return the line, the warnings and the model's words for a terminal."""
-        return "\n".join(part for part in (self.line(), *(f"Warning: {w.strip()}" for w in self.warnings), self.text.strip()) if part)
+        return "\n".join(part for part in (self.line(), *(f"Warning: {w.strip()}" for w in self.warnings), cut(self.text.strip())) if part)
 
     def html(self) -> str:
         """Return the same as HTML; all of it is escaped."""
         out = [f'<div style="{QUIET}">{line}</div>'] if (line := self.line_html()) else []
         out += [f'<div style="{WARNING}">⚠ {escape(warning.strip())}</div>' for warning in self.warnings]
-        if words := self.text.strip():
+        if words := cut(self.text.strip()):
             out.append(f'<div style="{WORDS}">{paragraphs(words)}</div>')
         return "\n".join(out)
 

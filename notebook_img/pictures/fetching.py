@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from notebook_img import loop
 from notebook_img.errors import PictureError, UsageError
+from notebook_img.network import setup_problem
 from notebook_img.pictures.limits import readable_bytes
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class _Visit:
         """Follow the redirects and return the body."""
         import httpx
 
-        limits = httpx.Timeout(30, connect=10)
-        # Behind a proxy the checked address would not be the one that is connected to.
-        async with httpx.AsyncClient(trust_env=not self._public_only, timeout=limits, headers=_HEADERS) as client:
+        async with self._client() as client:
             for _ in range(MOST_REDIRECTS + 1):
                 try:
                     response = await client.send(await self._request(client), stream=True, follow_redirects=False)
@@ -92,6 +91,17 @@ class _Visit:
                 except (httpx.HTTPError, httpx.InvalidURL) as error:
                     raise PictureError(f"{_shown(self.here)} cannot be fetched: {str(error)[:160] or type(error).__name__}.") from error
         raise PictureError(f"{_shown(self._start)} was redirected more than {MOST_REDIRECTS} times.")
+
+    def _client(self) -> httpx.AsyncClient:
+        import httpx
+
+        try:
+            # Behind a proxy the checked address would not be the one that is connected to.
+            return httpx.AsyncClient(trust_env=not self._public_only, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS)
+        except (OSError, ImportError, ValueError) as error:
+            if sentence := setup_problem(error):
+                raise UsageError(f"{_shown(self.here)} cannot be fetched: {sentence}") from None
+            raise
 
     async def _request(self, client: httpx.AsyncClient) -> httpx.Request:
         import httpx

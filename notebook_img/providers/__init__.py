@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from notebook_img.providers.selection import PAID_ORDER as PAID_ORDER
     from notebook_img.providers.selection import choose_model as choose_model
     from notebook_img.providers.selection import doing as doing
+    from notebook_img.providers.sending import Traffic as Traffic
+    from notebook_img.providers.sending import watching as watching
     from notebook_img.providers.services import has_key as has_key
     from notebook_img.providers.services import key_service as key_service
     from notebook_img.providers.services import key_services as key_services
@@ -34,6 +36,7 @@ else:
         logs="quiet_libraries",
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
+        sending="Traffic watching",
         services="has_key key_service key_services service_of",
         validation="check_request takes",
     )

@@ -307,6 +307,9 @@ class Provider(Protocol):
 
     It is found by the entry point without making a provider. ``notebook_img.keys.find(self.service, self.settings)`` returns the
     key; asking for it, keeping it, marking turns with it and taking it out of errors is done for the provider.
+
+    One that makes every request under the retry policy has ``tells_sending = True``: a call that is stopped before its first request, or
+    while it waits to ask again, then costs nothing in the books.
     """
 
     name: str

@@ -1,25 +1,22 @@
-"""Reading what a service sent, so that nothing in it can surprise the code behind: JSON, counts, faults of the connection.
+"""Reading what a service sent, so that nothing in it can surprise the code behind: JSON, counts, times to wait.
 
 A picture that was paid for is never lost over a strange number beside it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import base64
+import email.utils
 import json
 import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from notebook_img.errors import (
-    BadReplyError,
-    ProviderError,
-    ReplyTimeoutError,
-    RequestRefusedError,
-    UnreachableError,
-)
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
 MOST_COUNTED = 2**53
 """Above it a number is not a count, and JSON readers disagree about it."""
@@ -49,64 +46,102 @@ def count_of(value: Any) -> int | None:
     return int(number) if number is not None and 0 <= number <= MOST_COUNTED else None
 
 
-def unexpected(title: str, provider: str, error: Exception) -> BadReplyError:
-    """Return our error for an unforeseen failure while an answer was read.
+def decoded(text: Any) -> bytes | None:
+    """Return the bytes of base64 as leniently as it can be read; None where `text` is nothing of the kind.
 
-    Its own words are left out: they may quote what was sent.
+    A data URL, line breaks, either alphabet, percent signs, missing padding and an end that was cut are all taken: it is paid for.
     """
-    return BadReplyError(
-        f"What {title} answered could not be read ({type(error).__name__}). "
-        "The call may have been billed, so it is not repeated automatically.",
-        provider=provider,
-    )
-
-
-@contextlib.contextmanager
-def faults(title: str, provider: str, *, named: bool = False) -> Iterator[None]:
-    """Turn httpx's faults into errors of ours. What was sent (a key, a cookie) hangs on theirs, so they are cut off.
-
-    Parameters
-    ----------
-    title, provider : str
-        The service's name in sentences, and its short name.
-    named : bool
-        The host is one that the service named (results, storage), where nothing is billed.
-    """
-    import httpx
-
-    problem: ProviderError
+    if not isinstance(text, str):
+        return None
+    bare = text.strip()
+    if bare[:5].casefold() == "data:":
+        bare = bare.partition(",")[2]
+    bare = "".join((unquote(bare) if "%" in bare else bare).split()).replace("-", "+").replace("_", "/").rstrip("=")
+    if len(bare) % 4 == 1:
+        bare = bare[:-1]
     try:
-        yield
-        return
-    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-        problem = RequestRefusedError(f"The base URL of {title} is not an http or https URL. Correct it.")
-    except (httpx.LocalProtocolError, UnicodeEncodeError):
-        # The words of these two quote the header, and the header is the key.
-        if named:
-            problem = BadReplyError(f"{title} returned an upload permit that a header cannot carry. Nothing was sent.")
-        else:
-            problem = RequestRefusedError(
-                f"The request to {title} has a header that cannot be sent, so nothing was sent. Set its key again: printable "
-                "ASCII on one line."
-            )
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        why = str(error).strip()[:120] or type(error).__name__
-        problem = UnreachableError(
-            f"A host that {title} named cannot be reached ({why})."
-            if named
-            else f"{title} cannot be reached ({why}); nothing was sent. Check the network and the base URL."
-        )
-    except (httpx.TimeoutException, TimeoutError):
-        problem = ReplyTimeoutError(
-            f"{title} did not answer in time. The call may have been billed, so it is not repeated automatically; "
-            "NOTEBOOK_IMG_TIMEOUT sets how long to wait."
-        )
-    except httpx.DecodingError:
-        problem = BadReplyError(f"{title} sent an answer that cannot be unpacked. Try again later.")
-    except httpx.TransportError as error:
-        problem = ReplyTimeoutError(
-            f"The connection to {title} broke before the answer was complete ({type(error).__name__}). "
-            "The call may have been billed, so it is not repeated automatically."
-        )
-    problem.provider = provider
-    raise problem from None
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True) or None
+    except ValueError:
+        return None
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text names a picture's place and does not hold the picture: base64 has neither colon nor full stop."""
+    short = text.strip()[:MOST_URL]
+    if short[:5].casefold() == "data:" or len(text) > MOST_URL:
+        return False
+    return ":" in short or "." in short or (short.startswith("/") and not short.startswith("/9j/"))
+
+
+MOST_URL = 4000
+"""Characters; longer texts without a scheme are base64."""
+
+
+def whole_url(url: str, base: str) -> str:
+    """Return a URL a service gave, made whole: relative ones begin at its base URL, and its own host goes by the configured name."""
+    try:
+        parts, own = urlsplit(urljoin(f"{base.partition('?')[0].rstrip('/')}/", url.strip())), urlsplit(base)
+        same_port = (parts.port or PORTS.get(parts.scheme)) == (own.port or PORTS.get(own.scheme))
+    except ValueError:
+        return url
+    # A server that listens on this machine calls itself by any of these names.
+    if same_port and {(parts.hostname or ""), (own.hostname or "")} <= SELF:
+        parts = parts._replace(netloc=own.netloc)
+    return urlunsplit(parts)
+
+
+PORTS = {"http": 80, "https": 443}
+SELF = {"localhost", "127.0.0.1", "0.0.0.0", "::1", "::"}  # noqa: S104 - names to compare, nothing is bound
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a chat answer says, and the pictures that stood in its words."""
+
+    text: str
+    places: tuple[str, ...]
+    """Data URLs and URLs, in their order."""
+
+
+def pictures_in(text: str) -> Words:
+    """Take the pictures out of an answer's words: Markdown images, HTML images, bare data URLs, and a URL that stands alone."""
+    places: list[str] = []
+
+    def taken(found: re.Match[str]) -> str:
+        places.append(next(group for group in found.groups() if group))
+        return ""
+
+    rest = _PICTURE.sub(taken, text)
+    if not places and (alone := _ALONE.fullmatch(rest.strip())):
+        return Words("", (alone[1],))
+    return Words(rest.strip() if places else text, tuple(dict.fromkeys(places)))
+
+
+_DATA = r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/_=%-]+"
+_PICTURE = re.compile(
+    rf"!\[[^\]]{{0,2000}}\]\(\s*<?({_DATA}|[^\s)>]{{1,4000}})>?(?:\s+\"[^\"]{{0,500}}\")?\s*\)"
+    rf"|<img\b[^>]{{0,500}}?\bsrc\s*=\s*[\"']({_DATA}|[^\"']{{1,4000}})[\"'][^>]{{0,2000}}>"
+    rf"|({_DATA})",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(r"<?(https?://[^\s<>]{1,4000})>?", re.IGNORECASE)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a service asks to wait: ``retry-after-ms`` (OpenAI), or ``Retry-After`` as seconds or as a date.
+
+    RFC 9110, section 10.2.3, knows digits and dates; anything else (``1e9``, ``soon``) asks for nothing.
+    """
+    in_ms, text = headers.get("retry-after-ms", "").strip(), headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(in_ms):
+        return float(in_ms) / 1000
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        at = email.utils.parsedate_to_datetime(text)
+        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, OverflowError):  # a date that is none, or one beyond what dates can be
+        return None
+
+
+_SECONDS = re.compile(r"\d{1,12}(\.\d{1,12})?", re.ASCII)

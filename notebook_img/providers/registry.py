@@ -14,7 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, cast
 
 from notebook_img import loop
-from notebook_img.errors import NotFoundError, did_you_mean
+from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -136,6 +136,8 @@ def get(name: str, settings: Settings) -> Provider:
             kind = _loaded(point)
             try:
                 made[point.name] = kind(settings)
+            except UsageError:  # what is set for it is wrong, and the sentence says what
+                raise
             except Exception as error:  # whatever another package's class does when it is constructed
                 raise _broken(point, error) from error
         return made[point.name]
@@ -147,7 +149,7 @@ def loadable(settings: Settings) -> list[tuple[str, Provider]]:
     for name in names(settings):
         try:
             found.append((name, get(name, settings)))
-        except NotFoundError as error:
+        except (NotFoundError, UsageError) as error:
             log.debug("left out: %s", error)
     return found
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from notebook_img.errors import ProviderError
 from notebook_img.providers.interface import Emit, WaitEvent
 from notebook_img.providers.received import finite
+from notebook_img.providers.sending import attempting
 
 if TYPE_CHECKING:
     from notebook_img.settings import Settings
@@ -33,6 +34,8 @@ async def retrying(
     settings: Settings,
     emit: Emit,
     *,
+    watched: bool = False,
+    free: bool = False,
     rng: Callable[[], float] = random.random,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
@@ -47,6 +50,8 @@ async def retrying(
         `retries` bounds the attempts after the first, `retry_seconds` the time from the first failure on.
     emit : callable
         Is told a `WaitEvent` before each wait.
+    watched, free : bool
+        What is known of each attempt; see `sending.attempting`.
     rng, sleep, clock
         Randomness in 0..1 and time in seconds.
 
@@ -60,7 +65,8 @@ async def retrying(
     while True:
         attempt += 1
         try:
-            return await call()
+            with attempting(watched=watched, free=free):
+                return await call()
         except ProviderError as error:
             if not error.retryable:
                 raise

@@ -21,7 +21,9 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers.received import faults, finite, read_json
+from notebook_img.providers.connection_faults import faults
+from notebook_img.providers.received import read_json, retry_after
+from notebook_img.providers.sending import mark_sending
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -62,6 +64,10 @@ class Answer:
     def retry_after(self) -> float | None:
         """Seconds the service asks to wait, where it says so."""
         return retry_after(self.headers)
+
+
+class UnfetchedError(BadReplyError):
+    """A picture that is paid for and could not be fetched now; its URL may give it later."""
 
 
 class Transport:
@@ -154,11 +160,12 @@ class Transport:
     ) -> AsyncIterator[httpx.Response]:
         """Open one exchange and give its response to read; faults while reading are errors of ours too."""
 
-        async def trace(event: str, _info: Any) -> None:
+        async def trace(event: str, info: Any) -> None:
+            await mark_sending(event, info)
             if on_sent is not None and event.endswith(".send_request_body.complete"):
                 on_sent()
 
-        with faults(self.title, self.provider):
+        with faults(self.title, self.provider, url):
             async with asyncio.timeout(timeout or self.settings.timeout):
                 client = self.client()
                 request = client.build_request(
@@ -174,7 +181,7 @@ class Transport:
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | None = None, own: Iterable[str] = ()
     ) -> Answer:
         """Send one request to a URL that a service named: https and public, as for `download`; redirects are not followed."""
-        with faults(self.title, self.provider, named=True):
+        with faults(self.title, self.provider, url, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 response = await self._open(url, _schemes(own), method=method, headers=headers, content=content)
                 try:
@@ -190,16 +197,21 @@ class Transport:
         async def once() -> T:
             try:
                 return await call()
-            except ReplyTimeoutError as error:
+            except ProviderError as error:
+                if not isinstance(error, ReplyTimeoutError) and (error.status or 0) < 500:
+                    raise
                 # Said again as an error that may be repeated: nothing is paid twice here.
+                what = f"failed (HTTP {error.status})" if error.status else "gave no whole answer in time"
                 raise OverloadedError(
-                    f"{self.title} did not send a whole answer in time. Try again later.", provider=self.provider
+                    f"{self.title} {what}. Try again later.", provider=self.provider, status=error.status, retry_after=error.retry_after
                 ) from error
 
-        return await retrying(once, settings=self.settings, emit=emit)
+        return await retrying(once, settings=self.settings, emit=emit, watched=True, free=True)
 
     async def download(self, url: str, *, own: Iterable[str] = ()) -> bytes:
-        """Fetch a result picture without any key or cookie and return its bytes, checked to be an image.
+        """Fetch a result picture without any key or cookie and return its bytes; they begin as an image does.
+
+        Whether they are a whole one is judged where they can be kept, for they are paid for.
 
         Parameters
         ----------
@@ -211,14 +223,19 @@ class Transport:
         Raises
         ------
         BadReplyError
-            The URL is not allowed, gone, too large or no image.
+            The URL is not allowed.
+        UnfetchedError
+            It is allowed, but gave no picture.
         UnreachableError, ReplyTimeoutError
             As for `send`.
         """
-        with faults(self.title, self.provider, named=True):
+        from notebook_img.pictures import sniff
+
+        with faults(self.title, self.provider, url, named=True):
             async with asyncio.timeout(self.settings.timeout):
                 data = await self._follow(url, _schemes(own))
-        await self.check_image(data)
+        if sniff(data) is None:
+            raise UnfetchedError(f"{self.title} named a picture, but what came is not a usable image.", provider=self.provider)
         return data
 
     async def fetch_result(self, url: str, emit: Emit, *, own: Iterable[str] = ()) -> bytes:
@@ -227,21 +244,27 @@ class Transport:
         Raises
         ------
         BadReplyError
-            It cannot be fetched. The service took the call and made the picture, so this is never an error after which the call
+            Its URL is not allowed. The service took the call and made the picture, so this is never an error after which the call
             is sent again, or another service asked.
+        UnfetchedError
+            It cannot be fetched now.
         """
         try:
-            return await self.again(lambda: self.download(url, own=own), emit)
+            return await self._whole_if_it_can_be(url, emit, own)
         except BadReplyError:
             raise
         except ProviderError as error:
-            raise BadReplyError(
+            raise UnfetchedError(
                 f"{self.title} made a picture, but it could not be fetched: {error.sentence}", provider=self.provider, status=error.status
             ) from error
 
-    async def check_image(self, data: bytes) -> None:
-        """Raise BadReplyError when a service's picture cannot be decoded, whatever its headers said."""
-        await asyncio.to_thread(self._decode, data)
+    async def _whole_if_it_can_be(self, url: str, emit: Emit, own: Iterable[str]) -> bytes:
+        data = await self.again(lambda: self.download(url, own=own), emit)
+        if not await asyncio.to_thread(self._is_whole, data):
+            # Cut on its way, perhaps; if the second one is cut too, it is what there is.
+            with contextlib.suppress(ProviderError):
+                data = max(data, await self.download(url, own=own), key=len)
+        return data
 
     async def _follow(self, url: str, trusted: Mapping[str, str]) -> bytes:
         for _hop in range(MOST_REDIRECTS + 1):
@@ -250,7 +273,7 @@ class Transport:
                 if response.has_redirect_location:
                     url = urljoin(url, response.headers["location"])
                     continue
-                if response.status_code in {429, 500, 502, 503, 504}:
+                if response.status_code in {408, 429} or response.status_code >= 500:
                     raise OverloadedError(
                         f"A picture {self.title} had made could not be fetched (HTTP {response.status_code} from {_host(url)}).",
                         provider=self.provider,
@@ -259,12 +282,12 @@ class Transport:
                     )
                 if response.status_code != 200:
                     gone = "it has expired or is refused" if response.status_code in {401, 403, 404, 410} else "it cannot be fetched"
-                    raise BadReplyError(
+                    raise UnfetchedError(
                         f"{self.title} named a picture, but {gone} (HTTP {response.status_code} from {_host(url)}).",
                         provider=self.provider,
                         status=response.status_code,
                     )
-                return await read_limited(response, self.settings.max_bytes, self.title)
+                return await read_limited(response, MOST_REPLY_BYTES, self.title)
             finally:
                 await response.aclose()
         raise BadReplyError(f"The picture's URL at {_host(url)} redirects more than {MOST_REDIRECTS} times.", provider=self.provider)
@@ -323,17 +346,15 @@ class Transport:
                 f"The host {_host(url)} that {self.title} named cannot be found; check the network.", provider=self.provider
             ) from None
 
-    def _decode(self, data: bytes) -> None:
+    def _is_whole(self, data: bytes) -> bool:
+        """Tell whether a picture can be read to its end."""
         from notebook_img.pictures import load
 
         try:
             load(data, settings=self.settings).pil()
-        except PictureError as error:
-            raise BadReplyError(
-                f"{self.title} named a picture, but what came is not a usable image: {error.sentence}",
-                hint=error.hints,
-                provider=self.provider,
-            ) from None
+        except PictureError:
+            return False
+        return True
 
 
 async def read_limited(response: httpx.Response, most: int, title: str) -> bytes:
@@ -344,24 +365,6 @@ async def read_limited(response: httpx.Response, most: int, title: str) -> bytes
         if len(body) > most:
             raise BadReplyError(f"{title} sent more than {most // 1_000_000} MB in one answer; the rest was not read.")
     return bytes(body)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a ``Retry-After`` header asks for; RFC 9110 allows seconds or a date."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        seconds = finite(float(text))
-        return None if seconds is None else max(0.0, seconds)
-    from datetime import UTC, datetime
-    from email.utils import parsedate_to_datetime
-
-    try:
-        at = parsedate_to_datetime(text)
-        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    except (ValueError, OverflowError):  # a date that is none, or one beyond what dates can be
-        return None
 
 
 def _schemes(own: Iterable[str]) -> dict[str, str]:

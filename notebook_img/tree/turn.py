@@ -97,6 +97,11 @@ class Turn:
         return self.record.text
 
     @property
+    def thoughts(self) -> str:
+        """What a model thought aloud before its answer; empty where it told nothing of it."""
+        return str((self.record.got or {}).get("thoughts") or "")
+
+    @property
     def asked(self) -> Mapping[str, Any]:
         """Options as typed."""
         return self.record.asked

@@ -10,8 +10,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from notebook_img.errors import BadReplyError, ReplyTimeoutError, RequestRefusedError, UnreachableError
-from notebook_img.providers.transport import Transport, retry_after
+from notebook_img.errors import BadReplyError, ReplyTimeoutError, RequestRefusedError, UnreachableError, UsageError
+from notebook_img.providers.received import retry_after
+from notebook_img.providers.transport import Transport
 from notebook_img.settings import Settings
 from tests.emulators.dripping import dripping
 
@@ -45,7 +46,8 @@ async def test_a_redirect_is_an_answer_not_a_way(ark, transport):
     assert answer.status == 302
 
 
-async def test_a_result_larger_than_the_limit_is_not_read_on(ark, transport):
+async def test_a_result_larger_than_the_limit_is_not_read_on(ark, transport, monkeypatch):
+    monkeypatch.setattr("notebook_img.providers.transport.MOST_REPLY_BYTES", 1_000_000)
     ark.control({"kind": "status", "status": 200, "body": "x" * 1_500_000})
     with pytest.raises(BadReplyError, match="more than 1 MB"):
         await transport.download(f"{ark.url}/results/big", own=(ark.url,))
@@ -83,7 +85,7 @@ async def test_a_result_that_drips_meets_the_time_limit_too(where):
 
 @pytest.mark.parametrize("url", ["ftp://x/", "no url at all", "http://[::1"])
 async def test_a_base_url_that_is_none_is_said(transport, url):
-    with pytest.raises(RequestRefusedError, match="base URL"):
+    with pytest.raises(UsageError, match="base URL"):
         await transport.send("GET", url, headers={})
 
 
@@ -113,7 +115,7 @@ async def test_a_permit_of_a_service_that_cannot_be_sent_is_a_bad_reply(ark, tra
 
 async def test_a_connection_that_breaks_is_told_without_the_words_of_the_other_side(ark, transport):
     ark.control({"kind": "cut_midway"})
-    with pytest.raises(ReplyTimeoutError, match=r"broke before the answer was complete \((Read|RemoteProtocol)Error\)"):
+    with pytest.raises(ReplyTimeoutError, match="broke before its answer was complete"):
         await transport.send("POST", f"{ark.url}/x", headers={}, content=b"x")
 
 

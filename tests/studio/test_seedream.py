@@ -12,6 +12,7 @@ import pytest
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
+    JobPendingError,
     ModelNotFoundError,
     RateLimitError,
     RefusedError,
@@ -137,7 +138,7 @@ def test_a_reference_in_the_wrong_format_is_converted_and_that_is_said(seed, ark
     ("fault", "kind", "said"),
     [
         ({"reply": "moderated"}, RefusedError, "sensitive"),
-        ({"reply": "not_an_image"}, BadReplyError, "not a usable image"),
+        ({"reply": "not_an_image"}, JobPendingError, "not a usable"),
         ({"reply": "partial_failure", "missing": [0]}, RefusedError, "sensitive"),
     ],
 )
@@ -165,7 +166,7 @@ def test_a_wrong_key_is_refused_without_showing_it(studio_of, ark):
 def test_a_paid_picture_that_cannot_be_fetched_is_booked_and_starts_no_fallback(studio_of, ark, service):
     studio = studio_of({**ark_environ(ark), **openai_environ(service)}, model="ark", fallback="openai", retries=1)
     ark.control({"kind": "status", "status": 503, "path": "/results/", "times": -1})
-    with pytest.raises(BadReplyError, match="could not be fetched"):
+    with pytest.raises(JobPendingError, match="could not be fetched"):
         studio.session("fox").generate("a fox")
     assert spends(studio) == [("billed", 0.035)]
     assert not service.requests(), "it is paid once"
@@ -265,7 +266,7 @@ async def test_two_jobs_on_two_logins_at_once(studio_of, jimeng):
         ({"expired": [FIRST]}, None, AuthenticationError, "expired|login"),
         ({"accounts": {FIRST: 0}}, None, RateLimitError, "credit"),
         ({}, {"kind": "reply", "reply": "filtered", "path": "aigc_draft"}, RefusedError, "filter"),
-        ({}, {"kind": "reply", "reply": "not_an_image", "path": "aigc_draft"}, BadReplyError, "not a usable image"),
+        ({}, {"kind": "reply", "reply": "not_an_image", "path": "aigc_draft"}, JobPendingError, "not a usable"),
     ],
     ids=["expired", "no credit", "filtered", "no image"],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -15,7 +13,6 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     ModelNotFoundError,
-    OverloadedError,
     ProviderError,
     RateLimitError,
     RefusedError,
@@ -23,7 +20,8 @@ from notebook_img.errors import (
 )
 from notebook_img.keys import scrubbed
 from notebook_img.providers.ark.models import SERVICE, current_names
-from notebook_img.providers.received import count_of, finite, read_json
+from notebook_img.providers.received import count_of, decoded, finite, is_url, read_json, whole_url
+from notebook_img.providers.status_table import error_for
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
 MOST_EVENT_BYTES = 100_000_000
 STAGES: Mapping[str, str] = {"InputText": "prompt", "InputImage": "input", "OutputImage": "output", "OutputText": "output"}
 """How moderation codes begin (``InputTextSensitiveContentDetected``, ``OutputImageRiskDetection`` ...), and what they are about."""
+STATUS_OF: Mapping[str, int] = {"InternalServiceError": 500, "ServerOverloaded": 503, "ServiceOverloaded": 503, "ServiceUnavailable": 503}
+"""How codes of an error inside a 200 begin, and the status that such an error has alone."""
 STAGE_WORDS: Mapping[str, str] = {"prompt": "the prompt", "input": "an input picture", "output": "the picture it made"}
 
 
@@ -65,6 +65,9 @@ class Batch:
     sizes: list[str] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     model: str = ""
+    urls: list[str] = field(default_factory=list)
+    """Where the pictures are, fetched or not."""
+    unfetched: list[str] = field(default_factory=list)
     begun: bool = False
     """An item came, usable or not: the call is paid and is not sent again."""
     broke: bool = False
@@ -74,6 +77,13 @@ class Batch:
     def made(self) -> int | None:
         """How many pictures the service says it made, and so bills; None where it does not say."""
         return count_of(self.usage.get("generated_images"))
+
+    def add(self, part: Batch) -> None:
+        """Add what another request of the same call brought."""
+        for name in ("pictures", "failures", "sizes", "urls", "unfetched"):
+            getattr(self, name).extend(getattr(part, name))
+        self.count_usage(part.usage)
+        self.model = part.model or self.model
 
     def count_usage(self, usage: Any) -> None:
         """Add what the service counted; anything that is not a count is left out of sums and store."""
@@ -117,12 +127,11 @@ def item_of(entry: Any, asked: Asked) -> Item:
     if isinstance(entry.get("error"), dict):
         return Item(error=failure(None, entry, asked))
     size = str(entry.get("size") or "")
-    if isinstance(entry.get("url"), str):
-        return Item(url=entry["url"], size=size)
-    try:
-        return Item(data=base64.b64decode(entry["b64_json"], validate=True), size=size)
-    except (KeyError, TypeError, ValueError, binascii.Error):
-        return Item(error=BadReplyError("Ark listed a picture without a URL or usable bytes.", provider="ark", model=asked.model))
+    if isinstance(entry.get("url"), str) and is_url(entry["url"]):
+        return Item(url=whole_url(entry["url"], asked.base_url), size=size)
+    if data := decoded(entry.get("b64_json")) or decoded(entry.get("url")):
+        return Item(data=data, size=size)
+    return Item(error=BadReplyError("Ark listed a picture without a URL or usable bytes.", provider="ark", model=asked.model))
 
 
 def failure(status: int | None, content: Any, asked: Asked, *, retry_after: float | None = None, text: str = "") -> ProviderError:
@@ -137,7 +146,7 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
     words = _shortened(str(told.get("message") or "") or ("" if is_page else text), asked.key)
     model = asked.model
     facts: dict[str, Any] = {"provider": "ark", "model": model, "status": status}
-    said = f"{code}: {words}" if code and words else code or words or f"HTTP {status}"
+    said = f"{code}: {words}" if code and words else code or words
     for start, stage in STAGES.items():
         if code.startswith(start):
             return RefusedError(
@@ -177,13 +186,8 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
             hint=keys.key_hint(SERVICE, another=True),
             **facts,
         )
-    if status in {500, 502, 503, 504} or code.startswith(
-        ("InternalServiceError", "ServerOverloaded", "ServiceOverloaded", "ServiceUnavailable")
-    ):
-        return OverloadedError(f"Ark is overloaded or out of order ({said}). Try again later.", retry_after=retry_after, **facts)
-    if status is not None and 300 <= status < 400:
-        return BadReplyError("Ark's base URL redirects elsewhere, and the key is not sent there. Correct ARK_BASE_URL.", **facts)
-    return RequestRefusedError(f"Ark refused the request ({said}).", **facts)
+    meant = next((number for start, number in STATUS_OF.items() if code.startswith(start)), 400)
+    return error_for(status or meant, title="Ark", own=bool(code), facts=facts, said=said, retry_after=retry_after)
 
 
 async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:

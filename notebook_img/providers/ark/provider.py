@@ -9,21 +9,26 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys
 from notebook_img.errors import (
     BadReplyError,
+    JobPendingError,
     KeyMissingError,
     NoPictureError,
+    NotebookImgError,
     ProviderError,
     RefusedError,
     ReplyTimeoutError,
     UnsupportedError,
 )
+from notebook_img.network import checked_url
+from notebook_img.providers.ark import jobs
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.sizes import size_for
+from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.mask_words import mask_in_words
-from notebook_img.providers.received import count_of, unexpected
+from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
-from notebook_img.providers.transport import Answer, Transport
+from notebook_img.providers.transport import Answer, Transport, UnfetchedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +53,7 @@ class ArkProvider:
     name = "ark"
     title = "Ark (Seedream)"
     service = SERVICE
+    tells_sending = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -81,35 +87,45 @@ class ArkProvider:
         if not key:
             raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=self.name, model=request.model)
         if request.kind == "ask":
-            raise UnsupportedError("Seedream makes pictures and does not answer questions. Ask another provider, for example gemini.")
-        row = row_of(request.model)
-        asked = Asked(wire_name(request.model, self.settings.ark_base_url), self.settings.ark_base_url, key)
+            raise UnsupportedError("Seedream makes pictures and answers no questions. Ask another provider, for example gemini.")
+        row, base = row_of(request.model), checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
+        asked = Asked(wire_name(request.model, base), base, key)
         images, notes = await asyncio.to_thread(_prepared, row, request)
         body = await asyncio.to_thread(_body, row, request, asked.model, images)
         group = _group_size(row, request, len(images))
         batch = Batch()
         sent = _as_sent(body, images, group)
-        if group:
-            emit(ProgressEvent(f"Asking for a group of {group} pictures"))
-            await self._group(row, body, group, asked, batch, emit, show=request.wants_partials)
-        missing = request.count - len(batch.pictures) - len(batch.failures)
-        if missing > 0 and not batch.broke:
-            await self._singles(body, missing, asked, batch, emit)
+        try:
+            if group:
+                emit(ProgressEvent(f"Asking for a group of {group} pictures"))
+                await self._group(row, body, group, asked, batch, emit, show=request.wants_partials)
+            missing = request.count - len(batch.pictures) - len(batch.failures)
+            if missing > 0 and not batch.broke:
+                await self._singles(body, missing, asked, batch, emit)
+        except asyncio.CancelledError:
+            if batch.urls:  # made and billed: whoever resumes fetches them all
+                emit(jobs.submitted(request, batch, batch.urls, sent, notes, cost=_cost(row, batch, len(batch.urls), len(images))))
+            raise
+        if batch.unfetched and not batch.pictures:
+            made = len(batch.unfetched)
+            cost = _cost(row, batch, max(made, batch.made or 0), len(images))
+            event = jobs.submitted(request, batch, batch.unfetched, sent, notes, cost=cost)
+            emit(event)
+            raise JobPendingError(f"{batch.failures[0].sentence} It is kept at Ark for a day.", job=event.submit_id, cost=cost)
         if not batch.pictures:
             raise _none_came(row, request, batch, len(images))
         return self._reply(row, request, batch, sent, notes, len(images))
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
-        """Ark hands out no jobs."""
-        del state, emit
-        raise UnsupportedError("Ark answers at once and has no jobs to resume. Ask again.")
+        """Fetch the pictures of a call that was billed while their URLs could not be fetched."""
+        return await jobs.resumed(state, self.transport, emit, own=(self.settings.ark_base_url,))
 
     async def probe(self) -> Sequence[str]:
         """List the models and report which of ours are among them."""
         key = keys.find(self.service, self.settings)
         if not key:
             return [self.missing() or ""]
-        base = self.settings.ark_base_url
+        base = checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
         answer = await self.transport.send("GET", f"{base.rstrip('/')}/models", headers=_headers(key), timeout=30)
         content = answer.json()
         if answer.status != 200:
@@ -150,7 +166,7 @@ class ArkProvider:
                 batch.broke = True
                 batch.failures.append(problem)
 
-        await retrying(once, settings=self.settings, emit=emit)
+        await retrying(once, settings=self.settings, emit=emit, watched=True)
 
     async def _read_stream(self, response: httpx.Response, asked: Asked, batch: Batch, emit: Emit, *, show: bool) -> None:
         if response.status_code != 200 or "event-stream" not in response.headers.get("content-type", ""):
@@ -191,15 +207,13 @@ class ArkProvider:
                 except Exception as error:  # one strange answer must not cost the pictures of the others
                     part.failures.append(self._problem(error))
 
-        async with asyncio.TaskGroup() as group:
+        try:
+            outcomes = await asyncio.gather(*map(one, parts), return_exceptions=True)
+        finally:  # also of a stopped call: what was made is known then
             for part in parts:
-                group.create_task(one(part))
-        for part in parts:
-            batch.pictures += part.pictures
-            batch.failures += part.failures
-            batch.sizes += part.sizes
-            batch.count_usage(part.usage)
-            batch.model = part.model or batch.model
+                batch.add(part)
+        if wrong := next((outcome for outcome in outcomes if outcome is not None), None):
+            raise wrong
 
     async def _whole(self, body: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
         content = json.dumps(body, ensure_ascii=False).encode()
@@ -208,7 +222,7 @@ class ArkProvider:
             answer = await self.transport.send("POST", _url(asked), headers=_headers(asked.key), content=content)
             return items_of(answer, asked)
 
-        await self._take(*await retrying(once, settings=self.settings, emit=emit), asked, batch, emit)
+        await self._take(*await retrying(once, settings=self.settings, emit=emit, watched=True), asked, batch, emit)
 
     async def _take(self, items: Sequence[Item], told: Mapping[str, Any], asked: Asked, batch: Batch, emit: Emit) -> None:
         batch.begun = True
@@ -223,10 +237,14 @@ class ArkProvider:
             if item.error is not None:
                 raise item.error
             if item.url:
+                batch.urls.append(item.url)
                 data = await self.transport.fetch_result(item.url, emit, own=(asked.base_url,))
             else:
                 data = item.data
-                await self.transport.check_image(data)
+        except UnfetchedError as error:
+            batch.unfetched.append(item.url)
+            batch.failures.append(error)
+            return
         except Exception as error:
             batch.failures.append(self._problem(error))
             return
@@ -236,6 +254,8 @@ class ArkProvider:
             emit(PartialEvent(data, show_as))
 
     def _problem(self, error: Exception) -> ProviderError:
+        if isinstance(error, NotebookImgError) and not isinstance(error, ProviderError):
+            raise error  # what is set up wrong here is no fault of the one picture
         return error if isinstance(error, ProviderError) else unexpected("Ark", self.name, error)
 
     def _reply(self, row: Seedream, request: Request, batch: Batch, sent: Mapping[str, Any], notes: list[str], references: int) -> Reply:
@@ -262,6 +282,7 @@ class ArkProvider:
                 "usage": batch.usage,
                 "watermark": watermark,
                 "failures": [error.sentence for error in batch.failures],
+                **({"unfetched": batch.unfetched} if batch.unfetched else {}),
             },
             warnings=tuple(warnings),
             note="visible watermark" if watermark else "no visible watermark",

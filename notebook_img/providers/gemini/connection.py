@@ -12,7 +12,12 @@ import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from notebook_img.errors import UsageError
+from notebook_img.network import checked_url, setup_problem
+from notebook_img.providers.sending import watch_request
 
 if TYPE_CHECKING:
     from google import genai
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 2.0
 """An idle connection older than this is not used again: a paid request must not meet a server that is just closing it."""
+GOOGLE_URL = "https://generativelanguage.googleapis.com"
+WATCHED = find_spec("httpx2") is not None
+"""Whether the HTTP client is one that tells what it sends; the SDK takes httpx2 where that is installed (read in google-genai 3.4.0)."""
 VERSIONS = {"beta": "v1beta", "stable": "v1"}
 """What GOOGLE_GENAI_API_VERSION may say besides plain version names (``beta`` read in google-genai 3.4.0)."""
 
@@ -57,6 +65,7 @@ class Connection:
     def _opened(self, key: str) -> genai.Client:
         settings = self.settings
         version = settings.gemini_api_version
+        base = settings.gemini_base_url and checked_url(settings.gemini_base_url, "GOOGLE_GEMINI_BASE_URL")
         wanted = (key, settings.gemini_base_url, version, settings.timeout, os.getpid())
         if self._client is None or self._client[0] != wanted:
             with warnings.catch_warnings():
@@ -66,7 +75,7 @@ class Connection:
             # An enum value the SDK does not know yet is handled by us; its warning would only puzzle the reader of a notebook.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai")
             options = types.HttpOptions(
-                base_url=settings.gemini_base_url or None,
+                base_url=base or None,
                 api_version=VERSIONS.get(version, version) or None,
                 timeout=int(settings.timeout * 1000),
                 retry_options=types.HttpRetryOptions(attempts=1),
@@ -74,7 +83,12 @@ class Connection:
             )
             # It warns about two keys in the environment although it is handed the one to use.
             logging.getLogger("google_genai._api_client").addFilter(_needless)
-            self._client = (wanted, genai.Client(api_key=key, vertexai=False, http_options=options))
+            try:
+                self._client = (wanted, genai.Client(api_key=key, vertexai=False, http_options=options))
+            except (OSError, ImportError, ValueError) as error:
+                if sentence := setup_problem(error):
+                    raise UsageError(f"Gemini cannot be asked: {sentence}") from None
+                raise
         return self._client[1]
 
     async def aclose(self) -> None:
@@ -106,7 +120,7 @@ def _client_arguments() -> dict[str, Any]:
         "limits": httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_SECONDS),
         # A redirect would take the header with the key to wherever it points.
         "follow_redirects": False,
-        "event_hooks": {"response": [_listen]},
+        "event_hooks": {"request": [watch_request], "response": [_listen]},
     }
 
 

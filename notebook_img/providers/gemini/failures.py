@@ -18,25 +18,23 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     ModelNotFoundError,
-    OverloadedError,
+    NotebookImgError,
     ProviderError,
     RateLimitError,
-    ReplyTimeoutError,
     RequestRefusedError,
-    UnreachableError,
 )
 from notebook_img.hints import Hint
+from notebook_img.providers.connection_faults import connection_fault
 from notebook_img.providers.gemini.models import current
-from notebook_img.providers.transport import retry_after
+from notebook_img.providers.received import retry_after
+from notebook_img.providers.sending import nothing_left
+from notebook_img.providers.status_table import PERHAPS_BILLED, error_for
 
 PROVIDER = "gemini"
 # google-genai reads GOOGLE_API_KEY before GEMINI_API_KEY (read in google-genai 3.4.0).
 SERVICE = keys.Service(PROVIDER, "Google Gemini", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey")
 LONGEST = 300
 """Characters of a service's own words in a message."""
-_NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "ConnectionTimeoutError", "ProxyError"}
-_NOT_ANSWERED = {"ReadTimeout", "WriteTimeout", "APITimeoutError", "ServerTimeoutError", "SocketTimeoutError", "TimeoutError"}
-_CUT = {"ReadError", "WriteError", "RemoteProtocolError", "CloseError", "ServerDisconnectedError", "ClientPayloadError", "ClientOSError"}
 _UNREADABLE = {
     "JSONDecodeError",
     "ValidationError",
@@ -55,8 +53,8 @@ class InteractionGoneError(RequestRefusedError):
     """The service does not (or no longer) keep the interaction that a request continues."""
 
 
-def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, continues: bool = False) -> ProviderError:
-    """Return our error for one of the SDK's.
+def translate(error: Exception, *, model: str, key: str, url: str = "", continues: bool = False) -> NotebookImgError:
+    """Return the error of ours for one of the SDK's.
 
     Parameters
     ----------
@@ -66,8 +64,8 @@ def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, c
         The bare model name.
     key : str
         The key in use; no part of it gets into a message.
-    timeout : float
-        Seconds that were waited, for the message.
+    url : str
+        The base URL, for the message.
     continues : bool
         Whether the request named an earlier interaction.
     """
@@ -75,27 +73,18 @@ def translate(error: Exception, *, model: str, key: str, timeout: float = 0.0, c
     status = _status(error)
     if status is not None and status >= 300:  # a 200 that could not be read has one too
         return _by_status(error, status, key=key, continues=continues, facts=facts)
+    fault = connection_fault(error, title="Gemini", url=url, facts=facts, hint="Check the network and GOOGLE_GEMINI_BASE_URL.")
+    if fault is not None:
+        return fault
     names = {kind.__name__ for link in _links(error) for kind in type(link).__mro__}
-    if names & _NOT_SENT:
-        return UnreachableError("Gemini could not be reached; nothing was sent. Check the network and GOOGLE_GEMINI_BASE_URL.", **facts)
-    if names & _NOT_ANSWERED:
-        return ReplyTimeoutError(
-            f"Gemini did not answer within {timeout:.0f} seconds. The call may have been billed, so it is not repeated automatically; "
-            "raise the setting timeout, or run it again.",
-            **facts,
-        )
-    if names & _CUT:
-        return BadReplyError(
-            "The connection to Gemini broke before the answer was complete. "
-            "The call may have been billed, so it is not repeated automatically.",
-            **facts,
-        )
     if names & _UNREADABLE:
-        return BadReplyError("Gemini's answer cannot be read as JSON. Run it again.", **facts)
-    # A fault of the SDK or of ours, before or after the answer: taken for the worse case, so that nothing is paid for twice.
+        return BadReplyError(f"Gemini's answer cannot be read as JSON. {PERHAPS_BILLED}", **facts)
+    # A fault of the SDK or of ours. After the request has left it is taken for the worse case, so that nothing is paid for twice.
     return BadReplyError(
-        f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}.",
+        f"The exchange with Gemini failed: {type(error).__name__}: {words(str(error), key) or 'no words'}. "
+        f"{'Nothing was sent.' if nothing_left() else PERHAPS_BILLED}",
         hint=Hint("show-traceback"),
+        billed="no" if nothing_left() else "maybe",
         **facts,
     )
 
@@ -132,19 +121,19 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
         )
     if status == 429:
         return _limited(said, details, wait, facts)
-    if status in {500, 502, 503, 504}:
-        return OverloadedError(
-            f"Gemini is overloaded or out of order (HTTP {status}{f': {said}' if said else ''}).", retry_after=wait, **facts
-        )
     if status == 400 and re.search(r"thought[_ ]signature", said, re.IGNORECASE):
         return SignatureError(f"Gemini does not accept its own earlier turn ({said}).", **facts)
-    if status == 413 or "payload size exceeds" in said:
-        return RequestRefusedError(f"The request is too large for Gemini ({said or status}). Send fewer or smaller pictures.", **facts)
-    if 400 <= status < 500:
-        return RequestRefusedError(f"Gemini calls the request invalid (HTTP {status}): {said or 'it does not say why'}.", **facts)
-    return BadReplyError(
-        f"Gemini answered with HTTP {status}{f': {said}' if said else ''}. Check GOOGLE_GEMINI_BASE_URL.", text=said, **facts
-    )
+    if "payload size exceeds" in said:
+        status = 413
+    if status < 400:
+        said = ""
+    return error_for(status, title="Gemini", own=_is_own(error), facts=facts, said=said, retry_after=wait)
+
+
+def _is_own(error: Exception) -> bool:
+    """Tell whether the service itself answered: generateContent names code and status, Interactions a code in words."""
+    inner = _body(error).get("error")
+    return isinstance(inner, Mapping) and isinstance(inner.get("message"), str) and bool(inner.get("status") or inner.get("code"))
 
 
 def _limited(said: str, details: list[Mapping[str, Any]], wait: float | None, facts: dict[str, Any]) -> RateLimitError:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
-from notebook_img.errors import BadReplyError, KeyMissingError, ProviderError, UsageError
+from notebook_img.errors import BadReplyError, KeyMissingError, NotebookImgError, ProviderError, UsageError
 from notebook_img.providers.gemini import models, questions, raw, reading, replies
-from notebook_img.providers.gemini.connection import Connection, hearing
+from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Connection, hearing
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
@@ -31,6 +31,7 @@ class GeminiProvider:
     name = PROVIDER
     title = SERVICE.title
     service = SERVICE
+    tells_sending = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -180,7 +181,9 @@ class GeminiProvider:
             return replies.checked(answer, request, route.row, route.key)
 
         count = 1 if request.kind == "ask" else max(1, request.count)
-        outcomes = await asyncio.gather(*(retrying(attempt, self.settings, emit) for _ in range(count)), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            *(retrying(attempt, self.settings, emit, watched=WATCHED) for _ in range(count)), return_exceptions=True
+        )
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
                 raise outcome
@@ -191,15 +194,14 @@ class GeminiProvider:
         return route.reply(draft, answers, problems, {**sent, "requests": count} if count > 1 else sent)
 
     async def _guarded(self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False) -> T:
-        """Await one exchange within the time allowed; any failure becomes one of our errors."""
-        timeout = self.settings.timeout
+        """Await one exchange within the time allowed; whatever goes wrong becomes an error of ours."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(self.settings.timeout):
                 return await call()
-        except ProviderError:
+        except NotebookImgError:
             raise
         except Exception as error:
-            problem = translate(error, model=model, key=key, timeout=timeout, continues=continues)
+            problem = translate(error, model=model, key=key, url=self.settings.gemini_base_url or GOOGLE_URL, continues=continues)
             shown = f"{error!r}{getattr(error, 'details', '')}"
             cause: Exception | None = error if keys.scrubbed(shown, key) == shown else None
         # Outside the handler, so that an error which quotes the key does not hang on as its context.

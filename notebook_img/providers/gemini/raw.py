@@ -15,6 +15,7 @@ from typing import Any
 from notebook_img.providers.gemini.failures import mappings, whole
 from notebook_img.providers.gemini.models import info
 from notebook_img.providers.interface import PastTurn
+from notebook_img.providers.received import decoded
 
 VERSION = 1
 
@@ -113,17 +114,6 @@ def blocks(steps: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for step in steps:
         if step.get("type") == "model_output":
             yield from mappings(step.get("content"))
-
-
-def decoded(text: Any) -> bytes | None:
-    """Return the bytes of base64 in either alphabet, padded or not; None for anything else."""
-    if not isinstance(text, str):
-        return None
-    bare = text.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except ValueError:
-        return None
 
 
 def kept_steps(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ A picture that was delivered was paid for, so whatever is odd beside it is left 
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -16,6 +17,7 @@ from notebook_img.errors import BadReplyError
 from notebook_img.providers.gemini import raw
 from notebook_img.providers.gemini.failures import PROVIDER, mappings, whole
 from notebook_img.providers.interface import Usage
+from notebook_img.providers.received import decoded
 
 MOST_TOKENS = 1_000_000_000
 """A number above this is not a count."""
@@ -34,6 +36,8 @@ class Answer:
     declared: list[str] = field(default_factory=list)
     thoughts: int = 0
     """Thought pictures that were skipped."""
+    thought_picture: tuple[bytes, str] | None = None
+    """The last of them, and what it is declared to be: the result where there is no other."""
     delivered: int = 0
     """Pictures that came, readable or not: what is billed."""
     text: str = ""
@@ -68,7 +72,9 @@ def from_response(response: Any, heard: Sequence[str] = ()) -> Answer:
         for part in (candidate.content.parts if candidate.content else None) or ():
             data = part.inline_data.data if part.inline_data else None
             if part.thought:
-                answer.thoughts += data is not None
+                if data is not None:
+                    answer.thoughts += 1
+                    answer.thought_picture = (data, part.inline_data.mime_type or "")
             elif data is not None:
                 answer.pictures.append(data)
                 answer.declared.append(part.inline_data.mime_type or "")
@@ -154,7 +160,7 @@ def from_interaction(interaction: Any, *, stored: bool) -> Answer:
         if block.get("type") == "text":
             answer.text += _text(block.get("text"))
         elif block.get("type") == "image" and "data" in block:
-            answer.pictures.append(raw.decoded(block["data"]) or b"")
+            answer.pictures.append(decoded(block["data"]) or b"")
             answer.declared.append(_text(block.get("mime_type")))
     answer.kept = {"steps": raw.kept_steps(steps)} | ({"interaction": key} if stored and key else {})
     return answer
@@ -168,7 +174,10 @@ def _parts(content: Any) -> Iterator[Any]:
         blob = part.get("inlineData") or part.get("inline_data")
         if isinstance(blob, Mapping):
             declared = blob.get("mimeType") or blob.get("mime_type")
-            bare: dict[str, Any] = {"inlineData": {"data": blob.get("data"), "mimeType": declared if isinstance(declared, str) else None}}
+            # The SDK takes one alphabet, on one line and padded; what came may be neither.
+            bytes_given = decoded(blob.get("data"))
+            data = base64.b64encode(bytes_given).decode() if bytes_given else blob.get("data")
+            bare: dict[str, Any] = {"inlineData": {"data": data, "mimeType": declared if isinstance(declared, str) else None}}
         else:
             bare = {"text": _text(part.get("text"))}
         signature = part.get("thoughtSignature") or part.get("thought_signature")

@@ -84,6 +84,11 @@ def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answe
                 answer.warnings.append(f"Gemini ended with {answer.failed or answer.reason or 'no reason'}; the answer may be cut off.")
             return answer
         raise _no(answer, "answer", quoted, facts)
+    if not any(answer.pictures) and answer.thought_picture is not None and not answer.blocked and answer.reason not in REFUSALS:
+        data, declared = answer.thought_picture
+        answer.pictures, answer.declared = [data], [declared]
+        answer.thoughts -= 1
+        answer.warnings.append("The only picture of the answer was marked as a thought; it was taken all the same.")
     usable = _sniffed(answer)
     if usable:
         if answer.reason not in DONE or answer.failed:

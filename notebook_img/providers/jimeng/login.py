@@ -15,22 +15,23 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     NoPictureError,
-    OverloadedError,
     ProviderError,
     RateLimitError,
     RefusedError,
     RequestRefusedError,
     UsageError,
 )
+from notebook_img.hints import Hint
 from notebook_img.keys import scrubbed
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.protocol import PROTOCOL
 from notebook_img.providers.received import finite
+from notebook_img.providers.status_table import error_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from notebook_img.providers.transport import Transport
+    from notebook_img.providers.transport import Answer, Transport
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,12 @@ class Web:
             url,
             headers={**headers, "Cookie": login.cookies(self.clock())},
             content=content,
-            timeout=protocol.CALL_SECONDS,
+            timeout=min(protocol.CALL_SECONDS, self.transport.settings.timeout),
             on_sent=on_sent,
         )
         envelope = answer.json()
         if answer.status != 200:
-            raise _by_status(answer.status, login, answer.retry_after)
+            raise _by_status(answer, envelope, login)
         if not isinstance(envelope, dict) or envelope.get("ret") is None:
             raise BadReplyError("Jimeng's answer is not a JSON object with a ret; the protocol may have changed.", provider="jimeng")
         ret = str(envelope.get("ret", ""))
@@ -165,22 +166,20 @@ class Web:
         await self.call(login, protocol.CREDIT_RECEIVE, {"time_zone": PROTOCOL.time_zone}, page=PROTOCOL.credit_page)
 
 
-def _by_status(status: int, login: Login, retry_after: float | None) -> ProviderError:
-    facts: dict[str, Any] = {"provider": "jimeng", "status": status}
-    if status == 429:
-        return RateLimitError("Jimeng received too many requests. Wait a moment.", retry_after=retry_after, **facts)
-    if status in {500, 502, 503, 504}:
-        return OverloadedError(f"Jimeng is overloaded or out of order (HTTP {status}). Try again later.", retry_after=retry_after, **facts)
-    if status in {401, 403}:
+def _by_status(answer: Answer, envelope: Any, login: Login) -> ProviderError:
+    facts: dict[str, Any] = {"provider": "jimeng", "model": ""}
+    if answer.status in {401, 403}:
         return AuthenticationError(
-            f"Jimeng rejected login {login.number} (HTTP {status}). Log in on its site and set the new sessionid in JIMENG_API_TOKEN.",
+            f"Jimeng rejected login {login.number} (HTTP {answer.status}). "
+            "Log in on its site and set the new sessionid in JIMENG_API_TOKEN.",
             **facts,
+            status=answer.status,
         )
-    return RequestRefusedError(
-        f"Jimeng answered with HTTP {status}; its undocumented protocol may have changed, or JIMENG_BASE_URL is wrong. "
-        "The official API is the provider ark.",
-        **facts,
-    )
+    own = isinstance(envelope, dict) and envelope.get("ret") is not None
+    error = error_for(answer.status, title="Jimeng", own=own, facts=facts, retry_after=answer.retry_after)
+    if isinstance(error, RequestRefusedError):
+        error.hints = (Hint("use-model", model="ark"),)
+    return error
 
 
 def _by_ret(ret: str, words: str, login: Login) -> ProviderError:

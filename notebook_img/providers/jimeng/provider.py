@@ -21,6 +21,7 @@ from notebook_img.errors import (
     UnsupportedError,
     UsageError,
 )
+from notebook_img.network import checked_url
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Wish, submission
@@ -31,7 +32,7 @@ from notebook_img.providers.jimeng.upload import fetch_key, upload
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
-from notebook_img.providers.transport import Transport
+from notebook_img.providers.transport import Transport, UnfetchedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,6 +53,7 @@ class JimengProvider:
     name = "jimeng"
     title = "Jimeng (web session, unofficial)"
     service = keys.Service(name, "Jimeng web session (unofficial)", ("JIMENG_API_TOKEN",), "https://jimeng.jianying.com")
+    tells_sending = True
     caution = (
         "It is an undocumented web protocol that can change at any time and may get an account limited; the official way to the same "
         "models is ark."
@@ -93,6 +95,8 @@ class JimengProvider:
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""
         logins = self._logins(request.model)
+        checked_url(self.settings.jimeng_base_url, "JIMENG_BASE_URL")
+        checked_url(self.settings.jimeng_upload_url, "JIMENG_UPLOAD_URL")
         wish, images, notes = await asyncio.to_thread(_prepared, request)
         passed: list[str] = []
         failure: ProviderError | None = None
@@ -231,7 +235,7 @@ class JimengProvider:
                 raise
 
         try:
-            envelope = await retrying(once, settings=self.settings, emit=emit)
+            envelope = await retrying(once, settings=self.settings, emit=emit, watched=True)
         except ReplyTimeoutError:
             # The job's id is ours, so whether the service took it can be seen by looking for it.
             return Job(submit_id)
@@ -291,7 +295,7 @@ class JimengProvider:
         finished, pictures, failures = await self._watched(job, logins, emit, fresh=fresh)
         if not pictures:
             error = failures[0]
-            if isinstance(error, BadReplyError):
+            if isinstance(error, BadReplyError) and not isinstance(error, UnfetchedError):
                 raise error
             raise JobPendingError(
                 f"Jimeng finished job {job.submit_id}, but its pictures could not be fetched: {error.sentence}", job=job.submit_id
@@ -350,7 +354,7 @@ class JimengProvider:
 
         async def fetch(url: str) -> bytes | ProviderError:
             try:
-                return await self.transport.again(lambda: self.transport.download(url, own=own), emit)
+                return await self.transport.fetch_result(url, emit, own=own)
             except ProviderError as error:
                 return error
 

@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from notebook_img.errors import BadReplyError, OverloadedError, RequestRefusedError
+from notebook_img.errors import BadReplyError, RequestRefusedError
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Uploaded
 from notebook_img.providers.jimeng.protocol import PROTOCOL
 from notebook_img.providers.jimeng.signing import UploadKey, signed_headers
+from notebook_img.providers.status_table import error_for
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Prepared
@@ -89,7 +90,9 @@ async def _signed(
     headers = dict(await asyncio.to_thread(signed_headers, key, method, url, body))  # the first one imports botocore
     if body:
         headers["Content-Type"] = "application/json"
-    answer = await transport.send(method, url, headers=headers, content=body or None, timeout=protocol.CALL_SECONDS)
+    answer = await transport.send(
+        method, url, headers=headers, content=body or None, timeout=min(protocol.CALL_SECONDS, transport.settings.timeout)
+    )
     content = answer.json()
     told = content.get("ResponseMetadata") if isinstance(content, dict) else None
     error = told.get("Error") if isinstance(told, dict) else None
@@ -130,17 +133,9 @@ async def _put(transport: Transport, url: str, permit: str, data: bytes, own: tu
 
 
 def _check(answer: Answer) -> None:
-    if answer.status in {429, 500, 502, 503, 504}:
-        raise OverloadedError(
-            f"Jimeng's upload service is overloaded (HTTP {answer.status}). Try again later.",
-            provider="jimeng",
-            status=answer.status,
-            retry_after=answer.retry_after,
-        )
     if answer.status != 200:
-        raise RequestRefusedError(
-            f"Jimeng's upload service refused the picture (HTTP {answer.status}).", provider="jimeng", status=answer.status
-        )
+        facts = {"provider": "jimeng", "model": ""}
+        raise error_for(answer.status, title="Jimeng's upload service", own=False, facts=facts, retry_after=answer.retry_after, free=True)
 
 
 def _unknown_form(what: str) -> BadReplyError:

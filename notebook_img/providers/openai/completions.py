@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import BadReplyError, RefusedError, RequestRefusedError
+from notebook_img.errors import BadReplyError, RefusedError, ReplyTimeoutError, RequestRefusedError
 from notebook_img.providers.interface import TextEvent
 from notebook_img.providers.openai.billing import Bill, chat_usage, told_cost
+from notebook_img.providers.status_table import PERHAPS_BILLED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from notebook_img.providers.openai.exchange import Exchange, Progress
 
@@ -23,6 +25,9 @@ class Completion:
     """What came back."""
 
     text: str = ""
+    """What was said; once complete, without `thoughts`."""
+    thoughts: str = ""
+    """What a model thought aloud before it."""
     finish: str = ""
     refusal: str = ""
     model: str = ""
@@ -61,12 +66,14 @@ async def complete(exchange: Exchange, params: Mapping[str, Any], *, stream: boo
             if adapted is None:
                 raise
             sent = adapted
+    completion.text, aloud = parted(completion.text)
+    completion.thoughts = "\n\n".join(part for part in (completion.thoughts, aloud) if part)
     return _unrefused(completion, exchange)
 
 
 async def _attempt(exchange: Exchange, params: Mapping[str, Any], *, streamed: bool) -> Completion:
     if streamed:
-        return await exchange.ask(lambda progress: _streamed(exchange, params, progress), whole=False)
+        return await exchange.ask(lambda progress: _streamed(exchange, params, progress))
     return await exchange.ask(lambda _progress: _whole(exchange, params))
 
 
@@ -81,6 +88,17 @@ def _unrefused(completion: Completion, exchange: Exchange) -> Completion:
             **exchange.facts(),
         )
     return completion
+
+
+def parted(text: str) -> tuple[str, str]:
+    """Return what a model says and what it thinks before that, between ``<think>`` and ``</think>`` (DeepSeek, Qwen and their servers)."""
+    if "<think>".startswith(text.lstrip()[:7].casefold()):
+        found = _THOUGHT.match(text)
+        return (text[found.end() :], found[1].strip()) if found else ("", "")
+    return text, ""
+
+
+_THOUGHT = re.compile(r"\s*<think>(.*?)(?:</think>\s*|\Z)", re.IGNORECASE | re.DOTALL)
 
 
 def _adapted(params: dict[str, Any], message: str, exchange: Exchange) -> dict[str, Any] | None:
@@ -126,6 +144,7 @@ def _read(exchange: Exchange, answer: Any) -> Completion:
     completion.model = _text(getattr(answer, "model", None))
     completion.id = _text(getattr(answer, "id", None))
     _take_content(completion, getattr(message, "content", None))
+    _take_thoughts(completion, message)
     _take_pictures(completion, getattr(message, "images", None))
     return completion
 
@@ -133,27 +152,58 @@ def _read(exchange: Exchange, answer: Any) -> Completion:
 async def _streamed(exchange: Exchange, params: Mapping[str, Any], progress: Progress) -> Completion:
     stream = await exchange.client.chat.completions.create(**params, stream=True, timeout=exchange.timeout())
     async with stream:
+        chunks = _noting_done(stream, progress)
         if "event-stream" not in stream.response.headers.get("content-type", "text/event-stream"):
-            # Some servers ignore `stream`: the whole answer comes at once.
-            from openai.types.chat import ChatCompletion
+            body = await stream.response.aread()
+            if not body.lstrip().startswith((b"data:", b"event:")):
+                # Some servers ignore `stream`: the whole answer comes at once.
+                from openai.types.chat import ChatCompletion
 
-            return _read(exchange, exchange.unstreamed(await stream.response.aread(), ChatCompletion))
-        completion = _begun(exchange)
-        async for chunk in stream:
+                return _read(exchange, exchange.unstreamed(body, ChatCompletion))
+            chunks = _chunks_of(body, progress)
+        completion, shown = _begun(exchange), 0
+        async for chunk in chunks:
             exchange.understood(chunk, begun=progress.begun)
             before = len(completion.text)
             _take_chunk(completion, chunk)
             if len(completion.text) > before:
                 progress.begun, progress.text = True, completion.text
-                exchange.emit(TextEvent(completion.text[before:]))
-    if not completion.finish:
-        raise BadReplyError(
-            f"The answer of {exchange.endpoint.title} broke off before its end. "
-            "The call may have been billed, so it is not repeated automatically.",
-            text=completion.text,
-            **exchange.facts(),
-        )
+                said = parted(completion.text)[0]
+                if len(said) > shown:
+                    exchange.emit(TextEvent(said[shown:]))
+                    shown = len(said)
+    if not completion.finish and not (progress.done and completion.text):
+        error = ReplyTimeoutError(f"The answer of {exchange.endpoint.title} broke off before its end. {PERHAPS_BILLED}", **exchange.facts())
+        error.text = completion.text
+        raise error
     return completion
+
+
+async def _noting_done(stream: Any, progress: Progress) -> AsyncIterator[Any]:
+    """Yield the chunks of a stream; its ``[DONE]``, which the SDK keeps to itself, is noted: it ends an answer that names no reason."""
+    events = stream._iter_events  # noqa: SLF001 - read in openai 3.2; without it such an answer counts as broken off
+
+    async def noted() -> AsyncIterator[Any]:
+        async for event in events():
+            progress.done = progress.done or str(event.data).startswith("[DONE]")
+            yield event
+
+    stream._iter_events = noted  # noqa: SLF001
+    async for chunk in stream:
+        yield chunk
+
+
+async def _chunks_of(body: bytes, progress: Progress) -> AsyncIterator[Any]:
+    """Yield the chunks of an event stream that came under another content type."""
+    from openai.types.chat import ChatCompletionChunk
+
+    for line in body.decode("utf-8-sig", "replace").split("\n"):
+        data = line.removeprefix("data:").strip()
+        if data.startswith("[DONE]"):
+            progress.done = True
+            return
+        if line.startswith("data:") and isinstance(value := json.loads(data), dict):
+            yield ChatCompletionChunk.construct(**value)
 
 
 def _take_chunk(completion: Completion, chunk: Any) -> None:
@@ -165,6 +215,7 @@ def _take_chunk(completion: Completion, chunk: Any) -> None:
     for choice in choices if isinstance(choices, list) else ():
         delta = getattr(choice, "delta", None)
         _take_content(completion, getattr(delta, "content", None))
+        _take_thoughts(completion, delta)
         completion.refusal += _text(getattr(delta, "refusal", None))
         _take_pictures(completion, getattr(delta, "images", None))
         completion.finish = _text(getattr(choice, "finish_reason", None)) or completion.finish
@@ -172,6 +223,11 @@ def _take_chunk(completion: Completion, chunk: Any) -> None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _take_thoughts(completion: Completion, message: Any) -> None:
+    """Take what servers list apart from the answer: vLLM and DeepSeek as ``reasoning_content``, OpenRouter as ``reasoning``."""
+    completion.thoughts += _text(getattr(message, "reasoning_content", None)) or _text(getattr(message, "reasoning", None))
 
 
 def _take_content(completion: Completion, content: Any) -> None:
@@ -187,10 +243,22 @@ def _take_content(completion: Completion, content: Any) -> None:
 
 def _take_pictures(completion: Completion, images: Any) -> None:
     for image in images if isinstance(images, list) else ():
-        place = image.get("image_url") if isinstance(image, dict) else getattr(image, "image_url", None)
-        url = place.get("url") if isinstance(place, dict) else place
-        if isinstance(url, str) and url not in completion.pictures:
+        url = _place(image)
+        if url and url not in completion.pictures:
             completion.pictures.append(url)
+
+
+def _place(image: Any) -> str:
+    """Return the URL, data URL or base64 of one picture, in whichever form a gateway lists it."""
+    if isinstance(image, str):
+        return image
+    for name in ("image_url", "url", "b64_json", "data", "image"):
+        inner = image.get(name) if isinstance(image, dict) else getattr(image, name, None)
+        if isinstance(inner, str) and inner:
+            return inner
+        if isinstance(inner, dict) and (found := _place(inner)):
+            return found
+    return ""
 
 
 def _take_usage(completion: Completion, usage: Any) -> None:

@@ -145,7 +145,7 @@ async def _ask(exchange: Exchange, previous: str | None) -> list[_Painted]:
         return _finished(exchange, await exchange.client.responses.create(**params, timeout=exchange.timeout()))
 
     async def paint() -> _Painted:
-        return await _read(exchange, await exchange.ask(call, whole=not stream))
+        return await _read(exchange, await exchange.ask(call))
 
     for _ in range(request.count):
         exchange.note("responses", {**params, "stream": True} if stream else params)

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.keys import Service
+from notebook_img.network import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,20 +233,8 @@ def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:
         if at_openai:
             changes["max_tokens_field"] = "max_completion_tokens"
     if url or endpoint.base_url:
-        changes["base_url"] = checked_url(url or endpoint.base_url, endpoint.url_variable or endpoint.name)
+        changes["base_url"] = checked_url(url or endpoint.base_url, endpoint.url_variable or endpoint.name, query=True)
     return replace(endpoint, **changes)
-
-
-def checked_url(url: str, where: str) -> str:
-    """Return a base URL without its trailing slash, or say what one looks like."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = f"{where} = {url!r} is not a base URL. One looks like http://localhost:8000/v1."
-        raise UsageError(msg)
-    if parts.username or parts.password:
-        msg = f"The base URL in {where} contains a user name or password. Set the key separately."
-        raise UsageError(msg)
-    return url.strip().rstrip("/")
 
 
 def on_own_network(host: str) -> bool:
@@ -314,7 +303,7 @@ def _own(name: str, table: object, path: Path) -> Endpoint:
         msg = f'[{name}] in {path} needs a base_url, for example base_url = "http://localhost:8000/v1".'
         raise UsageError(msg)
     _check_choice(name, path, values)
-    values["base_url"] = checked_url(values["base_url"], f"[{name}] base_url in {path}")
+    values["base_url"] = checked_url(values["base_url"], f"[{name}] base_url in {path}", query=True)
     values.setdefault("title", name)
     if variable := values.pop("key_variable", ""):
         values["service"] = Service(name, values["title"], (variable,))

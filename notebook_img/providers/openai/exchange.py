@@ -12,13 +12,16 @@ import json
 import weakref
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
-from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError
+from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, ReplyTimeoutError, UsageError
+from notebook_img.network import setup_problem, shown_url
 from notebook_img.providers.interface import PartialEvent
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
 from notebook_img.providers.openai.models import cost_of
 from notebook_img.providers.retry import retrying
+from notebook_img.providers.sending import watch_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -54,8 +57,17 @@ class Clients:
 
             # No redirects: pictures go to the host the user named and to no other.
             limits = httpx2.Limits(max_connections=64, keepalive_expiry=KEEP_ALIVE_SECONDS)
-            http = openai.DefaultAsyncHttpx2Client(limits=limits, follow_redirects=False)
-            client = openai.AsyncOpenAI(api_key=key or "none", base_url=endpoint.base_url, max_retries=0, http_client=http)
+            try:
+                http = openai.DefaultAsyncHttpx2Client(limits=limits, follow_redirects=False, event_hooks={"request": [watch_request]})
+            except (OSError, ImportError, ValueError) as error:
+                if sentence := setup_problem(error):
+                    raise UsageError(f"{endpoint.title} cannot be asked: {sentence}") from None
+                raise
+            # A query of the base URL goes along with each request; the SDK would glue the path to it.
+            base, _, query = endpoint.base_url.partition("?")
+            client = openai.AsyncOpenAI(
+                api_key=key or "none", base_url=base, max_retries=0, http_client=http, default_query=dict(parse_qsl(query))
+            )
             if endpoint.name != "openai":
                 client.organization = client.project = None  # OPENAI_ORG_ID is nobody else's business
             made[endpoint.base_url, key] = client
@@ -122,45 +134,43 @@ class Exchange:
             error.usage, error.cost = used or None, self.cost()
 
     def timeout(self) -> Any:
-        """Return the SDK's limits for one call: seconds, here between two pieces of an answer."""
+        """Return the SDK's limits for one call: seconds, here between two pieces of an answer; `ask` limits the whole."""
         import httpx2
 
         return httpx2.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
 
-    async def ask(self, call: Callable[[Progress], Awaitable[T]], *, whole: bool = True) -> T:
-        """Make one call under the retry policy; its failures become our errors.
+    async def ask(self, call: Callable[[Progress], Awaitable[T]]) -> T:
+        """Make one call under the retry policy; its faults become errors of ours.
 
         Parameters
         ----------
         call : callable
             Gets a `Progress`; it sets `begun` when a piece of the answer has come.
-        whole : bool
-            Whether the time limit holds for the whole call, not only between two pieces of a stream.
         """
 
         async def once() -> T:
             progress = Progress()
             try:
-                async with asyncio.timeout(self.seconds if whole else None):
+                async with asyncio.timeout(self.seconds):  # also where it drips
                     return await call(progress)
             except NotebookImgError:
                 raise
             except Exception as error:  # an answer may hold anything
                 problem = self.translated(error, begun=progress.begun)
-            if isinstance(problem, BadReplyError):
+            if isinstance(problem, BadReplyError | ReplyTimeoutError):
                 problem.text = problem.text or progress.text
             # Outside the handler: theirs carries the request with its key and must not hang on as context.
             raise problem
 
-        return await retrying(once, settings=self.settings, emit=self.emit)
+        return await retrying(once, settings=self.settings, emit=self.emit, watched=True)
 
-    def translated(self, error: Exception, *, begun: bool = False) -> ProviderError:
+    def translated(self, error: Exception, *, begun: bool = False) -> NotebookImgError:
         """Return our error for one of the SDK's, of the network's, or of reading an answer that is not what it should be."""
         return translate(error, self.endpoint, self.request, key=self.key, begun=begun)
 
     def note(self, route: str, body: Mapping[str, Any]) -> None:
         """Record a request as sent, hashes in place of pictures."""
-        self.sent.append({"to": f"{self.endpoint.base_url}/{route}", **self._shortened(body)})
+        self.sent.append({"to": f"{shown_url(self.endpoint.base_url)}/{route}", **self._shortened(body)})
 
     def _shortened(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -204,7 +214,7 @@ class Exchange:
             page = "<" in answer[:200]
             raise BadReplyError(
                 f"{self.endpoint.title} answered with {'a web page' if page else 'something'} instead of JSON. "
-                f"Is {self.endpoint.base_url} the base URL of an API? One ends like http://localhost:8000/v1.",
+                f"Is {shown_url(self.endpoint.base_url)} the base URL of an API? One ends like http://localhost:8000/v1.",
                 text=answer[:2000],
                 **self.facts(),
             )
@@ -249,6 +259,8 @@ class Progress:
     """How far one call has got."""
 
     begun: bool = False
+    done: bool = False
+    """The server has said that nothing more comes."""
     text: str = ""
     """What of a streamed answer has come; an error that follows keeps it."""
 
@@ -283,4 +295,7 @@ def _failure(outcome: BaseException, exchange: Exchange) -> ProviderError:
         return outcome
     if isinstance(outcome, NotebookImgError) or not isinstance(outcome, Exception):
         raise outcome
-    return exchange.translated(outcome)
+    problem = exchange.translated(outcome)
+    if not isinstance(problem, ProviderError):
+        raise problem
+    return problem

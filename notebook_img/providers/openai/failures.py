@@ -5,11 +5,10 @@ Messages of servers are quoted scrubbed: no part of a key, no HTML, no more than
 
 from __future__ import annotations
 
-import email.utils
 import html
 import json
+import os
 import re
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,14 +17,18 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     ModelNotFoundError,
-    OverloadedError,
+    NotebookImgError,
     ProviderError,
     RateLimitError,
     RefusedError,
-    ReplyTimeoutError,
     RequestRefusedError,
-    UnreachableError,
+    UsageError,
 )
+from notebook_img.network import shown_url
+from notebook_img.providers.connection_faults import NO_HEADER, class_names, connection_fault
+from notebook_img.providers.received import retry_after
+from notebook_img.providers.sending import nothing_left
+from notebook_img.providers.status_table import PERHAPS_BILLED, error_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +45,8 @@ MODERATED = {
     "1301",
 }
 """Codes of moderation: OpenAI's (the second in the Responses API), Azure's, gateways', Zhipu's (1301)."""
-OVERLOADED = {500, 502, 503, 504}
-"""The only statuses of a broken server after which a call is made again; after others it may have been billed."""
-GAVE_UP = {408, 524}
-"""Statuses of a server or a proxy (Cloudflare's 524) that stopped waiting for an answer still being made."""
+STATUS_OF = {"server_error": 500, "overloaded": 503, "overloaded_error": 503}
+"""Codes of errors inside an answer that began with 200, and the status that such an error has alone."""
 OUT_OF_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 NO_EYES = re.compile(
     r"(does\s*n[o']t|do not|not) support\w* (the )?(image|vision|multimodal|multi-modal|visual)"
@@ -58,7 +59,7 @@ NO_EYES = re.compile(
 """How servers say that a model cannot see: OpenAI, vLLM, Ollama, LM Studio, OpenRouter, DeepSeek."""
 
 
-def translate(error: BaseException, endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False) -> ProviderError:
+def translate(error: BaseException, endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False) -> NotebookImgError:
     """Return our error for `error`.
 
     Parameters
@@ -75,26 +76,23 @@ def translate(error: BaseException, endpoint: Endpoint, request: Request | None,
 
 def _translated(
     error: BaseException, endpoint: Endpoint, request: Request | None, facts: dict[str, Any], *, key: str, begun: bool
-) -> ProviderError:
+) -> NotebookImgError:
     import openai
 
-    if isinstance(error, ProviderError):
+    if isinstance(error, NotebookImgError):
         return error
     if isinstance(error, openai.APIStatusError):
         return _by_status(error, endpoint, request, key, facts)
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
-        if _never_sent(error):
-            return UnreachableError(f"{endpoint.title} at {endpoint.base_url} does not answer: no connection was made in time.", **facts)
-        return ReplyTimeoutError(
-            f"{endpoint.title} sent no{' more of its' if begun else ''} answer in time. The call may have been billed, so it is not "
-            "repeated automatically; run it again, or raise the setting timeout.",
-            **facts,
-        )
-    if isinstance(error, openai.APIConnectionError):
-        return _by_connection(error, endpoint, facts, begun=begun)
+    if sentence := _header_problem(error, endpoint):
+        return UsageError(sentence)
+    start = "Is it running?" if endpoint.local or endpoint.free else ""
+    if fault := connection_fault(error, title=endpoint.title, url=endpoint.base_url, facts=facts, hint=start):
+        if isinstance(fault, ProviderError) and endpoint.free:
+            fault.billed = "no"
+        return fault
     if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError) or type(error).__name__ == "ValidationError":
         return BadReplyError(
-            f"{endpoint.title} answered with broken JSON. The call may have been billed, so it is not repeated automatically.",
+            f"{endpoint.title} answered with broken JSON, which cannot be understood. {PERHAPS_BILLED}",
             text=getattr(error, "doc", "")[:2000],
             **facts,
         )
@@ -102,22 +100,15 @@ def _translated(
         return from_body(
             error.body if isinstance(error.body, dict) else {"message": error.message}, endpoint, request, key=key, begun=begun
         )
-    if isinstance(error, UnicodeEncodeError):  # it quotes what it could not write, which may be the key
-        return RequestRefusedError(
-            f"The request to {endpoint.title} could not be written, so nothing was sent: its key or prompt holds characters "
-            "that cannot be sent.",
-            **facts,
-        )
-    if isinstance(error, openai.OpenAIError) or type(error).__module__.split(".")[0] in {"httpx", "httpx2", "httpcore", "httpcore2"}:
-        return BadReplyError(f"{endpoint.title} could not be asked: {scrub(str(error), key) or type(error).__name__}.", **facts)
     return _unreadable(error, endpoint, facts)
 
 
 def _unreadable(error: BaseException, endpoint: Endpoint, facts: dict[str, Any]) -> BadReplyError:
     """Return the error for an answer that is not what it should be; what went wrong in reading it stays its cause, for ``%tb``."""
     problem = BadReplyError(
-        f"{endpoint.title} sent an answer that cannot be understood ({type(error).__name__}). The call may have been billed, "
-        "so it is not repeated automatically.",
+        f"{endpoint.title} could not be asked, or its answer not understood ({type(error).__name__}). "
+        f"{'Nothing was sent.' if nothing_left() else PERHAPS_BILLED}",
+        billed="no" if nothing_left() else "maybe",
         **facts,
     )
     error.__context__ = None  # what it arose from may be an error of the SDK, with the request and its key
@@ -132,23 +123,18 @@ def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | No
     if refusal := _refusal(body, message, endpoint, request, facts):
         return refusal
     if begun:
-        return BadReplyError(f"{endpoint.title} broke off its answer: {message or code or 'no reason given'}.", **facts)
-    status = int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else None
-    facts["status"] = status
-    if status == 429 or "rate_limit" in code:
-        return RateLimitError(f"{endpoint.title} gets too many requests: {message}", **facts)
-    if status in OVERLOADED or code in {"server_error", "overloaded"}:
-        return OverloadedError(f"{endpoint.title} is overloaded or broken for the moment: {message}", **facts)
-    if status and (status >= 500 or status in GAVE_UP):
-        return _perhaps_billed(status, f" It says: {message}" if message else "", endpoint, facts)
-    return RequestRefusedError(f"{endpoint.title} refused the request: {message or code or 'no reason given'}", **facts)
+        return BadReplyError(f"{endpoint.title} broke off its answer: {message or code or 'no reason given'}. {PERHAPS_BILLED}", **facts)
+    told = int(code) if re.fullmatch(r"[45]\d\d", code, re.ASCII) else STATUS_OF.get(code, 429 if "rate_limit" in code else 400)
+    said = message or code or "no reason given"
+    return error_for(told, title=endpoint.title, own=True, facts=facts, said=said, free=endpoint.free)
 
 
 def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str, facts: dict[str, Any]) -> ProviderError:
     status, code = int(error.status_code), str(error.code or error.type or "")
     body = error.body if isinstance(error.body, dict) else {}
     message, is_page = _message(body or {"message": error.body if isinstance(error.body, str) else _text(error)}, key), _is_page(error)
-    facts |= {"status": status, "retry_after": retry_after(error.response.headers)}
+    wait = retry_after(error.response.headers)
+    facts |= {"status": status}
     if refusal := _refusal(body, message, endpoint, request, facts):
         return refusal
     said = f" It says: {message}" if message else ""
@@ -163,35 +149,36 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
         return RateLimitError(f"The account at {endpoint.title} has no credit left ({status}).{said}", daily=True, **facts)
     if status == 429:
         daily = bool(re.search(r"per day|daily|\bRPD\b|\bTPD\b", message, re.IGNORECASE))
-        return RateLimitError(f"{endpoint.title} gets too many requests (429).{said}", daily=daily, **facts)
+        return RateLimitError(f"{endpoint.title} gets too many requests (429).{said}", daily=daily, retry_after=wait, **facts)
     if status == 404 or "model_not_found" in code:
         return _not_found(message, code, endpoint, request, is_page=is_page, facts=facts)
     if 300 <= status < 400:
         where = urlsplit(urljoin(str(error.request.url), error.response.headers.get("location", "")))
-        return RequestRefusedError(
-            f"{endpoint.base_url} redirects to {where.scheme}://{where.hostname}; pictures and keys are not sent along. "
-            "If that is the right place, set it as the base URL.",
-            **facts,
-        )
-    if status in {405, 501} or (is_page and status < 500):
+        said = f"It leads to {where.scheme}://{where.hostname}; if that is the right place, set it as the base URL"
+        return error_for(status, title=endpoint.title, own=False, facts=facts, said=said)
+    if status == 405 or (is_page and status in {400, 404, 410}):
         return RequestRefusedError(_wrong_path(endpoint, status), **facts)
-    if status == 413:
-        return RequestRefusedError(f"The request is too large for {endpoint.title} (413); send smaller or fewer pictures.{said}", **facts)
     if status >= 500 and NO_EYES.search(message):  # some servers crash on a picture their model cannot take
         return RequestRefusedError(f"{facts['model']} at {endpoint.title} cannot see pictures ({status}).{said}", **facts)
-    if status in OVERLOADED:
-        return OverloadedError(f"{endpoint.title} is overloaded or broken for the moment ({status}).{said}", **facts)
-    if status >= 500 or status in GAVE_UP:
-        return _perhaps_billed(status, said, endpoint, facts)
-    return RequestRefusedError(f"{endpoint.title} refused the request ({status}).{said}", **facts)
+    return error_for(
+        status, title=endpoint.title, own=_is_own(error, endpoint), facts=facts, said=message, retry_after=wait, free=endpoint.free
+    )
 
 
-def _perhaps_billed(status: int, said: str, endpoint: Endpoint, facts: dict[str, Any]) -> ProviderError:
-    """Return the error for a server that failed with the request in hand."""
-    warning = "The call may have been billed, so it is not repeated automatically."
-    if status in GAVE_UP:
-        return ReplyTimeoutError(f"{endpoint.title} gave up waiting for its own answer ({status}).{said} {warning}", **facts)
-    return BadReplyError(f"{endpoint.title} failed ({status}).{said} {warning}", **facts)
+def _is_own(error: Any, endpoint: Endpoint) -> bool:
+    """Tell whether the service itself answered, in its own error form: gateways before it have JSON of their own.
+
+    OpenAI's is ``{"error": {"message", "type", "param", "code"}}``; servers like it have ``{"error": "..."}`` (Ollama) or
+    ``{"object": "error", ...}`` (vLLM) too.
+    """
+    try:
+        whole = error.response.json()
+    except Exception:  # a page, or a stream that was not read
+        return False
+    inner = whole.get("error") if isinstance(whole, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("message"), str):
+        return "type" in inner or "code" in inner or not endpoint.is_openai
+    return not endpoint.is_openai and isinstance(whole, dict) and (isinstance(inner, str) or whole.get("object") == "error")
 
 
 def _not_found(
@@ -206,38 +193,22 @@ def _not_found(
 
 def _wrong_path(endpoint: Endpoint, status: int) -> str:
     where = endpoint.url_variable or f"[{endpoint.name}] base_url"
-    likely = "" if re.search(r"/v\d+$", endpoint.base_url) else f" Perhaps {endpoint.base_url}/v1 is meant."
+    likely = "" if re.search(r"/v\d+$", shown_url(endpoint.base_url)) else f" Perhaps {shown_url(endpoint.base_url)}/v1 is meant."
     return (
-        f"{endpoint.base_url} does not offer what was asked for ({status}). A base URL ends where the API begins, as in "
+        f"{shown_url(endpoint.base_url)} does not offer what was asked for ({status}). A base URL ends where the API begins, as in "
         f"http://localhost:8000/v1; see {where}.{likely}"
     )
 
 
-def _by_connection(error: Any, endpoint: Endpoint, facts: dict[str, Any], *, begun: bool) -> ProviderError:
-    if begun:
-        return BadReplyError(
-            f"{endpoint.title} dropped the connection in the middle of its answer. What had come is shown above; "
-            "the call may have been billed, so it is not repeated automatically.",
-            **facts,
-        )
-    if _never_sent(error):
-        start = " Is it running?" if endpoint.local or endpoint.free else " Is the network up, and is that the right address?"
-        return UnreachableError(f"No connection to {endpoint.title} at {endpoint.base_url}.{start}", **facts)
-    return ReplyTimeoutError(
-        f"{endpoint.title} closed the connection before its answer was complete. The call may have been billed, so it is not "
-        "repeated automatically. Run it again.",
-        **facts,
-    )
-
-
-def _never_sent(error: BaseException) -> bool:
-    """Return whether the connection itself failed. The class names are those of httpx and of httpx2 alike."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if type(cause).__name__ in {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}:
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
+def _header_problem(error: BaseException, endpoint: Endpoint) -> str:
+    """Return what is wrong with a header the SDK takes from the environment by itself; ``""`` where that is not the fault."""
+    if endpoint.name != "openai" or not class_names(error) & NO_HEADER:
+        return ""
+    for variable in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
+        value = os.environ.get(variable, "")
+        if value and not (value.isascii() and value.isprintable()):
+            return f"{variable} has a character that no header can carry, so nothing was sent. Set it again, or unset it."
+    return ""
 
 
 def _refusal(
@@ -261,7 +232,7 @@ def _refusal(
         stage=stage,
         reason=reason or "moderation_blocked",
         text=message,
-        **{name: value for name, value in facts.items() if name != "retry_after"},
+        **facts,
     )
 
 
@@ -272,21 +243,6 @@ def refusal_stage(told: str, message: str, *, has_pictures: bool) -> str:
     if has_pictures and re.search(r"(input|uploaded|provided|your) (image|picture)", message, re.IGNORECASE):
         return "input"
     return "prompt"
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a server asks to wait: ``retry-after-ms``, or ``Retry-After`` as seconds or as a date."""
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        text = headers.get("retry-after", "")
-        if not text:
-            return None
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            return float(text)
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _text(error: Any) -> str:

@@ -10,6 +10,7 @@ from notebook_img.providers.interface import Reply
 from notebook_img.providers.openai.completions import complete
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.images import picture_bytes, prompt_of
+from notebook_img.providers.received import pictures_in
 
 if TYPE_CHECKING:
     from notebook_img.providers.openai.exchange import Exchange
@@ -20,6 +21,11 @@ async def paint_by_chat(exchange: Exchange) -> Reply:
     request = exchange.request
     params = await _params(exchange)
     completions = await unless_none([complete(exchange, params, stream=False) for _ in range(request.count)], exchange)
+    for completion in completions:
+        found = pictures_in(completion.text)
+        if not completion.pictures:
+            completion.pictures = list(found.places)
+        completion.text = found.text
     urls = [url for completion in completions for url in completion.pictures]
     text = "\n\n".join(completion.text for completion in completions if completion.text)
     if not urls:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import BadReplyError, NoPictureError, PictureError, UnsupportedError, sentence_of
+from notebook_img.errors import BadReplyError, NoPictureError, UnsupportedError
 from notebook_img.providers.interface import Reply
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
 from notebook_img.providers.openai.models import picture_size
+from notebook_img.providers.received import decoded, is_url, whole_url
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ async def _one(exchange: Exchange, params: Mapping[str, Any], files: Mapping[str
         answer = await method(**fields, **files, timeout=exchange.timeout())
         return await _finished(exchange, answer, progress) if partial else exchange.understood(answer)
 
-    return await exchange.ask(call, whole=not partial)
+    return await exchange.ask(call)
 
 
 def _told(files: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,30 +233,25 @@ async def _bytes_of(exchange: Exchange, item: Any) -> bytes:
 
 
 async def picture_bytes(exchange: Exchange, text: str) -> bytes:
-    """Return the picture behind base64, a data URL or a URL; it is downloaded at once, since such URLs expire."""
-    if not re.match(r"https?://", text):
-        return await asyncio.to_thread(_decoded, text, exchange)
+    """Return the picture behind base64, a data URL or a URL; it is downloaded at once, since such URLs expire.
+
+    Whether a picture can be used as a whole is judged where it can be kept (calls/store_reply.py): it is paid for.
+    """
+    from notebook_img.pictures import sniff
+
+    base = exchange.endpoint.base_url
+    if not is_url(text):
+        data = await asyncio.to_thread(decoded, text)
+        if data is None or sniff(data) is None:
+            error = BadReplyError(f"{exchange.endpoint.title} sent something as a picture that is no usable image.", **exchange.facts())
+            error.pictures = (data,) if data else ()
+            raise error
+        return data
     transport = Transport(exchange.settings, provider=exchange.endpoint.name, title=exchange.endpoint.title)
     try:
-        return await transport.fetch_result(text, exchange.emit, own=(exchange.endpoint.base_url,))
+        return await transport.fetch_result(whole_url(text, base), exchange.emit, own=(base,))
     finally:
         await transport.aclose()
-
-
-def _decoded(text: str, exchange: Exchange) -> bytes:
-    from notebook_img.pictures import load
-
-    if text.startswith("data:"):
-        text = text.partition(",")[2]
-    try:
-        data = base64.b64decode(text, validate=True)
-        picture = load(data, settings=exchange.settings)
-        _ = picture.size
-    except (ValueError, PictureError) as error:
-        raise BadReplyError(
-            f"{exchange.endpoint.title} sent a picture that is not a usable image: {sentence_of(error)}", **exchange.facts()
-        ) from None
-    return data
 
 
 def _got(answers: Sequence[Any]) -> dict[str, Any]:

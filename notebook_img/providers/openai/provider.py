@@ -21,6 +21,7 @@ from notebook_img.errors import (
     near,
 )
 from notebook_img.hints import Hint
+from notebook_img.network import shown_url
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
@@ -51,6 +52,7 @@ class CompatibleProvider:
 
     endpoint_name: ClassVar[str] = ""
     service: Service | None = None
+    tells_sending = True
 
     def __init__(self, settings: Settings, endpoint: Endpoint | None = None) -> None:
         self.settings = settings
@@ -176,7 +178,8 @@ class CompatibleProvider:
         except (ProviderError, UsageError) as error:
             return [error.sentence]
         names = [_name(model) for model in listed]
-        sentences = [f"{endpoint.title} answers at {endpoint.base_url} and has {len(names)} model{'' if len(names) == 1 else 's'}."]
+        where, many = shown_url(endpoint.base_url), "" if len(names) == 1 else "s"
+        sentences = [f"{endpoint.title} answers at {where} and has {len(names)} model{many}."]
         if names:
             sentences[0] = sentences[0][:-1] + f": {_some(names)}."
         if seeing := [_name(model) for model in listed if _sees(model)]:
@@ -208,7 +211,7 @@ class CompatibleProvider:
             problem = translate(error, endpoint, None, key=exchange.key)
         if isinstance(problem, ReplyTimeoutError):  # which would warn of a bill; a look at the models costs nothing
             problem = UnreachableError(
-                f"{endpoint.title} at {endpoint.base_url} did not say which models it has, so nothing was asked of it. "
+                f"{endpoint.title} at {shown_url(endpoint.base_url)} did not say which models it has, so nothing was asked of it. "
                 "Is it busy? Try again.",
                 hint=Hint("use-model", model=f"{endpoint.name}:MODEL"),
                 provider=endpoint.name,
@@ -220,7 +223,7 @@ class CompatibleProvider:
         listed = [model for model in await self._listed(exchange) if not _NO_CHAT.search(_name(model))]
         if not listed:
             raise ModelNotFoundError(
-                f"{exchange.endpoint.title} at {exchange.endpoint.base_url} has no model loaded. Load one there.",
+                f"{exchange.endpoint.title} at {shown_url(exchange.endpoint.base_url)} has no model loaded. Load one there.",
                 hint=Hint("use-model", model=f"{exchange.endpoint.name}:MODEL"),
                 provider=exchange.endpoint.name,
             )

@@ -35,7 +35,11 @@ async def answer_question(exchange: Exchange) -> Reply:
     completion = await complete(exchange, _params(exchange, await _messages(exchange, request.prompt)), stream=True)
     if not completion.text.strip():
         why = "its limit of length was used up before the first word" if completion.cut else f"it ended with {completion.finish!r}"
-        raise BadReplyError(f"{request.model} sent an empty answer: {why}. Ask again, or allow a longer answer.", **exchange.facts())
+        raise BadReplyError(
+            f"{request.model} answered with nothing: {why}. Ask again, or allow a longer answer.",
+            text=completion.thoughts,
+            **exchange.facts(),
+        )
     if completion.cut:
         exchange.warn(f"The answer was cut off by its length limit; {_longer(exchange)}.")
     return _reply(exchange, [completion], text=completion.text)
@@ -54,7 +58,7 @@ def _reply(exchange: Exchange, completions: Sequence[Completion], **values: Any)
         cost=exchange.cost(),
         free=exchange.endpoint.free,
         sent={"requests": list(exchange.sent)},
-        got={"finish": last.finish, "model": last.model, "id": last.id},
+        got={"finish": last.finish, "model": last.model, "id": last.id, **({"thoughts": last.thoughts} if last.thoughts else {})},
         warnings=tuple(exchange.warnings),
         model=exchange.request.model,
         **values,

@@ -12,8 +12,10 @@ from PIL import Image
 from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
+    JobPendingError,
     KeyMissingError,
     ModelNotFoundError,
+    NoPictureError,
     OverloadedError,
     RateLimitError,
     RefusedError,
@@ -23,7 +25,7 @@ from notebook_img.errors import (
     UnsupportedError,
 )
 from notebook_img.providers.ark import ArkProvider
-from notebook_img.providers.interface import PartialEvent, Provider, Request, WaitEvent
+from notebook_img.providers.interface import PartialEvent, Provider, Request, SubmittedEvent, WaitEvent
 from notebook_img.settings import Settings
 from tests.providers.ark.conftest import KEY, LITE, Talk, picture, settings
 
@@ -123,18 +125,61 @@ async def test_pictures_inside_the_answer_are_taken_too(ark, talk):
     assert not ark.requests("/results/")
 
 
-async def test_a_result_that_is_no_image_is_an_error_that_knows_what_was_billed(ark, talk):
+async def test_a_result_that_is_no_image_is_a_job_that_knows_what_was_billed(ark, talk):
     ark.control({"kind": "reply", "reply": "not_an_image"})
-    with pytest.raises(BadReplyError, match="not a usable image") as caught:
+    with pytest.raises(JobPendingError, match="not a usable image") as caught:
         await talk()
     assert caught.value.cost == 0.035
-    assert caught.value.usage["generated_images"] == 1
+    (event,) = talk.told(SubmittedEvent)
+    assert event.state["usage"]["generated_images"] == 1
 
 
-async def test_a_result_that_has_expired_is_said(ark, talk):
-    ark.control({"kind": "reply", "reply": "expired"})
-    with pytest.raises(BadReplyError, match="expired"):
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 403, "body": "no"},
+        {"kind": "status", "status": 404, "body": "no"},
+        {"kind": "html", "status": 200},
+        {"kind": "status", "status": 418, "body": "no"},
+    ],
+)
+async def test_a_result_that_cannot_be_fetched_is_a_job_that_any_process_resumes(ark, talk, fault):
+    ark.control({**fault, "path": "/results/", "times": -1})
+    with pytest.raises(JobPendingError, match="a day"):
         await talk()
+    (event,) = talk.told(SubmittedEvent)
+    assert KEY not in json.dumps(event.state)
+    with pytest.raises(JobPendingError):
+        await talk.provider.resume(event.state, lambda _event: None)
+    ark.reset()
+    (url,) = event.state["urls"]
+    assert url.startswith(ark.url)
+    with pytest.raises(NoPictureError, match="over"):
+        await talk.provider.resume({**event.state, "until": 0}, lambda _event: None)
+
+
+async def test_a_job_of_ark_is_fetched_once_its_place_answers_again(ark, talk):
+    ark.control({"kind": "status", "status": 404, "body": "no", "path": "/results/", "times": 1})
+    with pytest.raises(JobPendingError):
+        await talk()
+    (event,) = talk.told(SubmittedEvent)
+    provider = ArkProvider(settings(ark.url))
+    reply = await provider.resume(json.loads(json.dumps(event.state)), lambda _event: None)
+    await provider.aclose()
+    assert Image.open(io.BytesIO(reply.pictures[0])).size
+    assert (reply.cost, reply.usage.pictures) == (0.035, 1)
+    assert len(ark.requests("generations")) == 1
+
+
+async def test_a_call_that_is_stopped_while_its_picture_comes_is_a_job(ark, talk):
+    ark.control({"kind": "hang", "path": "/results/"})
+    task = asyncio.create_task(talk())
+    await asyncio.to_thread(ark.wait_for, lambda rows: rows, "/results/")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (event,) = talk.told(SubmittedEvent)
+    assert (await talk.provider.resume(event.state, lambda _event: None)).pictures
 
 
 @pytest.mark.parametrize(
@@ -210,7 +255,8 @@ async def test_without_a_key_nothing_is_sent(ark):
 
 async def test_overload_is_waited_for_and_shown(ark, talk):
     ark.control(
-        {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}}, {"kind": "html", "status": 502, "headers": {"Retry-After": "0"}}
+        {"kind": "status", "status": 429, "headers": {"Retry-After": "0"}},
+        {"kind": "status", "status": 503, "headers": {"Retry-After": "0"}},
     )
     assert len((await talk()).pictures) == 1
     assert len(talk.told(WaitEvent)) == 2
@@ -259,7 +305,7 @@ async def test_overload_that_lasts_is_an_error_of_its_own(ark):
 
 async def test_a_redirected_call_does_not_take_the_key_along(ark, talk):
     ark.control({"kind": "redirect", "location": "https://elsewhere.example/api"})
-    with pytest.raises(BadReplyError, match="redirects"):
+    with pytest.raises(RequestRefusedError, match="redirects"):
         await talk()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_img.errors import BadReplyError, NoPictureError, RefusedError
+from notebook_img.errors import BadReplyError, NoPictureError, RefusedError, ReplyTimeoutError
 from notebook_img.pictures import sniff
 from tests.providers.gemini.conftest import KEY, png
 
@@ -66,14 +66,20 @@ async def test_words_only(run, service):
         {"kind": "malformed"},
         {"kind": "empty"},
         {"kind": "html", "status": 200},
-        {"kind": "cut"},
-        {"kind": "cut_midway"},
     ],
     ids=lambda fault: fault.get("reason") or fault.get("reply") or fault["kind"],
 )
 async def test_an_answer_that_cannot_be_understood_is_never_asked_for_again(fault, run, service):
     service.control(fault)
     with pytest.raises(BadReplyError):
+        await run("generate", "a fox")
+    assert len(service.requests()) == 1
+
+
+@pytest.mark.parametrize("kind", ["cut", "cut_midway"])
+async def test_an_answer_that_is_cut_is_never_asked_for_again(kind, run, service):
+    service.control({"kind": kind})
+    with pytest.raises(ReplyTimeoutError, match="may have been billed"):
         await run("generate", "a fox")
     assert len(service.requests()) == 1
 

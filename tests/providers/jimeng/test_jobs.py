@@ -99,7 +99,7 @@ async def test_the_cover_is_taken_where_there_is_no_large_picture(jimeng, talk):
 
 async def test_a_result_that_is_no_image_is_said(jimeng, talk):
     jimeng.control({"kind": "reply", "reply": "not_an_image"})
-    with pytest.raises(BadReplyError, match="not a usable image"):
+    with pytest.raises(JobPendingError, match="not a usable image"):
         await talk()
 
 

@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from notebook_img.errors import BadReplyError, OverloadedError, RefusedError, ReplyTimeoutError, RequestRefusedError
+from notebook_img.errors import BadReplyError, RefusedError, ReplyTimeoutError, RequestRefusedError
 from notebook_img.pictures import Picture
 from notebook_img.providers.interface import TextEvent, WaitEvent
 from tests.providers.openai.conftest import past, picture, pixels_hash
@@ -176,7 +176,7 @@ async def test_a_model_that_cannot_see_says_so_with_those_that_can(openai, servi
 
 async def test_a_stream_cut_half_way_is_not_asked_for_again(openai, service):
     service.control({"kind": "reply", "reply": "cut_stream"})
-    with pytest.raises(BadReplyError, match="middle of its answer") as caught:
+    with pytest.raises(ReplyTimeoutError, match="broke before its answer") as caught:
         await openai("ask", inputs=(picture(),))
     assert len(service.requests("chat")) == 1
     assert openai.told(TextEvent)
@@ -185,7 +185,7 @@ async def test_a_stream_cut_half_way_is_not_asked_for_again(openai, service):
 
 async def test_a_stream_that_ends_without_an_end_is_no_answer(openai, service):
     service.control({"kind": "reply", "reply": "end_early"})
-    with pytest.raises(BadReplyError, match="broke off") as caught:
+    with pytest.raises(ReplyTimeoutError, match="broke off") as caught:
         await openai("ask", inputs=(picture(),))
     assert caught.value.text.startswith("I see")
 
@@ -198,7 +198,7 @@ async def test_an_error_told_inside_a_stream_is_told(openai, service):
 
 async def test_a_stream_that_stalls_runs_into_the_time_limit(endpoint, service):
     service.control({"kind": "reply", "reply": "hang_midway"})
-    with pytest.raises(ReplyTimeoutError, match="no more of its answer"):
+    with pytest.raises(ReplyTimeoutError, match="no whole answer in time"):
         await endpoint(timeout=1.0)("ask", inputs=(picture(),))
 
 
@@ -235,7 +235,6 @@ async def test_a_refused_prompt_is_typed(openai, service):
 
 async def test_an_error_in_a_200_is_an_error(openai, service):
     service.control({"kind": "reply", "reply": "error_in_200", "times": -1})
-    openai.provider.settings.set("retries", 1)
-    with pytest.raises(OverloadedError, match="tired"):
+    with pytest.raises(BadReplyError, match=r"tired.*may have been billed"):
         await openai("ask", schema={"type": "object"})
-    assert openai.told(WaitEvent)
+    assert not openai.told(WaitEvent)
