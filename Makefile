@@ -43,12 +43,12 @@ lab: $(RUN_STAMP)
 	$(BIN)/python -m jupyter lab notebooks/01-quickstart.ipynb
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks
 	@# A browser that is driven keeps an event loop in its process, so those tests get one of their own.
 	$(BIN)/python -m pytest tests/browser
 
 nightly: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --timeout=3600 -m nightly --ignore=tests/browser tests
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600 -m nightly --ignore=tests/browser tests
 
 check: $(DEV_STAMP)
 	$(BIN)/python -m ruff check .

@@ -15,14 +15,6 @@ __all__ = ["start_emulator"]
 PREFIXES = ("NOTEBOOK_IMG_", "GEMINI_", "GOOGLE_", "OPENAI_", "VISION_", "ARK_", "JIMENG_", "OPENROUTER_", "ZHIPU", "ZAI_")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a module's tests on one worker and in their order: many share a kernel, and a random share of them is no test."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}-{item.path.stem}"))
-
-
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give the test a fresh, empty home and an environment without keys."""

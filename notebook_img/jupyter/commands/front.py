@@ -55,7 +55,7 @@ def front(kernel: NotebookKernel, line: str) -> Any:
 
 def _overview(kernel: NotebookKernel) -> None:
     from notebook_img import display
-    from notebook_img.providers import choose_model, service_rows
+    from notebook_img.providers import PAID_ORDER, choose_model, service_rows
     from notebook_img.studio import spent_today
 
     studio = kernel.studio
@@ -66,7 +66,7 @@ def _overview(kernel: NotebookKernel) -> None:
     services = service_rows(studio.settings)
     # A server on this machine needs no key, but nobody knows whether it runs until it is asked.
     ready = [row["title"] for row in services if row["state"] == "ready" and (row["key"] or row["name"] == "local")]
-    waiting = [name for name in ("gemini", "openai", "ark") if any(row["name"] == name and row["state"] != "ready" for row in services)]
+    waiting = [name for name in PAID_ORDER if any(row["name"] == name and row["state"] != "ready" for row in services)]
     rows = [
         ["session", f"{session.name}, {session.record.turns} turns"],
         ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],

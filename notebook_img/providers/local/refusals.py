@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from notebook_img import keys
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
+from notebook_img.providers.selection import PAID_ORDER
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind
     from notebook_img.settings import Settings
 
 ORDER: dict[str, tuple[str, ...]] = {
-    "generate": ("gemini", "openai", "ark"),
-    "edit": ("gemini", "openai", "ark"),
-    "ask": ("vision", "gemini", "openai"),
+    "generate": PAID_ORDER,
+    "edit": PAID_ORDER,
+    "ask": ("vision", *(name for name in PAID_ORDER if name != "ark")),
 }
 """Services an unset model falls to; Jimeng is used only when named (design, section 9)."""
 
