@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.xdist_group("install")
 def test_make_demo_from_a_clean_clone_ends_in_a_page_with_pictures(tmp_path):
     if shutil.which("make") is None:
         pytest.skip("needs make: apt-get install make")

@@ -66,7 +66,6 @@ def test_binder_starts_a_python_the_package_takes():
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.xdist_group("install")
 def test_binder_installs_in_a_fresh_environment_and_runs_the_quickstart(tmp_path):
     if os.name == "nt":
         pytest.skip("binder/postBuild is a POSIX script: run it on Linux")

@@ -18,7 +18,7 @@ import pytest
 
 from tests.mcp.conftest import paint, served
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("node"), pytest.mark.slow]
+pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 CONFORMANCE = ("-p", "@modelcontextprotocol/conformance@0.1.16", "conformance")
 INSPECTOR = ("-p", "@modelcontextprotocol/inspector@2.12.0", "mcp-inspector", "--cli")

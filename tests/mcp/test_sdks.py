@@ -22,7 +22,7 @@ from tests.emulators.process import Running
 from tests.mcp.conftest import KEY, paint, served
 from tests.mcp.sdks.install import MAKE, SDKS, Sdk
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("sdks"), pytest.mark.slow]
+pytestmark = [pytest.mark.node, pytest.mark.slow]
 
 TOOLS = {row["name"] for row in json.loads((Path(__file__).parent / "tools.json").read_text(encoding="utf-8"))}
 CIRCLE = "a red circle on white"
