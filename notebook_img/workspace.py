@@ -151,7 +151,7 @@ class Workspace:
         if record is None:
             last = self.store.turns(session_id, limit=3, newest_first=True)
             known = f" The latest are {', '.join(turn.id for turn in last)}." if last else " It has none yet."
-            raise NotFoundError(f"There is no turn t{number} in session {self.session_name(session_id)!r}.{known}")
+            raise NotFoundError(f"There is no turn {turn_id(number)} in session {self.session_name(session_id)!r}.{known}")
         return record
 
     def pictures_of(self, record: TurnRecord, *roles: Role) -> list[Picture]:

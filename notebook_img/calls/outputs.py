@@ -293,7 +293,7 @@ def write_output(
     try:
         return write_outputs(output, shown, workspace.store, force=force, same_stays=replayed, facts=provenance_of(workspace, record))
     except (OutputError, OSError) as error:
-        kept = f"The picture itself is kept as {workspace.session_name(record.session_id)}/{record.id}."
+        kept = f"The picture itself is kept as {turn_id(record.number, session=workspace.session_name(record.session_id))}."
         if isinstance(error, OSError):
             raise OutputError(f"{output} cannot be written: {reason(error)}. {kept}") from error
         raise OutputError(f"{error.sentence} {kept}", hint=error.hints) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.calls.call import Call
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
-from notebook_img.ids import TURN_ID, parse_id
+from notebook_img.ids import TURN_ID, parse_id, turn_id
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 
 if TYPE_CHECKING:
@@ -301,13 +301,13 @@ def _of_turn(workspace: Workspace, turn: TurnRecord, picked: int | None, name: s
 
 def _pick(turn: TurnRecord, picked: int | None, session: str) -> int | None:
     """Return which picture of a turn to take; None for a turn with one picture."""
-    count = len(turn.uses("output"))
+    count, named = len(turn.uses("output")), turn_id(turn.number, session=session)
     if picked is not None:
         if not 1 <= picked <= count:
-            raise UsageError(f"{session}/{turn.id} has {count} picture{'s' if count != 1 else ''}, so there is no {turn.id}.{picked}.")
+            raise UsageError(f"{named} has {count} picture{'s' if count != 1 else ''}, so there is no {turn_id(turn.number, picked)}.")
         return picked if count > 1 else None
     if count > 1:
-        raise UsageError(f"{session}/{turn.id} has {count} pictures.", hint=Hint("pick", turn=f"{session}/{turn.id}"))
+        raise UsageError(f"{named} has {count} pictures.", hint=Hint("pick", turn=named))
     return None
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from notebook_img.errors import NotebookImgError, PackError
 from notebook_img.files import reason
+from notebook_img.ids import turn_id
 from notebook_img.pictures import sniff
 from notebook_img.store import json_stream, zip_members
 
@@ -221,7 +222,7 @@ class Pack:
             "AND uses.sha256 NOT IN (SELECT sha256 FROM gone) LIMIT 1"
         )
         for sha256, session, number in lost:
-            raise self._damaged(f"picture {sha256[:12]}… of {json.loads(session)['name'][:80]}/t{number} is missing")
+            raise self._damaged(f"picture {sha256[:12]}… of {turn_id(number, session=json.loads(session)['name'][:80])} is missing")
 
     # Reading it
 

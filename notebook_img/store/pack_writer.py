@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from notebook_img.errors import StoreError
+from notebook_img.ids import turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import pack, schema
 from notebook_img.store.rows import dumps
@@ -75,9 +76,9 @@ class PackWriter:
     def _turn(self, session: str, record: TurnRecord) -> dict[str, Any]:
         kept = record if self.raw else dataclasses.replace(record, raw="")
         for use in record.pictures:
-            self.pictures.setdefault(use.sha256, (use.mime_type, f"{session}/{record.id}"))
+            self.pictures.setdefault(use.sha256, (use.mime_type, turn_id(record.number, session=session)))
         if kept.raw:
-            self.states.setdefault(kept.raw, f"{session}/{record.id}")
+            self.states.setdefault(kept.raw, turn_id(record.number, session=session))
         return plain_turn(kept)
 
     def _added(self, name: str, read: Callable[..., bytes], *what: str) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, delete, func, literal, select, update
 
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
+from notebook_img.ids import turn_id
 from notebook_img.records import SessionRecord
 from notebook_img.store import schema
 from notebook_img.store.names import MOST_LETTERS, check_session_name
@@ -205,7 +206,7 @@ class Sessions:
             )
             numbers = sorted(row.number for row in connection.execute(select(below)))
             if not numbers:
-                raise NotFoundError(f"There is no turn t{number} in this session.")
+                raise NotFoundError(f"There is no turn {turn_id(number)} in this session.")
             parent = connection.execute(
                 select(turns.c.parent).where(turns.c.session_id == session_id, turns.c.number == number),
             ).scalar_one()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
-from notebook_img.ids import MOST_NUMBER, parse_id
+from notebook_img.ids import MOST_NUMBER, parse_id, turn_id
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.turns import Turns
@@ -113,7 +113,7 @@ class Session:
             return self._numbered(turn)
         found = parse_id(turn) if isinstance(turn, str) else None
         if found is None:
-            last = ", ".join(f"t{number}" for number in self._last())
+            last = ", ".join(map(turn_id, self._last()))
             raise NotFoundError(f"{turn!r} is not the id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
         if found.session and found.session != (name := self.name):
             raise NotFoundError(
@@ -252,7 +252,7 @@ class Session:
         """
         found = self.turn(turn)
         if found.kind == "ask":
-            on = f" It is about t{found.record.parent}." if found.record.parent is not None else ""
+            on = f" It is about {turn_id(found.record.parent)}." if found.record.parent is not None else ""
             raise UsageError(f"{found.full_id} is a question, and a question is never the head.{on}")
         if found.picked is not None:
             raise UsageError(f"A head is a whole turn. Check out {found.record.id}, and name {found.id} as the image to go on from.")
@@ -366,7 +366,7 @@ class Session:
             head = self.actor.head(self.id)
         except NotebookImgError as error:
             return f"<Session {self.id}: {error.sentence}>"
-        return f"<Session {record.name!r} {record.turns} turn{'s' if record.turns != 1 else ''}, head {f't{head}' if head else 'none'}>"
+        return f"<Session {record.name!r} {record.turns} turn{'s' if record.turns != 1 else ''}, head {turn_id(head) if head else 'none'}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Session):
@@ -409,7 +409,7 @@ def _unknown_turn(number: int, session: str, known: list[int]) -> NotFoundError:
         Numbers near it, ascending.
     """
     if not known:
-        return NotFoundError(f"There is no turn t{number} in session {session!r}: it has no turn yet.")
-    ids = ", ".join(f"t{other}" for other in known)
+        return NotFoundError(f"There is no turn {turn_id(number)} in session {session!r}: it has no turn yet.")
+    ids = ", ".join(map(turn_id, known))
     words = "The last ones are" if number > known[-1] else "The nearest are"
-    return NotFoundError(f"There is no turn t{number} in session {session!r}. {words} {ids}.")
+    return NotFoundError(f"There is no turn {turn_id(number)} in session {session!r}. {words} {ids}.")

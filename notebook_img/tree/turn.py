@@ -225,7 +225,7 @@ class Turn:
         count = len(self.record.uses("output"))
         if isinstance(picture, bool) or not isinstance(picture, int) or not 1 <= picture <= count:
             have = "no picture" if not count else "one picture" if count == 1 else f"{count} pictures, 1 to {count}"
-            raise UsageError(f"{self.session.name}/{self.record.id} has {have}, so there is no picture {picture!r} to pick.")
+            raise UsageError(f"{turn_id(self.number, session=self.session.name)} has {have}, so there is no picture {picture!r} to pick.")
         return Turn(self.session, self.record, picked=picture)
 
     # Typed answers
