@@ -8,6 +8,7 @@ IMMEDIATE, so that a writer waits at its start and never has to give up half-way
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import sqlite3
@@ -139,6 +140,8 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
+        # A damaged letter costs itself, not the row it is in, and with it the whole list of turns.
+        connection.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from sqlalchemy import and_, exists, select, tuple_
 
 from notebook_img.store import jumps, schema
 from notebook_img.store.owner import is_alive, this_process
-from notebook_img.store.rows import PART
+from notebook_img.store.rows import PART, Cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,7 +191,7 @@ class Lookups:
                     row.request_key,
                     row.model or row.answered,
                     row.started or 0.0,
-                    str(json.loads(row.asked or "{}").get("model") or ""),
+                    str(Cells(row).json("asked", dict).get("model") or "") if row.asked else "",
                     row.content_key or "",
                 )
                 for row in connection.execute(held)

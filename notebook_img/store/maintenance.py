@@ -13,6 +13,7 @@ from notebook_img.ids import turn_id
 from notebook_img.store import counting, schema
 from notebook_img.store.cells import fail_ended_runs
 from notebook_img.store.owner import is_alive
+from notebook_img.store.rows import DAMAGED, PART, turn_record
 from notebook_img.store.setting_aside import set_aside, way_back
 from notebook_img.store.spend import ended_reservations, expire_reservations
 from notebook_img.store.turn_notes import complete_notes
@@ -52,6 +53,7 @@ def check_store(store: Store) -> list[Problem]:
         lost = lost_pictures(store, connection)
         named = users(connection, sorted(lost))
         lost_states = _lost_states(store, connection)
+        damaged = _damaged_turns(connection)
         unused = _unused_files(store, connection)
         stale = len(ended_reservations(connection))
         running = select(schema.runs.c.owner).where(schema.runs.c.state == "running")
@@ -65,6 +67,9 @@ def check_store(store: Store) -> list[Problem]:
     if lost_states:
         words = f"{len(lost_states)} raw state{_s(lost_states)} missing; those turns go on from their pictures."
         found.append(Problem(words, Hint("verify")))
+    if damaged:
+        words = ", ".join(damaged[:5])
+        found.append(Problem(f"{len(damaged)} turn{_s(damaged)} with a damaged row: {words}. What can be read of them is shown."))
     if parts := list(_parts(store)):
         found.append(Problem(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.", Hint("repair")))
     if unused:
@@ -155,6 +160,17 @@ def users(connection: Connection, pictures: Iterable[str]) -> list[str]:
         )
         found.update((turn_id(row.number, session=row.name), None) for row in connection.execute(query))
     return list(found)
+
+
+def _damaged_turns(connection: Connection) -> list[str]:
+    """Return the turns whose row is damaged in part."""
+    turns, sessions = schema.turns, schema.sessions
+    query = select(turns, sessions.c.name.label("of")).join(sessions, sessions.c.id == turns.c.session_id).order_by(turns.c.id)
+    return [
+        turn_id(row.number, session=row.of)
+        for row in connection.execution_options(yield_per=PART).execute(query)
+        if any(warning.startswith(DAMAGED) for warning in turn_record(row).warnings)
+    ]
 
 
 def _lost_states(store: Store, connection: Connection) -> list[str]:

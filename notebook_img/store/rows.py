@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -49,19 +50,62 @@ def session_values(record: SessionRecord) -> dict[str, Any]:
     }
 
 
+class Cells:
+    """The cells of one row, read so that a damaged one costs itself and not the row, its session or the home."""
+
+    def __init__(self, row: AnyRow) -> None:
+        self._row = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+        self.damaged: list[str] = []
+
+    def text(self, name: str) -> str:
+        """Return text."""
+        value = self._row[name]
+        return value if isinstance(value, str) else self._lost(name, "")
+
+    def whole(self, name: str, instead: Any = None) -> Any:
+        """Return a whole number, or None where the column may be empty."""
+        value = self._row[name]
+        return value if isinstance(value, int) or (value is None and instead is None) else self._lost(name, instead)
+
+    def number(self, name: str, instead: Any = 0.0) -> Any:
+        """Return a number, or None where the column may be empty."""
+        value = self._row[name]
+        return value if isinstance(value, (float, int)) or (value is None and instead is None) else self._lost(name, instead)
+
+    def json(self, name: str, kind: Any = object) -> Any:
+        """Return a JSON value of a type; an empty one of it where it is none."""
+        try:
+            value = json.loads(self._row[name])
+        except (ValueError, TypeError, RecursionError):
+            return self._lost(name, kind() if kind is not object else None)
+        return value if isinstance(value, kind) else self._lost(name, kind())
+
+    def digits(self, name: str) -> int | None:
+        """Return a whole number of any size, which stands as text."""
+        value = self._row[name]
+        if value is None or (isinstance(value, str) and value.lstrip("-").isdecimal()):
+            return None if value is None else int(value)
+        return self._lost(name, None)  # type: ignore[no-any-return]
+
+    def _lost(self, name: str, instead: Any) -> Any:
+        self.damaged.append(name)
+        return instead
+
+
 def session_record(row: AnyRow) -> SessionRecord:
     """Read one row of ``sessions``."""
+    cells = Cells(row)
     return SessionRecord(
         id=row.id,
         name=row.name,
-        created=row.created,
-        updated=row.updated,
-        model=row.model,
-        head=row.head,
-        redo=tuple(json.loads(row.redo)),
-        notebook=row.notebook,
-        settings=json.loads(row.settings),
-        turns=row.turns,
+        created=cells.number("created"),
+        updated=cells.number("updated"),
+        model=cells.text("model"),
+        head=cells.whole("head"),
+        redo=tuple(cells.json("redo", list)),
+        notebook=cells.text("notebook"),
+        settings=cells.json("settings", dict),
+        turns=cells.whole("turns", 0),
     )
 
 
@@ -101,36 +145,58 @@ def turn_values(record: TurnRecord) -> dict[str, Any]:
     }
 
 
+KINDS = ("generate", "edit", "ask")
+
+
 def turn_record(row: AnyRow, pictures: tuple[PictureUse, ...] = ()) -> TurnRecord:
-    """Read one row of ``turns``."""
-    return TurnRecord(
+    """Read one row of ``turns``. Where part of it is damaged the rest is given, and a warning says so."""
+    cells = Cells(row)
+    kind = cells.text("kind")
+    record = TurnRecord(
         session_id=row.session_id,
         number=row.number,
-        kind=row.kind,
-        prompt=row.prompt,
-        model=row.model,
-        parent=row.parent,
-        picked=row.picked,
-        head_before=row.head_before,
+        kind=kind if kind in KINDS else "edit",  # type: ignore[arg-type]
+        prompt=cells.text("prompt"),
+        model=cells.text("model"),
+        parent=cells.whole("parent"),
+        picked=cells.whole("picked"),
+        head_before=cells.whole("head_before"),
         pictures=pictures,
-        text=row.text,
-        asked=json.loads(row.asked),
-        sent=json.loads(row.sent),
-        got=json.loads(row.got),
-        seed=None if row.seed is None else int(row.seed),
-        usage=json.loads(row.usage),
-        cost=row.cost,
-        warnings=tuple(json.loads(row.warnings)),
-        note=row.note,
-        answer=json.loads(row.answer),
-        started=row.started,
-        seconds=row.seconds,
-        origin=Origin(surface=row.surface, name=row.origin_name, kernel=row.kernel, cell=row.cell, run=row.run, notebook=row.notebook),
-        request_key=row.request_key,
-        content_key=row.content_key,
-        key_mark=row.key_mark,
-        raw=row.raw,
+        text=cells.text("text"),
+        asked=cells.json("asked", dict),
+        sent=cells.json("sent"),
+        got=cells.json("got"),
+        seed=cells.digits("seed"),
+        usage=cells.json("usage", dict),
+        cost=cells.number("cost", None),
+        warnings=tuple(str(warning) for warning in cells.json("warnings", list)),
+        note=cells.text("note"),
+        answer=cells.json("answer"),
+        started=cells.number("started"),
+        seconds=cells.number("seconds"),
+        origin=Origin(
+            surface=cells.text("surface"),  # type: ignore[arg-type]
+            name=cells.text("origin_name"),
+            kernel=cells.text("kernel"),
+            cell=cells.text("cell"),
+            run=cells.whole("run", 0),
+            notebook=cells.text("notebook"),
+        ),
+        request_key=cells.text("request_key"),
+        content_key=cells.text("content_key"),
+        key_mark=cells.text("key_mark"),
+        raw=cells.text("raw"),
     )
+    damaged = [*cells.damaged, *(() if kind in KINDS else ("kind",))]
+    return dataclasses.replace(record, warnings=(*record.warnings, damage(damaged))) if damaged else record
+
+
+DAMAGED = "Part of this turn's row is damaged"
+
+
+def damage(columns: Iterable[str]) -> str:
+    """Return the warning about a damaged row."""
+    return f"{DAMAGED}: {', '.join(columns)}."
 
 
 def picture_use(row: AnyRow) -> PictureUse:
@@ -230,7 +296,7 @@ def spend_record(row: AnyRow) -> SpendRecord:
         session=row.session,
         turn=row.turn,
         origin=row.origin,
-        usage=json.loads(row.usage),
+        usage=Cells(row).json("usage", dict),
     )
 
 
@@ -249,7 +315,7 @@ def job_record(row: AnyRow) -> JobRecord:
     """Read one row of ``jobs``."""
     fields = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     for name in _JOB_JSON:
-        fields[name] = json.loads(fields[name])
+        fields[name] = Cells(row).json(name, dict)
     fields["cancel_wanted"] = bool(fields["cancel_wanted"])
     return JobRecord(**fields)
 
