@@ -17,7 +17,7 @@ The tree::
         ├── KeyMissingError      no key is set up
         ├── AuthenticationError  the key was refused
         ├── RateLimitError       too many requests (``daily`` when a day's quota is used up)
-        ├── OverloadedError      the service is overloaded or broken for the moment
+        ├── OverloadedError      the service is overloaded or out of order
         ├── RequestRefusedError  the service calls the request invalid
         ├── ModelNotFoundError   no such model there (any more)
         ├── RefusedError         moderation: ``stage`` and ``reason`` say where and why

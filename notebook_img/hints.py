@@ -66,7 +66,7 @@ IN_PYTHON: Mapping[str, str] = {
     "help-edit": "",
     "help-generate": "",
     "install": "Run pip install {package}",
-    "keep-key": "Run notebook-img keys set {name} in a terminal to set one.",
+    "keep-key": "Run notebook-img keys set {name} in a terminal to set a key.",
     "leave-out": "Leave it out, or choose another model with model='provider:model'.",
     "list-models": "ni.models() lists the known models.",
     "list-operations": "",

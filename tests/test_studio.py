@@ -315,7 +315,7 @@ def test_a_question_refuses_a_start_that_is_none_and_a_pick_of_a_file(open_studi
         session.ask("what size?", start="zzz")
     with pytest.raises(UsageError, match="pick chooses"):
         session.ask("what size?", "sample:coffee", pick=2)
-    with pytest.raises(UsageError, match="--again"):
+    with pytest.raises(UsageError, match="again repeats"):
         session.edit(image="sample:coffee", again=True)
     both = session.ask("what size?", "sample:coffee", start="t1")
     assert both.inputs[0].sha256 == session.turn("t1").picture.sha256

@@ -241,7 +241,7 @@ def _check_region(call: Call) -> None:
     """Refuse a mask that would mean nothing, before anything is sent."""
     given = "a mask" if call.mask is not None else "outpaint" if call.outpaint else ""
     if given and call.kind != "edit":
-        raise UsageError(f"{given.capitalize()} belongs to an edit of a picture, and this is none. Leave it out, or edit the picture.")
+        raise UsageError(f"{given.capitalize()} belongs to an edit of a picture, and this is not one. Leave it out, or edit the picture.")
     if call.mask is not None and call.outpaint:
         raise UsageError("Outpainting makes its own mask, of what is new around the picture. Leave out mask or outpaint.")
 

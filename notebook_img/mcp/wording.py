@@ -30,7 +30,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "open-session": "Name {name} as the session.",
     "pick": "Name one of them as the image, such as {turn}.2.",
     "raise-budget": "Only the user can raise it, with NOTEBOOK_IMG_BUDGET (US dollars a day) in this server's configuration; "
-    "it starts anew tomorrow.",
+    "it resets tomorrow.",
     "rebuild": "Ask the user to let notebook-img doctor rebuild the index.",
     "repair": "Ask the user to let notebook-img doctor repair the store.",
     "replace-key": "Ask the user to set another key as {variable} in this server's configuration.",

@@ -82,7 +82,7 @@ class Studio(Workspace):
         return AsyncStudio(self)
 
     def close(self) -> None:
-        """Close the providers' connections and the store; the studio can be used again and opens them anew."""
+        """Close the providers' connections and the store; the studio can be used again and reopens them."""
         try:
             providers.close(self.settings)
         finally:

@@ -32,7 +32,7 @@ class Turn:
     picked : int or None
         Which of its pictures was picked (see `pick`), from 1.
     replayed : bool
-        Whether it was given back instead of being asked for anew.
+        Whether it was given back instead of being asked for again.
     given : str
         How that is said under it: ``replayed``, and from where when it is not this cell's own.
     files : tuple of Path

@@ -22,7 +22,7 @@ IN_PANELS: Mapping[str, str] = {
     "help-edit": "",
     "help-generate": "",
     "install": "Run pip install {package} in a terminal, and restart the kernel.",
-    "keep-key": "Run notebook-img keys set {name} in a terminal to set one.",
+    "keep-key": "Run notebook-img keys set {name} in a terminal to set a key.",
     "leave-out": "Leave it out, or choose another model under Model.",
     "list-models": "The choice under Model has the known ones.",
     "list-operations": "",

@@ -201,7 +201,7 @@ def test_an_error_of_a_magic_names_magics_and_one_of_python_names_python(kernel:
     for ran in (of_magic, of_python):
         assert ran.traceback == ran.error, "the saved output has the same words"
     assert kernel.run("%imgedit -s foks warmer").error.endswith("%imgsession foks creates it.")
-    assert "Set one with %img key gemini or GEMINI_API_KEY" in kernel.run("%imggen -m gemini a fox").error
+    assert "Set a key with %img key gemini or in GEMINI_API_KEY" in kernel.run("%imggen -m gemini a fox").error
 
 
 def test_mid_cell_and_assigned_results_are_shown_too(kernel: Kernel) -> None:

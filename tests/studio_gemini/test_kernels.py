@@ -116,7 +116,7 @@ def test_refusals_missing_keys_and_fallbacks_in_cells(kernel_of: Start, service:
     with kernel_of(GEMINI_API_KEY="") as kernel:
         kernel.good("%load_ext notebook_img")
         error = kernel.run("%imggen -m gemini a fox").error
-        assert error.startswith("KeyMissingError: No key for Google Gemini is set up. Set one with %img key gemini or GEMINI_API_KEY")
+        assert error.startswith("KeyMissingError: No key for Google Gemini is set up. Set a key with %img key gemini or in GEMINI_API_KEY")
         kernel.good(f"import os; os.environ['GEMINI_API_KEY'] = {KEY!r}")
 
         service.control({"kind": "reply", "reply": "finish", "reason": "IMAGE_SAFETY", "text": "I would rather paint a cat."})

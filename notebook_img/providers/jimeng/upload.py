@@ -75,7 +75,7 @@ async def upload(transport: Transport, key: UploadKey, picture: Prepared, *, bas
         result = committed["Results"][0]
         found = str(result["Uri"])
     except (KeyError, IndexError, TypeError):
-        raise _unknown_form("did not say what it calls the picture") from None
+        raise _unknown_form("did not name the uploaded picture") from None
     if result.get("UriStatus", 2000) != 2000:
         raise RequestRefusedError(f"Jimeng's upload service did not accept the picture (status {result['UriStatus']}).", provider="jimeng")
     return Uploaded(found, picture.width, picture.height, picture.mime_type.rpartition("/")[2])

@@ -149,7 +149,7 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
         return RateLimitError(f"The account at {endpoint.title} has no credit left ({status}).{said}", daily=True, **facts)
     if status == 429:
         daily = bool(re.search(r"per day|daily|\bRPD\b|\bTPD\b", message, re.IGNORECASE))
-        return RateLimitError(f"{endpoint.title} gets too many requests (429).{said}", daily=daily, retry_after=wait, **facts)
+        return RateLimitError(f"{endpoint.title} received too many requests (429).{said}", daily=daily, retry_after=wait, **facts)
     if status == 404 or "model_not_found" in code:
         return _not_found(message, code, endpoint, request, is_page=is_page, facts=facts)
     if 300 <= status < 400:
