@@ -137,5 +137,5 @@ def faults(title: str, provider: str, url: str, *, named: bool = False) -> Itera
             raise
         problem = found
         if named and isinstance(found, RequestRefusedError):
-            problem = BadReplyError(f"{title} handed out an upload permit that no header can carry; nothing was sent.", provider=provider)
+            problem = BadReplyError(f"{title} gave an upload permit that a header cannot carry. Nothing was sent.", provider=provider)
     raise problem from None

@@ -87,7 +87,7 @@ class ArkProvider:
         if not key:
             raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=self.name, model=request.model)
         if request.kind == "ask":
-            raise UnsupportedError("Seedream makes pictures and answers no questions. Ask another provider, for example gemini.")
+            raise UnsupportedError("Seedream makes pictures and does not answer questions. Ask another provider, for example gemini.")
         row, base = row_of(request.model), checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
         asked = Asked(wire_name(request.model, base), base, key)
         images, notes = await asyncio.to_thread(_prepared, row, request)

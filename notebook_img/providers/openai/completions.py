@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import BadReplyError, RefusedError, ReplyTimeoutError, RequestRefusedError
 from notebook_img.providers.interface import TextEvent
 from notebook_img.providers.openai.billing import Bill, chat_usage, told_cost
-from notebook_img.providers.status_table import PERHAPS_BILLED
+from notebook_img.providers.status_table import PERHAPS_BILLED, error_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -152,6 +152,8 @@ def _read(exchange: Exchange, answer: Any) -> Completion:
 async def _streamed(exchange: Exchange, params: Mapping[str, Any], progress: Progress) -> Completion:
     stream = await exchange.client.chat.completions.create(**params, stream=True, timeout=exchange.timeout())
     async with stream:
+        if (status := stream.response.status_code) != 200:  # a success all the same, such as 204
+            raise error_for(status, title=exchange.endpoint.title, own=False, facts=exchange.facts(), free=exchange.endpoint.free)
         chunks = _noting_done(stream, progress)
         if "event-stream" not in stream.response.headers.get("content-type", "text/event-stream"):
             body = await stream.response.aread()

@@ -22,6 +22,7 @@ from notebook_img.providers.openai.failures import from_body, translate
 from notebook_img.providers.openai.models import cost_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.sending import watch_request
+from notebook_img.providers.status_table import PERHAPS_BILLED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -218,6 +219,8 @@ class Exchange:
                 text=answer[:2000],
                 **self.facts(),
             )
+        if answer is None or isinstance(answer, list | int | float):
+            raise BadReplyError(f"{self.endpoint.title} answered with JSON that is no answer. {PERHAPS_BILLED}", **self.facts())
         error = (getattr(answer, "model_extra", None) or {}).get("error") or getattr(answer, "error", None)
         if error:
             body = error if isinstance(error, dict) else getattr(error, "model_dump", lambda: {"message": str(error)})()

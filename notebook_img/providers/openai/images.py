@@ -243,7 +243,7 @@ async def picture_bytes(exchange: Exchange, text: str) -> bytes:
     if not is_url(text):
         data = await asyncio.to_thread(decoded, text)
         if data is None or sniff(data) is None:
-            error = BadReplyError(f"{exchange.endpoint.title} sent something as a picture that is no usable image.", **exchange.facts())
+            error = BadReplyError(f"{exchange.endpoint.title} sent something as a picture that is not a usable image.", **exchange.facts())
             error.pictures = (data,) if data else ()
             raise error
         return data
