@@ -12,11 +12,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help demo lab test check bench mcpb clean
+.PHONY: help demo lab test nightly check bench mcpb clean
 help:
 	@echo "make demo   run notebooks/01-quickstart.ipynb and write build/01-quickstart.html"
 	@echo "make lab    open the same notebook in JupyterLab"
 	@echo "make test   run all tests, notebooks included"
+	@echo "make nightly  what takes too long for make test"
 	@echo "make check  ruff, mypy, import-linter"
 	@echo "make bench  the measurements of benchmarks/"
 	@echo "make mcpb   build/notebook-img.mcpb, a bundle for MCP clients"
@@ -45,6 +46,9 @@ test: $(DEV_STAMP)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks
 	@# A browser that is driven keeps an event loop in its process, so those tests get one of their own.
 	$(BIN)/python -m pytest tests/browser
+
+nightly: $(DEV_STAMP)
+	$(BIN)/python -m pytest --numprocesses=2 -m nightly --ignore=tests/browser tests
 
 check: $(DEV_STAMP)
 	$(BIN)/python -m ruff check .
