@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SAME = 2
 """Levels of 255 by which a profile may differ from sRGB, anywhere, and still be it: profiles of that name differ as much."""
+NEARLY_GREY = 6
+"""Levels between the channels of a pixel that are no colour: JPEG leaves as much."""
 _COLOR_SPACE, _EXIF, _INTEROP = 0xA001, 0x8769, 0xA005
 """EXIF tags (CIPA DC-008)."""
 
@@ -141,6 +143,22 @@ def into(image: Image, profile: bytes | None) -> Image:
     return _marked(turned, target)
 
 
+def met(below: Image, above: Image) -> tuple[Image, Image]:
+    """Bring two pictures that meet to one mode and the space of the first, whose numbers stay; a grey one becomes RGB if need be."""
+    if above.mode in {"RGB", "RGBA"}:
+        below = as_rgb(below)
+    above = into(above, space_of(below))
+    mode = ("L" if below.mode in {"L", "LA"} else "RGB") + ("A" if "A" in below.mode + above.mode else "")
+    return tuple(_marked(image if image.mode == mode else image.convert(mode), space_of(below)) for image in (below, above))  # type: ignore[return-value]
+
+
+def grey_again(result: Image, before: Image) -> Image:
+    """Return what was made of a grey picture as grey, in its space, unless it has colour now."""
+    if before.mode in {"L", "LA"} and result.mode in {"RGB", "RGBA"} and is_grey(result, NEARLY_GREY):
+        return as_grey(result, space_of(before))
+    return result
+
+
 def colour_in(colour: tuple[int, int, int], profile: bytes | None) -> tuple[int, int, int]:
     """Return a colour, given in sRGB as words and ``#rrggbb`` are, as numbers of a profile."""
     if is_srgb(profile):
@@ -174,12 +192,7 @@ def is_grey(image: Image, tolerance: int = 0) -> bool:
 
 def as_grey(image: Image, profile: bytes | None) -> Image:
     """Return an RGB or RGBA image of grey pixels as L or LA of this profile, a grey one or None; the numbers stay."""
-    grey = image.getchannel("G")
-    if image.mode == "RGBA":
-        from PIL import Image as Pillow
-
-        grey = Pillow.merge("LA", [grey, image.getchannel("A")])
-    return _marked(grey, profile)
+    return _marked(image.convert("LA" if image.mode == "RGBA" else "L"), profile)
 
 
 def _marked(image: Image, profile: bytes | None) -> Image:

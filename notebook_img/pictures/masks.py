@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import FrameError, UsageError
+from notebook_img.pictures import colours
 from notebook_img.pictures.boxes import Box
 from notebook_img.pictures.feather import feather_of, inward, mixed
 from notebook_img.pictures.picture import from_pil
@@ -106,19 +107,17 @@ def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: in
         )
     from PIL import Image
 
-    below = original.pil()
-    above = _in_colours_of(below, delivered.pil())
+    whole = original.pil()
+    below, above = colours.met(whole, delivered.pil())
     if above.size != below.size:
         above = above.resize(below.size, Image.Resampling.LANCZOS)
-    mode = _common_mode(below, above)
-    profile = below.info.get("icc_profile")
-    below, above = below.convert(mode), above.convert(mode)
     if feather is None:
         feather = feather_of(below.size)
     result = _blend(below, above, mask.pil().convert("L"), feather)
+    profile = colours.space_of(below)
     if profile:
         result.info["icc_profile"] = profile
-    return from_pil(result, name=original.name)
+    return from_pil(colours.grey_again(result, whole), name=original.name)
 
 
 def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
@@ -165,8 +164,9 @@ def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
     mode = image.mode if image.mode != "LA" else "RGBA"
     canvas = backdrop.resize(size, Image.Resampling.BICUBIC).convert(mode)
     canvas.paste(image.convert(mode), (left, top))
-    if image.info.get("icc_profile"):
-        canvas.info["icc_profile"] = image.info["icc_profile"]
+    profile = colours.fitting(mode, colours.space_of(image))
+    if profile:
+        canvas.info["icc_profile"] = profile
     mask = Image.new("L", size, 255)
     mask.paste(0, (left, top, left + width, top + height))
     return from_pil(canvas, name=picture.name), from_pil(mask, name="mask")
@@ -261,34 +261,6 @@ def _bright(colours: NDArray[np.uint8]) -> NDArray[np.bool_]:
     if light.max() == 1:  # labels 0 and 1 in a file
         light = light * 255
     return np.asarray(light >= 128)
-
-
-def _common_mode(below: Image, above: Image) -> str:
-    alpha = below.mode in {"LA", "RGBA"} or above.mode in {"LA", "RGBA"}
-    grey = below.mode in {"L", "LA"} and above.mode in {"L", "LA"}
-    return ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
-
-
-def _in_colours_of(below: Image, above: Image) -> Image:
-    """Return `above` with its colours expressed in the profile of `below`; services deliver sRGB whatever they were sent."""
-    ours, theirs = below.info.get("icc_profile"), above.info.get("icc_profile")
-    if ours == theirs or below.mode not in {"RGB", "RGBA"} or above.mode not in {"RGB", "RGBA"}:
-        return above
-    import io
-
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(theirs)) if theirs else ImageCms.createProfile("sRGB")
-        target = ImageCms.getOpenProfile(io.BytesIO(ours)) if ours else ImageCms.createProfile("sRGB")
-        turned = ImageCms.profileToProfile(above.convert("RGB"), source, target)
-    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
-        return above  # a damaged profile: the numbers are taken as they are
-    if turned is None:
-        return above
-    if above.mode == "RGBA":
-        turned.putalpha(above.getchannel("A"))
-    return turned
 
 
 def _blend(below: Image, above: Image, mask: Image, feather: int) -> Image:

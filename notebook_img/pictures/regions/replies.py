@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SOFT = 0.002
 """Share of half-tones from which on a mask brings its own soft edge; fewer come from scaling a hard one."""
-NEARLY_GREY = 6
-"""Levels between the channels of a mended reply to a grey picture that are no colour: JPEG leaves as much."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def paste_reply(original: Picture, delivered: Picture, mask: Picture, plan: Regi
             f"{original.height}, the mask {mask.width} x {mask.height}."
         )
     whole = original.pil()
-    below, above = matched_modes(whole, delivered.pil())
+    below, above = colours.met(whole, delivered.pil())
     white = mask.pil().convert("L").crop(plan.inside)
     weights = white if _is_soft(white) else inward(white.point([0] + [255] * 255), feather_of(plan.frame_size))
     done = stitch(
@@ -86,9 +84,9 @@ def paste_reply(original: Picture, delivered: Picture, mask: Picture, plan: Regi
         geometry_of(plan),
         alpha=below.mode in {"LA", "RGBA"},
     )
-    patch = image_of(done.pixels)
-    if whole.mode in {"L", "LA"} and patch.mode in {"RGB", "RGBA"} and colours.is_grey(patch, NEARLY_GREY):
-        patch, below = patch.convert("LA" if "A" in below.mode else "L"), whole.convert("LA") if "A" in below.mode else whole
+    patch = colours.grey_again(image_of(done.pixels), whole)
+    if patch.mode != below.mode:  # outside the patch a grey picture is grey, with the same numbers
+        below = colours.as_grey(below, colours.space_of(whole))
     result = below.copy()
     result.paste(patch, (plan.inside[0] + done.edges[0], plan.inside[1] + done.edges[1]))
     result.info = {key: value for key, value in below.info.items() if key == "icc_profile"}
@@ -115,18 +113,6 @@ def geometry_of(plan: RegionPlan) -> Geometry:
     left, top, right, bottom = plan.inside
     width, height = plan.frame_size
     return Geometry((width, height), (left - plan.frame[0], top - plan.frame[1]), (right - left, bottom - top))
-
-
-def matched_modes(below: Image, above: Image) -> tuple[Image, Image]:
-    """Bring a picture and a reply to one mode and the picture's colours; of a grey picture the numbers stay."""
-    if above.mode in {"RGB", "RGBA"}:
-        below = colours.as_rgb(below)
-    above = colours.into(above, colours.space_of(below))
-    mode = ("L" if below.mode in {"L", "LA"} else "RGB") + ("A" if "A" in below.mode + above.mode else "")
-    profile = below.info.get("icc_profile")
-    below, above = (image if image.mode == mode else image.convert(mode) for image in (below, above))
-    below.info = {"icc_profile": profile} if profile else {}
-    return below, above
 
 
 def array_of(image: Image) -> NDArray[np.uint8]:
