@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.bundles import shorten as shorten
     from notebook_img.pictures.bundles import size_words as size_words
     from notebook_img.pictures.bundles import still as still
+    from notebook_img.pictures.colours import to_srgb as to_srgb
     from notebook_img.pictures.convert import Prepared as Prepared
     from notebook_img.pictures.convert import conversion_notes as conversion_notes
     from notebook_img.pictures.convert import encode as encode
@@ -49,6 +50,7 @@ else:
         __name__,
         boxes="Box",
         bundles="Bundle image_bundle shorten size_words still",
+        colours="to_srgb",
         convert="Prepared conversion_notes encode prepare",
         fetching="fetch vetted_address",
         formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",

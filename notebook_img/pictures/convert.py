@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import OutputError, PictureError, UsageError
 from notebook_img.hints import Hint
+from notebook_img.pictures import colours
 from notebook_img.pictures.formats import PILLOW_NAMES, mime_type_for, normal_mime_type
 from notebook_img.pictures.limits import readable_bytes
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _WITHOUT_ALPHA = frozenset({"image/jpeg", "image/bmp"})
 QUALITY = 92
 """0 to 100, of the JPEG, WebP, AVIF and HEIC files that are written."""
+_WITHOUT_PROFILE = frozenset({"image/gif", "image/bmp", "image/x-icon", "image/x-portable-anymap"})
+_WITHOUT_GREY = frozenset({"image/webp", "image/avif"})
+_IN_SRGB = "colours converted to sRGB"
 _LOSSY_SOURCES = frozenset({"image/jpeg", "image/heic", "image/webp", "image/avif"})
 """Types whose opaque pictures lose nothing visible as a high-quality JPEG."""
 
@@ -85,16 +89,19 @@ def flatten(image: Image, matte: str = "white") -> Image:
     from PIL import ImageColor
 
     try:
-        colour = ImageColor.getrgb(matte)[:3]
+        red, green, blue = ImageColor.getrgb(matte)[:3]
     except ValueError as error:
         raise UsageError(f"{matte!r} is not a colour. Write a name such as 'white', or #rrggbb.") from error
     if image.mode not in {"LA", "RGBA"}:
         return image
-    below = Pillow.new("RGBA", image.size, (*colour, 255))
-    flat = Pillow.alpha_composite(below, image.convert("RGBA")).convert("RGB")
-    if image.info.get("icc_profile") and image.mode == "RGBA":
-        flat.info["icc_profile"] = image.info["icc_profile"]
-    return flat
+    above = colours.as_rgb(image)
+    profile = colours.space_of(above)
+    below = Pillow.new("RGBA", image.size, (*colours.colour_in((red, green, blue), profile), 255))
+    flat = Pillow.alpha_composite(below, above).convert("RGB")
+    if profile:
+        flat.info["icc_profile"] = profile
+    grey = image.mode == "LA" and red == green == blue
+    return colours.as_grey(flat, colours.space_of(image)) if grey else flat
 
 
 def conversion_notes(picture: Picture, target: Path | str, *, matte: str = "white") -> tuple[str, ...]:
@@ -116,6 +123,8 @@ def conversion_notes(picture: Picture, target: Path | str, *, matte: str = "whit
         notes.append(f"transparency laid on {matte}")
     if wanted == "image/gif":
         notes.append("256 colours")
+    if wanted in _WITHOUT_PROFILE and not colours.is_srgb(picture.facts.space):
+        notes.append(_IN_SRGB)
     from notebook_img.pictures.provenance import has_credentials
 
     if has_credentials(picture.data):
@@ -135,7 +144,7 @@ def prepare(
     """Return the copy of `picture` that is sent to a service.
 
     The bytes are the picture's own when the service takes them as they are. Otherwise the copy is upright without an
-    EXIF tag, of a type that is taken, and no larger than allowed; `notes` say what was done.
+    EXIF tag, in sRGB (services read all numbers as that), of a type that is taken, and no larger than allowed; `notes` say what was done.
 
     Parameters
     ----------
@@ -157,13 +166,16 @@ def prepare(
     facts = picture.facts
     data = picture.data
     factor = _factor(facts.width, facts.height, max_side, max_pixels)
-    odd = facts.notes or facts.orientation != 1 or picture.mime_type not in taken or factor < 1
+    srgb = colours.is_srgb(facts.space)
+    odd = facts.notes or facts.orientation != 1 or picture.mime_type not in taken or factor < 1 or not srgb
     if not odd and len(data) <= max_bytes:
         return Prepared(data, picture.mime_type, facts.width, facts.height, sha256=picture.sha256)
     notes = [*facts.notes]
     if facts.orientation != 1:
         notes.append("turned upright")
-    image = picture.pil()
+    if not srgb:
+        notes.append(_IN_SRGB)
+    image = colours.to_srgb(picture.pil())
     alpha = _sees_through(image)
     if not alpha and image.mode in {"LA", "RGBA"}:
         image = _opaque(image)
@@ -247,7 +259,11 @@ def _written(image: Image, mime_type: str, quality: int) -> bytes:
     if mime_type == "image/png":
         return png_bytes(image)
     options: dict[str, Any] = {}
-    if mime_type not in {"image/gif", "image/bmp"} and image.info.get("icc_profile"):
+    if mime_type in _WITHOUT_PROFILE:
+        image = colours.to_srgb(image)
+    elif mime_type in _WITHOUT_GREY:
+        image = colours.as_rgb(image)
+    if image.info.get("icc_profile"):
         options["icc_profile"] = image.info["icc_profile"]
     if mime_type == "image/jpeg":
         # Without "optimize": on noisy pictures its buffer overflows ("Suspension not allowed here", Pillow 13.0).
@@ -263,9 +279,6 @@ def _written(image: Image, mime_type: str, quality: int) -> bytes:
         if mime_type == "image/heic":
             _write_heic(image, stream, quality)
         elif mime_type in PILLOW_NAMES:
-            if mime_type in {"image/webp", "image/avif"} and image.mode in {"L", "LA"}:
-                image = image.convert("RGB" if image.mode == "L" else "RGBA")
-                options.pop("icc_profile", None)
             image.save(stream, PILLOW_NAMES[mime_type], **options)
         else:
             raise UsageError(f"{mime_type} is not an image type that can be written.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.errors import PictureError
 from notebook_img.hints import Hint
+from notebook_img.pictures import colours
 from notebook_img.pictures.formats import PILLOW_NAMES, broken_structure, header_size
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 ORIENTATION = 0x0112
 """EXIF tag (CIPA DC-008, EXIF 2.32)."""
+
+_TO_SRGB = frozenset({"CMYK", "LAB", "HSV"})
+"""Modes whose colours are brought to sRGB on the way in."""
 
 _SMALL = 500_000
 """Pixels up to which a file is decoded to prove it is whole; costs a few milliseconds."""
@@ -40,6 +44,8 @@ class Facts:
     """1 to 8 as in EXIF; 1 is upright."""
     notes: tuple[str, ...]
     """What `decode` changes, in words."""
+    space: bytes | None = None
+    """Profile of the decoded numbers, None for sRGB; see `colours`."""
 
 
 def inspect(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
@@ -70,12 +76,16 @@ def inspect(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
         if orientation >= 5:
             width, height = height, width
         frames = int(getattr(image, "n_frames", 1) or 1) if image.format != "ICO" else 1
+        space, space_note = colours.stored_space(image, data)
         notes = (
             *([f"frame 1 of {frames}"] if frames > 1 and image.format not in {"MPO", "TIFF"} else []),
             *([f"page 1 of {frames}"] if frames > 1 and image.format == "TIFF" else []),
             *mode_notes(image, data),
+            *([space_note] if space_note else []),
         )
-        return Facts(width, height, image.mode, _has_alpha(image), 1 if image.format == "MPO" else frames, orientation, notes)
+        pages = 1 if image.format == "MPO" else frames
+        kept = None if image.mode in _TO_SRGB else space
+        return Facts(width, height, image.mode, _has_alpha(image), pages, orientation, notes, kept)
 
 
 def decode(data: bytes, mime_type: str, limits: Limits, what: str, *, at_least: int = 0) -> Image:
@@ -98,7 +108,7 @@ def decode(data: bytes, mime_type: str, limits: Limits, what: str, *, at_least: 
             factor = max(1, max(image.size) // at_least)
             image.draft(None, (image.width // factor, image.height // factor))
         image.load()
-        return upright(image)
+        return upright(image, data)
 
 
 def check_whole(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
@@ -118,10 +128,10 @@ def check_whole(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts
     return facts
 
 
-def upright(image: Image) -> Image:
+def upright(image: Image, data: bytes = b"") -> Image:
     """Return a new picture, turned as its EXIF orientation says, in a plain mode, without the tag.
 
-    A colour profile stays in ``info["icc_profile"]`` as far as it still fits the mode.
+    What its numbers mean stands in ``info["icc_profile"]``, absent for sRGB. `data` is the file, where it is there.
     """
     from PIL import Image as Pillow
     from PIL.Image import Transpose as Turn
@@ -136,12 +146,13 @@ def upright(image: Image) -> Image:
         8: Turn.ROTATE_90,
     }
     orientation = _orientation(image)
+    space = None if image.mode in _TO_SRGB else colours.stored_space(image, data)[0]
     plain = _plain(image)
     turned = plain.transpose(turns[orientation]) if orientation in turns else plain
-    profile = plain.info.get("icc_profile")
     # A fresh image: no EXIF, no text, no file behind it.
     fresh = turned.copy() if turned is image or type(turned) is not Pillow.Image else turned
-    fresh.info = {"icc_profile": profile} if profile else {}
+    space = colours.fitting(fresh.mode, space)
+    fresh.info = {"icc_profile": space} if space else {}
     return fresh
 
 
@@ -192,7 +203,7 @@ def _plain(image: Image) -> Image:
         return _scaled(image)
     if mode == "CMYK":
         return _without_cmyk(image)
-    return _unprofiled(image.convert("RGB"))
+    return image.convert("RGB")
 
 
 def _without_cmyk(image: Image) -> Image:
@@ -208,13 +219,8 @@ def _without_cmyk(image: Image) -> Image:
             pass
         else:
             if turned is not None:
-                return _unprofiled(turned)
-    return _unprofiled(image.convert("RGB"))
-
-
-def _unprofiled(image: Image) -> Image:
-    image.info.pop("icc_profile", None)
-    return image
+                return turned
+    return image.convert("RGB")
 
 
 def _scaled(image: Image) -> Image:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import FrameError, UsageError
 from notebook_img.hints import Hint
+from notebook_img.pictures import colours
 from notebook_img.pictures.boxes import Box
+from notebook_img.pictures.feather import feather_of, inward, mixed
 from notebook_img.pictures.picture import from_pil
 
 if TYPE_CHECKING:
@@ -107,19 +109,17 @@ def confine(original: Picture, delivered: Picture, mask: Picture, *, feather: in
         )
     from PIL import Image
 
-    below = original.pil()
-    above = _in_colours_of(below, delivered.pil())
+    whole = original.pil()
+    below, above = colours.met(whole, delivered.pil())
     if above.size != below.size:
         above = above.resize(below.size, Image.Resampling.LANCZOS)
-    mode = _common_mode(below, above)
-    profile = below.info.get("icc_profile")
-    below, above = below.convert(mode), above.convert(mode)
     if feather is None:
-        feather = min(24, max(2, min(below.size) // 100))
+        feather = feather_of(below.size)
     result = _blend(below, above, mask.pil().convert("L"), feather)
+    profile = colours.space_of(below)
     if profile:
         result.info["icc_profile"] = profile
-    return from_pil(result, name=original.name)
+    return from_pil(colours.grey_again(result, whole), name=original.name)
 
 
 def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
@@ -166,8 +166,9 @@ def outpaint(picture: Picture, ratio: str) -> tuple[Picture, Picture]:
     mode = image.mode if image.mode != "LA" else "RGBA"
     canvas = backdrop.resize(size, Image.Resampling.BICUBIC).convert(mode)
     canvas.paste(image.convert(mode), (left, top))
-    if image.info.get("icc_profile"):
-        canvas.info["icc_profile"] = image.info["icc_profile"]
+    profile = colours.fitting(mode, colours.space_of(image))
+    if profile:
+        canvas.info["icc_profile"] = profile
     mask = Image.new("L", size, 255)
     mask.paste(0, (left, top, left + width, top + height))
     return from_pil(canvas, name=picture.name), from_pil(mask, name="mask")
@@ -264,34 +265,6 @@ def _bright(colours: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(light >= 128)
 
 
-def _common_mode(below: Image, above: Image) -> str:
-    alpha = below.mode in {"LA", "RGBA"} or above.mode in {"LA", "RGBA"}
-    grey = below.mode in {"L", "LA"} and above.mode in {"L", "LA"}
-    return ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
-
-
-def _in_colours_of(below: Image, above: Image) -> Image:
-    """Return `above` with its colours expressed in the profile of `below`; services deliver sRGB whatever they were sent."""
-    ours, theirs = below.info.get("icc_profile"), above.info.get("icc_profile")
-    if ours == theirs or below.mode not in {"RGB", "RGBA"} or above.mode not in {"RGB", "RGBA"}:
-        return above
-    import io
-
-    from PIL import ImageCms
-
-    try:
-        source = ImageCms.getOpenProfile(io.BytesIO(theirs)) if theirs else ImageCms.createProfile("sRGB")
-        target = ImageCms.getOpenProfile(io.BytesIO(ours)) if ours else ImageCms.createProfile("sRGB")
-        turned = ImageCms.profileToProfile(above.convert("RGB"), source, target)
-    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
-        return above  # a damaged profile: the numbers are taken as they are
-    if turned is None:
-        return above
-    if above.mode == "RGBA":
-        turned.putalpha(above.getchannel("A"))
-    return turned
-
-
 def _blend(below: Image, above: Image, mask: Image, feather: int) -> Image:
     """Lay `above` on `below` where the mask allows it, with a soft edge inside the mask."""
     import numpy as np
@@ -309,7 +282,7 @@ def _blend(below: Image, above: Image, mask: Image, feather: int) -> Image:
         min(below.width, bounds[2] + margin),
         min(below.height, bounds[3] + margin),
     )
-    weights = _inward(binary.crop(area), feather)
+    weights = inward(binary.crop(area), feather)
     old, new = below.crop(area), above.crop(area)
     # By selection, not by arithmetic: outside the mask the original's bytes themselves, deep inside it the reply's.
     chosen = Image.composite(new, old, weights.point([0] * 255 + [255]))
@@ -317,25 +290,12 @@ def _blend(below: Image, above: Image, mask: Image, feather: int) -> Image:
     soft = (weight > 0) & (weight < 255)
     if soft.any():
         pixels = np.array(chosen)
-        pixels[soft] = _mixed(np.asarray(old)[soft], np.asarray(new)[soft], weight[soft], alpha=below.mode in {"LA", "RGBA"})
+        before, after = (values if values.ndim > 1 else values[:, None] for values in (np.asarray(old)[soft], np.asarray(new)[soft]))
+        pixels[soft] = mixed(before, after, weight[soft], alpha=below.mode in {"LA", "RGBA"}).reshape(pixels[soft].shape)
         chosen = _image_of(pixels)
     result = below.copy()
     result.paste(chosen, area[:2])
     return result
-
-
-def _mixed(old: NDArray[np.uint8], new: NDArray[np.uint8], weight: NDArray[np.uint8], *, alpha: bool) -> NDArray[np.uint8]:
-    """Mix pixels (one a row) by weight; colours count by their alpha, so that hidden ones do not shine through."""
-    import numpy as np
-
-    part = weight.astype(np.float32) / 255
-    if not alpha:
-        return np.asarray(np.round(old + (new.astype(np.float32) - old) * (part if old.ndim == 1 else part[:, None])), dtype=np.uint8)
-    new_alpha = new[:, -1] * part
-    total = old[:, -1] * (1 - part) + new_alpha
-    share = np.divide(new_alpha, total, out=part.copy(), where=total > 0)[:, None]
-    colours = old[:, :-1] + (new[:, :-1].astype(np.float32) - old[:, :-1]) * share
-    return np.asarray(np.round(np.concatenate([colours, total[:, None]], axis=1)), dtype=np.uint8)
 
 
 def _image_of(pixels: NDArray[np.uint8]) -> Image:
@@ -344,48 +304,6 @@ def _image_of(pixels: NDArray[np.uint8]) -> Image:
     if pixels.ndim == 3 and pixels.shape[2] == 2:
         return Image.merge("LA", [Image.fromarray(pixels[:, :, channel].copy()) for channel in range(2)])
     return Image.fromarray(pixels)
-
-
-def _inward(mask: Image, feather: int) -> Image:
-    """Return weights 0..255: 0 outside the mask, growing to 255 within `feather` pixels of its edge.
-
-    Parts too thin to hold that soft edge get one of half the width, and so on down to a hard one.
-    """
-    from PIL import Image, ImageChops
-
-    weights = Image.new("L", mask.size, 0)
-    left = mask
-    radius = feather
-    while left.getbbox() is not None:
-        if radius < 1:
-            return ImageChops.lighter(weights, left)
-        thick = ImageChops.multiply(_grown(_shrunk(mask, radius), radius), mask)
-        # A box blur has half its height at a straight edge; twice what is above that climbs to full in `radius` pixels.
-        ramp = _box_blur(mask, radius).point([min(255, max(0, 2 * value - 255)) for value in range(256)])
-        weights = ImageChops.lighter(weights, ImageChops.multiply(ImageChops.multiply(ramp, thick), left))
-        left = ImageChops.subtract(left, thick)
-        radius //= 2
-    return weights
-
-
-def _shrunk(mask: Image, radius: int) -> Image:
-    """Erode a black and white mask by a square; one axis at a time, where rounding cannot hide a black pixel."""
-    from PIL import ImageFilter
-
-    full = [0] * 255 + [255]
-    return mask.filter(ImageFilter.BoxBlur((radius, 0))).point(full).filter(ImageFilter.BoxBlur((0, radius))).point(full)
-
-
-def _grown(mask: Image, radius: int) -> Image:
-    from PIL import ImageChops
-
-    return ImageChops.invert(_shrunk(ImageChops.invert(mask), radius))
-
-
-def _box_blur(mask: Image, radius: int) -> Image:
-    from PIL import ImageFilter
-
-    return mask.filter(ImageFilter.BoxBlur(radius))
 
 
 def _stretched(image: Image, size: tuple[int, int]) -> Image:

@@ -204,10 +204,15 @@ class Picture:
         return decode(self.data, self.mime_type, self.limits, self.what, at_least=at_least)
 
     def array(self) -> NDArray[np.uint8]:
-        """Return the pixels, upright, as a new uint8 array of shape (height, width) or (height, width, channels)."""
+        """Return the pixels, upright, as a new uint8 array of shape (height, width) or (height, width, channels).
+
+        In sRGB, whatever the picture is in: an array has no profile to say what its numbers mean. `pil` keeps numbers and profile.
+        """
         import numpy as np
 
-        return np.array(self.pil())
+        from notebook_img.pictures import colours
+
+        return np.array(colours.to_srgb(self.pil()))
 
     @property
     def pixels_key(self) -> str:

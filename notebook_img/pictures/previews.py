@@ -14,6 +14,8 @@ from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from notebook_img.pictures import colours
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -115,10 +117,14 @@ def small_image(picture: Picture, max_side: int) -> Image.Image:
     """Return the oriented picture as ``RGB`` or ``RGBA``, no side longer than `max_side` pixels."""
     # A JPEG is decoded at a half, a quarter or an eighth of its size, which the format gives for a fraction of the cost.
     image = picture.pil(at_least=max_side)
-    profile = image.info.get("icc_profile")
-    image = scale_down(image, max_side)
-    image = image.convert("RGBA" if "A" in image.getbands() else "RGB") if image.mode not in {"RGB", "RGBA"} else image
-    return _in_srgb(image, profile)
+    return colours.as_rgb(colours.to_srgb(_scaled(image, max_side)))
+
+
+def _scaled(image: Image.Image, max_side: int) -> Image.Image:
+    """Scale down, and keep what the numbers mean."""
+    small, profile = scale_down(image, max_side), image.info.get("icc_profile")
+    small.info = {"icc_profile": profile} if profile else {}
+    return small
 
 
 def scale_down(image: Image.Image, max_side: int) -> Image.Image:
@@ -180,24 +186,3 @@ def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
-
-
-def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return `image` in sRGB colours, so that dropping its profile does not make a phone's photograph pale."""
-    if not profile:
-        return image
-    from PIL import ImageCms
-
-    try:
-        theirs = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if theirs.profile.xcolor_space.strip() != "RGB" or "srgb" in ImageCms.getProfileDescription(theirs).casefold():
-            return image
-        alpha = image.getchannel("A") if image.mode == "RGBA" else None
-        turned = ImageCms.profileToProfile(image.convert("RGB"), theirs, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image  # a broken profile: the colours as the numbers say
-    if turned is None:
-        return image
-    if alpha is not None:
-        turned.putalpha(alpha)
-    return turned

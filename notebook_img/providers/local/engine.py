@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
+from notebook_img.pictures import colours
+from notebook_img.providers.local.colours import to_hex, to_rgb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from PIL import Image
 
     from notebook_img.pictures import Picture
@@ -16,17 +20,16 @@ if TYPE_CHECKING:
     from notebook_img.providers.local.pixels.context import Context, Function
 
 JPEG_QUALITY = 95
+_GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 NOTE = "built-in, not AI"
-ENGINE = "notebook_img built-in engine 2"
+ENGINE = "notebook_img built-in engine 3"
 """Increases when the same request gives other pixels."""
 
 
-def opened(picture: Picture) -> Image.Image:
-    """Return the oriented picture in RGB, or RGBA where it has transparency."""
-    image = picture.pil()
-    if image.mode in {"RGBA", "LA"} or "transparency" in image.info:
-        return image.convert("RGBA")
-    return image.convert("RGB")
+def opened(pictures: Sequence[Picture]) -> list[Image.Image]:
+    """Return oriented pictures in RGB, or RGBA where they have transparency, all in the space of the first."""
+    images = [colours.as_rgb(picture.pil()) for picture in pictures]
+    return [images[0], *(colours.into(image, colours.space_of(images[0])) for image in images[1:])]
 
 
 def refuse_outside_mask(steps: list[Step]) -> None:
@@ -55,7 +58,7 @@ def apply(image: Image.Image, step: Step, context: Context, mask: Image.Image | 
     module, _, name = step.operation.function.partition(":")
     function: Function = getattr(importlib.import_module(f"notebook_img.providers.local.pixels.{module}"), name)
     context.region = mask.getbbox() if mask is not None else None
-    after = function(image, step.values, context)
+    after = function(image, _in_space(step, context.space), context)
     if mask is None:
         return after
     if after.mode != image.mode:
@@ -63,13 +66,35 @@ def apply(image: Image.Image, step: Step, context: Context, mask: Image.Image | 
     return Images.composite(after, image, mask)
 
 
-def encoded(image: Image.Image, mime_type: str, *, icc_profile: bytes | None = None) -> bytes:
-    """Return the file: JPEG (quality 95, full colour resolution) for JPEG inputs without transparency, else PNG."""
+def _in_space(step: Step, space: bytes | None) -> Mapping[str, Any]:
+    """Return the values of a step, its colours as numbers of the picture's space."""
+    if colours.is_srgb(space):
+        return step.values
+
+    def there(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(there(part) for part in value)
+        return to_hex(colours.colour_in(to_rgb(value), space)) if value else value
+
+    coloured = {parameter.name for parameter in step.operation.parameters if parameter.kind in {"colour", "text colour", "pair"}}
+    return {name: there(value) if name in coloured else value for name, value in step.values.items()}
+
+
+def encoded(image: Image.Image, like: Picture | None = None) -> bytes:
+    """Return the file: JPEG (quality 95, full colour resolution) for JPEG inputs without transparency, else PNG.
+
+    It is in the space of the picture it was made of; what was grey stays grey unless it has colour now.
+    """
     if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
         image = image.convert("RGB")
+    space = like.facts.space if like else None
+    profile = colours.fitting(image.mode, space)
+    if like and like.mode in _GREY and colours.is_grey(image):
+        image = colours.as_grey(image, space)
+        profile = space
     buffer = io.BytesIO()
-    if mime_type == "image/jpeg" and image.mode == "RGB" and max(image.size) <= 65_500:
-        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=icc_profile)
+    if like and like.mime_type == "image/jpeg" and image.mode in {"L", "RGB"} and max(image.size) <= 65_500:
+        image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, icc_profile=profile)
     else:
-        image.save(buffer, "PNG", compress_level=4, icc_profile=icc_profile)
+        image.save(buffer, "PNG", compress_level=4, icc_profile=profile)
     return buffer.getvalue()

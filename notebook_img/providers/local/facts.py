@@ -207,6 +207,8 @@ def facts(picture: Picture) -> Mapping[str, Any]:
     """Return every fact of `FACTS` about a picture."""
     from PIL import Image as Images
 
+    from notebook_img.pictures import to_srgb
+
     mime_type = picture.mime_type or ""
     mode = ""
     try:
@@ -214,7 +216,7 @@ def facts(picture: Picture) -> Mapping[str, Any]:
             mode = image.mode
     except Exception:  # a format only pictures/ can open; the oriented view is told instead
         mode = picture.mode
-    pixels = picture.pil()
+    pixels = to_srgb(picture.pil())
     width, height = pixels.size
     return {
         "width": width,

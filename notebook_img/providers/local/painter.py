@@ -37,7 +37,7 @@ async def generate(request: Request, emit: Emit, settings: Settings) -> Reply:
     for number in range(request.count):
         emit(ProgressEvent(f"drawing {number + 1} of {request.count}", number / request.count))
         image = await asyncio.to_thread(paint, scene, size, first + number, number, context)
-        delivered.append(await asyncio.to_thread(encoded, image, "image/png"))
+        delivered.append(await asyncio.to_thread(encoded, image))
     emit(ProgressEvent("done", 1.0))
     if request.references or request.inputs:
         context.warn("The built-in engine draws from words alone; the pictures were not used.")

@@ -122,12 +122,11 @@ class LocalProvider:
         if request.mask is not None:
             engine.refuse_outside_mask(steps)
         pictures = (*request.inputs, *request.references)
-        images = [await asyncio.to_thread(engine.opened, picture) for picture in pictures]
+        images = await asyncio.to_thread(engine.opened, pictures)
         mask = await asyncio.to_thread(engine.mask_of, request.mask, images[0].size) if request.mask is not None else None
-        profile = images[0].info.get("icc_profile")
         count = request.count if any(step.operation.seeded for step in steps) else 1
         delivered: list[bytes] = []
-        context = Context(images)
+        context = Context(images, space=images[0].info.get("icc_profile"))
         for number in range(count):
             image = images[0]
             context.seed = (request.seed or 0) + number
@@ -135,7 +134,7 @@ class LocalProvider:
                 # Each operation is a thread of its own, so that cancelling takes effect between two of them.
                 emit(ProgressEvent(step.words(), (number * len(steps) + index) / (count * len(steps))))
                 image = await asyncio.to_thread(engine.apply, image, step, context, mask)
-            delivered.append(await asyncio.to_thread(engine.encoded, image, request.inputs[0].mime_type, icc_profile=profile))
+            delivered.append(await asyncio.to_thread(engine.encoded, image, request.inputs[0]))
         emit(ProgressEvent("done", 1.0))
         if count < request.count:
             context.warn("These operations give the same picture every time, so one was made.")

@@ -319,12 +319,13 @@ def _differences(known: list[Mapping[str, Any]]) -> str:
 
 
 def _charts(topics: list[str], request: Request, known: list[Mapping[str, Any]]) -> list[bytes]:
+    from notebook_img.pictures import to_srgb
     from notebook_img.providers.local.pixels import charts
 
     drawn: list[bytes] = []
     for picture, f in zip((*request.inputs, *request.references), known, strict=True):
         if "histogram" in topics:
-            drawn.append(charts.histogram(picture.pil()))
+            drawn.append(charts.histogram(to_srgb(picture.pil())))
         elif "palette" in topics and re.search(r"\bpalettes?\b|\bswatch", request.prompt, re.IGNORECASE) and f["palette"]:
             drawn.append(charts.palette(f["palette"]))
     return drawn

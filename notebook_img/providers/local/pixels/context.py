@@ -16,7 +16,9 @@ class Context:
     """Surroundings of one run."""
 
     images: Sequence[Image.Image] = ()
-    """All pictures of the request, the edited one first."""
+    """All pictures of the request, the edited one first, in one space."""
+    space: bytes | None = None
+    """Profile of their numbers, None for sRGB; the colours of an operation are given in it."""
     seed: int = 0
     region: tuple[int, int, int, int] | None = None
     """Bounds of the mask: left, top, right, bottom in pixels."""
