@@ -458,7 +458,7 @@ def test_the_command_line_prints_json_where_it_says_so(
     assert capsys.readouterr().err.count("go to Google Gemini") == 1
 
     monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "0.01")
-    assert main(["generate", "a hen"]) == 1
+    assert main(["generate", "a hen"]) == 7
     refused = capsys.readouterr().err
     assert "%" not in refused
     assert "Raise it with NOTEBOOK_IMG_BUDGET" in refused

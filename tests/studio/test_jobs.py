@@ -300,7 +300,7 @@ def test_the_command_line_tells_which_job_is_left(jimeng, home, monkeypatch, cap
     for name, value in {**jimeng_environ(jimeng), "JIMENG_DEADLINE": "1", "JIMENG_POLL": "0.3"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    assert main(["generate", "a fox", "-m", "jimeng", "--size", "1K", "-s", "fox", "--json"]) == 1
+    assert main(["generate", "a fox", "-m", "jimeng", "--size", "1K", "-s", "fox", "--json"]) == 8
     told = capsys.readouterr()
     job = json.loads(told.out)["error"]["job"]
     assert f"notebook-img resume {job}" in told.err

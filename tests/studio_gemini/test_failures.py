@@ -61,11 +61,11 @@ REPLIES: list[tuple[dict[str, Any], type[NotebookImgError], str, str]] = [
     ({"kind": "reply", "reply": "garbage"}, BadReplyError, "cannot be read", "billed"),
     ({"kind": "malformed"}, BadReplyError, "JSON", "unknown"),
     ({"kind": "empty"}, BadReplyError, "Gemini", "unknown"),
-    ({"kind": "cut_midway"}, BadReplyError, "not repeated automatically", "unknown"),
-    ({"kind": "cut"}, BadReplyError, "not repeated automatically", "unknown"),
+    ({"kind": "cut_midway"}, ReplyTimeoutError, "not repeated automatically", "unknown"),
+    ({"kind": "cut"}, ReplyTimeoutError, "not repeated automatically", "unknown"),
     ({"kind": "html", "status": 418}, ProviderError, "HTML page", "failed"),
     ({"kind": "status", "status": 400, "message": "no such field"}, ProviderError, "no such field", "failed"),
-    ({"kind": "redirect", "location": "http://127.0.0.1:1/"}, ProviderError, "GOOGLE_GEMINI_BASE_URL", "unknown"),
+    ({"kind": "redirect", "location": "http://127.0.0.1:1/"}, ProviderError, "GOOGLE_GEMINI_BASE_URL", "failed"),
 ]
 
 

@@ -186,6 +186,8 @@ def failure(status: int | None, content: Any, asked: Asked, *, retry_after: floa
             hint=keys.key_hint(SERVICE, another=True),
             **facts,
         )
+    if status is not None and 300 <= status < 400:
+        said = "correct ARK_BASE_URL"
     meant = next((number for start, number in STATUS_OF.items() if code.startswith(start)), 400)
     return error_for(status or meant, title="Ark", own=bool(code), facts=facts, said=said, retry_after=retry_after)
 

@@ -126,7 +126,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     if "payload size exceeds" in said:
         status = 413
     if status < 400:
-        said = ""
+        said = "correct GOOGLE_GEMINI_BASE_URL"
     return error_for(status, title="Gemini", own=_is_own(error), facts=facts, said=said, retry_after=wait)
 
 
