@@ -319,7 +319,7 @@ def test_the_first_paid_call_says_where_pictures_go_and_the_budget_holds(cli, se
     service.reset()
     monkeypatch.setenv("NOTEBOOK_IMG_BUDGET", "0.01")
     done = cli("edit", "cat.png", "a hen", "-m", "gemini")
-    assert done.returncode == 1
+    assert done.returncode == 7
     assert "BudgetError" in done.stderr
     assert service.requests("enerateContent") == []
 

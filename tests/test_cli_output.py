@@ -81,7 +81,7 @@ def test_a_misspelt_model_stops_all_of_them_before_anything_is_made(here: Here, 
 
 def test_what_came_is_printed_also_where_another_model_failed(here: Here) -> None:
     done = here("edit", "cat.png", "darker", "-s", "fox", "-m", "gemini", "-m", "local")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout.endswith(".png\n")
     assert "fox/t1" in done.stderr
     assert "KeyMissingError: gemini: " in done.stderr

@@ -154,7 +154,7 @@ def test_the_command_line_tells_where_a_reply_in_another_frame_lies(service, tmp
         monkeypatch.setenv(name, value)
     (tmp_path / "cat.png").write_bytes(noise(SIZE))
     words = ["edit", str(tmp_path / "cat.png"), "make it night", "--mask", REGION, "-s", "fox"]
-    assert main([*words, "--size", "1024x1024"]) == 1
+    assert main([*words, "--size", "1024x1024"]) == 6
     told = capsys.readouterr().err.strip().splitlines()
     place = told[-1].rpartition(" ")[2]
     assert Image.open(place).size == (1024, 1024)
