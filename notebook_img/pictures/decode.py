@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from notebook_img.errors import PictureError
 from notebook_img.hints import Hint
-from notebook_img.pictures import colours
+from notebook_img.pictures import colours, leniency
 from notebook_img.pictures.formats import PILLOW_NAMES, broken_structure, header_size
+from notebook_img.pictures.tiff import with_its_picture_first
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,6 +26,7 @@ ORIENTATION = 0x0112
 _TO_SRGB = frozenset({"CMYK", "LAB", "HSV"})
 """Modes whose colours are brought to sRGB on the way in."""
 
+_TWELVE_BITS = 4095
 _SMALL = 500_000
 """Pixels up to which a file is decoded to prove it is whole; costs a few milliseconds."""
 
@@ -73,7 +75,7 @@ def inspect(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
         silent = mime_type == "image/png" and not image.info.keys() & {"exif", "Raw profile type exif"} and b"eXIf" not in data
         orientation = 1 if silent else _orientation(image)
         width, height = image.size
-        if orientation >= 5:
+        if orientation >= 5 and image.format != "TIFF":  # Pillow tells the size of a TIFF as it will be turned
             width, height = height, width
         frames = int(getattr(image, "n_frames", 1) or 1) if image.format != "ICO" else 1
         space, space_note = colours.stored_space(image, data)
@@ -82,6 +84,7 @@ def inspect(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts:
             *([f"page 1 of {frames}"] if frames > 1 and image.format == "TIFF" else []),
             *mode_notes(image, data),
             *([space_note] if space_note else []),
+            *image.info.get("notes", ()),
         )
         pages = 1 if image.format == "MPO" else frames
         kept = None if image.mode in _TO_SRGB else space
@@ -125,7 +128,23 @@ def check_whole(data: bytes, mime_type: str, limits: Limits, what: str) -> Facts
     if mime_type not in {"image/png", "image/jpeg"} or facts.width * facts.height <= _SMALL:
         with _reading(what):
             _open(data, mime_type, limits, what).load()
+    if mime_type == "image/jpeg" and leniency.lacks_end(data):
+        _check_last_pixels(data, what)
     return facts
+
+
+def _check_last_pixels(data: bytes, what: str) -> None:
+    """Raise PictureError when a JPEG without its end mark lacks pixels too: what stands behind them must not change the picture."""
+    from PIL import Image as Pillow
+
+    with _reading(what):
+        ends = []
+        for filler in (0x11, 0x6A):
+            image = Pillow.OPEN["JPEG"][0](io.BytesIO(leniency.ended(data, filler)), "")
+            image.load()
+            ends.append(image.tobytes())
+    if ends[0] != ends[1]:
+        raise PictureError(f"{what} is cut off; get the file again.")
 
 
 def upright(image: Image, data: bytes = b"") -> Image:
@@ -136,6 +155,8 @@ def upright(image: Image, data: bytes = b"") -> Image:
     from PIL import Image as Pillow
     from PIL.Image import Transpose as Turn
 
+    # TIFF turns itself as it is loaded, and says so only then.
+    image.load()
     turns = {
         2: Turn.FLIP_LEFT_RIGHT,
         3: Turn.ROTATE_180,
@@ -170,9 +191,9 @@ def mode_notes(image: Image, data: bytes = b"") -> tuple[str, ...]:
     }
     if mode in named:
         # Pillow opens 16-bit PNG in mode I in older versions.
-        return ("16-bit grey shown as 8-bit",) if mode == "I" and image.format == "PNG" else (named[mode],)
+        return (_sixteen_bits(image),) if mode == "I" and image.format == "PNG" else (named[mode],)
     if mode.startswith("I;16"):
-        return ("16-bit grey shown as 8-bit",)
+        return (_sixteen_bits(image),)
     if mode in {"P", "PA"} and image.format != "GIF":  # a GIF is always a palette, nobody needs to be told
         return ("palette colours shown as RGB",)
     if image.format == "PNG" and data[24:25] == b"\x10":
@@ -181,6 +202,14 @@ def mode_notes(image: Image, data: bytes = b"") -> tuple[str, ...]:
     if isinstance(bits, tuple) and any(depth > 8 for depth in bits):
         return (f"{max(bits)}-bit channels shown as 8-bit",)
     return ()
+
+
+def _sixteen_bits(image: Image) -> str:
+    """Say how 16-bit grey is shown; what uses few of its bits is lightened, which changes what a picture is of."""
+    highest = float(image.getextrema()[1])  # type: ignore[arg-type]
+    if highest > _TWELVE_BITS:
+        return "16-bit grey shown as 8-bit"
+    return f"dark 16-bit grey (up to {highest:.0f}) shown as 8-bit, {'16' if highest > 255 else '257'} times lighter"
 
 
 def _plain(image: Image) -> Image:
@@ -233,18 +262,23 @@ def _scaled(image: Image) -> Image:
     import numpy as np
     from PIL import Image as Pillow
 
-    values = np.asarray(image).astype(np.float64)
+    stored = np.asarray(image)
+    key = image.info.get("transparency")
+    values = stored.astype(np.float64)
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     if image.mode == "F" and low >= 0 and high <= 1:
         values = values * 255
     elif low < 0 or high > 65535 or (image.mode == "F" and high > 255):
         values = (values - low) * (255 / (high - low)) if high > low else values * 0
-    elif high > 4095:
+    elif high > _TWELVE_BITS:
         values = values / 257
     elif high > 255:
-        values = values * (255 / 4095)
-    return Pillow.fromarray(np.round(values).astype(np.uint8))
+        values = values * (255 / _TWELVE_BITS)
+    grey = Pillow.fromarray(np.round(values).astype(np.uint8))
+    if isinstance(key, int):
+        return Pillow.merge("LA", [grey, Pillow.fromarray((stored != key).astype(np.uint8) * np.uint8(255))])
+    return grey
 
 
 def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
@@ -254,8 +288,20 @@ def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
     claimed = header_size(data)
     if claimed:
         limits.check_pixels(*claimed, what)
-    stream = io.BytesIO(data)
     image: Image
+    if mime_type == "image/x-camera-raw":
+        from notebook_img.pictures.camera_raw import developed
+
+        return developed(data, limits, what)
+    profile: bytes | None = None
+    notes: tuple[str, ...] = ()
+    if mime_type == "image/png":
+        data, profile, notes = leniency.readable_png(data)
+    elif mime_type == "image/jpeg" and leniency.lacks_end(data):
+        data, notes = leniency.ended(data), (leniency.NO_END,)
+    elif mime_type == "image/tiff":
+        data = with_its_picture_first(data)
+    stream = io.BytesIO(data)
     if mime_type == "image/heic":
         try:
             from pillow_heif import HeifImageFile
@@ -276,6 +322,15 @@ def _open(data: bytes, mime_type: str, limits: Limits, what: str) -> Image:
         # The format's own reader, not Image.open: that one compares the size with a limit that belongs to the whole process.
         image = Pillow.OPEN[name][0](stream, "")
     limits.check_pixels(*image.size, what)
+    key = image.info.get("transparency")
+    if mime_type == "image/png" and data[24:25] == b"\x10" and isinstance(key, tuple):
+        # Pillow keeps the high byte of each channel, and the transparent colour whole.
+        image.info["transparency"] = tuple(int(value) >> 8 for value in key)
+        notes = (*notes, "the transparent colour of 16-bit channels taken at 8 bits")
+    if profile:
+        image.info["icc_profile"] = profile
+    if notes:
+        image.info["notes"] = notes
     return image
 
 

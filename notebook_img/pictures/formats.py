@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.pictures.leniency import pixels_at
+from notebook_img.pictures.tiff import is_camera_raw
 
 MIME_TYPES: dict[str, str] = {
     ".png": "image/png",
@@ -26,6 +28,11 @@ MIME_TYPES: dict[str, str] = {
     ".jp2": "image/jp2",
     ".pgm": "image/x-portable-anymap",
     ".ppm": "image/x-portable-anymap",
+    ".pnm": "image/x-portable-anymap",
+    ".hif": "image/heic",
+    ".j2k": "image/jp2",
+    ".mpo": "image/jpeg",
+    **dict.fromkeys((".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"), "image/x-camera-raw"),
 }
 """Suffix (lower case, with its dot) to MIME type: what may be read, and what a name is taken to mean."""
 
@@ -41,6 +48,7 @@ SUFFIXES: dict[str, str] = {
     "image/x-icon": ".ico",
     "image/jp2": ".jp2",
     "image/x-portable-anymap": ".ppm",
+    "image/x-camera-raw": ".raw",
 }
 """MIME type to the suffix our files get."""
 
@@ -78,6 +86,13 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
+    (b"II+\x00", "image/tiff"),
+    (b"MM\x00+", "image/tiff"),
+    (b"FUJIFILMCCD-RAW", "image/x-camera-raw"),
+    (b"IIRO", "image/x-camera-raw"),
+    (b"IIRS", "image/x-camera-raw"),
+    (b"MMOR", "image/x-camera-raw"),
+    (b"IIU\x00", "image/x-camera-raw"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
     (b"\xff\x4f\xff\x51", "image/jp2"),
     (b"\x00\x00\x01\x00", "image/x-icon"),
@@ -95,7 +110,25 @@ _BRANDS = {
     b"hevx": "image/heic",
     b"mif1": "image/heic",
     b"msf1": "image/heic",
+    b"crx ": "image/x-camera-raw",
 }
+
+
+_NOT_READ: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "a JPEG XL image"),
+    (b"II\xbc\x01", "a JPEG XR image"),
+    (b"8BPS", "a Photoshop document"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"v/1\x01", "an OpenEXR image"),
+    (b"#?RADIANCE", "a Radiance HDR image"),
+    (b"DDS ", "a DirectDraw texture"),
+    (b"qoif", "a QOI image"),
+    (b"SIMPLE  =", "a FITS image"),
+    (b"icns", "an Apple icon"),
+    (b"DICM", "DICOM"),
+)
+"""Image formats that are known and not read, with the bytes they begin with."""
 
 
 def normal_mime_type(mime_type: str) -> str:
@@ -112,12 +145,12 @@ def sniff(data: bytes) -> str | None:
     Parameters
     ----------
     data : bytes
-        The file, or at least its first 64 bytes.
+        The file, or at least its first 64 bytes (of which a camera's raw data in TIFF cannot be told from other TIFF).
     """
     head = bytes(data[:64])
     for magic, mime_type in _MAGIC:
         if head.startswith(magic):
-            return mime_type
+            return "image/x-camera-raw" if mime_type == "image/tiff" and is_camera_raw(data) else mime_type
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     # Two letters alone would take in any text that starts with "BM": the header's length has to be one of the known ones.
@@ -148,6 +181,9 @@ def what_it_is(data: bytes) -> str:
         return "is an HTML page, not an image"
     if head.startswith(b"%PDF"):
         return "is a PDF document, not an image (export its page as PNG)"
+    for mark, name in _NOT_READ:
+        if head.startswith(mark) or (name == "DICOM" and head[128:132] == mark):
+            return f"is {name}, which is not read here (export it as PNG or JPEG)"
     if head[4:8] == b"ftyp":
         return "is a video or another media file, not an image"
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
@@ -227,25 +263,11 @@ def _broken_png(data: bytes) -> str | None:
 
 
 def _broken_jpeg(data: bytes) -> str | None:
-    at = 2
-    while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            return "is damaged"
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill bytes are allowed before a marker
-            at += 1
-            continue
-        if marker == 0xD9:
-            return "holds no pixels"
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            at += 2
-            continue
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xDA:
-            # Behind the first scan header FF is followed by 00 or a restart mark, so FF D9 is the end of the picture,
-            # also where a phone appended a video to it.
-            return None if data.find(b"\xff\xd9", at) >= 0 else "is cut off"
-    return "is cut off"
+    # Behind the first scan header FF is followed by 00 or a restart mark, so FF D9 is the end of the picture, also where a phone
+    # appended a video to it. Where it is missing, the decoder tells whether pixels are missing too.
+    if pixels_at(data) is not None:
+        return None
+    return "is cut off or holds no pixels"
 
 
 def mime_type_for(path: Path) -> str:

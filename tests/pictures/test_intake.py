@@ -189,7 +189,7 @@ def test_a_file_that_is_no_image_is_named_and_described_whatever_its_suffix(tmp_
 @pytest.mark.parametrize(
     "content", [PNG, JPEG, file(photo(900, 900)), file(photo(900, 900), "JPEG")], ids=["png", "jpeg", "large-png", "large-jpeg"]
 )
-@pytest.mark.parametrize("part", [0.3, 0.6, 0.95, 0.999])
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.95, 0.997])
 def test_a_cut_off_file_is_an_error_that_names_it(tmp_path: Path, content: bytes, part: float):
     (tmp_path / "photo.img").write_bytes(content[: int(len(content) * part)])
     text = refused(PictureError, tmp_path / "photo.img")

@@ -120,7 +120,7 @@ def measured(image: Image.Image) -> dict[str, Any]:
     if seen is not None and seen.any():
         luma = luma[seen]
     hidden = 0.0 if alpha is None else 100 * (1 - float(np.asarray(alpha, dtype=np.float32).mean()) / 255)
-    average_pixels = np.asarray(rgb.reduce(max(1, max(rgb.size) // 512)), dtype=np.float32).reshape(-1, 3)
+    average_pixels = _averages(image)
     spread = average_pixels.max(axis=1) - average_pixels.min(axis=1)
     copy = rgb.convert("L")
     if max(copy.size) > 1024:
@@ -146,6 +146,16 @@ def measured(image: Image.Image) -> dict[str, Any]:
         "sharpness": round(sharpness, 1),
         "blurry": sharpness < BLURRY_BELOW,
     }
+
+
+def _averages(image: Image.Image) -> Any:
+    """Return the colours of a small copy, (pixels, 3), without what cannot be seen."""
+    import numpy as np
+
+    # Reducing RGBA weighs colours by their opacity.
+    small = np.asarray(image.convert("RGBA").reduce(max(1, max(image.size) // 512)), dtype=np.float32).reshape(-1, 4)
+    seen = small[:, 3] > 0
+    return small[seen, :3] if seen.any() else small[:, :3]
 
 
 def _number(value: Any) -> float | None:

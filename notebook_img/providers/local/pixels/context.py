@@ -42,6 +42,14 @@ def on_colour(image: Image.Image, change: Callable[[Image.Image], Image.Image]) 
     return result
 
 
+def visible(image: Image.Image) -> Image.Image | None:
+    """Return a mask of the pixels that can be seen at all, None where all can: hidden colours say nothing about a picture."""
+    if image.mode != "RGBA":
+        return None
+    mask = image.getchannel("A").point([0] + [255] * 255)
+    return mask if mask.getbbox() else None
+
+
 def premultiplied(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """Apply `change` with colours weighed by their opacity, so that hidden colours do not bleed into visible ones."""
     return change(image.convert("RGBa")).convert("RGBA") if image.mode == "RGBA" else change(image)

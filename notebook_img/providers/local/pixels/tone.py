@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageEnhance, ImageOps
 
 from notebook_img.providers.local.colours import to_rgb
-from notebook_img.providers.local.pixels.context import Context, Values, blended, on_colour
+from notebook_img.providers.local.pixels.context import Context, Values, blended, on_colour, visible
 
 Curve = npt.NDArray[np.float64]
 X: Curve = np.linspace(0.0, 1.0, 256)
@@ -56,8 +56,9 @@ def exposure(image: Image.Image, values: Values, _context: Context) -> Image.Ima
 def contrast(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Stretch around the picture's own middle, bent at both ends."""
     factor = 1 + values["amount"] / 100
-    small = image.convert("L").resize((64, 64), Image.Resampling.BOX)
-    pivot = float(np.clip(np.asarray(small).mean() / 255, 0.3, 0.65))
+    small = image.convert("RGBA").resize((64, 64), Image.Resampling.BOX)
+    seen = np.asarray(small.getchannel("A"), dtype=np.float64) + 1e-6
+    pivot = float(np.clip((np.asarray(small.convert("RGB").convert("L")) * seen).sum() / seen.sum() / 255, 0.3, 0.65))
     above = pivot + (1 - pivot) * shoulder(np.maximum(X - pivot, 0) / (1 - pivot) * factor, factor)
     below = pivot - pivot * shoulder(np.maximum(pivot - X, 0) / pivot * factor, factor)
     return apply_curve(image, np.where(pivot <= X, above, below))
@@ -112,17 +113,21 @@ def highlights(image: Image.Image, values: Values, _context: Context) -> Image.I
 
 def auto_levels(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Stretch all channels alike to the full range, half a percent clipped at each end."""
+    seen = visible(image)
 
     def change(colour: Image.Image) -> Image.Image:
-        return blended(colour, ImageOps.autocontrast(colour, cutoff=0.5, preserve_tone=True), values["amount"])
+        stretched = ImageOps.autocontrast(colour, cutoff=0.5, preserve_tone=True, mask=seen)
+        return blended(colour, stretched, values["amount"])
 
     return on_colour(image, change)
 
 
 def white_balance(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Make the picture's light neutral ("shades of grey", Finlayson and Trezzi 2004, with a Minkowski norm of 6)."""
-    small = np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BOX), dtype=np.float64) / 255
-    light = (small**6).mean(axis=(0, 1)) ** (1 / 6) + 1e-6
+    # RGBA is weighed by its opacity when it is scaled, and again here.
+    small = np.asarray(image.convert("RGBA").resize((128, 128), Image.Resampling.BOX), dtype=np.float64) / 255
+    weight = small[:, :, 3:] if small[:, :, 3].any() else np.ones_like(small[:, :, 3:])
+    light = ((small[:, :, :3] ** 6 * weight).sum(axis=(0, 1)) / weight.sum()) ** (1 / 6) + 1e-6
     gains = np.clip(light.mean() / light, 0.6, 1.6) ** (values["amount"] / 100)
     return apply_curve(image, *(shoulder(X * gain, max(gain, 1.0)) for gain in gains))
 
@@ -187,7 +192,12 @@ def tint(image: Image.Image, values: Values, _context: Context) -> Image.Image:
 def duotone(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Map dark to the darker of two colours, bright to the brighter."""
     dark, bright = sorted((to_rgb(colour) for colour in values["colours"]), key=lambda c: 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2])
-    return on_colour(image, lambda colour: ImageOps.colorize(ImageOps.autocontrast(colour.convert("L"), 0.5), black=dark, white=bright))
+    seen = visible(image)
+
+    def change(colour: Image.Image) -> Image.Image:
+        return ImageOps.colorize(ImageOps.autocontrast(colour.convert("L"), 0.5, mask=seen), black=dark, white=bright)
+
+    return on_colour(image, change)
 
 
 def opacity(image: Image.Image, values: Values, _context: Context) -> Image.Image:
