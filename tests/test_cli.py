@@ -124,7 +124,7 @@ def test_stdout_is_clean_in_pipes(cli) -> None:
         (("edit", "cot.png", "invert"), 1, "cat.png"),
         (("edit", "-s", "fox", "invert"), 1, "fox"),
         (("edit", "-m", "gemni", "cat.png", "invert"), 1, "gemini"),
-        (("edit", "-m", "gemini", "cat.png", "invert"), 1, "key"),
+        (("edit", "-m", "gemini", "cat.png", "invert"), 3, "key"),
         (("edit", "cat.png", "add a red scarf"), 2, "red scarf"),
         (("edit", "cat.png", "invert", "-o", "cat.png"), 1, "--force"),
         (("edit", "cat.png", "invert", "-o", "out.xyz"), 2, ".png"),

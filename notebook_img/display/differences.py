@@ -109,10 +109,10 @@ def confront(a: Picture, b: Picture) -> Compared:
     import numpy as np
     from PIL import Image
 
-    from notebook_img.pictures import colours
+    from notebook_img.pictures import to_srgb
 
     # As they are seen: the numbers of two spaces say nothing about each other.
-    first, second = colours.to_srgb(a.pil()), colours.to_srgb(b.pil())
+    first, second = to_srgb(a.pil()), to_srgb(b.pil())
     size_a, size_b = first.size, second.size
     notes = []
     mode = "RGBA" if "A" in first.getbands() + second.getbands() else "RGB"

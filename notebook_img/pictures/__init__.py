@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from notebook_img.pictures.bundles import shorten as shorten
     from notebook_img.pictures.bundles import size_words as size_words
     from notebook_img.pictures.bundles import still as still
+    from notebook_img.pictures.colours import as_grey as as_grey
+    from notebook_img.pictures.colours import as_rgb as as_rgb
+    from notebook_img.pictures.colours import colour_in as colour_in
+    from notebook_img.pictures.colours import fitting as fitting
+    from notebook_img.pictures.colours import into as into
+    from notebook_img.pictures.colours import is_grey as is_grey
+    from notebook_img.pictures.colours import is_srgb as is_srgb
+    from notebook_img.pictures.colours import space_of as space_of
     from notebook_img.pictures.colours import to_srgb as to_srgb
     from notebook_img.pictures.convert import Prepared as Prepared
     from notebook_img.pictures.convert import conversion_notes as conversion_notes
@@ -50,7 +58,7 @@ else:
         __name__,
         boxes="Box",
         bundles="Bundle image_bundle shorten size_words still",
-        colours="to_srgb",
+        colours="as_grey as_rgb colour_in fitting into is_grey is_srgb space_of to_srgb",
         convert="Prepared conversion_notes encode prepare",
         fetching="fetch vetted_address",
         formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",

@@ -187,7 +187,7 @@ def test_a_picture_is_shown_once_with_caption_alt_text_and_text(kernel: Kernel) 
     ran = kernel.good("%imgedit sample:chelsea make it night")
     assert ran.drawn == 1
     [data] = ran.shown
-    assert set(data) == {"text/html", "text/plain"}
+    assert set(data) - {"image/jpeg", "image/png"} == {"text/html", "text/plain"}
     assert 'alt="' in data["text/html"]
     assert "local:" in data["text/plain"]
     assert "451 × 300" in data["text/plain"]

@@ -13,7 +13,7 @@ from notebook_img.studio import default_studio
 from tests.jupyter.conftest import StartShell
 
 SECRET = "sk-" + "trait" * 8
-NAMES = ("model", "preview", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
+NAMES = ("model", "preview", "figure", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
 
 
 @pytest.fixture

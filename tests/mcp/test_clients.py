@@ -47,18 +47,18 @@ def test_a_configuration_for_an_unknown_client_names_the_near_one(folder: Path):
     with pytest.raises(NotFoundError, match="claude-desktop"):
         configuration("claude-desktp", Settings())
     with pytest.raises(UsageError, match="cursor"):
-        command(Studio(), "config", ["cursr"])
+        command(Studio(), ["config", "cursr"])
 
 
 @pytest.mark.parametrize("words", [["start", "--prt", "1"], ["stop", "now"], ["nonsense"], ["start", "--tools", "everything"]])
 def test_wrong_words_of_the_magic_are_errors(folder: Path, words: list[str]):
     with pytest.raises(UsageError):
-        command(Studio(), words[0], words[1:])
+        command(Studio(), words)
 
 
 def test_the_magic_says_that_nothing_runs(folder: Path, capsys: pytest.CaptureFixture[str]):
     for name in ("status", "stop", "log"):
-        command(Studio(), name, [])
+        command(Studio(), [name])
     said = capsys.readouterr().out
     assert "No MCP server runs" in said
 

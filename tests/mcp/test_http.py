@@ -175,8 +175,8 @@ def test_no_token_is_in_what_is_shown(handle: ServerHandle, capsys: pytest.Captu
 
     assert handle.studio is not None
     for name in ("status", "log"):
-        command(handle.studio, name, [])
-    command(handle.studio, "config", ["claude-desktop"])
+        command(handle.studio, [name])
+    command(handle.studio, ["config", "claude-desktop"])
     found = discovery.find(handle.studio.settings.home)
     shown = capsys.readouterr().out + repr(handle) + str(handle) + repr(found) + repr(server_log.lines())
     assert handle.token not in shown

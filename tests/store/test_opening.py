@@ -118,8 +118,9 @@ def test_an_older_store_is_brought_up_step_by_step_or_not_at_all(home: Path, mon
 
     now = schema.VERSION
     monkeypatch.setattr(schema, "VERSION", now + 2)
-    with pytest.raises(StoreError, match="older"):
-        Store.open(home, read_only=True)
+    monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: second})
+    with Store.open(home, read_only=True) as store:
+        assert store.session_names() == ["fox"], "what is only read is brought up in memory"
     monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: broken})
     with pytest.raises(StoreError, match="nothing was changed"):
         Store.open(home)

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
-from notebook_img.pictures import colours
+from notebook_img.pictures import as_grey, as_rgb, colour_in, fitting, into, is_grey, is_srgb, space_of
 from notebook_img.providers.local.colours import to_hex, to_rgb
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ ENGINE = "notebook_img built-in engine 3"
 
 def opened(pictures: Sequence[Picture]) -> list[Image.Image]:
     """Return oriented pictures in RGB, or RGBA where they have transparency, all in the space of the first."""
-    images = [colours.as_rgb(picture.pil()) for picture in pictures]
-    return [images[0], *(colours.into(image, colours.space_of(images[0])) for image in images[1:])]
+    images = [as_rgb(picture.pil()) for picture in pictures]
+    return [images[0], *(into(image, space_of(images[0])) for image in images[1:])]
 
 
 def refuse_outside_mask(steps: list[Step]) -> None:
@@ -68,13 +68,13 @@ def apply(image: Image.Image, step: Step, context: Context, mask: Image.Image | 
 
 def _in_space(step: Step, space: bytes | None) -> Mapping[str, Any]:
     """Return the values of a step, its colours as numbers of the picture's space."""
-    if colours.is_srgb(space):
+    if is_srgb(space):
         return step.values
 
     def there(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(there(part) for part in value)
-        return to_hex(colours.colour_in(to_rgb(value), space)) if value else value
+        return to_hex(colour_in(to_rgb(value), space)) if value else value
 
     coloured = {parameter.name for parameter in step.operation.parameters if parameter.kind in {"colour", "text colour", "pair"}}
     return {name: there(value) if name in coloured else value for name, value in step.values.items()}
@@ -88,9 +88,9 @@ def encoded(image: Image.Image, like: Picture | None = None) -> bytes:
     if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
         image = image.convert("RGB")
     space = like.facts.space if like else None
-    profile = colours.fitting(image.mode, space)
-    if like and like.mode in _GREY and colours.is_grey(image):
-        image = colours.as_grey(image, space)
+    profile = fitting(image.mode, space)
+    if like and like.mode in _GREY and is_grey(image):
+        image = as_grey(image, space)
         profile = space
     buffer = io.BytesIO()
     if like and like.mime_type == "image/jpeg" and image.mode in {"L", "RGB"} and max(image.size) <= 65_500:
