@@ -190,14 +190,18 @@ def test_a_transparent_colour_becomes_alpha(mode: str, key: object, shown: str):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [([0, 32768, 65535], [0, 128, 255]), ([0, 2048, 4095], [0, 128, 255]), ([0, 100, 200], [0, 100, 200])],
+    ("values", "expected", "said"),
+    [
+        ([0, 32768, 65535], [0, 128, 255], "16-bit grey shown as 8-bit"),
+        ([0, 2048, 4095], [0, 128, 255], "dark 16-bit grey (up to 4095) shown as 8-bit, 16 times lighter"),
+        ([0, 100, 200], [0, 100, 200], "dark 16-bit grey (up to 200) shown as 8-bit, 257 times lighter"),
+    ],
     ids=["16 bits", "12 bits", "8 bits"],
 )
-def test_16_bit_grey_is_scaled_by_the_bits_it_uses(kind: str, values: list[int], expected: list[int]):
+def test_16_bit_grey_is_scaled_by_the_bits_it_uses(kind: str, values: list[int], expected: list[int], said: str):
     picture = load(file(Image.fromarray(np.array([values], np.uint16)), kind))
     assert picture.array()[0].tolist() == expected
-    assert picture.notes == ("16-bit grey shown as 8-bit",)
+    assert picture.notes == (said,)
 
 
 def test_16_bit_colour_keeps_its_colours_and_is_said():

@@ -219,7 +219,7 @@ class Exchange:
                 text=answer[:2000],
                 **self.facts(),
             )
-        if answer is None or isinstance(answer, list | int | float):
+        if not begun and (answer is None or isinstance(answer, list | int | float)):  # an odd event of a stream is passed over
             raise BadReplyError(f"{self.endpoint.title} answered with JSON that is no answer. {PERHAPS_BILLED}", **self.facts())
         error = (getattr(answer, "model_extra", None) or {}).get("error") or getattr(answer, "error", None)
         if error:
