@@ -44,6 +44,7 @@ def notebook_img_magics(shell: InteractiveShell) -> object:
     [
         ("model", "gemini"),
         ("preview", 512),
+        ("figure", "image"),
         ("budget", 12.5),
         ("replay", "always"),
         ("save_to", "pictures"),
@@ -109,6 +110,7 @@ def test_a_configuration_file_sets_them_too(start_shell: StartShell) -> None:
 VARIABLES = {
     "model": ("local", "local"),
     "preview": ("512", 512),
+    "figure": ("image", "image"),
     "budget": ("7", 7.0),
     "replay": ("always", "always"),
     "save_to": ("pictures", "pictures"),
