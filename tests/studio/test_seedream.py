@@ -108,7 +108,7 @@ def test_a_seed_is_sent_only_where_the_model_takes_one(seed, ark):
     assert turn.seed == 7
     with pytest.raises(UnsupportedError, match="seed"):
         seed.generate("a fox", model=f"ark:{SMALL}", size="1K", seed=7)
-    assert "seed" not in seed.generate("a fox", size="1K").sent
+    assert "seed" not in seed.generate("a fox", model=f"ark:{SMALL}", size="1K").sent
 
 
 def test_fields_a_model_rejects_are_not_sent_at_all(seed, ark):
