@@ -43,8 +43,8 @@ def test_constraints_name_no_index():
     assert "--" not in text
 
 
-def test_heic_is_the_only_extra():
-    assert list(PROJECT["optional-dependencies"]) == ["heic"]
+def test_the_extras_are_what_is_heavy():
+    assert list(PROJECT["optional-dependencies"]) == ["heic", "vision"]
 
 
 def test_binder_starts_a_python_the_package_takes():
