@@ -138,9 +138,12 @@ class StoreError(NotebookImgError):
     ----------
     delivered : tuple of bytes
         Pictures a service had delivered already when they could not be stored.
+    lost_index : bool
+        The index is missing, empty or damaged, and can be made again from what lies beside it.
     """
 
     delivered: tuple[bytes, ...] = ()
+    lost_index: bool = False
 
 
 class PackError(NotebookImgError):

@@ -57,6 +57,7 @@ IN_PYTHON: Mapping[str, str] = {
     "choose-model": "Choose another model with model='provider:model'.",
     "confine": "With confine=False it is taken as it is.",
     "create-session": "ni.session({name!r}) creates it.",
+    "earlier-turns": "tree({turn!r}) draws the history up to {turn}.",
     "example-ask": "For example: ni.ask({text!r}, {image!r})",
     "example-compare": "For example: ni.ask('what is different?', ['one.jpg', 'two.jpg'])",
     "example-edit": "For example: ni.edit({text!r}, {image!r})",

@@ -41,7 +41,7 @@ COMMANDS = {
 CALLS = ("generate", "edit", "ask")
 FLAGS = {
     "sessions": "  --json  --yes  --force",
-    "show": "  -o FILE  --force  --json",
+    "show": "  -o FILE  --force  --json  --until ID: the history up to a turn",
     "models": "  WORD: only models with it in their name  --json",
     "resume": "  JOB: only this one  --json",
     "keys": "  --json  A key is asked for without echo, or read from stdin; it is never part of a command.",

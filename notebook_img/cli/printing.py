@@ -28,6 +28,8 @@ from notebook_img.errors import (
 from notebook_img.hints import worded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from notebook_img.calls import Plan
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
@@ -59,6 +61,14 @@ EXIT_CODES: tuple[tuple[int, tuple[type[NotebookImgError], ...]], ...] = (
 def exit_code(error: NotebookImgError) -> int:
     """Return the exit code for an error, 1 for what has no row of its own (files, the store)."""
     return next((code for code, kinds in EXIT_CODES if isinstance(error, kinds)), 1)
+
+
+def print_json_list(values: Iterable[Any]) -> None:
+    """Print a list as one line of JSON, however long it is: its items are made one after the other."""
+    print("[", end="")
+    for number, value in enumerate(values):
+        print(", " if number else "", json.dumps(value, ensure_ascii=False), sep="", end="")
+    print("]")
 
 
 def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.printing import ProgressLine, open_studio, print_json, print_turn, say, split_flags, turn_json
+from notebook_img.cli.printing import ProgressLine, open_studio, print_json, print_json_list, print_turn, say, split_flags, turn_json
+from notebook_img.cli.wording import IN_SHELLS
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -82,13 +83,8 @@ def show(words: list[str]) -> int:
     from notebook_img.ids import parse_id
 
     studio = open_studio()
-    output = None
-    if "-o" in words:
-        at = words.index("-o")
-        if at + 1 >= len(words):
-            raise UsageError("-o needs a file name, for example -o t3.png.")
-        output = words[at + 1]
-        del words[at : at + 2]
+    output = _value(words, "-o", "a file name, for example -o t3.png")
+    until = _value(words, "--until", "a turn, for example --until t40")
     rest, flags = split_flags(words, "--json", "--force")
     if len(rest) != 1:
         raise UsageError("Write notebook-img show SESSION, or notebook-img show SESSION/t3.")
@@ -98,9 +94,9 @@ def show(words: list[str]) -> int:
         if output:
             raise UsageError(f"-o needs one turn: notebook-img show {rest[0]}/t3 -o {output}")
         if "--json" in flags:
-            print_json([turn_json(turn) for turn in session.turns])
+            print_json_list(turn_json(turn) for turn in session.turns)
         else:
-            print(session.tree().text)
+            print(session.tree(until, wording=IN_SHELLS).text)
         return 0
     session = studio.session_for(named.session, creates=False)
     turn = session.turn(rest[0])
@@ -116,6 +112,18 @@ def show(words: list[str]) -> int:
         for picture in turn.pictures:
             print(picture.path)
     return 0
+
+
+def _value(words: list[str], flag: str, what: str) -> str | None:
+    """Take an option with its value out of the words; None where it was not given."""
+    if flag not in words:
+        return None
+    at = words.index(flag)
+    if at + 1 >= len(words):
+        raise UsageError(f"{flag} needs {what}.")
+    value = words[at + 1]
+    del words[at : at + 2]
+    return value
 
 
 def _save(studio: Studio, turn: Turn, output: str, *, force: bool, as_json: bool) -> None:

@@ -27,6 +27,7 @@ IN_SHELLS: Mapping[str, str] = {
     "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "Naming an image with -s {name} creates it.",
+    "earlier-turns": "notebook-img show {session} --until {turn} shows the history up to {turn}.",
     "example-ask": "For example: notebook-img ask {image} '{text}'",
     "example-compare": "For example: notebook-img ask one.jpg two.jpg 'what is different?'",
     "example-edit": "For example: notebook-img edit {image} '{text}'",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.display.overlays import boxes_overlay as boxes_overlay
     from notebook_img.display.tables import table as table
     from notebook_img.display.trees import TreeNode as TreeNode
+    from notebook_img.display.trees import drawn as drawn
     from notebook_img.display.trees import tree as tree
     from notebook_img.display.waiting import Progress as Progress
     from notebook_img.display.waiting import note as note
@@ -39,6 +40,6 @@ else:
         figures="Shot figure",
         overlays="boxes_overlay",
         tables="table",
-        trees="TreeNode tree",
+        trees="TreeNode drawn tree",
         waiting="Progress note progress",
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
 from notebook_img.display.captions import NO_MATH
 from notebook_img.display.figures import image_html
+from notebook_img.errors import NotebookImgError
 from notebook_img.pictures import TINY_SIDE, Bundle, Preview, preview, shorten, still
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ MOST = 60
 """Turns drawn; of a longer history the middle is folded."""
 _THUMBNAIL = 112
 """Width on the page, CSS pixels; drawn from twice as many where there are few."""
-_THUMBNAILS_BYTES = 380_000
+_THUMBNAILS_BYTES = 150_000
+"""Of all together: base64 makes 200,000 of them."""
 _THUMBNAIL_BYTES = 12_000
 
 _LIST = "list-style:none;margin:0;padding:0"
@@ -70,7 +73,20 @@ class _Twig:
     after: list[str] = field(default_factory=list)
 
 
-def tree(nodes: Sequence[TreeNode], *, name: str = "", most: int = MOST) -> Bundle:
+def drawn(nodes: Sequence[TreeNode], most: int = MOST) -> set[str]:
+    """Return the ids of the nodes that `tree` draws: only those need a prompt and a picture."""
+    return _kept(nodes, {node.id: node for node in nodes}, most)
+
+
+def tree(
+    nodes: Sequence[TreeNode],
+    *,
+    name: str = "",
+    most: int = MOST,
+    earlier: int = 0,
+    counts: tuple[int, int] | None = None,
+    more: str = "",
+) -> Bundle:
     """Draw a session's history.
 
     Parameters
@@ -81,30 +97,45 @@ def tree(nodes: Sequence[TreeNode], *, name: str = "", most: int = MOST) -> Bund
         The session's name.
     most : int
         Turns drawn; beyond that the middle is folded, and that is said.
+    earlier : int
+        Turns before the first of `nodes`, which are counted only.
+    counts : (int, int), optional
+        Turns and questions of the whole session, where `nodes` are a part of it.
+    more : str
+        How the reader comes to what is not drawn.
 
     Returns
     -------
     Bundle
-        ``text/html`` (nested lists, below 600 kB) and ``text/plain``.
+        ``text/html`` (nested lists), a still image and ``text/plain``, below 300 kB altogether.
     """
     roots, lost = _grown(nodes, most)
     shown = sum(1 for root in roots for _ in _walk(root))
-    questions = sum(node.kind == "ask" for node in nodes)
-    counts = [_count(len(nodes) - questions, "turn"), *([_count(questions, "question")] if questions else [])]
-    title = (f"Session {shorten(name, 80)}: " if name else "") + " and ".join(counts)
-    if shown < len(nodes):
+    asked = sum(node.kind == "ask" for node in nodes)
+    turns, questions = counts or (len(nodes) - asked, asked)
+    title = f"Session {shorten(name, 80)}: " if name else ""
+    title += " and ".join([_count(turns, "turn"), *([_count(questions, "question")] if questions else [])])
+    if shown < turns + questions:
         title += f", {shown} of them drawn"
-    with_picture = max(1, sum(1 for root in roots for twig in _walk(root) if twig.node.picture is not None))
+    pictures = [twig.node.picture for root in roots for twig in _walk(root) if twig.node.picture is not None]
     painter = _Painter(
-        side=2 * _THUMBNAIL if with_picture <= 24 else round(1.4 * _THUMBNAIL),
-        most_bytes=min(_THUMBNAIL_BYTES, _THUMBNAILS_BYTES // with_picture),
+        side=2 * _THUMBNAIL if len(pictures) <= 24 else round(1.4 * _THUMBNAIL),
+        most_bytes=min(_THUMBNAIL_BYTES, _THUMBNAILS_BYTES // max(1, len(pictures))),
     )
-    lines = [title, *_text(roots)]
-    body = [f'<div style="margin:0 0 18px">{painter.line(root)}</div>' for root in roots]
+    painter.prepare(pictures)
+    lines = [title]
+    body = []
+    if earlier:
+        lines.append(f"… {_count(earlier, 'earlier turn')} not drawn")
+        body.append(_remark(lines[-1]))
+    lines += _text(roots)
+    body += [f'<div style="margin:0 0 18px">{painter.line(root)}</div>' for root in roots]
     if lost:
-        words = f"{_count(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}"
-        lines.append(f"… {words}")
-        body.append(f'<div style="opacity:.8;font-size:.85em">… {escape(words)}</div>')
+        lines.append(f"… {_count(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}")
+        body.append(_remark(lines[-1]))
+    if more and shown < turns + questions:
+        lines.append(more)
+        body.append(_remark(more))
     html = [f'<div class="{NO_MATH}" style="max-width:100%">', f'<div style="margin:0 0 8px"><b>{escape(title)}</b></div>', *body, "</div>"]
     # The latest are what somebody looks for; more would be specks.
     image, facts = still(painter.seen[-_STILL:], title) if painter.seen else ({}, {})
@@ -124,6 +155,19 @@ class _Painter:
         self.most_bytes = most_bytes
         self.seen: list[tuple[Preview, str]] = []
         """Thumbnails drawn so far, and whose they are."""
+
+    def prepare(self, pictures: Sequence[Picture]) -> None:
+        """Make all thumbnails, several at once: most of the time goes into decoding, which needs no lock of Python's."""
+        with ThreadPoolExecutor(max_workers=4) as workers:
+            for _ in workers.map(self.thumbnail, pictures):
+                pass
+
+    def thumbnail(self, picture: Picture) -> Preview | None:
+        """Return a picture's thumbnail (the latest ones are kept); None where its file is damaged."""
+        try:
+            return preview(picture, self.side, self.most_bytes)
+        except NotebookImgError:
+            return None
 
     def line(self, first: _Twig) -> str:
         """Return a line as a row of cards, with the branches at its end under it."""
@@ -152,8 +196,8 @@ class _Painter:
         head = " <b>← head</b>" if node.is_head else ""
         note = f'<div style="opacity:.8">{escape(shorten(node.note, 60))}</div>' if node.note else ""
         image = ""
-        if node.picture is not None:
-            seen = preview(node.picture, self.side, self.most_bytes)
+        seen = self.thumbnail(node.picture) if node.picture is not None else None
+        if seen is not None:
             self.seen.append((seen, node.id))
             alt = f"{node.id}: {shorten(node.prompt, 100)}"
             width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > TINY_SIDE else 2))
@@ -248,7 +292,11 @@ def _walk(first: _Twig) -> Iterator[_Twig]:
 
 def _grown(nodes: Sequence[TreeNode], most: int) -> tuple[list[_Twig], list[str]]:
     """Return the twigs that are drawn, by their roots, and the ids that hang on none of them."""
-    known = {node.id: node for node in nodes}
+    known: dict[str, TreeNode] = {}
+    for node in nodes:
+        # A parent comes first; what does not is damaged, and must not lead round in a ring.
+        known[node.id] = node if node.parent in known else replace(node, parent=None)
+    nodes = list(known.values())
     kept = _kept(nodes, known, most)
     twigs = {node.id: _Twig(node) for node in nodes if node.id in kept}
     roots: list[_Twig] = []
@@ -269,14 +317,15 @@ def _grown(nodes: Sequence[TreeNode], most: int) -> tuple[list[_Twig], list[str]
         else:
             (twigs[above].questions if node.kind == "ask" else twigs[above].edits).append(twigs[node.id])
     lost = []
+    anchors: dict[str, str | None] = {}
     for name in hidden:
+        # Parents come first, so theirs is known already: looking for each anew takes a minute in a line of 50,000 turns.
+        above = known[name].parent
+        anchors[name] = above if above in kept else anchors.get(above or "")
         if name in placed:
             continue
-        above = known[name].parent
-        while above in known and above not in kept:
-            above = known[above].parent
-        if above in twigs:
-            twigs[above].after.append(name)
+        if (anchor := anchors[name]) is not None:
+            twigs[anchor].after.append(name)
         else:
             lost.append(name)
     return roots, lost
@@ -301,6 +350,10 @@ def _kept(nodes: Sequence[TreeNode], known: dict[str, TreeNode], most: int) -> s
     newest, oldest = names[::-1], names
     wishes = [*past, *starts[:1], *starts[-most // 6 :], *forks[-most // 6 :], *oldest[: most // 6], *newest]
     return set(list(dict.fromkeys(wishes))[:most])
+
+
+def _remark(words: str) -> str:
+    return f'<div style="opacity:.8;font-size:.85em">{escape(words)}</div>'
 
 
 def _count(number: int, word: str) -> str:

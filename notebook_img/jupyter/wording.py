@@ -37,6 +37,7 @@ IN_CELLS: Mapping[str, str] = {
     "choose-model": "Choose another model with -m.",
     "confine": "With --no-confine it is taken as it is.",
     "create-session": "%imgsession {name} creates it.",
+    "earlier-turns": "%imgsession tree {session}/{turn} draws the history up to {turn}.",
     "example-ask": "For example: %askimage {image} {text}",
     "example-compare": "For example: %askimage -i one.jpg -i two.jpg what is different?",
     "example-edit": "For example: %imgedit {image} {text}",

@@ -13,6 +13,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "choose-model": "Choose another model with the parameter model; get_image_config_info lists them.",
     "confine": "",
     "create-session": "start_image_session begins a new one.",
+    "earlier-turns": "",
     "example-ask": "For example: {text}",
     "example-compare": "compare_images takes two.",
     "example-edit": "For example: {text}",

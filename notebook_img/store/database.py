@@ -36,8 +36,11 @@ BUSY_TIMEOUT = 30.0
 """Seconds a write waits for another process's write."""
 
 
-class LostIndexError(StoreError):
-    """The index is missing, empty or damaged: what `rebuild_store` is for."""
+def _lost_index(sentence: str) -> StoreError:
+    """Return the error for an index that is missing, empty or damaged: what `rebuild_store` is for."""
+    error = StoreError(sentence, hint=Hint("rebuild"))
+    error.lost_index = True
+    return error
 
 
 class Database:
@@ -184,11 +187,10 @@ class Database:
         gone = self._is_empty if empty else lambda: not self.path.exists()
         # Looked at twice: another process may have made the store, and its first picture, in between.
         if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
-            raise LostIndexError(
+            raise _lost_index(
                 f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
                 "Nothing was changed. Restore it from a copy (store.sqlite, with store.sqlite-wal where there is one), or make turns again "
-                "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder.",
-                hint=Hint("rebuild"),
+                "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder."
             )
 
     def _is_empty(self) -> bool:
@@ -213,6 +215,11 @@ class Database:
                 counting.set_doubt(connection, doubt)
         elif not doubt and told != count:
             counting.write_beside(self.home, count)
+        with self._engine.connect() as connection:
+            search_kept_up = counting.search_kept_up(connection)
+        if not search_kept_up:
+            with self.write() as connection:
+                counting.keep_search_up(connection)
 
     def _tell_beside(self, count: counting.Count) -> None:
         # Of an index in doubt nothing is written: when the right one is put back, the file must still know it.
@@ -226,9 +233,9 @@ class Database:
         try:
             with self._told():
                 version = self._version()
-        except LostIndexError:
-            raise
-        except StoreError:
+        except StoreError as error:
+            if error.lost_index:
+                raise
             # A store in WAL mode on a medium nobody can write to. Its newest rows may be in the WAL, which needs a place of its own;
             # without one it can be read as the unchanging file it is.
             wal = self.path.with_name(f"{FILE_NAME}-wal")
@@ -241,7 +248,7 @@ class Database:
         if version > schema.VERSION:
             raise self._newer(version)
         if version == 0:
-            raise LostIndexError(f"The index {self.path} is empty.", hint=Hint("rebuild"))
+            raise _lost_index(f"The index {self.path} is empty.")
         if version < schema.VERSION:
             if self._copy is None:
                 self._work_on_copy()
@@ -360,7 +367,7 @@ class Database:
     def _error(self, error: Any) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return LostIndexError(self._sentence(error, code), hint=Hint("rebuild"))
+            return _lost_index(self._sentence(error, code))
         return StoreError(self._sentence(error, code))
 
     def _sentence(self, error: Any, code: int) -> str:

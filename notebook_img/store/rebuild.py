@@ -14,7 +14,7 @@ from notebook_img.pictures import SUFFIXES, Picture, sniff
 from notebook_img.records import PictureUse, SessionRecord, TurnRecord
 from notebook_img.store import counting
 from notebook_img.store.bundle import Imported, insert_all
-from notebook_img.store.database import FILE_NAME, LostIndexError
+from notebook_img.store.database import FILE_NAME
 from notebook_img.store.salvage import salvage
 from notebook_img.store.setting_aside import FOLDER, set_aside
 from notebook_img.store.store import Store
@@ -74,8 +74,9 @@ def _opened(home: Path) -> tuple[Store, list[str]]:
         if _is_sound(store):
             return store, []
         store.close()
-    except LostIndexError:
-        pass
+    except StoreError as error:
+        if not error.lost_index:
+            raise
     parts = [path for suffix in ("", "-wal", "-shm", "-journal") if (path := home / f"{FILE_NAME}{suffix}").is_file()]
     empty = not any(path.stat().st_size for path in parts)
     folder = set_aside(home, parts)

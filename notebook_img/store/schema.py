@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, Table, Text, func, select, text
 
+from notebook_img.store import search
 from notebook_img.store.jumps import places
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def finish(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
     turned, pictured = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (turns, pictures))
     row = {"id": 1, "store": secrets.token_hex(8), "changes": turned + pictured, "turns": turned, "pictures": pictured}
-    connection.execute(counts.insert().values(**row, doubt="", search=0))
+    connection.execute(counts.insert().values(**row, doubt="", search=int(search.keep_up(connection, present=False))))
 
 
 def place_all(connection: Connection) -> None:

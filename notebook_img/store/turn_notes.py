@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ def add_notes(home: Path, connection: Connection, session: Mapping[str, Any], re
         Columns of its row.
     """
     facts = {name: session[name] for name in _SESSION}
+    with contextlib.suppress(ValueError):
+        facts["settings"] = json.loads(session["settings"])
     lines = []
     for record in records:
         plain = {name: value for name, value in plain_turn(record).items() if name not in _LEFT_OUT}

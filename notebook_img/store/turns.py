@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, literal, select
 
 from notebook_img.errors import StoreError
-from notebook_img.ids import turn_id
+from notebook_img.ids import MOST_NUMBER, turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
-from notebook_img.store.rows import dumps, insert_turn, session_values, turn_records
+from notebook_img.store.rows import PART, dumps, insert_turn, session_values, turn_records
 from notebook_img.store.sessions import free_name
 from notebook_img.store.turn_notes import add_notes
 
@@ -235,12 +235,45 @@ class Turns:
         with self._database.read() as connection:
             return turn_records(connection, connection.execute(query))
 
-    def turn_numbers(self, session_id: str) -> list[tuple[int, int | None, str]]:
-        """Return ``(number, parent, kind)`` of all turns of a session by number: its outline, without their content."""
-        turns = schema.turns
-        query = select(turns.c.number, turns.c.parent, turns.c.kind).where(turns.c.session_id == session_id).order_by(turns.c.number)
+    def turn_numbers(self, session_id: str, *, until: int | None = None, latest: int | None = None) -> list[tuple[int, int | None, str]]:
+        """Return ``(number, parent, kind)`` of the turns of a session by number: its outline, without their content.
+
+        Parameters
+        ----------
+        until : int, optional
+            Only up to this number.
+        latest : int, optional
+            Only the latest so many.
+        """
+        query = "SELECT number, parent, kind FROM turns WHERE session_id = :session AND number <= :until ORDER BY number DESC LIMIT :latest"
+        values = {"session": session_id, "until": MOST_NUMBER if until is None else until, "latest": -1 if latest is None else latest}
         with self._database.read() as connection:
-            return [(row.number, row.parent, row.kind) for row in connection.execute(query)]
+            rows = connection.exec_driver_sql(query, values).all()
+        return [(row[0], row[1], row[2]) for row in reversed(rows)]
+
+    def turns_numbered(self, session_id: str, numbers: Iterable[int]) -> list[TurnRecord]:
+        """Return the turns with these numbers, by number."""
+        turns, wanted = schema.turns, sorted(numbers)
+        found: list[TurnRecord] = []
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), PART):
+                page = select(turns).where(turns.c.session_id == session_id, turns.c.number.in_(wanted[start : start + PART]))
+                found += turn_records(connection, connection.execute(page.order_by(turns.c.number)))
+        return found
+
+    def count_turns(self, session_id: str, *, until: int | None = None) -> tuple[int, int]:
+        """Return how many turns and how many questions a session has, or has up to a number."""
+        values = {"session": session_id, "until": MOST_NUMBER if until is None else until}
+        # Named: SQLite takes the index of questions only where it sees the word (see `Lookups.last_question`).
+        query = """
+            SELECT
+                (SELECT count(*) FROM turns WHERE session_id = :session AND number <= :until),
+                (SELECT count(*) FROM turns INDEXED BY questions_by_number
+                 WHERE session_id = :session AND number <= :until AND kind = 'ask')
+        """
+        with self._database.read() as connection:
+            both, questions = connection.exec_driver_sql(query, values).one()
+        return both - questions, questions
 
     def find_replies(self, request_key: str) -> list[TurnRecord]:
         """Return the turns that answered this request, oldest first."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_img.display import Caption, Shot, TreeNode
+    from notebook_img.pictures import Bundle
     from notebook_img.records import TurnRecord
     from notebook_img.store import Store
+    from notebook_img.tree.session import Session
     from notebook_img.tree.turn import Turn
 
 MOST_ROWS = 30
@@ -109,3 +115,49 @@ def node(store: Store, record: TurnRecord, *, is_head: bool) -> TreeNode:
         is_head=is_head,
         note=", ".join(word for word in words if word),
     )
+
+
+OUTLINE = 5_000
+"""Turns of a history that are looked at: their places decide which are drawn. What came before is counted."""
+LINE = 15
+"""Turns of the head's line that are drawn where it lies farther back."""
+
+
+@dataclass(frozen=True)
+class _More:
+    """What leads to the turns that are not drawn."""
+
+    hints: tuple[Hint, ...]
+    sentence: str = ""
+
+
+def history(session: Session, until: int | None, wording: Mapping[str, str]) -> Bundle:
+    """Draw a session's history, the part that ends with turn `until`; see `Session.tree`."""
+    from notebook_img import display
+
+    store, name, head = session.actor.store, session.name, session.actor.head(session.id)
+    outline = store.turn_numbers(session.id, until=until, latest=OUTLINE)
+    first = outline[0][0] if outline else 0
+    if until is None and head is not None and head < first:
+        # What the next edit goes on from is drawn wherever it lies.
+        outline = [*((record.number, record.parent, record.kind) for record in store.chain(session.id, head, limit=LINE)), *outline]
+    bare = [_bare(number, parent, kind, is_head=number == head) for number, parent, kind in outline]
+    kept = display.drawn(bare)
+    full = {
+        record.number: record for record in store.turns_numbered(session.id, [number for number, *_ in outline if turn_id(number) in kept])
+    }
+    nodes = [node(store, full[row[0]], is_head=item.is_head) if row[0] in full else item for row, item in zip(outline, bare, strict=True)]
+    turns, questions = store.count_turns(session.id, until=until)
+    earlier = turns + questions - len(outline)
+    hidden = [number for number, *_ in outline if number not in full]
+    rest = max(hidden, default=first - 1 if earlier else 0)
+    words = worded(_More((Hint("earlier-turns", session=name, turn=turn_id(rest)),)), wording) if rest else ""
+    return display.tree(nodes, name=name, earlier=earlier, counts=(turns, questions), more=words)
+
+
+def _bare(number: int, parent: int | None, kind: str, *, is_head: bool) -> TreeNode:
+    """Return a node without its content: enough to decide whether it is drawn."""
+    from notebook_img.display import TreeNode
+
+    above = None if parent is None else turn_id(parent)
+    return TreeNode(turn_id(number), above, kind, "", is_head=is_head)  # type: ignore[arg-type]

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
-from notebook_img.hints import Hint
+from notebook_img.hints import IN_PYTHON, Hint
 from notebook_img.ids import MOST_NUMBER, parse_id, turn_id
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_img.pictures import Bundle
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.tree.actor import Actor
@@ -281,13 +283,19 @@ class Session:
                 found.append(number)
         return [self._numbered(number) for number in found]
 
-    def tree(self) -> Bundle:
-        """Return its history as pictures with branches and questions, and as text."""
-        from notebook_img import display
-        from notebook_img.tree.drawing import node
+    def tree(self, until: str | int | Turn | None = None, *, wording: Mapping[str, str] = IN_PYTHON) -> Bundle:
+        """Return its history as pictures with branches and questions, and as text; of a long one the latest part.
 
-        store, head = self.actor.store, self.actor.head(self.id)
-        return display.tree([node(store, record, is_head=record.number == head) for record in store.turns(self.id)], name=self.name)
+        Parameters
+        ----------
+        until : str, int or Turn, optional
+            The turn the part ends with; the last one when left out.
+        wording : mapping
+            How the surface words what leads to the rest (see `hints`).
+        """
+        from notebook_img.tree.drawing import history
+
+        return history(self, None if until is None else self.turn(until).number, wording)
 
     def cost(self) -> tuple[float, int]:
         """Return US dollars spent in this session, refused calls included, and how many calls have an unknown cost."""

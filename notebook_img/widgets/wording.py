@@ -13,6 +13,7 @@ IN_PANELS: Mapping[str, str] = {
     "choose-model": "Choose another model under Model.",
     "confine": "",
     "create-session": "Type its name under New session to create it.",
+    "earlier-turns": "",
     "example-ask": "For example: {text}",
     "example-compare": "",
     "example-edit": "For example: {text}",

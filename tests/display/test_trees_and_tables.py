@@ -90,10 +90,10 @@ def test_every_turn_is_drawn_or_counted(kind: str) -> None:
     page(bundle.html)
 
 
-def test_a_large_tree_of_noise_stays_below_600_kB() -> None:
+def test_a_large_tree_of_noise_stays_below_300_kB() -> None:
     nodes = [TreeNode(f"t{k}", f"t{k - 1}" if k > 1 else None, "edit", "noise " * 40, noise(200, 200, seed=k)) for k in range(1, 71)]
     bundle = tree(nodes)
-    assert grows_by(bundle.data) < 600_000
+    assert grows_by(bundle.data) < 300_000
 
 
 def test_ten_thousand_turns_are_drawn_without_deep_recursion() -> None:

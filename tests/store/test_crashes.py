@@ -455,6 +455,25 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
                 )
             values = {"turns": size, "last_number": size, "head": size}
             connection.execute(schema.sessions.update().where(schema.sessions.c.id == session.id).values(values))
+            # A cell that has run once for each turn, and what each of them cost.
+            base = 0 if session is short else 1000
+            run = {
+                "cell": f"id:{session.name}",
+                "kernel": "k",
+                "source_hash": "h",
+                "ordinal": 1,
+                "state": "ok",
+                "notebook": "/n",
+                "owner": "",
+            }
+            moved = {"session_id": session.id, "kind": "turn", "at": 1.0}
+            got = {"position": 0, "request_key": "key", "model": "m", "session_id": session.id}
+            for number in range(1, size + 1):
+                connection.execute(schema.runs.insert().values(id=base + number, started=float(number), ended=1.0, **run))
+                connection.execute(schema.moves.insert().values(run=base + number, from_head=number - 1 or None, to_head=number, **moved))
+                connection.execute(schema.replies.insert().values(run=base + number, turn=number, **got))
+                paid = {"model": "m", "state": "billed", "session": session.name, "turn": "", "origin": "cell", "usage": "{}", "owner": ""}
+                connection.execute(schema.spend.insert().values(at=1.0, day=session.name, estimate=0.03, cost=0.03, **paid))
 
     def costs(session: SessionRecord, size: int) -> list[int]:
         work: list[Callable[[], object]] = [
@@ -468,8 +487,17 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
             lambda: store.find_replies("key"),
             lambda: store.gallery(limit=20),
             lambda: store.sessions(limit=20),
+            lambda: store.start_of_line(session.id, size),
+            lambda: store.descends(session.id, size, 2),
+            lambda: next(store.cell_moves(session.id, f"id:{session.name}")),
+            lambda: store.latest_replies(f"id:{session.name}", source_hash="h", ordinal=1, notebook="/n"),
+            lambda: store.spent_known(session.name),
+            lambda: store.reserve("m", 0.03, session.name, "cell", session.name, 1e9),
+            lambda: store.turn_numbers(session.id, latest=60),
+            lambda: store.gallery(limit=20, search="make it night"),
         ]
         return [counted(store, one) for one in work]
 
     for few, many in zip(costs(short, 100), costs(long, 4000), strict=True):
-        assert many <= few * 1.5 + 20
+        assert many <= few * 1.5 + 60
+    assert store.spent_known("long") == pytest.approx(120)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.ids import parse_id
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import Screen, put, tell
-from notebook_img.jupyter.wording import in_cells_words
+from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "use": ("use NAME", "switch to an existing session, at its stored head"),
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
-    "tree": ("tree", "the history as pictures, with branches and questions"),
+    "tree": ("tree [NAME|ID]", "the history as pictures, with branches and questions; up to a turn"),
     "undo": ("undo", "go back to the parent"),
     "redo": ("redo", "reverse an undo"),
     "checkout": ("checkout ID", "go to a turn and continue from there"),
@@ -139,8 +140,10 @@ def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
 
 
 def _tree(kernel: NotebookKernel, rest: list[str]) -> None:
-    session = kernel.studio.session_for(_one(rest, "tree"), creates=False) if rest else kernel.studio.session()
-    kernel.put(session.tree())
+    named = parse_id(_one(rest, "tree")) if rest else None
+    name = named.session if named is not None else rest[0] if rest else ""
+    session = kernel.studio.session_for(name, creates=False) if name else kernel.studio.session()
+    kernel.put(session.tree(None if named is None else named.number, wording=IN_CELLS))
 
 
 def _undo(kernel: NotebookKernel, rest: list[str]) -> Turn | None:

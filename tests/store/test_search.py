@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+
+from notebook_img.records import SessionRecord
+from notebook_img.store import Store, search
+from notebook_img.store.rows import insert_turn
+from tests.store.fixture_store import unpacked
+from tests.store.making import add
+
+PROMPTS = [
+    "a red fox in the snow",
+    "a grey owl at night",
+    "A RED FOX, from behind",
+    "100 % cotton",
+    'the "quoted" fox',
+    "der Fuchs läuft über das Eis",
+    "狐と雪景色",
+    "fo",
+]
+
+
+def found(store: Store, text: str, **more: object) -> list[str]:
+    return [row.prompt for row in store.gallery(search=text, **more)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("indexed", [True, False], ids=["with FTS5", "without"])
+def test_any_part_of_a_prompt_is_found_the_latest_first(home: Path, monkeypatch: pytest.MonkeyPatch, indexed: bool) -> None:
+    if indexed and not search.is_available():
+        pytest.skip("this SQLite has no FTS5 with trigrams")
+    monkeypatch.setattr(search, "is_available", lambda: indexed)
+    with Store.open(home) as store:
+        fox = store.create_session("fox")
+        for number, prompt in enumerate(PROMPTS):
+            add(store, fox, number, prompt=prompt)
+        assert found(store, "red fox") == ["A RED FOX, from behind", "a red fox in the snow"]
+        assert found(store, "d fox in") == ["a red fox in the snow"]
+        assert found(store, '"quoted"') == ['the "quoted" fox']
+        assert found(store, "0 %") == ["100 % cotton"]
+        assert found(store, "läuft") == ["der Fuchs läuft über das Eis"]
+        assert found(store, "雪景色") == ["狐と雪景色"]
+        assert found(store, "fo") == ["fo", 'the "quoted" fox', "A RED FOX, from behind", "a red fox in the snow"]
+        assert found(store, "wolf") == []
+        assert found(store, "red fox OR owl") == []
+
+
+def test_a_page_of_a_search_goes_on_where_the_last_one_ended_also_where_a_session_is_rare(store: Store, fox: SessionRecord) -> None:
+    owl = store.create_session("owl")
+    first = add(store, fox, 1, 2, prompt="a fox")
+    rare = add(store, owl, 3, prompt="a fox")
+    with store._database.write() as connection:
+        for number in range(2, 1500):
+            insert_turn(connection, dataclasses.replace(first, number=number))
+    rows = store.gallery(limit=40, search="a fox")
+    seen = [row.id for row in rows]
+    while rows:
+        rows = store.gallery(limit=40, search="a fox", before=rows[-1].cursor)
+        seen += [row.id for row in rows]
+    assert len(seen) == len(set(seen)) == 2 * 1499 + 1
+    assert [row.id for row in store.gallery(search="a fox", session=owl.id)] == [f"owl/t{rare.number}.1"]
+
+
+def test_deleted_turns_are_found_no_more(store: Store, fox: SessionRecord) -> None:
+    add(store, fox, 1, prompt="a red fox")
+    add(store, fox, 2, parent=1, prompt="a red owl")
+    store.delete_branch(fox.id, 2)
+    assert found(store, "a red") == ["a red fox"]
+    store.delete_session(fox.id)
+    assert found(store, "a red") == []
+
+
+def test_a_store_goes_between_machines_with_and_without_the_index(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not search.is_available():
+        pytest.skip("this SQLite has no FTS5 with trigrams")
+    with Store.open(home) as store:
+        add(store, store.create_session("fox"), 1, prompt="a red fox")
+    with monkeypatch.context() as patch:
+        patch.setattr(search, "is_available", lambda: False)
+        with Store.open(home) as store:
+            add(store, store.session_named("fox"), 2, prompt="a red owl")  # type: ignore[arg-type]
+            assert found(store, "a red") == ["a red owl", "a red fox"]
+            with store._database.read() as connection:
+                names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
+            assert not [name for name in names if name.startswith("words_")]
+    with Store.open(home) as store:
+        assert found(store, "a red") == ["a red owl", "a red fox"]
+        with store._database.read() as connection:
+            assert search.matching(connection, "red owl", until=10**9, limit=5) == [2]
+
+
+def test_an_older_store_is_searched_after_its_upgrade(tmp_path: Path) -> None:
+    home = shutil.copytree(unpacked(tmp_path), tmp_path / "copy")
+    with Store.open(home) as store:
+        assert found(store, "a watercolour fox")
+        assert store.spent_known("2026-11-28") >= 0
