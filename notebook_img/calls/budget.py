@@ -40,7 +40,7 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     check_request(request, provider)
     mark = _key_mark(workspace, provider)
     estimate = provider.estimate(request)
-    workspace.store.check_room(0 if estimate == 0.0 or request.kind == "ask" else request.count)
+    workspace.store.check_room(None if estimate == 0.0 else 0 if request.kind == "ask" else request.count)
     if estimate == 0.0:
         return Books(mark, estimate, None, moved_notice(ready))
     spend = _reserve(workspace, ready, estimate)

@@ -342,9 +342,14 @@ class Database:
         except OSError:
             same = True  # the transaction will say what is wrong
         if not same and hasattr(self, "_identity"):
+            known = self._identity
             del self._identity
             self._engine.dispose()
-            self._open()
+            try:
+                self._open()
+            except StoreError:
+                self._identity = known  # so that it is looked for again, and no empty file takes its place
+                raise
 
     def _newer(self, version: int) -> StoreError:
         return StoreError(

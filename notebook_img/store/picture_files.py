@@ -53,13 +53,13 @@ class PictureFiles:
         """Return whether the picture's file exists."""
         return self._find(sha256) is not None
 
-    def check_room(self, pictures: int = 0) -> None:
+    def check_room(self, pictures: int | None = None) -> None:
         """Refuse what could not be kept, before it is paid for.
 
         Parameters
         ----------
-        pictures : int
-            How many are expected; with 0 only the right to write is looked at.
+        pictures : int, optional
+            How many are expected. Left out, only the right to write is looked at.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class PictureFiles:
             raise StoreError(
                 f"{self._pictures} cannot be written ({why}), so the result could not be kept; nothing was sent. {remedy}"
             ) from error
-        if pictures and free < ROOM * (1 + pictures):
+        if pictures is not None and free < ROOM * (1 + pictures):
             raise StoreError(
                 f"The disk with the store at {home} has {free / 1e6:.0f} MB left, so the result might not be kept; nothing was sent. "
                 "Free some space, or set NOTEBOOK_IMG_HOME to a folder on another disk."

@@ -16,6 +16,7 @@ from notebook_img.records import SessionRecord
 from notebook_img.store import schema
 from notebook_img.store.names import MOST_LETTERS, check_session_name
 from notebook_img.store.rows import PART, contains, dumps, session_record, session_values
+from notebook_img.store.setting_aside import set_aside
 from notebook_img.store.turn_notes import forget_session, forget_turns
 
 if TYPE_CHECKING:
@@ -262,7 +263,10 @@ class Sessions:
             if name not in used and name not in waiting:
                 path = self._files._find_file(name, "")  # noqa: SLF001 - the same package
                 connection.execute(delete(schema.pictures).where(schema.pictures.c.sha256 == name))
-                if path:
+                if path and self._database.doubt:
+                    # A turn whose row is lost may use it too.
+                    set_aside(self._database.home, [path])
+                elif path:
                     path.unlink(missing_ok=True)
 
 

@@ -203,3 +203,27 @@ def test_a_store_of_many_writers_has_one_count(home: Path) -> None:
         assert turn.number == 6
     with Store.open(home) as store:
         assert problems(store) == []
+
+
+def test_an_index_that_is_moved_away_under_an_open_store_is_an_error_at_each_write_and_makes_no_empty_one(older: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("Windows keeps open files from being moved")
+    with Store.open(older) as store:
+        fox = store.session_named("fox")
+        assert fox is not None
+        (older / FILE_NAME).rename(older / "away")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="missing"):
+                add(store, fox, "after")
+            assert not (older / FILE_NAME).exists()
+        (older / "away").rename(older / FILE_NAME)
+        assert add(store, fox, "after").number == 7
+
+
+def test_a_deletion_in_doubt_moves_aside_what_a_lost_turn_may_use(older: Path) -> None:
+    _older_copy(older)
+    with Store.open(older) as store:
+        fox = store.session_named("fox")
+        assert fox is not None
+        store.delete_session(fox.id)
+        assert len(list((older / "rescued").rglob("*.png"))) == 3
