@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from notebook_img.errors import StoreError
 from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 from notebook_img.store import counting, schema
@@ -184,15 +185,19 @@ def _unused_files(store: Store, connection: Connection, older_than: float = OLD_
     waiting = " ".join(connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars())
     states = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "")).scalars())
     blobs: set[str] = set()
+    unread = False
     for name in states:
-        if store._raw.has_raw(name):  # noqa: SLF001
+        try:
             blobs |= store._raw.raw_references(name)  # noqa: SLF001
+        except StoreError:
+            unread = True
 
     def used_picture(path: Path) -> bool:
         return path.stem in pictures or path.stem in blobs or path.stem in waiting
 
     def used_raw(path: Path) -> bool:
-        return path.stem in (states if path.suffix == ".json" else blobs)
+        # Of a state that is missing or damaged nobody knows what it refers to.
+        return path.stem in states if path.suffix == ".json" else unread or path.stem in blobs
 
     places: list[tuple[str, Callable[[Path], bool]]] = [("pictures", used_picture), ("raw", used_raw)]
     now = time.time()

@@ -501,3 +501,15 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
     for few, many in zip(costs(short, 100), costs(long, 4000), strict=True):
         assert many <= few * 1.5 + 60
     assert store.spent_known("long") == pytest.approx(120)
+
+
+def test_a_damaged_raw_state_stops_neither_check_nor_repair_and_what_it_may_refer_to_stays(store: Store, fox: SessionRecord) -> None:
+    turn = add(store, fox, 1, raw={"x": b"y" * 5000})
+    state = store.home / "raw" / turn.raw[:2] / f"{turn.raw}.json"
+    state.write_bytes(b"{}")
+    for path in (store.home / "raw").rglob("*"):
+        if path.is_file():
+            os.utime(path, (1.0, 1.0))
+    assert problems(store) == []
+    assert repair(store) == []
+    assert len([path for path in (store.home / "raw").rglob("*") if path.is_file()]) == 2
