@@ -487,11 +487,9 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
             lambda: store.find_replies("key"),
             lambda: store.gallery(limit=20),
             lambda: store.sessions(limit=20),
-            lambda: store.start_of_line(session.id, size),
-            lambda: store.descends(session.id, size, 2),
             lambda: next(store.cell_moves(session.id, f"id:{session.name}")),
             lambda: store.latest_replies(f"id:{session.name}", source_hash="h", ordinal=1, notebook="/n"),
-            lambda: store.spent_known(session.name),
+            lambda: store.spent(session.name),
             lambda: store.reserve("m", 0.03, session.name, "cell", session.name, 1e9),
             lambda: store.turn_numbers(session.id, latest=60),
             lambda: store.gallery(limit=20, search="make it night"),
@@ -500,7 +498,14 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
 
     for few, many in zip(costs(short, 100), costs(long, 4000), strict=True):
         assert many <= few * 1.5 + 60
-    assert store.spent_known("long") == pytest.approx(120)
+
+    def far(session: SessionRecord, size: int) -> list[int]:
+        return [counted(store, one) for one in (lambda: store.start_of_line(session.id, size), lambda: store.descends(session.id, size, 2))]
+
+    # The way to a far ancestor grows with the logarithm: 12 bits of 4,000, and 7 of 100.
+    for few, many in zip(far(short, 100), far(long, 4000), strict=True):
+        assert many <= few * 2.5 + 60
+    assert store.spent("long").known == pytest.approx(120)
 
 
 def test_a_damaged_raw_state_stops_neither_check_nor_repair_and_what_it_may_refer_to_stays(store: Store, fox: SessionRecord) -> None:

@@ -12,22 +12,25 @@ from notebook_img.cli import main
 from notebook_img.store import Store, schema
 from notebook_img.store.rows import insert_turn
 from notebook_img.tree import Session
-from notebook_img.tree.drawing import OUTLINE
 from tests.store.making import add
 from tests.tree.acting import Acting
 
 
+OUTLINE = 300
+
+
 @pytest.fixture
-def long(home: Path) -> Session:
-    """A session of one line and 12,000 turns, of which each thousandth is a question."""
+def long(home: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session of one line and 1,200 turns, of which each hundredth is a question."""
+    monkeypatch.setattr("notebook_img.tree.drawing.OUTLINE", OUTLINE)
     store = Store.open(home)
     fox = store.create_session("fox")
     first = add(store, fox, 1, prompt="step 1")
-    size = 12_000
+    size = 1_200
     with store._database.write() as connection:
         for number in range(2, size + 1):
-            kind = "ask" if number % 1000 == 0 else "edit"
-            parent = number - 1 if (number - 1) % 1000 else number - 2
+            kind = "ask" if number % 100 == 0 else "edit"
+            parent = number - 1 if (number - 1) % 100 else number - 2
             record = dataclasses.replace(first, kind=kind, number=number, parent=parent, prompt=f"step {number}")
             insert_turn(connection, record)
         values = {"turns": size, "last_number": size, "head": size - 1}
@@ -41,19 +44,19 @@ def drawn(text: str) -> list[int]:
 
 def test_of_a_long_history_the_latest_part_is_drawn_and_the_way_to_the_rest_is_said(long: Session) -> None:
     text = long.tree().text
-    assert text.startswith("Session fox: 11988 turns and 12 questions, 60 of them drawn")
-    assert f"… {12_000 - OUTLINE} earlier turns not drawn" in text
-    assert "t11999  step 11999  ← head" in text
+    assert text.startswith("Session fox: 1188 turns and 12 questions, 60 of them drawn")
+    assert f"… {1_200 - OUTLINE} earlier turns not drawn" in text
+    assert "t1199  step 1199 (local)  ← head" in text
     [before] = re.findall(r"tree\('t(\d+)'\) draws the history up to t\1\.", text)
     earlier = long.tree(f"t{before}").text
     assert max(drawn(earlier)) == int(before)
-    assert "step 11999" not in earlier
+    assert "step 1199" not in earlier
 
 
 def test_every_turn_can_be_come_to(long: Session) -> None:
     seen: set[int] = set()
     until: str | None = None
-    for _ in range(400):
+    for _ in range(100):
         text = long.tree(until).text
         seen |= set(drawn(text))
         more = re.search(r"tree\('(t\d+)'\)", text)
@@ -61,15 +64,15 @@ def test_every_turn_can_be_come_to(long: Session) -> None:
             break
         assert more[1] != until
         until = more[1]
-    assert {1, 2, 6000, 11_999} <= seen
-    assert len(seen) > 11_900
+    assert {1, 2, 600, 1_199} <= seen
+    assert len(seen) > 1_190
 
 
 def test_a_head_far_back_is_drawn_with_what_it_follows(long: Session) -> None:
-    long.actor.heads[long.id] = 100  # type: ignore[attr-defined]
+    long.actor.heads[long.id] = 101  # type: ignore[attr-defined]
     text = long.tree().text
-    assert "t100  step 100  ← head" in text
-    assert "step 99" in text
+    assert "t101  step 101 (local)  ← head" in text
+    assert "step 98" in text
 
 
 def test_a_drawing_of_any_history_is_small(long: Session) -> None:
