@@ -342,6 +342,8 @@ def test_a_full_disk_is_said_and_leaves_everything_as_it_was(cwd: Path, home: Pa
         done = run("edit", "cat.png", "resize to 1000x800", "-o", str(target))
         assert "the disk is full" in done.stderr
         assert list(small.iterdir()) == []
+        # Room for an index, and none for the picture beside it.
+        subprocess.run(["mount", "-o", "remount,size=700k", str(small)], check=True)
         done = run("edit", "cat.png", "resize to 1000x800", "-s", "full", NOTEBOOK_IMG_HOME=str(small / "home"))
         assert done.returncode == 1, done.stdout
         assert "disk is full" in done.stderr

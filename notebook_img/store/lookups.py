@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, select, tuple_
+from sqlalchemy import and_, exists, literal_column, select, tuple_
 
 from notebook_img.store import jumps, schema
 from notebook_img.store.owner import is_alive, this_process
@@ -131,7 +131,8 @@ class Lookups:
             with self._database.read() as connection:
                 rows = connection.execute(page.limit(size)).all()
                 found: dict[int, list[AnyRow]] = {row.id: [] for row in rows}
-                own = select(moves).where(moves.c.session_id == session_id, moves.c.run.in_(found)).order_by(moves.c.id)
+                # Without the plus SQLite goes through all moves of the session instead of those of the few runs.
+                own = select(moves).where(literal_column("+moves.session_id") == session_id, moves.c.run.in_(found)).order_by(moves.c.id)
                 for move in connection.execute(own):
                     found[move.run].append(move)
             for run, made in found.items():

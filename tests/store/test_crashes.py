@@ -496,8 +496,11 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
         ]
         return [counted(store, one) for one in work]
 
-    for few, many in zip(costs(short, 100), costs(long, 4000), strict=True):
-        assert many <= few * 1.5 + 60
+    assert [
+        (number, few, many)
+        for number, (few, many) in enumerate(zip(costs(short, 100), costs(long, 4000), strict=True))
+        if many > few * 1.5 + 60
+    ] == []
 
     def far(session: SessionRecord, size: int) -> list[int]:
         return [counted(store, one) for one in (lambda: store.start_of_line(session.id, size), lambda: store.descends(session.id, size, 2))]

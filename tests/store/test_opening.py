@@ -125,6 +125,11 @@ def test_an_older_store_is_brought_up_step_by_step_or_not_at_all(home: Path, mon
     with pytest.raises(StoreError, match="nothing was changed"):
         Store.open(home)
     monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: second})
+    with Store.open(home, read_only=True) as reader, reader._database.read() as connection:
+        # Of a copy: for somebody who may only read it stays what it is.
+        assert connection.exec_driver_sql("SELECT x FROM added").scalars().all() == [1]
+    with contextlib.closing(sqlite3.connect(home / FILE_NAME)) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (now,)
     with Store.open(home) as store, store._database.read() as connection:
         assert connection.exec_driver_sql("SELECT x FROM added").scalars().all() == [1]
         assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == now + 2

@@ -334,7 +334,8 @@ def test_a_job_is_a_row_that_any_process_can_read_and_change(home: Path) -> None
 def test_rows_hold_hashes_and_json_never_bytes(store: Store, fox: SessionRecord) -> None:
     add(store, fox, 1, raw={"x": b"y" * 5000})
     with store._database.read() as connection:
-        for table in sqlalchemy.inspect(connection).get_table_names():
+        # What SQLite keeps of its own index of words (`prompts_...`) is its business.
+        for table in (name for name in sqlalchemy.inspect(connection).get_table_names() if not name.startswith("prompts")):
             for row in connection.exec_driver_sql(f"SELECT * FROM {table}"):
                 assert not any(isinstance(value, bytes) for value in row)
                 json.dumps(list(row))

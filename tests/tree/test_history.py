@@ -84,7 +84,7 @@ def test_a_drawing_of_any_history_is_small(long: Session) -> None:
 def test_a_damaged_picture_does_not_keep_the_history_from_being_drawn(home: Path) -> None:
     with Store.open(home) as store:
         fox = store.create_session("fox")
-        paths = [store.picture_path(add(store, fox, number, parent=number or None).pictures[0].sha256) for number in range(3)]
+        paths = [store.picture_path(add(store, fox, f"hurt {number}", parent=number or None).pictures[0].sha256) for number in range(3)]
         paths[1].write_bytes(b"damaged")
         bundle = Session(Acting(store), fox.id).tree()
     assert bundle.html.count("<img") == 2
