@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import preview as preview
     from notebook_img.pictures.previews import scale_down as scale_down
     from notebook_img.pictures.previews import small_image as small_image
+    from notebook_img.pictures.privacy import without_private_parts as without_private_parts
     from notebook_img.pictures.provenance import write_provenance as write_provenance
     from notebook_img.pictures.sheets import contact_sheet as contact_sheet
 else:
@@ -69,4 +70,5 @@ else:
         sheets="contact_sheet",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",
+        privacy="without_private_parts",
     )
