@@ -184,7 +184,8 @@ def there_and_back(size: tuple[int, int], kind: str, drift: str, *, takes: Takes
     sent = tiled(other, 37, 11, 37 + plan.frame_size[0], 11 + plan.frame_size[1]) if drift == "background" else frame
     geometry = geometry_of(plan)
     weights = np.asarray(white if _is_soft(white) else inward(white.point([0] + [255] * 255), feather_of(plan.frame_size)))
-    done = stitch(before, answer(sent, plan.reply, moved), np.asarray(white), weights, geometry)
+    came = answer(sent, plan.reply, moved)
+    done = stitch(before, came, np.asarray(white), weights, geometry)
     after = before.copy()
     after[done.edges[1] : done.edges[3], done.edges[0] : done.edges[2]] = done.pixels
     inside = tuple(
@@ -203,9 +204,12 @@ def there_and_back(size: tuple[int, int], kind: str, drift: str, *, takes: Takes
     else:
         reply = answer(frame, plan.reply, known)
         at_best = pasted(reply, Place(moved.shift, (moved.scale, moved.scale)).box(geometry, (0, 0, *geometry.size), reply))
+    # What was cut off at white or black did not come back.
+    shown, _ = warped(came, Place(moved.shift, (moved.scale, moved.scale)).box(geometry, (0, 0, *geometry.size), came), geometry.size)
+    cut = (((shown >= 254) & (truth < 254)) | ((shown <= 1) & (truth > 1))).any(axis=2)
     seen = []
     for axis in (0, 1):
         there = geometry.origin[axis] + np.arange(geometry.size[axis]) + 0.5 - plan.frame_size[axis] / 2
         there = plan.frame_size[axis] / 2 + moved.scale * there + moved.shift[axis]
         seen.append((there > 2) & (there < plan.frame_size[axis] - 2))
-    return Case(plan, before, after, truth, np.asarray(white), seen[1][:, None] & seen[0][None, :], done, moved, at_best)
+    return Case(plan, before, after, truth, np.asarray(white), seen[1][:, None] & seen[0][None, :] & ~cut, done, moved, at_best)
