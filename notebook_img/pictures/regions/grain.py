@@ -13,7 +13,7 @@ BLOCK = 8
 FLAT = 0.12
 """Share of the ring's blocks, the calmest of them, in which grain is measured; elsewhere it cannot be told from texture."""
 LEAST_BLOCKS = 12
-SHARE = 0.8
+SHARE = 0.9
 """How much of the missing grain is added: a little less is not seen, and what was texture does less harm."""
 SOFT = 1.6
 """How much of a noise's own blur is mixed into it: grain of cameras is about two pixels wide."""
