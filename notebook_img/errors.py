@@ -4,7 +4,8 @@ The tree::
 
     NotebookImgError
     ├── UsageError               the call itself is wrong: an option, a prompt, an argument
-    │   └── UnsupportedError     the chosen model does not take what was asked
+    │   ├── UnsupportedError     the chosen model does not take what was asked
+    │   └── AmbiguousMaskError   a mask that can be read in two ways (``readings`` has both)
     ├── NotFoundError            a session, turn, model, file that does not exist (near names are given)
     ├── PictureError             bytes that are no usable image, or too large
     ├── OutputError              a file that cannot or must not be written
@@ -117,6 +118,20 @@ class UsageError(NotebookImgError):
 
 class UnsupportedError(UsageError):
     """The chosen model does not take what was asked; the message lists what it takes."""
+
+
+class AmbiguousMaskError(UsageError):
+    """A mask that can be read in two ways.
+
+    Attributes
+    ----------
+    readings : dict
+        ``"painted"`` and ``"transparent"``: what may change by each reading, as pictures in which that is white.
+    """
+
+    def __init__(self, message: str, *, readings: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.readings = readings or {}
 
 
 class NotFoundError(NotebookImgError):

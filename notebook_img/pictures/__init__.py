@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.limits import Limits as Limits
     from notebook_img.pictures.masks import as_mask as as_mask
     from notebook_img.pictures.masks import confine as confine
+    from notebook_img.pictures.masks import grow_mask as grow_mask
     from notebook_img.pictures.masks import outpaint as outpaint
     from notebook_img.pictures.picture import Picture as Picture
     from notebook_img.pictures.previews import PREVIEW_BYTES as PREVIEW_BYTES
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import preview as preview
     from notebook_img.pictures.previews import scale_down as scale_down
     from notebook_img.pictures.previews import small_image as small_image
+    from notebook_img.pictures.privacy import without_private_parts as without_private_parts
     from notebook_img.pictures.provenance import write_provenance as write_provenance
     from notebook_img.pictures.sheets import contact_sheet as contact_sheet
 else:
@@ -64,9 +66,10 @@ else:
         formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",
         intake="SAMPLES is_picture_like load local_path missing",
         limits="Limits",
-        masks="as_mask confine outpaint",
+        masks="as_mask confine grow_mask outpaint",
         picture="Picture",
         sheets="contact_sheet",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",
+        privacy="without_private_parts",
     )

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import PictureError
+from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,8 +28,8 @@ def developed(data: bytes, limits: Limits, what: str) -> Image:
         import rawpy
     except ImportError as error:
         raise PictureError(
-            f"{what} is camera raw data, which needs one more package: pip install 'notebook-img[vision]' "
-            "(or export it as JPEG or TIFF with the camera's program)."
+            f"{what} is camera raw data, which needs one more package. Install it, or export the picture as JPEG or TIFF.",
+            hint=Hint("install", package="'notebook-img[vision]'"),
         ) from error
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
@@ -37,7 +38,7 @@ def developed(data: bytes, limits: Limits, what: str) -> Image:
             size = (sizes.height, sizes.width) if turned else (sizes.width, sizes.height)
             limits.check_pixels(*size, what)
     except rawpy.LibRawError as error:
-        raise PictureError(f"{what} is camera raw data of a kind that cannot be developed here; export it as JPEG or TIFF.") from error
+        raise PictureError(f"{what} is camera raw data of a kind that cannot be developed here. Export it as JPEG or TIFF.") from error
     return _later(data, size)
 
 

@@ -144,7 +144,7 @@ def _check_last_pixels(data: bytes, what: str) -> None:
             image.load()
             ends.append(image.tobytes())
     if ends[0] != ends[1]:
-        raise PictureError(f"{what} is cut off; get the file again.")
+        raise PictureError(f"{what} is cut off. Get the file again.")
 
 
 def upright(image: Image, data: bytes = b"") -> Image:

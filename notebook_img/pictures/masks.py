@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from notebook_img.errors import FrameError, UsageError
+from notebook_img.errors import AmbiguousMaskError, FrameError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.pictures import colours
 from notebook_img.pictures.boxes import Box
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from notebook_img.pictures.picture import Picture
     from notebook_img.settings import Settings
 
+Reading: TypeAlias = Literal["painted", "transparent"]
+PAINTED_NOTE = "mask read by its brightness: white may change"
 ALPHA_NOTE = "mask read by its transparency: transparent may change"
 RATIO_TOLERANCE = 0.02
 """How far width / height of a reply may deviate before it counts as another frame (services round to multiples of 8 to 64)."""
@@ -29,25 +32,34 @@ _NUMBER = r"\s*(-?\d+(?:\.\d+)?)\s*"
 _RECTANGLES = re.compile(rf"^{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER}$")
 
 
-def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None) -> Picture:
+def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None, reading: Reading | None = None) -> Picture:
     """Return a mask for a picture: grey PNG, 255 may change, 0 must not.
 
     Parameters
     ----------
     spec : image, array, str, Box, list of Box
         Anything `load` takes: white, True or painted (any bright colour) may change; half-bright pixels go to the nearer
-        side. A picture with transparency whose brightness says nothing (one colour, or a photograph with a hole) counts
-        transparent as "may change", and says so in its notes. Or a rectangle as text ``"x,y,w,h"`` in pixels (several
-        with ``;`` between them), four such numbers, a Box, or a list of boxes.
+        side. A picture with a transparent hole counts the hole as "may change", whatever stands around it, and says so in its notes.
+        Or a rectangle as text ``"x,y,w,h"`` in pixels (several with ``;`` between them), four such numbers, a Box, or a list of
+        boxes; or what `mask_sources` knows: COCO run lengths, detections, a table of boxes.
     like : Picture
         The first input; the mask must have its upright size.
+    reading : str, optional
+        ``"painted"`` or ``"transparent"``: what may change in a mask with transparency, where that is known.
 
     Raises
     ------
     UsageError
         When the sizes differ (the message has both) or nothing may change.
+    AmbiguousMaskError
+        When a mask with transparency can be read in both ways; the error has both.
     """
+    from notebook_img.pictures.mask_sources import taken
+
     boxes = _boxes(spec)
+    if boxes is None and not isinstance(spec, (str, bytes)):
+        found = taken(spec, like)
+        boxes, spec = (found, spec) if isinstance(found, list) else (None, spec if found is None else found)
     if boxes is not None:
         return _from_boxes(boxes, like)
     from notebook_img.pictures.intake import load
@@ -58,7 +70,7 @@ def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None) -> Pi
             f"The mask has {source.width} x {source.height} pixels and the picture {like.width} x {like.height}; "
             "a mask needs the size of the first input."
         )
-    painted, note = _painted(source.pil())
+    painted, note = _painted(source.pil(), reading)
     if not painted.any():
         raise UsageError("The mask is empty: nothing in it is white, so nothing may change.")
     from PIL import Image
@@ -201,6 +213,8 @@ def _boxes(spec: Any) -> list[Box] | None:
             return [_rectangle(*map(float, spec))]
         if spec and all(isinstance(box, Box) for box in spec):
             return list(spec)
+        if spec and all(isinstance(part, Mapping) for part in spec):
+            return None  # run lengths
         raise UsageError("A mask is a picture, x,y,w,h in pixels, a Box, or a list of boxes with at least one in it.")
     return None
 
@@ -236,7 +250,7 @@ def _spread(spec: Any) -> Any:
     return spec
 
 
-def _painted(image: Image) -> tuple[NDArray[np.bool_], str]:
+def _painted(image: Image, reading: Reading | None = None) -> tuple[NDArray[np.bool_], str]:
     """Return which pixels of a mask picture mean "may change", and a note on how it was read."""
     import numpy as np
 
@@ -246,13 +260,79 @@ def _painted(image: Image) -> tuple[NDArray[np.bool_], str]:
     colours, alpha = values[:, :, :-1], values[:, :, -1]
     if alpha.min() == 255:
         return _bright(colours), ""
+    opaque = alpha >= 128
+    painted, hole = _bright(colours) & opaque, ~opaque
+    reading = reading or _meant(colours, opaque)
+    if reading is None:
+        raise AmbiguousMaskError(
+            "This mask can be read in two ways: what is painted may change, or what is transparent. "
+            "Save it in black and white without transparency, where white may change, or pass reading='painted' or reading='transparent'.",
+            readings={name: _as_picture(part) for name, part in (("painted", painted), ("transparent", hole))},
+        )
+    return (painted, PAINTED_NOTE) if reading == "painted" else (hole, ALPHA_NOTE)
+
+
+def _meant(colours: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> Reading | None:
+    """Return how a mask with transparency is meant; None where it can be both.
+
+    Masks with a hole (OpenAI's convention) keep their opaque part, whatever it shows: black, a photograph, one colour all around. Strokes
+    on an empty canvas are the part that may change. One bright part on a transparent ground can be a stroke, or a thing that was
+    cut out and must stay.
+    """
+    import numpy as np
+
     light = colours.max(axis=2)
-    # A mask that was painted is black and white nearly everywhere. One colour tells nothing, and the many of a
-    # photograph with a hole (OpenAI's convention) are not meant as a mask.
-    painted = int(light.max()) - int(light.min()) >= 128 and np.mean((light < 32) | (light > 223)) > 0.98
-    if painted:
-        return _bright(colours) & (alpha >= 128), "mask read by its brightness: white may change"
-    return alpha < 128, ALPHA_NOTE
+    seen = light[opaque]
+    if not seen.size:
+        return "transparent"
+    dark, bright = float(np.mean(seen < 32)), float(np.mean(seen > 223))
+    if dark > 0.001 and bright > 0.001 and dark + bright > 0.98:
+        return "painted"  # black and white where it is opaque
+    if seen.max() < 128 or int(seen.max()) - int(seen.min()) > 64 or opaque.all():
+        return "transparent"  # black, or a photograph
+    border = np.concatenate([opaque[0], opaque[-1], opaque[:, 0], opaque[:, -1]])
+    if border.mean() > 0.5:
+        return "transparent"  # a hole, with what must stay all around it
+    hidden = colours[~opaque].reshape(-1, colours.shape[2])
+    # Where also what is hidden has that colour, somebody took away: an empty canvas is black, or white, below its strokes.
+    return "transparent" if hidden.size and np.abs(hidden.astype(int) - colours[opaque].mean(axis=0)).max() <= 8 else None
+
+
+def _as_picture(painted: NDArray[np.bool_]) -> Picture:
+    from PIL import Image
+
+    return from_pil(Image.fromarray(painted.astype("uint8") * 255), name="mask")
+
+
+def grow_mask(mask: Picture, amount: str | float) -> Picture:
+    """Return a mask with its edge moved outward, or inward by a negative amount.
+
+    Parameters
+    ----------
+    mask : Picture
+        As `as_mask` makes it.
+    amount : str or float
+        Pixels (``12``, ``"12"``, ``"-4 px"``), or percent of the shorter side (``"1%"``).
+
+    Raises
+    ------
+    UsageError
+        When the amount is none, or nothing is left of the mask.
+    """
+    found = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*(px|%)?\s*", str(amount))
+    if found is None:
+        raise UsageError(f"{amount!r} is no amount to grow a mask by; write pixels or percent, for example 12, 1% or -4.")
+    value = float(found.group(1)) * (min(mask.size) / 100 if found.group(2) == "%" else 1)
+    radius = round(min(abs(value), max(mask.size)))
+    image = mask.pil().convert("L")
+    if radius:
+        from notebook_img.pictures.feather import grown, shrunk
+
+        # Beyond the picture nothing is kept and nothing may change: its edges move no mask.
+        image = grown(image, radius) if value > 0 else shrunk(image, radius)
+    if image.getbbox() is None:
+        raise UsageError(f"Nothing is left of the mask when it shrinks by {radius} pixels; shrink it by less.")
+    return from_pil(image, name=mask.name, notes=mask.notes)
 
 
 def _bright(colours: NDArray[np.uint8]) -> NDArray[np.bool_]:

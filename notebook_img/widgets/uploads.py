@@ -139,7 +139,7 @@ def painted_mask(data: bytes, like: Picture, settings: Settings) -> Picture:
 
     drawn = pictures.load(data, settings=settings, name="mask")
     if drawn.size == like.size:
-        return pictures.as_mask(drawn, like, settings=settings)
+        return pictures.as_mask(drawn, like, settings=settings, reading="painted")
     from PIL import Image
 
     image = drawn.pil().convert("L").resize(like.size, Image.Resampling.NEAREST)

@@ -190,7 +190,7 @@ def test_a_transparent_colour_becomes_alpha(mode: str, key: object, shown: str):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize(
-    ("values", "expected", "said"),
+    ("values", "expected", "note"),
     [
         ([0, 32768, 65535], [0, 128, 255], "16-bit grey shown as 8-bit"),
         ([0, 2048, 4095], [0, 128, 255], "dark 16-bit grey (up to 4095) shown as 8-bit, 16 times lighter"),
@@ -198,10 +198,10 @@ def test_a_transparent_colour_becomes_alpha(mode: str, key: object, shown: str):
     ],
     ids=["16 bits", "12 bits", "8 bits"],
 )
-def test_16_bit_grey_is_scaled_by_the_bits_it_uses(kind: str, values: list[int], expected: list[int], said: str):
+def test_16_bit_grey_is_scaled_by_the_bits_it_uses(kind: str, values: list[int], expected: list[int], note: str):
     picture = load(file(Image.fromarray(np.array([values], np.uint16)), kind))
     assert picture.array()[0].tolist() == expected
-    assert picture.notes == (said,)
+    assert picture.notes == (note,)
 
 
 def test_16_bit_colour_keeps_its_colours_and_is_said():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw
 
-from notebook_img.errors import FrameError, PictureError, UsageError
-from notebook_img.pictures import Box, Picture, as_mask, confine, load, outpaint
+from notebook_img.errors import AmbiguousMaskError, FrameError, PictureError, UsageError
+from notebook_img.pictures import Box, Picture, as_mask, confine, grow_mask, load, outpaint
 from notebook_img.pictures.masks import parse_ratio
 from tests.pictures.making import file, photo, with_orientation
 
@@ -56,7 +57,6 @@ def test_a_rectangle_is_x_y_width_height():
         painted(255, 0, "L"),
         painted(1, 0, "1"),
         painted(1, 0, "L"),
-        painted("white", (0, 0, 0, 0), "RGBA"),
         file(painted("white", "black"), "JPEG"),
         file(painted("white", "black").quantize(2)),
     ],
@@ -77,6 +77,156 @@ def test_where_brightness_says_nothing_transparent_may_change_and_that_is_said(i
     mask = as_mask(image, LIKE)
     assert np.array_equal(inside(mask), EXPECTED)
     assert mask.notes == ("mask read by its transparency: transparent may change",)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("colour", ["white", "black", "grey", "red"])
+@pytest.mark.parametrize("hidden", ["the same", "black", "white"])
+def test_what_surrounds_a_hole_stays_whatever_its_colour(mode: str, colour: str, hidden: str):
+    mask = Image.new("RGB", (60, 40), colour)
+    if hidden != "the same":
+        mask.paste(hidden, (10, 5, 30, 25))
+    mask = mask.convert(mode)
+    mask.putalpha(painted(0, 255, "L"))
+    read = as_mask(mask, LIKE)
+    assert np.array_equal(inside(read), EXPECTED)
+    assert read.notes == ("mask read by its transparency: transparent may change",)
+
+
+@pytest.mark.parametrize("colour", ["white", "red", "yellow"])
+def test_one_bright_part_on_a_transparent_ground_is_asked_about_with_both_readings(colour: str):
+    mask = painted(colour, (0, 0, 0, 0), "RGBA")
+    with pytest.raises(AmbiguousMaskError, match="two ways") as caught:
+        as_mask(mask, LIKE)
+    readings = caught.value.readings
+    assert np.array_equal(inside(readings["painted"]), EXPECTED)
+    assert np.array_equal(inside(readings["transparent"]), ~EXPECTED)
+    for reading, picture in readings.items():
+        assert np.array_equal(inside(as_mask(mask, LIKE, reading=reading)), inside(picture))
+
+
+def test_black_and_white_on_a_transparent_ground_is_read_by_brightness():
+    mask = Image.new("RGBA", (60, 40))
+    mask.paste((0, 0, 0, 255), (5, 2, 55, 38))
+    mask.paste((255, 255, 255, 255), (10, 5, 30, 25))
+    assert np.array_equal(inside(as_mask(mask, LIKE)), EXPECTED)
+
+
+# Masks of other libraries
+
+
+class Detections:
+    """As supervision has them."""
+
+    def __init__(self, xyxy: object, mask: object = None) -> None:
+        self.xyxy, self.mask = xyxy, mask
+
+
+class Tensor:
+    """As torch has them: an array only after it was brought to the processor."""
+
+    def __init__(self, values: object) -> None:
+        self.values = values
+
+    def detach(self) -> Tensor:
+        return self
+
+    def cpu(self) -> np.ndarray:
+        return np.asarray(self.values)
+
+
+class Results:
+    """As ultralytics has them."""
+
+    def __init__(self, boxes: object = None, masks: object = None) -> None:
+        self.boxes, self.masks = boxes, masks
+
+
+class Masks:
+    def __init__(self, data: object) -> None:
+        self.data = data
+
+
+ROWS = [[10, 5, 20, 25], [20, 5, 30, 25]]
+# A mask of 20 x 20 in 60 x 40 as COCO runs, down the columns.
+RUNS = [10 * 40 + 5, *([20, 20] * 19), 20, 15 + 30 * 40]
+
+
+def packed(runs: list[int]) -> bytes:
+    """pycocotools' way of writing runs (maskApi.c, rleToString)."""
+    text = bytearray()
+    for index, run in enumerate(runs):
+        value = run - runs[index - 2] if index > 2 else run
+        more = True
+        while more:
+            part = value & 31
+            value >>= 5
+            more = value != (-1 if part & 16 else 0)
+            text.append((part | 32 if more else part) + 48)
+    return bytes(text)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"size": [40, 60], "counts": RUNS},
+        {"size": [40, 60], "counts": packed(RUNS)},
+        {"segmentation": {"size": [40, 60], "counts": packed(RUNS).decode()}, "category_id": 3},
+        [{"size": [40, 60], "counts": packed(RUNS)}] * 2,
+        Detections(np.array(ROWS, float)),
+        Detections(np.array(ROWS), np.stack([EXPECTED, EXPECTED])),
+        Detections(Tensor(ROWS)),
+        Results(boxes=Detections(Tensor(ROWS))),
+        Results(boxes=Detections(Tensor(ROWS)), masks=Masks(Tensor(EXPECTED[None].astype(np.float32)))),
+        pd.DataFrame(ROWS, columns=["xmin", "ymin", "xmax", "ymax"]),
+        pd.DataFrame([[10, 5, 20, 20]], columns=["x", "y", "width", "height"]),
+        pd.DataFrame(ROWS, columns=["left", "top", "right", "bottom"]).assign(label="cup"),
+    ],
+    ids=lambda spec: type(spec).__name__,
+)
+def test_masks_of_other_libraries_are_taken_as_they_are(spec: object):
+    assert np.array_equal(inside(as_mask(spec, LIKE)), EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"size": [40, 60], "counts": [1, 2]}, "do not fill a picture of 60 x 40"),
+        ({"size": [40, 60]}, "COCO run lengths"),
+        ({"size": [40, 60], "counts": "~~~"}, "run lengths"),
+        ([{"size": [40, 60], "counts": RUNS}, {"size": [1, 1], "counts": [0, 1]}], "different sizes"),
+        (pd.DataFrame({"a": [1]}), "has the columns a"),
+        (Detections(np.zeros((0, 4))), "no box"),
+    ],
+)
+def test_what_is_nearly_a_mask_of_another_library_is_told_what_is_wrong(spec: object, words: str):
+    with pytest.raises(UsageError, match=words):
+        as_mask(spec, LIKE)
+
+
+# Growing
+
+
+@pytest.mark.parametrize(("amount", "by"), [(3, 3), ("3", 3), ("3 px", 3), ("+3px", 3), ("10%", 4), ("-2", -2), ("-5 %", -2), (0, 0)])
+def test_a_mask_grows_and_shrinks(amount: str | float, by: int):
+    grown = inside(grow_mask(as_mask("10,5,20,20", LIKE), amount))
+    assert np.array_equal(grown, inside(as_mask(Box("", 10 - by, 5 - by, 30 + by, 25 + by), LIKE)))
+
+
+def test_the_edge_of_the_picture_moves_no_mask():
+    edge = as_mask("0,0,20,40", LIKE)
+    assert np.array_equal(inside(grow_mask(edge, -3)), inside(as_mask("0,0,17,40", LIKE)))
+
+
+@pytest.mark.parametrize("amount", ["", "much", "1e3", "--2", "3 cm"])
+def test_what_is_no_amount_is_an_error_with_an_example(amount: str):
+    with pytest.raises(UsageError, match="12, 1% or -4"):
+        grow_mask(as_mask("10,5,20,20", LIKE), amount)
+
+
+def test_a_mask_that_shrinks_to_nothing_is_an_error():
+    with pytest.raises(UsageError, match="Nothing is left"):
+        grow_mask(as_mask("10,5,20,20", LIKE), -10)
 
 
 def test_a_mask_of_another_size_is_an_error_that_says_both():

@@ -13,6 +13,8 @@ BLOCK = 8
 FLAT = 0.12
 """Share of the ring's blocks, the calmest of them, in which grain is measured; elsewhere it cannot be told from texture."""
 LEAST_BLOCKS = 12
+SHARE = 0.9
+"""How much of the missing grain is added: a little less is not seen, and what was texture does less harm."""
 SOFT = 1.6
 """How much of a noise's own blur is mixed into it: grain of cameras is about two pixels wide."""
 
@@ -40,7 +42,7 @@ def missing_grain(picture: Plane, patch: Plane, ring: Flags) -> NDArray[np.float
     calm = energy <= np.quantile(energy[blocks], FLAT)
     lacking = _covariance(fine[0], calm) - _covariance(fine[1], calm)
     values, vectors = np.linalg.eigh(lacking)
-    strength = np.sqrt(np.clip(values, 0, MOST**2))
+    strength = SHARE * np.sqrt(np.clip(values, 0, MOST**2))
     return None if strength.max() < LEAST else np.asarray((vectors * strength).T)
 
 

@@ -11,6 +11,7 @@ from skimage import data
 
 from notebook_img.pictures.feather import feather_of, inward, mixed
 from notebook_img.pictures.regions import RegionPlan, Takes, plan_region
+from notebook_img.pictures.regions.geometry import Place
 from notebook_img.pictures.regions.grids import warped
 from notebook_img.pictures.regions.replies import _is_soft, geometry_of
 from notebook_img.pictures.regions.stitching import Stitched, stitch
@@ -108,7 +109,7 @@ def answer(frame: np.ndarray, size: tuple[int, int], drift: Drifting = Drifting(
     wide = np.pad(source, ((room, room), (room, room), (0, 0)), mode="symmetric")
     box = tuple(edge + room for edge in edges)
     channels = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(wide[:, :, c])).resize(size, Image.Resampling.BICUBIC, box=box)) for c in range(3)
+        np.asarray(Image.fromarray(np.ascontiguousarray(wide[:, :, c])).resize(size, Image.Resampling.LANCZOS, box=box)) for c in range(3)
     ]
     painted = np.stack(channels, axis=2) * np.array(drift.gain) + np.array(drift.offset)
     reply = np.clip(np.rint(painted), 0, 255).astype(np.uint8)
@@ -129,12 +130,21 @@ class Case:
     """Which pixels of the frame the moved reply still shows."""
     done: Stitched
     drift: Drifting
+    at_best: np.ndarray
+    """What the same reply gives where the drift is known: resampling and softness take what nothing brings back."""
 
     def psnr(self) -> float:
         """Peak signal to noise inside the mask, dB."""
+        return self._psnr(self.after)
+
+    def best_psnr(self) -> float:
+        """The same where the drift is known, dB."""
+        return self._psnr(self.at_best)
+
+    def _psnr(self, picture: np.ndarray) -> float:
         seen = (self.mask > 0) & self.came_back
-        error = ((self.after.astype(float) - self.truth)[seen] ** 2).mean()
-        return 99.0 if error < 1e-6 else 10 * np.log10(255**2 / error)
+        error = ((picture.astype(float) - self.truth)[seen] ** 2).mean()
+        return 99.0 if error < 1e-6 else float(10 * np.log10(255**2 / error))
 
     def seam(self) -> float:
         """Gradient across the mask's edge against the gradient there in the source."""
@@ -174,19 +184,32 @@ def there_and_back(size: tuple[int, int], kind: str, drift: str, *, takes: Takes
     sent = tiled(other, 37, 11, 37 + plan.frame_size[0], 11 + plan.frame_size[1]) if drift == "background" else frame
     geometry = geometry_of(plan)
     weights = np.asarray(white if _is_soft(white) else inward(white.point([0] + [255] * 255), feather_of(plan.frame_size)))
-    done = stitch(before, answer(sent, plan.reply, moved), np.asarray(white), weights, geometry)
+    came = answer(sent, plan.reply, moved)
+    done = stitch(before, came, np.asarray(white), weights, geometry)
     after = before.copy()
     after[done.edges[1] : done.edges[3], done.edges[0] : done.edges[2]] = done.pixels
     inside = tuple(
         origin + end for end in (0, 1) for origin, end in zip(geometry.origin, [end * side for side in geometry.size], strict=True)
     )
     pitch = [reply / frame for reply, frame in zip(plan.reply, plan.frame_size, strict=True)]
-    still, _ = warped(answer(frame, plan.reply), tuple(edge * pitch[axis % 2] for axis, edge in enumerate(inside)), geometry.size)
+    part = tuple(edge * pitch[axis % 2] for axis, edge in enumerate(inside))
+
+    def pasted(reply: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+        return mixed(before, warped(reply, box, geometry.size)[0], weights, alpha=False)
+
+    truth = pasted(answer(frame, plan.reply), part)
+    known = Drifting(moved.shift, moved.scale, blur=moved.blur)
+    if known == Drifting():
+        at_best = truth
+    else:
+        reply = answer(frame, plan.reply, known)
+        at_best = pasted(reply, Place(moved.shift, (moved.scale, moved.scale)).box(geometry, (0, 0, *geometry.size), reply))
+    # What was cut off at white or black did not come back.
+    shown, _ = warped(came, Place(moved.shift, (moved.scale, moved.scale)).box(geometry, (0, 0, *geometry.size), came), geometry.size)
+    cut = (((shown >= 254) & (truth < 254)) | ((shown <= 1) & (truth > 1))).any(axis=2)
     seen = []
     for axis in (0, 1):
         there = geometry.origin[axis] + np.arange(geometry.size[axis]) + 0.5 - plan.frame_size[axis] / 2
         there = plan.frame_size[axis] / 2 + moved.scale * there + moved.shift[axis]
         seen.append((there > 2) & (there < plan.frame_size[axis] - 2))
-    return Case(
-        plan, before, after, mixed(before, still, weights, alpha=False), np.asarray(white), seen[1][:, None] & seen[0][None, :], done, moved
-    )
+    return Case(plan, before, after, truth, np.asarray(white), seen[1][:, None] & seen[0][None, :] & ~cut, done, moved, at_best)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -48,6 +50,28 @@ def visible(image: Image.Image) -> Image.Image | None:
         return None
     mask = image.getchannel("A").point([0] + [255] * 255)
     return mask if mask.getbbox() else None
+
+
+BAND = 512
+"""Rows worked on at a time, so that a large picture does not need many times its size."""
+
+
+def in_bands(image: Image.Image, change: Callable[[Image.Image], Image.Image], reach: int) -> Image.Image:
+    """Apply a change that looks no further than `reach` rows, to some rows at a time and on all cores; the size stays."""
+    if image.height <= 2 * BAND:
+        return change(image)
+
+    def part(top: int) -> Image.Image:
+        bottom, above = min(image.height, top + BAND), min(reach, top)
+        changed = change(image.crop((0, top - above, image.width, min(image.height, bottom + reach))))
+        return changed.crop((0, above, image.width, above + bottom - top))
+
+    result = Image.new(image.mode, image.size)
+    starts = range(0, image.height, BAND)
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for top, done in zip(starts, pool.map(part, starts), strict=True):
+            result.paste(done, (0, top))
+    return result
 
 
 def premultiplied(image: Image.Image, change: Callable[[Image.Image], Image.Image]) -> Image.Image:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageChops, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 
 from notebook_img.providers.local.colours import to_rgb
-from notebook_img.providers.local.pixels.context import Context, Values, blended, on_colour, premultiplied
+from notebook_img.providers.local.pixels.context import BAND, Context, Values, blended, in_bands, on_colour, premultiplied, visible
 
 Pixels = npt.NDArray[np.float32]
 
@@ -39,17 +39,32 @@ def blur(image: Image.Image, values: Values, _context: Context) -> Image.Image:
 def denoise(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Smooth where neighbours differ little, keep what differs much (a sigma filter after Lee 1983)."""
     reach = 6 + 24 * values["amount"] / 100
+    kept = [round(255 * min(1.0, value / reach) ** 1.3) for value in range(256)]
 
     def change(colour: Image.Image) -> Image.Image:
-        calm = colour.filter(ImageFilter.MedianFilter(3))
-        for radius in (0.8, 1.2):
-            smooth = calm.filter(ImageFilter.GaussianBlur(radius))
-            difference = ImageChops.difference(colour, smooth).convert("L").filter(ImageFilter.BoxBlur(1))
-            keep = difference.point([round(255 * min(1.0, value / reach) ** 1.3) for value in range(256)])
-            colour = calm = Image.composite(colour, smooth, keep)
-        return colour
+        calm = _median(colour)
+        # Twice a box is near a Gaussian of sigma 1.1, at a third of its cost.
+        smooth = calm.filter(ImageFilter.BoxBlur(1)).filter(ImageFilter.BoxBlur(0.8))
+        difference = ImageChops.difference(colour, smooth).convert("L").filter(ImageFilter.BoxBlur(1))
+        return Image.composite(colour, smooth, difference.point(kept))
 
-    return image if values["amount"] <= 0 else on_colour(image, change)
+    return image if values["amount"] <= 0 else on_colour(image, lambda colour: in_bands(colour, change, 8))
+
+
+def _median(image: Image.Image) -> Image.Image:
+    """Return the median of three across, then of three down: specks go, and it costs a tenth of that of nine."""
+    for dx, dy in ((1, 0), (0, 1)):
+        width, height = image.size
+        if min(width, height) < 3:
+            return image
+        before, after = (image.crop((x, y, x + width, y + height)) for x, y in ((-dx, -dy), (dx, dy)))
+        most, least = ImageChops.lighter(before, after), ImageChops.darker(before, after)
+        middle = ImageChops.lighter(least, ImageChops.darker(most, image))
+        # Beyond the edge there is nothing to compare with.
+        inner = (dx, dy, width - dx, height - dy)
+        image = image.copy()
+        image.paste(middle.crop(inner), inner[:2])
+    return image
 
 
 def grain(image: Image.Image, values: Values, context: Context) -> Image.Image:
@@ -105,45 +120,69 @@ def glow(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     return on_colour(image, change)
 
 
-def _dodged(grey: Pixels, image: Image.Image, radius: float) -> Pixels:
-    soft = to_pixels(image.filter(ImageFilter.GaussianBlur(radius)))
-    return np.minimum(1, (grey + 0.012) / (soft + 0.012))
+def _softened(image: Image.Image, radius: float) -> Image.Image:
+    """Blur by a large radius on a smaller copy, which shows no less."""
+    factor = int(radius // 3)
+    if factor < 2:
+        return image.filter(ImageFilter.GaussianBlur(radius))
+    return image.reduce(factor).filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BICUBIC)
 
 
-def _levels(pixels: Pixels) -> npt.NDArray[np.uint8]:
-    return (pixels * 255).astype(np.uint8)
+def _dodged(curve: Pixels) -> Pixels:
+    """Return a table of 256 x 256: a curve of brightness divided by blurred brightness."""
+    grey = np.linspace(0, 1, 256, dtype=np.float32)
+    ratio = np.minimum(1, (grey[:, None] + 0.012) / (grey[None, :] + 0.012))
+    return np.asarray(curve[(ratio * 255).astype(np.uint8)], dtype=np.float32).reshape(-1)
+
+
+def _lines(source: Image.Image) -> Image.Image:
+    """Return how light a pencil drawing of a grey picture is, as L: lines, and dark parts hatched. Some rows at a time."""
+    width, height = source.size
+    short = min(source.size)
+    levels = np.linspace(0, 1, 256, dtype=np.float32)
+    fine, broad = _dodged(levels**2.2), _dodged(0.35 + 0.65 * levels**1.2)
+    grounds = [_softened(source, radius) for radius in (max(1.5, short / 260), max(4.0, short / 60), max(1.0, short / 300))]
+    shade = np.clip((0.62 - levels) / 0.62, 0, 1)
+    base, hatched = 1 - 0.22 * shade - 0.21 * shade**1.6, 0.21 * shade**1.6
+    pitch = np.float32(max(3.0, short / 160))
+    x, y = (np.arange(side, dtype=np.float32) for side in (width, height))
+    across = x * np.float32(2 * math.pi / 1.414) / pitch + np.sin(x / (pitch * 9)) * np.float32(0.8)
+    down = y * np.float32(2 * math.pi / 1.414) / pitch + np.sin(y / (pitch * 13)) * np.float32(0.8)
+    drawn = Image.new("L", source.size)
+    for top in range(0, height, BAND // 2):
+        box = (0, top, width, min(height, top + BAND // 2))
+        rows = slice(box[1], box[3])
+        index = np.asarray(source.crop(box)).astype(np.uint16) * np.uint16(256)
+        near, far, tone = (np.asarray(ground.crop(box)) for ground in grounds)
+        # The sine of a sum, from the sines of rows and columns.
+        hatch = np.outer(np.cos(down[rows]), np.sin(across)) + np.outer(np.sin(down[rows]), np.cos(across))
+        hatch *= hatched[tone]
+        part = base[tone] - hatch
+        part *= fine[index + near]
+        part *= broad[index + far]
+        drawn.paste(to_image(0.06 + 0.94 * part), box[:2])
+    return drawn
 
 
 def sketch(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     """Divide by a blurred copy: what is left are lines; dark parts are hatched, the paper is off-white."""
+    seen = visible(image)
 
     def change(colour: Image.Image) -> Image.Image:
+        if seen is not None:  # what cannot be seen is paper
+            colour = Image.composite(colour, Image.new("RGB", colour.size, "white"), seen)
         short = min(image.size)
-        source = ImageOps.autocontrast(colour.convert("L").filter(ImageFilter.GaussianBlur(max(0.4, short / 1600))), 0.5)
-        grey = to_pixels(source)
-        levels = np.linspace(0, 1, 256, dtype=np.float32)
-        # Powers are looked up by level: on ten million pixels they would take seconds.
-        fine = (levels**2.2)[_levels(_dodged(grey, source, max(1.5, short / 260)))]
-        broad = (0.35 + 0.65 * levels**1.2)[_levels(_dodged(grey, source, max(4.0, short / 60)))]
-        tone = np.asarray(source.filter(ImageFilter.GaussianBlur(max(1.0, short / 300))))
-        shade = np.clip((0.62 - levels) / 0.62, 0, 1)
-        x, y = np.arange(image.width, dtype=np.float32)[None, :], np.arange(image.height, dtype=np.float32)[:, None]
-        pitch = np.float32(max(3.0, short / 160))
-        across = x * np.float32(2 * math.pi / 1.414) / pitch + np.sin(x / (pitch * 9)) * np.float32(0.8)
-        down = y * np.float32(2 * math.pi / 1.414) / pitch + np.sin(y / (pitch * 13)) * np.float32(0.8)
-        # The sine of a sum, from the sines of rows and columns.
-        hatch = 0.5 + 0.5 * (np.sin(across) * np.cos(down) + np.cos(across) * np.sin(down))
-        drawn = fine * broad * (1 - (0.22 * shade)[tone] - (0.42 * shade**1.6)[tone] * hatch)
-        drawn = np.clip(0.06 + 0.94 * drawn, 0, 1)
+        source = ImageOps.autocontrast(colour.convert("L").filter(ImageFilter.GaussianBlur(max(0.4, short / 1600))), 0.5, mask=seen)
+        drawn = _lines(source)
         if values["tone"] == "colour":
-            from PIL import ImageEnhance
-
-            tinted = to_pixels(ImageEnhance.Color(colour.filter(ImageFilter.GaussianBlur(short / 200))).enhance(1.35))
-            paper = 1 - (1 - tinted) * np.float32(0.75)
-            return blended(colour, to_image(paper * drawn[..., None]), values["amount"])
-        paper = np.array([0.988, 0.980, 0.957], dtype=np.float32)
-        graphite = np.array([0.20, 0.20, 0.22], dtype=np.float32)
-        return blended(colour, to_image(graphite + (paper - graphite) * drawn[..., None]), values["amount"])
+            tinted = ImageEnhance.Color(_softened(colour, short / 200)).enhance(1.35)
+            paper = tinted.point([round(255 - (255 - value) * 0.75) for value in range(256)] * 3)
+            return blended(colour, ImageChops.multiply(paper, Image.merge("RGB", (drawn,) * 3)), values["amount"])
+        bands = [
+            drawn.point([round(255 * dark + (light - dark) * value) for value in range(256)])
+            for dark, light in ((0.20, 0.988), (0.20, 0.980), (0.22, 0.957))
+        ]
+        return blended(colour, Image.merge("RGB", bands), values["amount"])
 
     return on_colour(image, change)
 

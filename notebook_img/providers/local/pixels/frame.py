@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
 
 from notebook_img.errors import UsageError
 from notebook_img.providers.local.amounts import Length
 from notebook_img.providers.local.colours import to_rgb
-from notebook_img.providers.local.pixels.context import Context, Values
+from notebook_img.providers.local.pixels.context import BAND, Context, Values
 
 LANCZOS = Image.Resampling.LANCZOS
 MOST_PIXELS = 150_000_000
@@ -99,21 +100,29 @@ def keep_part(image: Image.Image, values: Values, _context: Context) -> Image.Im
 
 
 def _shape_mask(size: tuple[int, int], radius: float) -> Image.Image:
-    # Drawn at four times the size: ImageDraw has no anti-aliasing of its own. Only corners are drawn that large.
     radius = min(radius, min(size) / 2)
     mask = Image.new("L", size, 255)
     reach = math.ceil(radius)
     if reach < 1:
         return mask
-    corner = Image.new("L", (4 * reach, 4 * reach), 0)
-    ImageDraw.Draw(corner).ellipse((0, 0, 8 * radius - 1, 8 * radius - 1), fill=255)
-    corner = corner.resize((reach, reach), Image.Resampling.BOX)
+    corner = _corner(reach, radius)
     width, height = size
     mask.paste(corner, (0, 0))
     mask.paste(corner.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (width - reach, 0))
     mask.paste(corner.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, height - reach))
     mask.paste(corner.transpose(Image.Transpose.ROTATE_180), (width - reach, height - reach))
     return mask
+
+
+def _corner(reach: int, radius: float) -> Image.Image:
+    """Return the top left quarter of a disc; how far a pixel's middle lies inside the edge is how much of it is covered."""
+    corner = Image.new("L", (reach, reach))
+    x = radius - (np.arange(reach, dtype=np.float32) + 0.5)
+    for top in range(0, reach, BAND):
+        y = radius - (np.arange(top, min(reach, top + BAND), dtype=np.float32) + 0.5)
+        covered = np.clip(radius + 0.5 - np.hypot(x[None, :], y[:, None]), 0, 1)
+        corner.paste(Image.fromarray((covered * 255 + 0.5).astype(np.uint8)), (0, top))
+    return corner
 
 
 def _masked(image: Image.Image, mask: Image.Image) -> Image.Image:
@@ -148,7 +157,7 @@ def trim(image: Image.Image, _values: Values, context: Context) -> Image.Image:
     return image.crop(box)
 
 
-def pad(image: Image.Image, values: Values, _context: Context) -> Image.Image:
+def pad(image: Image.Image, values: Values, context: Context) -> Image.Image:
     """Add margins up to a ratio."""
     ratio = values["ratio"][0] / values["ratio"][1]
     width = max(image.width, round(image.height * ratio))
@@ -156,11 +165,10 @@ def pad(image: Image.Image, values: Values, _context: Context) -> Image.Image:
     if width * height > MOST_PIXELS:
         raise UsageError(f"Padding to {width}×{height} px would make the picture too large.")
     if values["blurred"]:
-        scale = max(width / image.width, height / image.height)
-        canvas = _cut(_resized(image, math.ceil(image.width * scale), math.ceil(image.height * scale)), width, height, "centre")
-        canvas = (
-            canvas.convert("RGB").filter(ImageFilter.GaussianBlur(min(width, height) / 30)).point([round(v * 0.8) for v in range(256)] * 3)
-        )
+        # Cut first: of a long picture only a sliver is needed.
+        part = crop_ratio(image, {"ratio": (width, height), "place": "centre"}, context)
+        canvas = _resized(part, width, height).convert("RGB").filter(ImageFilter.GaussianBlur(min(width, height) / 30))
+        canvas = canvas.point([round(v * 0.8) for v in range(256)] * 3)
     else:
         canvas = Image.new("RGB", (width, height), to_rgb(values["colour"]))
     place = _offset("centre", (width - image.width, height - image.height))
@@ -218,11 +226,31 @@ def rotate(image: Image.Image, values: Values, _context: Context) -> Image.Image
         return image
     if angle in QUARTERS:
         return image.transpose(QUARTERS[int(angle)])
-    turned = image.convert("RGBA").rotate(-angle, Image.Resampling.BICUBIC, expand=True)
-    if values["transparent"] or image.mode == "RGBA":
-        return turned
-    canvas = Image.new("RGB", turned.size, to_rgb(values["colour"]))
-    canvas.paste(turned, (0, 0), turned)
+    return _turned(image, angle, None if values["transparent"] or image.mode == "RGBA" else to_rgb(values["colour"]))
+
+
+def _turned(image: Image.Image, angle: float, colour: tuple[int, int, int] | None) -> Image.Image:
+    """Turn clockwise in a frame that holds all of it, on a colour or, without one, on nothing; some rows at a time."""
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    width, height = image.size
+    # A hair less, or rounding would add a row and a column to every turn.
+    across, down = width * abs(cos) + height * abs(sin), width * abs(sin) + height * abs(cos)
+    size = (max(1, math.ceil(across - 1e-6)), max(1, math.ceil(down - 1e-6)))
+    if size[0] * size[1] > MOST_PIXELS:
+        raise UsageError(
+            f"Turned by {angle:g}° the picture would have {size[0]}×{size[1]} px, more than the {MOST_PIXELS // 1_000_000} million the "
+            "built-in engine makes. Resize it first."
+        )
+    source = image.convert("RGBA")
+    canvas = Image.new("RGBA", size) if colour is None else Image.new("RGB", size, colour)
+    # Where a pixel of the result comes from: the picture's middle, turned back.
+    left = width / 2 - cos * size[0] / 2 - sin * size[1] / 2
+    top = height / 2 + sin * size[0] / 2 - cos * size[1] / 2
+    for row in range(0, size[1], BAND):
+        band = (size[0], min(BAND, size[1] - row))
+        matrix = (cos, sin, left + sin * row, -sin, cos, top + cos * row)
+        part = source.transform(band, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
+        canvas.paste(part, (0, row), None if colour is None else part)
     return canvas
 
 

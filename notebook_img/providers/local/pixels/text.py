@@ -113,12 +113,23 @@ def wrapped(text: str, font: Font, width: float) -> str:
             if line:
                 lines.append(line)
             line = word
-            while font.getlength(line) > width and len(line) > 1:
-                cut = next((at for at in range(len(line) - 1, 1, -1) if font.getlength(line[:at]) <= width), 1)
-                lines.append(line[:cut])
-                line = line[cut:]
+            if font.getlength(line) > width:
+                *full, line = _pieces(line, font, width)
+                lines += full
         lines.append(line)
     return "\n".join(lines)
+
+
+def _pieces(word: str, font: Font, width: float) -> list[str]:
+    """Cut a word that is too long into pieces that are not, letter by letter."""
+    wide = {letter: font.getlength(letter) for letter in set(word)}
+    pieces, start, total = [], 0, 0.0
+    for at, letter in enumerate(word):
+        total += wide[letter]
+        if total > width and at > start:
+            pieces.append(word[start:at])
+            start, total = at, wide[letter]
+    return [*pieces, word[start:]]
 
 
 def text_layer(size: tuple[int, int], text: str, font: Font, middle: tuple[float, float], align: str = "center") -> Image.Image:

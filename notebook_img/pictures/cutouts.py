@@ -1,0 +1,253 @@
+"""What a picture is of, cut out of its background: by a segmenter's weights, or by GrabCut and a refined edge where there are none.
+
+OpenCV and rembg (the extra ``vision``) are imported when they are first used. What is cut out stands in the transparency; colours are
+the picture's own.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from notebook_img.errors import NotFoundError, PictureError, UsageError
+from notebook_img.hints import Hint
+from notebook_img.pictures import colours
+from notebook_img.pictures.convert import flatten
+from notebook_img.pictures.picture import Picture, from_pil
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MODEL_VARIABLE = "NOTEBOOK_IMG_CUTOUT_MODEL"
+"""Names a file with the weights of a segmenter (ONNX, as rembg's custom sessions take it)."""
+WEIGHTS = ("u2net", "176 MB", "Apache-2.0")
+"""The weights rembg fetches where none are named: name, size, licence (the project's release notes, read 2026-11-28)."""
+_SIDE = 640
+"""Longer side, pixels, of the copy GrabCut works on; the edge is refined on the picture itself."""
+_MARGINS = (0.02, 0.06)
+"""Shares of the sides taken for background to begin with. Two, since what depends on them is not sure."""
+_ROUNDS = 4
+_EDGE = 1e-4
+"""How little a channel must vary for the edge not to follow it (regularisation of the guided filter, of values 0 to 1)."""
+UNSURE = 0.75
+"""A sureness below this is said."""
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """What was cut out.
+
+    Attributes
+    ----------
+    picture : Picture
+        RGBA, or LA of a grey picture; colours are untouched.
+    method : str
+        In words, for a caption.
+    sureness : float or None
+        0 to 1, how far two attempts agree; None of weights, which do not say.
+    notes : tuple of str
+    """
+
+    picture: Picture
+    method: str
+    sureness: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def cut_out(picture: Picture, *, model: str | Path | None = None, fetch_weights: bool = False) -> CutOut:
+    """Cut out what a picture is of.
+
+    Parameters
+    ----------
+    picture : Picture
+    model : str or Path, optional
+        A file with weights; the one that the environment names if not given.
+    fetch_weights : bool
+        Let rembg fetch its weights, where no file is named. Size and licence (`WEIGHTS`) are to be said first.
+
+    Raises
+    ------
+    UsageError
+        When neither OpenCV nor rembg is installed, or nothing can be told from the background.
+    NotFoundError
+        When there is no file with weights of that name.
+    PictureError
+        When the weights cannot be used.
+    """
+    named = model or os.environ.get(MODEL_VARIABLE)
+    image = picture.pil()
+    seen = colours.to_srgb(image).convert("RGB")
+    if named or fetch_weights:
+        alpha, method, sureness = _by_weights(seen, Path(named).expanduser() if named else None), "cut out by a segmenter", None
+    else:
+        alpha, sureness = _by_grabcut(seen)
+        method = f"cut out by GrabCut, {sureness:.0%} sure"
+    notes = (f"the edge is uncertain ({sureness:.0%} sure)",) if sureness is not None and sureness < UNSURE else ()
+    result = image.convert("LA" if image.mode in {"L", "LA"} else "RGBA")
+    mask = Pillow.fromarray(alpha)
+    if "A" in image.getbands():  # what was transparent stays so
+        from PIL import ImageChops
+
+        mask = ImageChops.multiply(mask, image.getchannel("A"))
+    result.putalpha(mask)
+    space = colours.space_of(image)
+    result.info = {"icc_profile": space} if space else {}
+    return CutOut(from_pil(result, name=picture.name), method, sureness, notes)
+
+
+def put_on(cut: Picture, ground: str | Picture) -> Picture:
+    """Return something that was cut out on a colour, or on another picture scaled and cut to its frame.
+
+    Parameters
+    ----------
+    cut : Picture
+        With transparency.
+    ground : str or Picture
+        A colour name or ``#rrggbb``, or a picture.
+
+    Raises
+    ------
+    UsageError
+        When `cut` has no transparency, or the colour is none.
+    """
+    image = cut.pil()
+    if image.mode not in {"LA", "RGBA"}:
+        raise UsageError("This picture has no transparency, so nothing would be seen of what it is put on. Cut it out first.")
+    if isinstance(ground, str):
+        return from_pil(flatten(image, ground), name=cut.name)
+    from PIL import ImageOps
+
+    above = colours.as_rgb(image)
+    below = colours.into(colours.as_rgb(ground.pil()), colours.space_of(above))
+    below = ImageOps.fit(below.convert("RGBA"), above.size, Pillow.Resampling.LANCZOS)
+    below.alpha_composite(above)
+    result = below.convert("RGB") if below.getchannel("A").getextrema()[0] == 255 else below
+    space = colours.space_of(above)
+    result.info = {"icc_profile": space} if space else {}
+    return from_pil(result, name=cut.name)
+
+
+def painted_chequerboard(picture: Picture) -> float:
+    """Return the share of a picture, 0 to 1, that is a chequerboard painted for transparency; models that have none paint one.
+
+    0 for anything else: two light greys that take turns in squares of one size, both ways, over a twentieth of the picture or more.
+    """
+    image = picture.pil(at_least=1024)
+    if image.mode in {"LA", "RGBA"} and image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
+        return 0.0
+    pixels = np.asarray(colours.to_srgb(image).convert("RGB")).astype(np.int16)
+    light = pixels.mean(axis=2)
+    neutral = (pixels.max(axis=2) - pixels.min(axis=2) <= 14) & (light >= 110)
+    if neutral.mean() < 0.05:
+        return 0.0
+    counts = np.bincount(light[neutral].astype(np.int64), minlength=256).astype(float)
+    counts = np.convolve(counts, np.ones(7), mode="same")
+    first = int(counts.argmax())
+    counts[max(0, first - 9) : first + 10] = 0
+    second = int(counts.argmax())
+    near = [neutral & (np.abs(light - level) <= 8) for level in (first, second)]
+    if min(part.mean() for part in near) < 0.02:
+        return 0.0
+    return max(_taking_turns(near[0], near[0] | near[1], side) for side in range(4, min(65, min(light.shape) // 3)))
+
+
+def _taking_turns(one: NDArray[np.bool_], either: NDArray[np.bool_], side: int) -> float:
+    """Return the share of pixels whose neighbours, one square and two squares away, are of the other level and of the same."""
+    found = 0.0
+    for axis in (0, 1):
+        count = one.shape[axis] - 2 * side
+        here, next_, after = (np.take(one, range(start, start + count), axis) for start in (0, side, 2 * side))
+        known = [np.take(either, range(start, start + count), axis) for start in (0, side, 2 * side)]
+        whole = known[0] & known[1] & known[2]
+        # Against both: a white wall is the same everywhere, stripes take turns one way alone.
+        if whole.mean() < 0.05 or ((here != next_) & (here == after))[whole].mean() < 0.85:
+            return 0.0
+        found = max(found, float(whole.mean()))
+    return found
+
+
+def _by_weights(image: Image, path: Path | None) -> NDArray[np.uint8]:
+    rembg = _imported("rembg")
+    if path is not None and not path.is_file():
+        raise NotFoundError(f"There is no file {path} with weights to cut out by ({MODEL_VARIABLE} names it).")
+    try:
+        session = _session(path) if path else rembg.new_session(WEIGHTS[0])
+        found = rembg.remove(image, session=session, only_mask=True)
+    except Exception as error:  # whatever a foreign model raises: onnxruntime has a family of its own, and others come through
+        raise PictureError(f"The weights {path or WEIGHTS[0]} cannot be used to cut out: {str(error)[:200]}") from error
+    return np.asarray(found.convert("L"))
+
+
+def _session(path: Path) -> Any:
+    """Return rembg's custom session of a file; its own factory takes files from its folder alone (2.0.86)."""
+    custom, runtime = _imported("rembg.sessions.u2net_custom", "rembg"), _imported("onnxruntime")
+
+    class Named(custom.U2netCustomSession):  # type: ignore[misc, name-defined]
+        @classmethod
+        def download_models(cls, *_args: Any, **_options: Any) -> str:
+            return str(path)
+
+    return Named("u2net_custom", runtime.SessionOptions(), model_path=str(path))
+
+
+def _by_grabcut(image: Image) -> tuple[NDArray[np.uint8], float]:
+    """Cut out by colour models of inside and outside (Rother and others 2004), and refine the edge by the picture itself."""
+    cv2 = _imported("cv2", "opencv-python-headless")
+    small = image.copy()
+    small.thumbnail((_SIDE, _SIDE), Pillow.Resampling.BOX)
+    pixels = np.ascontiguousarray(np.asarray(small)[:, :, ::-1])
+    found = [_grabbed(cv2, pixels, margin) for margin in _MARGINS]
+    together, either = (found[0] & found[1]).sum(), (found[0] | found[1]).sum()
+    share = found[0].mean()
+    if not 0.002 < share < 0.98:
+        raise UsageError("Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model.")
+    return _refined(cv2, image, found[0]), float(together / max(1, either))
+
+
+def _grabbed(cv2: Any, pixels: NDArray[np.uint8], margin: float) -> NDArray[np.bool_]:
+    height, width = pixels.shape[:2]
+    across, down = max(1, round(width * margin)), max(1, round(height * margin))
+    labels = np.zeros((height, width), np.uint8)
+    cv2.setRNGSeed(0)  # the same picture gives the same cut
+    frame = (across, down, max(1, width - 2 * across), max(1, height - 2 * down))
+    cv2.grabCut(pixels, labels, frame, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_RECT)
+    inside = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
+    # Specks and pinholes are no subject.
+    kernel = np.ones((3, 3), np.uint8)
+    inside = cv2.morphologyEx(cv2.morphologyEx(inside, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel)
+    return np.asarray(inside > 0)
+
+
+def _refined(cv2: Any, image: Image, inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the transparency of a picture: a rough cut led along its edges (guided filter, He and others 2013, its fast form)."""
+    guide = np.asarray(image.convert("L").resize((inside.shape[1], inside.shape[0]), Pillow.Resampling.BOX), dtype=np.float32) / 255
+    rough = inside.astype(np.float32)
+    size = (2 * max(2, min(inside.shape) // 120) + 1,) * 2
+    mean = {name: cv2.blur(part, size) for name, part in {"i": guide, "p": rough, "ip": guide * rough, "ii": guide * guide}.items()}
+    slope = (mean["ip"] - mean["i"] * mean["p"]) / (mean["ii"] - mean["i"] ** 2 + _EDGE)
+    offset = mean["p"] - slope * mean["i"]
+    slope, offset = (cv2.resize(cv2.blur(part, size), image.size, interpolation=cv2.INTER_LINEAR) for part in (slope, offset))
+    alpha = slope * (np.asarray(image.convert("L"), dtype=np.float32) / 255) + offset
+    # Away from the edge the rough cut is right: texture inside is no hole.
+    reach = np.ones((2 * size[0] + 1,) * 2, np.uint8)
+    core, around = (step(inside.astype(np.uint8), reach) for step in (cv2.erode, cv2.dilate))
+    core, around = (cv2.resize(part, image.size, interpolation=cv2.INTER_NEAREST) > 0 for part in (core, around))
+    alpha = np.clip((alpha - 0.1) / 0.8, 0, 1)
+    return np.asarray(np.where(core, 255, np.where(around, alpha * 255, 0)), dtype=np.uint8)
+
+
+def _imported(module: str, package: str = "") -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise UsageError(
+            f"Cutting out needs {package or module}, which is not installed.", hint=Hint("install", package="'notebook-img[vision]'")
+        ) from error

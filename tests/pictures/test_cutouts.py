@@ -1,0 +1,197 @@
+"""A thing cut out of its background: by GrabCut, by weights, put on something else; a painted chequerboard is no transparency."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from notebook_img.errors import NotFoundError, PictureError, UsageError
+from notebook_img.pictures import colours, icc, load
+from notebook_img.pictures.cutouts import cut_out, painted_chequerboard, put_on
+from tests.pictures.making import file
+from tests.pictures.regions.stand_in import photograph, tiled
+
+P3 = icc.rgb_profile("Display P3", icc.DISPLAY_P3, icc.srgb_curve())
+EXTRA = "pip install 'notebook-img[vision]'"
+
+
+def scene(profile: bytes | None = None) -> tuple[Image.Image, np.ndarray]:
+    """A red ball with a soft edge before a blue sky with noise, and which pixels are its own."""
+    rng = np.random.default_rng(5)
+    sky = np.zeros((300, 400, 3)) + (70, 110, 190) + np.linspace(0, 40, 300)[:, None, None] + rng.normal(0, 4, (300, 400, 3))
+    ball = Image.new("L", (1600, 1200))
+    ImageDraw.Draw(ball).ellipse((480, 280, 1120, 920), fill=255)
+    ball = ball.resize((400, 300), Image.Resampling.BOX)
+    alpha = np.asarray(ball)[:, :, None] / 255
+    red = np.array([200, 60, 40]) + rng.normal(0, 6, (300, 400, 3))
+    image = Image.fromarray(np.clip(sky * (1 - alpha) + red * alpha, 0, 255).astype(np.uint8))
+    image.info = {"icc_profile": profile} if profile else {}
+    return image, np.asarray(ball)
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(UsageError, match="needs opencv-python-headless") as caught:
+        cut_out(load(scene()[0]))
+    assert "notebook-img[vision]" in str(caught.value.hints)
+
+
+@pytest.mark.parametrize("profile", [None, P3])
+def test_grabcut_finds_a_thing_keeps_its_colours_and_says_how_sure_it_is(profile: bytes | None):
+    pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
+    image, ball = scene(profile)
+    picture = load(file(image, icc_profile=profile) if profile else file(image))
+    cut = cut_out(picture)
+    assert cut.picture.mode == "RGBA"
+    assert cut.picture.facts.space == profile
+    assert np.array_equal(np.asarray(cut.picture.pil())[:, :, :3], np.asarray(picture.pil()))
+    alpha = np.asarray(cut.picture.pil().getchannel("A")).astype(int)
+    assert np.abs(alpha - ball).mean() < 4
+    assert ((alpha > 127) == (ball > 127)).mean() > 0.99
+    assert cut.sureness is not None
+    assert cut.sureness > 0.9
+    assert f"{cut.sureness:.0%} sure" in cut.method
+    assert cut.notes == ()
+
+
+def test_a_photograph_is_cut_out_and_the_same_way_each_time():
+    pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
+    picture = load(Image.fromarray(photograph("coffee")))
+    first, second = cut_out(picture), cut_out(picture)
+    assert first.picture.pixels_key == second.picture.pixels_key
+    assert 0.05 < np.asarray(first.picture.pil().getchannel("A")).mean() / 255 < 0.95
+
+
+def test_where_nothing_stands_out_that_is_said():
+    pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
+    with pytest.raises(UsageError, match="stands out"):
+        cut_out(load(Image.new("RGB", (200, 150), "white")))
+
+
+def test_what_was_transparent_stays_so():
+    pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
+    image, _ = scene()
+    image.putalpha(Image.new("L", image.size, 255))
+    image.paste((0, 0, 0, 0), (200, 0, 400, 300))
+    alpha = np.asarray(cut_out(load(image)).picture.pil().getchannel("A"))
+    assert alpha[:, 200:].max() == 0
+
+
+def weights(path: Path) -> Path:
+    """A segmenter of one convolution: red is inside."""
+    onnx = pytest.importorskip("onnx", reason="needs onnx to make a tiny model")
+    kernel = onnx.numpy_helper.from_array(np.array([4, -2, -2], np.float32).reshape(1, 3, 1, 1), "kernel")
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["input", "kernel"], ["sum"]), onnx.helper.make_node("Sigmoid", ["sum"], ["output"])],
+        "red",
+        [onnx.helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, [1, 3, 320, 320])],
+        [onnx.helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, [1, 1, 320, 320])],
+        [kernel],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_weights_that_the_environment_names_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
+    monkeypatch.setenv("NOTEBOOK_IMG_CUTOUT_MODEL", str(weights(tmp_path / "red.onnx")))
+    image, ball = scene()
+    cut = cut_out(load(image))
+    assert cut.sureness is None
+    assert ((np.asarray(cut.picture.pil().getchannel("A")) > 127) == (ball > 127)).mean() > 0.98
+
+
+def test_weights_that_are_missing_or_no_model_are_an_error(tmp_path: Path):
+    pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
+    picture = load(scene()[0])
+    with pytest.raises(NotFoundError, match="no file"):
+        cut_out(picture, model=tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(PictureError, match="cannot be used"):
+        cut_out(picture, model=tmp_path / "text.onnx")
+
+
+# Put on something
+
+
+def ball(profile: bytes | None = None) -> Image.Image:
+    image, alpha = scene(profile)
+    image.putalpha(Image.fromarray(alpha))
+    image.info = {"icc_profile": profile} if profile else {}
+    return image
+
+
+@pytest.mark.parametrize("profile", [None, P3])
+def test_on_a_colour(profile: bytes | None):
+    cut = load(file(ball(profile), icc_profile=profile) if profile else file(ball()))
+    result = put_on(cut, "teal")
+    assert result.mode == "RGB"
+    assert result.facts.space == profile
+    shown = colours.to_srgb(result.pil())
+    assert np.abs(np.subtract(shown.getpixel((5, 5)), (0, 128, 128), dtype=int)).max() <= 2
+    assert np.array_equal(np.asarray(result.pil())[140:160, 190:210], np.asarray(cut.pil().convert("RGB"))[140:160, 190:210])
+
+
+def test_on_a_picture_scaled_to_the_frame_and_brought_into_its_colours():
+    cut = load(file(ball(P3), icc_profile=P3))
+    ground = Image.new("RGB", (1000, 300), (0, 128, 128))
+    result = put_on(cut, load(ground))
+    assert result.size == cut.size
+    assert np.abs(np.subtract(colours.to_srgb(result.pil()).getpixel((5, 5)), (0, 128, 128), dtype=int)).max() <= 2
+
+
+def test_what_has_no_transparency_cannot_be_put_on_anything():
+    with pytest.raises(UsageError, match="no transparency"):
+        put_on(load(scene()[0]), "white")
+    with pytest.raises(UsageError, match="not a colour"):
+        put_on(load(ball()), "nosuchcolour")
+
+
+# A painted chequerboard
+
+
+def chequered(side: int, levels: tuple[int, int], size: tuple[int, int] = (512, 512)) -> Image.Image:
+    y, x = np.mgrid[0 : size[1], 0 : size[0]]
+    return Image.fromarray(np.where((x // side + y // side) % 2, *levels).astype(np.uint8)).convert("RGB")
+
+
+@pytest.mark.parametrize("side", [8, 13, 32])
+@pytest.mark.parametrize("levels", [(255, 204), (255, 238), (153, 192)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_painted_chequerboard_is_recognised(side: int, levels: tuple[int, int], kind: str):
+    image = chequered(side, levels)
+    thing = Image.fromarray(tiled("coffee", 0, 0, 260, 300))
+    image.paste(thing, (120, 100))
+    share = painted_chequerboard(load(file(image, kind)))
+    assert 0.2 < share < 0.9
+
+
+def test_a_painted_chequerboard_that_a_model_made_a_little_soft_is_recognised():
+    soft = chequered(20, (255, 210)).filter(ImageFilter.GaussianBlur(1))
+    noisy = np.clip(np.asarray(soft) + np.random.default_rng(1).normal(0, 2, (512, 512, 3)), 0, 255).astype(np.uint8)
+    assert painted_chequerboard(load(noisy)) > 0.5
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *[Image.fromarray(photograph(name)) for name in ("coffee", "astronaut", "chelsea", "immunohistochemistry")],
+        Image.new("RGB", (300, 300), "white"),
+        chequered(20, (255, 204)).crop((0, 0, 512, 20)).resize((512, 512)),
+        Image.fromarray(np.where(np.arange(512)[None, :] // 16 % 2, 255, 204).astype(np.uint8).repeat(512, axis=0)),
+        chequered(16, (200, 20)),
+    ],
+)
+def test_photographs_walls_stripes_and_chessboards_are_none(image: Image.Image):
+    assert painted_chequerboard(load(file(image))) == 0.0
+
+
+def test_real_transparency_is_no_painted_one():
+    image = chequered(16, (255, 204)).convert("RGBA")
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    assert painted_chequerboard(load(image)) == 0.0

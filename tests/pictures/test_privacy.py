@@ -1,0 +1,146 @@
+"""Place, serial numbers and owner are cut out of a file; pixels, orientation and colours stay, to the bit."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from notebook_img.pictures import icc, load
+from notebook_img.pictures.privacy import without_private_parts
+from tests.pictures.making import chunk, file, photo
+
+P3 = icc.rgb_profile("Display P3", icc.DISPLAY_P3, icc.srgb_curve())
+SECRETS = (b"SN-12345", b"Ada Lovelace", b"LENS-99", b"Somewhere 5", b"NOTE-OF-MAKER")
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description exif:GPSLatitude="52,31N" aux:SerialNumber="SN-12345">'
+    b"<dc:creator>Ada Lovelace</dc:creator></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def exif(*, private: bool = True) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    tags[0x010F], tags[0x0110] = "Maker", "Model 7"
+    details = tags.get_ifd(0x8769)
+    details[0x829A], details[0xA001] = 0.01, 1
+    if private:
+        tags[315], tags[33432] = "Ada Lovelace", "(c) Ada Lovelace"
+        details[0xA431], details[0xA435], details[0xA430] = "SN-12345", "LENS-99", "Ada Lovelace"
+        details[0x927C] = b"NOTE-OF-MAKER with SN-12345"
+        place = tags.get_ifd(0x8825)
+        place[1], place[2], place[3], place[4] = "N", (52.0, 31.0, 12.5), "E", (13.0, 24.0, 1.0)
+        place[27] = b"Somewhere 5"
+    return tags
+
+
+KINDS = {
+    "JPEG": {"quality": 95, "subsampling": 0, "xmp": XMP},
+    "PNG": {},
+    "WEBP": {"lossless": True, "xmp": XMP},
+    "TIFF": {},
+    "HEIF": {"quality": -1, "xmp": XMP},
+    "AVIF": {"quality": 90, "xmp": XMP},
+}
+
+
+def made(kind: str, *, private: bool = True) -> bytes:
+    options = dict(KINDS[kind])
+    if not private:
+        options.pop("xmp", None)
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    tags = exif(private=private)
+    return file(photo(64, 48), kind, exif=tags.tobytes(), icc_profile=P3, **options)
+
+
+def place_of(data: bytes) -> dict:
+    with Image.open(io.BytesIO(data)) as image:
+        return dict(image.getexif().get_ifd(0x8825))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_private_goes_and_the_rest_stays(kind: str):
+    data = made(kind)
+    before = load(data)
+    assert place_of(data)[2]
+    cut, gone = without_private_parts(data)
+    assert gone == ("place", "serial numbers", "owner")
+    assert not [secret for secret in SECRETS if secret in cut]
+    assert b"GPSLatitude" not in cut
+    after = load(cut)
+    assert place_of(cut) == {}
+    assert np.array_equal(np.asarray(after.pil()), np.asarray(before.pil())), "no pixel is encoded again, and it is turned as before"
+    assert after.facts.orientation == before.facts.orientation
+    assert after.facts.space == before.facts.space == P3
+    with Image.open(io.BytesIO(cut)) as image:
+        tags = image.getexif()
+        assert tags[0x0110] == "Model 7", "the camera's model is nobody's secret"
+        assert tags.get_ifd(0x8769)[0xA001] == 1
+        assert set(tags) & {315, 33432} == set()
+    assert without_private_parts(cut) == (cut, ())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_without_anything_private_is_the_same_object(kind: str):
+    data = made(kind, private=False)
+    assert without_private_parts(data)[0] is data
+
+
+@pytest.mark.parametrize("order", ["II", "MM"])
+def test_both_byte_orders_are_understood(order: str):
+    tags = exif()
+    tags.endian = "<" if order == "II" else ">"
+    data = file(photo(), "JPEG", exif=tags.tobytes())
+    cut, gone = without_private_parts(data)
+    assert "place" in gone
+    assert place_of(cut) == {}
+
+
+def test_iptc_goes():
+    iptc = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\x10" + b"\x1c\x02\x50\0\x0cAda Lovelace"[:17].ljust(17, b"\0")
+    segment = b"\xff\xed" + (len(iptc) + 2).to_bytes(2, "big") + iptc
+    whole = file(photo(), "JPEG")
+    cut, gone = without_private_parts(whole[:2] + segment + whole[2:])
+    assert gone == ("owner",)
+    assert cut == whole
+
+
+def test_what_a_phone_keeps_behind_the_picture_goes():
+    whole = file(photo(), "JPEG")
+    cut, gone = without_private_parts(whole + made("JPEG"))
+    assert gone == ("place",)
+    assert cut == whole
+
+
+@pytest.mark.parametrize(
+    ("part", "gone"),
+    [
+        (chunk(b"tEXt", b"Author\0Ada Lovelace"), ("owner",)),
+        (chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP), ("place", "serial numbers", "owner")),
+        (chunk(b"zTXt", b"Raw profile type exif\0\0" + b"anything"), ("place", "owner")),
+        (chunk(b"tEXt", b"prompt\0a watercolour fox"), ()),
+    ],
+)
+def test_texts_of_a_png_go_where_they_name_somebody(part: bytes, gone: tuple[str, ...]):
+    whole = file(photo())
+    cut, names = without_private_parts(whole[:33] + part + whole[33:])
+    assert names == gone
+    assert (cut == whole) == bool(gone)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_left_alone_or_cut_but_never_an_error(kind: str):
+    data = made(kind)
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        broken = bytearray(data)
+        for at in rng.integers(0, min(len(data), 1500), 6):
+            broken[at] = rng.integers(0, 256)
+        without_private_parts(bytes(broken))
+    for length in range(0, len(data), max(1, len(data) // 60)):
+        without_private_parts(data[:length])
