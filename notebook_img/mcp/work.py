@@ -157,7 +157,7 @@ class Work:
         begun = contextlib.ExitStack()
         (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
         if session is None:
-            placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model=""))
+            placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model="", settings={}))
         if after is not None:
             placed = dataclasses.replace(placed, parent=after, follows=None, picked=None, continues=False)
 
