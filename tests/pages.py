@@ -114,14 +114,18 @@ def places(page: Path) -> list[str]:
 
 def links(page: Path) -> list[str]:
     """Return what a page links to or shows, addresses on the web left out."""
-    targets = re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S))
+    targets = re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", _prose(page))
     return [target for target in targets if not target.startswith(("http", "mailto:"))]
 
 
 def anchors(page: Path) -> set[str]:
     """Return the anchors that GitHub makes of the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", _prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _prose(page: Path) -> str:
+    return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
 def says(expected: str, got: str, *, part: bool = False) -> bool:

@@ -15,7 +15,6 @@ from notebook_img.tree import Session
 from tests.store.making import add
 from tests.tree.acting import Acting
 
-
 OUTLINE = 300
 
 
