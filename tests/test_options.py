@@ -125,13 +125,14 @@ def test_options_of_several_providers_come_together():
         ("year:int,sales : float", (("year", "int"), ("sales", "float"))),
         ("name, unit price float", (("name", "str"), ("unit price", "float"))),
         ("day date,", (("day", "date"),)),
+        ("year int?, day: Date?, is it red?", (("year", "int?"), ("day", "date?"), ("is it red?", "str"))),
     ],
 )
 def test_columns_have_names_and_types(text, expected):
     assert columns(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", ",", "year itn", "year int, year float", "year: number", ":int"])
+@pytest.mark.parametrize("text", ["", ",", "year itn", "year itn?", "year int, year float", "year: number", ":int"])
 def test_wrong_columns_are_refused(text):
     with pytest.raises(UsageError):
         columns(text)

@@ -44,7 +44,8 @@ def keep(
         warnings += notes
         if ready is not None and pending.kind != "ask" and ready.frame is None:
             warnings += _mismatch(ready.request, delivered)
-        answer = _answer(reply, ready.shape if ready is not None else None)
+        answer, odd = _answer(reply, ready.shape if ready is not None else None)
+        warnings += odd
     except NotebookImgError as error:
         if isinstance(error, FrameError) and error.picture is not None:
             _keep_delivered(workspace, error)
@@ -100,20 +101,21 @@ def _without_picture(pending: TurnRecord, reply: Reply, warnings: Sequence[str],
     return NoPictureError(f"{pending.model} answered without a picture{said}", text=reply.text, **facts)
 
 
-def _answer(reply: Reply, shape: Shape | None) -> dict[str, Any] | None:
-    """Return a typed answer as it is stored, checked against what was asked for; None where there is none."""
+def _answer(reply: Reply, shape: Shape | None) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return a typed answer as it is stored, checked against what was asked for, and what was odd; None where there is none."""
     if reply.value is None and reply.boxes is None:
-        return None
+        return None, []
     answer: dict[str, Any] = {}
+    odd: list[str] = []
     if reply.value is not None:
         answer |= {"value": reply.value, "value_by": reply.value_by}
     if reply.boxes is not None:
         answer["boxes"] = [box.to_dict() for box in reply.boxes]
     if shape is not None and reply.value is not None:
-        answer["value"] = shape.checked(reply.value, text=reply.text)
+        answer["value"], odd = shape.checked(reply.value, text=reply.text)
         # Kept for the script an export writes: the class that was asked for is gone with its kernel.
         answer["schema"] = shape.schema
-    return answer
+    return answer, odd
 
 
 def _keep_delivered(workspace: Workspace, error: FrameError) -> None:

@@ -188,9 +188,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "table",
         ("--table",),
-        'Answer as a table with these columns: "year int, sales float".',
+        'Answer as a table with these columns: "year int, sales float?" (? allows gaps).',
         reader=values.COLUMNS,
-        example="year int, sales float",
+        example="year int, sales float?",
         metavar="COLUMNS",
         commands=ASK,
         in_request=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 from notebook_img.errors import BadReplyError, UsageError, did_you_mean
 from notebook_img.hints import Hint
+from notebook_img.tree.fitting import Fitting
 
 WRAPPED = "items"
 """Services want an object at the root; a list is put under this name."""
@@ -27,7 +28,8 @@ COLUMN_TYPES: Mapping[str, Mapping[str, str]] = {
     "date": {"type": "string", "format": "date"},
     "datetime": {"type": "string", "format": "date-time"},
 }
-"""Types of a table's columns as JSON schema."""
+"""Types of a table's columns as JSON schema. One with a question mark behind it (``int?``) may have gaps."""
+GAP = "?"
 
 
 def columns(text: str) -> tuple[tuple[str, str], ...]:
@@ -41,7 +43,7 @@ def columns(text: str) -> tuple[tuple[str, str], ...]:
     Returns
     -------
     tuple of (name, type)
-        Types are those of `COLUMN_TYPES`.
+        Types are those of `COLUMN_TYPES`, with a question mark behind where gaps are allowed.
 
     Raises
     ------
@@ -61,12 +63,12 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
         name, colon, kind = part.strip().rpartition(":")
         if not colon:
             *words, last = part.split()
-            name, kind = (" ".join(words), last) if words and last.casefold() in COLUMN_TYPES else (part.strip(), "")
-            if not kind and len(words) == 1 and (meant := did_you_mean(last, COLUMN_TYPES)):
+            name, kind = (" ".join(words), last) if words and _is_type(last) else (part.strip(), "")
+            if not kind and len(words) == 1 and (meant := did_you_mean(last.removesuffix(GAP), COLUMN_TYPES)):
                 msg = f"{last!r} is not a column type ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
                 raise ValueError(msg)
         name, kind = name.strip(), kind.strip().casefold() or "str"
-        if kind not in COLUMN_TYPES:
+        if not _is_type(kind):
             msg = f"{kind!r} is not a column type; there are {', '.join(COLUMN_TYPES)}"
             raise ValueError(msg)
         if not name or name in found:
@@ -77,6 +79,10 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
         msg = 'name its columns, such as "year int, sales float"'
         raise ValueError(msg)
     return tuple(found.items())
+
+
+def _is_type(word: str) -> bool:
+    return word.casefold().removesuffix(GAP) in COLUMN_TYPES
 
 
 @dataclass(frozen=True)
@@ -91,26 +97,31 @@ class Shape:
         pydantic's TypeAdapter that makes instances; None for a plain JSON schema.
     wrapped : bool
         Whether the value stands under ``items``.
+    table : bool
+        Whether it is a list of rows, which may have more columns than were asked for.
     """
 
     schema: dict[str, Any]
     adapter: Any = None
     wrapped: bool = False
+    table: bool = False
 
-    def checked(self, value: Any, *, text: str = "") -> Any:
-        """Return the JSON to store, without the wrapping that services want, after checking that it fits.
+    def checked(self, value: Any, *, text: str = "") -> tuple[Any, list[str]]:
+        """Return the JSON to store, without the wrapping that services want, and what was odd about it, after checking that it fits.
 
         Raises
         ------
         BadReplyError
             When it does not fit; ``text`` has the model's own words.
         """
+        fitting = Fitting(self.schema, self.table)
+        value = fitting.fitted(value)
         try:
             self.rebuild(value)
         except BadReplyError as error:
             error.text = text or error.text
             raise
-        return value[WRAPPED] if self.wrapped and isinstance(value, Mapping) and WRAPPED in value else value
+        return value[WRAPPED] if self.wrapped and isinstance(value, Mapping) and WRAPPED in value else value, fitting.notes
 
     def rebuild(self, value: Any) -> Any:
         """Return the answer's value as an instance of what was asked for.
@@ -154,7 +165,7 @@ def shape_of(schema: Any, table: str | None = None) -> Shape | None:
     if schema is not None and table:
         raise UsageError("Give a schema or a table, not both.")
     if table:
-        return Shape(_wrap({"type": "array", "items": _row(table)}), wrapped=True)
+        return Shape(_wrap({"type": "array", "items": _row(table)}), wrapped=True, table=True)
     if schema is None:
         return None
     if isinstance(schema, Mapping):
@@ -227,8 +238,13 @@ def _wrap(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(table: str) -> dict[str, Any]:
-    properties = {name: dict(COLUMN_TYPES[kind]) for name, kind in columns(table)}
+    properties = {name: _column(kind) for name, kind in columns(table)}
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _column(kind: str) -> dict[str, Any]:
+    plain = dict(COLUMN_TYPES[kind.removesuffix(GAP)])
+    return plain | {"type": [plain["type"], "null"]} if kind.endswith(GAP) else plain
 
 
 def rows_of(value: Any) -> list[dict[str, Any]]:

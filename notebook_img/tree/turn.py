@@ -269,8 +269,10 @@ class Turn:
             raise UsageError(f"{self.full_id} has neither a table nor boxes.", hint=Hint("ask-for-table"))
         frame = pd.DataFrame(rows)
         for name, kind in columns(str(self.asked.get("table") or "")) if self.asked.get("table") else ():
-            if kind in ("date", "datetime") and name in frame:
+            if kind.startswith("date") and name in frame:
                 frame[name] = pd.to_datetime(frame[name])
+            elif kind in ("int?", "float?") and name in frame:
+                frame[name] = pd.to_numeric(frame[name])  # a column of nothing but gaps holds NaN too
         return frame
 
     # Going on

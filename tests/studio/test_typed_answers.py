@@ -32,6 +32,7 @@ class Plain:
 
 
 SCHEMA = {"type": "object", "properties": {"width": {"type": "integer"}, "colour": {"type": "string"}}, "required": ["width", "colour"]}
+CLOSED = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 KINDS = [
     (Facts, Facts(width=64, colour="#c83214")),
     (Plain, Plain(64, "#c83214")),
@@ -172,3 +173,57 @@ def test_the_command_line_takes_a_schema_from_a_file_and_prints_the_value(servic
     assert json.loads(capsys.readouterr().out)["value"] == [{"width": 64}, {"width": 64}]
     assert main(["ask", "cat.png", "how wide is it?", "--schema", "fact.json"]) == 2
     assert "fact.json" in capsys.readouterr().err
+
+
+GAPS = "year int?, sales float?, day date?, name str?, open bool?"
+
+
+def test_a_column_with_a_question_mark_may_have_gaps_and_the_frame_shows_them(fox, service):
+    rows = [
+        {"year": 2024, "sales": 1.5, "day": "2026-11-28", "name": "a", "open": True},
+        {"year": None, "sales": None, "day": None, "name": None, "open": None},
+        {},
+    ]
+    service.control({"kind": "reply", "reply": "say", "text": json.dumps({"items": rows})})
+    answer = fox.ask("The values", png(), table=GAPS)
+    frame = answer.frame()
+    assert frame.isna().values.tolist() == [[False] * 5, [True] * 5, [True] * 5]
+    assert (frame.year.dtype.kind, frame.sales.sum(), frame.day.dtype.kind) == ("f", 1.5, "M")
+    schema = service.requests("chat")[0]["body"]["response_format"]["json_schema"]
+    assert schema["strict"]
+    assert schema["schema"]["properties"]["items"]["items"]["properties"]["year"] == {"type": ["integer", "null"]}
+    assert len(service.requests("chat")) == 1
+
+
+def test_a_column_of_nothing_but_gaps_is_a_column_of_its_kind(fox, service):
+    service.control({"kind": "reply", "reply": "say", "text": '{"items": [{"year": null, "day": null}]}'})
+    frame = fox.ask("The values", png(), table="year int?, day date?").frame()
+    assert [frame[name].dtype.kind for name in ("year", "day")] == ["f", "M"]
+
+
+def test_a_gap_where_none_is_allowed_is_asked_for_again(fox, service):
+    service.control(
+        {"kind": "reply", "reply": "say", "text": '{"items": [{"year": null}]}'},
+        {"kind": "reply", "reply": "say", "text": '{"items": [{"year": 2024}]}'},
+    )
+    assert fox.ask("The values", png(), table="year int").value == [{"year": 2024}]
+    assert len(service.requests("chat")) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "wish", "value", "note"),
+    [
+        ([{"year": 1}], {"table": "year int"}, [{"year": 1}], "'items'"),
+        ({"rows": [{"year": 1}]}, {"table": "year int"}, [{"year": 1}], "'items'"),
+        ({"items": [{"year": 1, "source": "page 3"}]}, {"table": "year int"}, [{"year": 1, "source": "page 3"}], "'source'"),
+        ([{"width": 1, "colour": "red"}], {"schema": list[Facts]}, [Facts(width=1, colour="red")], "'items'"),
+        ({"a": 1, "b": 2}, {"schema": CLOSED}, {"a": 1}, "'b'"),
+    ],
+    ids=["list", "rows", "column", "models", "closed"],
+)
+def test_what_was_asked_for_in_another_form_is_taken_with_a_note_and_no_second_call(fox, service, said, wish, value, note):
+    service.control({"kind": "reply", "reply": "say", "text": json.dumps(said)})
+    answer = fox.ask("The values", png(), **wish)
+    assert answer.value == value
+    assert sum(note in warning for warning in answer.warnings) == 1
+    assert len(service.requests("chat")) == 1

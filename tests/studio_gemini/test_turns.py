@@ -192,3 +192,14 @@ def png_of(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=0)
     return out.getvalue()
+
+
+def test_a_table_with_gaps_may_come_as_a_bare_list(fox: Session, service: Running):
+    service.control(answer='[{"year": 2024, "note": "est."}, {"year": null}]')
+
+    answer = fox.ask("the values", png(), table="year int?")
+
+    assert answer.frame().year.isna().tolist() == [False, True]
+    assert [note for note in answer.warnings if "'items'" in note or "'note'" in note] == list(answer.warnings)
+    schema = service.requests()[0]["body"]["generationConfig"]["responseJsonSchema"]
+    assert schema["properties"]["items"]["items"]["properties"] == {"year": {"type": ["integer", "null"]}}

@@ -160,15 +160,36 @@ def _mended(text: str) -> str:
 _WORDS = {"None": "null", "True": "true", "False": "false"}
 
 
+def lenient(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `schema` as an answer is judged: with more fields than asked for, and without those that may be null, it still holds.
+
+    An answer is not asked for, and paid for, a second time because of its outer form; who stores it puts that right and says so.
+    """
+    open_schema = json.loads(json.dumps(schema))
+    for node in _nodes(open_schema):
+        if node.get("additionalProperties") is False:
+            del node["additionalProperties"]
+        if isinstance(properties := node.get("properties"), dict) and "required" in node:
+            node["required"] = [name for name in node["required"] if not _may_be_null(properties.get(name))]
+    return open_schema  # type: ignore[no-any-return]
+
+
+def _may_be_null(schema: Any) -> bool:
+    return isinstance(schema, dict) and ("null" in (schema.get("type") or ()) or any(map(_may_be_null, schema.get("anyOf") or ())))
+
+
 def fit_value(value: Any, schema: Mapping[str, Any], *, wrapped: bool) -> Any:
-    """Return `value` (unwrapped) if it fits `schema`.
+    """Return `value` (unwrapped) if it fits `schema`, or does but for its outer form (`lenient`).
 
     Raises
     ------
     ValueError
         With the first thing that does not fit.
     """
+    schema = lenient(schema)
     tries = [value]
+    if (inner := bare_list(value, schema)) is not None and not problem_of(inner, schema):
+        return value
     if wrapped and isinstance(value, dict):
         if WRAPPED in value:
             tries.insert(0, value[WRAPPED])
@@ -183,6 +204,14 @@ def fit_value(value: Any, schema: Mapping[str, Any], *, wrapped: bool) -> Any:
             return candidate
         problem = problem or wrong
     raise ValueError(problem)
+
+
+def bare_list(value: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return ``{"items": [...]}`` where that was asked for and ``[...]`` or ``{"rows": [...]}`` came; None for anything else."""
+    names = list(schema.get("properties", {}))
+    if isinstance(value, dict) and len(value) == 1 and names and names[0] not in value:
+        value = next(iter(value.values()))
+    return {names[0]: value} if isinstance(value, list) and len(names) == 1 else None
 
 
 def problem_of(value: Any, schema: Mapping[str, Any]) -> str:
