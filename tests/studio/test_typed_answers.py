@@ -187,7 +187,7 @@ def test_a_column_with_a_question_mark_may_have_gaps_and_the_frame_shows_them(fo
     service.control({"kind": "reply", "reply": "say", "text": json.dumps({"items": rows})})
     answer = fox.ask("The values", png(), table=GAPS)
     frame = answer.frame()
-    assert frame.isna().values.tolist() == [[False] * 5, [True] * 5, [True] * 5]
+    assert frame.isna().to_numpy().tolist() == [[False] * 5, [True] * 5, [True] * 5]
     assert (frame.year.dtype.kind, frame.sales.sum(), frame.day.dtype.kind) == ("f", 1.5, "M")
     schema = service.requests("chat")[0]["body"]["response_format"]["json_schema"]
     assert schema["strict"]
