@@ -236,6 +236,9 @@ class Settings:
     jimeng_daily_credit = Setting(_flag, False, "JIMENG_DAILY_CREDIT", help="Claim the daily credit when none is left.")
     jimeng_deadline = Setting(_number(1, unit="seconds"), 600.0, "JIMENG_DEADLINE", help="Longest wait for one job, seconds.")
     jimeng_poll = Setting(_number(0.01, unit="seconds"), 2.0, "JIMENG_POLL", help="First pause between two looks at a job, seconds.")
+    fal_base_url = Setting(_text, "https://queue.fal.run", "FAL_BASE_URL", help="Base URL of fal's queue.")
+    fal_deadline = Setting(_number(1, unit="seconds"), 600.0, "FAL_DEADLINE", help="Longest wait for one job of fal, seconds.")
+    fal_poll = Setting(_number(0.01, unit="seconds"), 0.5, "FAL_POLL", help="First pause between two looks at a job of fal, seconds.")
 
     def __init__(self, environ: Mapping[str, str] | None = None, **chosen: Any) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ

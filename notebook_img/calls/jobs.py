@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys, loop
+from notebook_img.calls.budget import Booking, settle_failure
 from notebook_img.calls.outputs import write_output
 from notebook_img.calls.request import PreparedCall, Region
 from notebook_img.calls.results import CallResult
@@ -23,6 +24,7 @@ from notebook_img.errors import (
     NotFoundError,
     OutputError,
     OverloadedError,
+    ProviderError,
     RateLimitError,
     ReplayMissError,
     StoreError,
@@ -194,6 +196,9 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
         failure = error
         if isinstance(error, JobPendingError):
             error.kept_as(job.id)
+        elif isinstance(error, ProviderError) and error.cost is not None:
+            booking = Booking("billed", error.cost)
+            await to_the_end(in_thread(lambda: settle_failure(workspace, job.request.get("spend"), booking)))
         await to_the_end(in_thread(lambda: leave_job(workspace, job.id, failure)))
         keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise

@@ -30,7 +30,7 @@ from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import check_request, key_services, watching
-from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent
+from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent, WithdrawnEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
 
@@ -144,6 +144,10 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
     def emit(event: Any) -> None:
         if isinstance(event, SubmittedEvent):
             jobs.append(keep_job(workspace, ready, event, spend, mark))
+        if isinstance(event, WithdrawnEvent):
+            traffic.call_off()
+            while jobs:
+                workspace.store.update_job(jobs.pop(), state="cancelled", error="taken back before it began")
         tell(event)
 
     try:

@@ -245,7 +245,14 @@ class SubmittedEvent:
     state: Mapping[str, Any]
 
 
-Event: TypeAlias = TextEvent | PartialEvent | ProgressEvent | WaitEvent | SubmittedEvent
+@dataclass(frozen=True)
+class WithdrawnEvent:
+    """The service took a job back before it began: there is nothing to fetch, and nothing is billed."""
+
+    submit_id: str
+
+
+Event: TypeAlias = TextEvent | PartialEvent | ProgressEvent | WaitEvent | SubmittedEvent | WithdrawnEvent
 Emit: TypeAlias = Callable[[Event], None]
 
 

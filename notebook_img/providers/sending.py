@@ -35,6 +35,11 @@ class Traffic:
     """Whether the provider makes every request under the retry policy; of others nobody sees what left."""
     attempts: list[Attempt] = field(default_factory=list)
 
+    def call_off(self) -> None:
+        """Note that the service took everything back before it began."""
+        for attempt in self.attempts:
+            attempt.unbilled = True
+
     @property
     def may_be_billed(self) -> bool:
         """Whether something left and no answer says that it is free."""

@@ -23,6 +23,7 @@ PERHAPS_BILLED = "The call may have been billed, so it is not repeated automatic
 
 UNBILLED_500: Mapping[str, str] = {
     "gemini": 'ai.google.dev/gemini-api/docs/billing, FAQ: "If your request fails with a 400 or 500 error, you won\'t be charged"',
+    "fal": 'docs.fal.ai/model-apis/faq: "Server errors (HTTP 500+) are never charged"',
     "ark": "docs.byteplus.com, ModelArk pricing, and its Volcengine twin: only pictures that were made are billed, by their number",
 }
 """The services whose documents say that a 500 of theirs is not billed, with the place. OpenAI's say to ask again and nothing of the

@@ -59,7 +59,7 @@ BROKEN = (
     "truncated",
 )
 SLOW = ("hang", "hang_after_headers", "drip")
-UNBILLED_500 = {"gemini", "ark"}
+UNBILLED_500 = {"gemini", "ark", "fal"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ KINDS = {
     "gemini": ("generate", "edit", "ask"),
     "ark": ("generate", "edit"),
     "jimeng": ("generate",),
+    "fal": ("generate", "edit"),
 }
 MODELS = {
     "openai": {"generate": "openai", "edit": "openai", "ask": "openai:gpt-6-astra"},
@@ -100,6 +101,7 @@ MODELS = {
     "gemini": dict.fromkeys(("generate", "edit", "ask"), "gemini"),
     "ark": dict.fromkeys(("generate", "edit"), "ark"),
     "jimeng": {"generate": "jimeng"},
+    "fal": dict.fromkeys(("generate", "edit"), "fal"),
 }
 
 
@@ -110,6 +112,8 @@ def own_form(provider: str, status: int) -> str:
             return json.dumps({"error": {"code": status, "message": words, "status": "SOMETHING"}})
         case "ark":
             return json.dumps({"error": {"code": "SomethingElse", "message": words}})
+        case "fal":
+            return json.dumps({"detail": words})
         case "jimeng":
             return json.dumps({"ret": "7777", "errmsg": words})
         case _:
@@ -276,6 +280,8 @@ def studio_at(url: str, home: Path, provider: str) -> ni.Studio:
         **{f"{name}_API_KEY": KEY for name in ("OPENAI", "OPENROUTER", "GEMINI", "ARK")},
         "GARAGE_KEY": KEY,
         "JIMENG_API_TOKEN": KEY,
+        "FAL_KEY": KEY,
+        "FAL_BASE_URL": url,
         "NOTEBOOK_IMG_HOME": str(home),
         "OPENAI_BASE_URL": f"{url}/v1",
         "OPENROUTER_BASE_URL": f"{url}/v1",
