@@ -22,25 +22,30 @@ help:
 	@echo "make bench  the measurements of benchmarks/"
 	@echo "make mcpb   build/notebook-img.mcpb, a bundle for MCP clients"
 
+# Each step says what it is before it begins, and pip is not told to be quiet: the first run takes minutes.
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making an environment in $(VENV) with $(PYTHON); nothing else on this machine is changed ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing the package and JupyterLab into $(VENV), a minute or two the first time ..."
 	@# Dependency groups need pip 25.1 or newer; the one a new environment brings is older.
-	$(PIP) install --quiet --upgrade "pip>=25.1"
-	$(PIP) install --quiet --constraint constraints.txt --editable . --group notebooks
+	@$(PIP) install --upgrade "pip>=25.1"
+	@$(PIP) install --constraint constraints.txt --editable . --group notebooks
 	@touch $@
 
 $(DEV_STAMP): $(RUN_STAMP)
-	$(PIP) install --quiet --constraint constraints.txt --group test --group check
+	@echo "Installing what the tests and checks need into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --group test --group check
 	@touch $@
 
 demo: $(RUN_STAMP)
-	$(BIN)/python -m notebooks.demo
+	@$(BIN)/python -m notebooks.demo
 
 lab: $(RUN_STAMP)
-	$(BIN)/python -m jupyter lab notebooks/01-quickstart.ipynb
+	@echo "Starting JupyterLab; it opens in your browser, and Ctrl+C here ends it ..."
+	@$(BIN)/python -m jupyter lab notebooks/01-quickstart.ipynb
 
 test: $(DEV_STAMP)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks

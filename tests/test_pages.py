@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from notebook_img.jupyter.traits import NAMES
+from notebook_img.settings import Settings
 from tests.pages import LOOKED_AT, PAGES, ROOT, RUN, all_blocks, anchors, blocks, has_shell, links, make_place, places
 
 README = ROOT / "README.md"
@@ -56,6 +59,43 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         found = (page.parent / target).resolve() if target else page
         assert found.exists(), link
         assert not anchor or anchor in anchors(found), link
+
+
+def settings_table() -> str:
+    """Return the table of settings as docs/settings.md has it."""
+    rows = []
+    for name, setting in Settings.table().items():
+        default = f"`{setting.default}`" if setting.default not in ("", ()) and name != "home" else ""
+        config = f"`{name}`" if name in NAMES else ""
+        rows.append(f"| `{', '.join(setting.env)}` | {config} | {default} | {setting.help} |")
+    return "\n".join(["| variable | `%config` | default | what it is |", "|---|---|---|---|", *rows])
+
+
+def test_the_page_of_settings_has_them_all() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert settings_table() in page, f"Put this table into docs/settings.md:\n\n{settings_table()}"
+
+
+def test_the_index_of_the_pages_has_them_all() -> None:
+    listed = {link.partition("#")[0] for link in links(ROOT / "docs" / "README.md")}
+    assert {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"} <= listed
+
+
+def test_the_readme_has_at_most_900_words() -> None:
+    words = re.sub(r"<!--.*?-->", "", README.read_text(encoding="utf-8"), flags=re.DOTALL).split()
+    assert len(words) <= 900
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("README.*.md")), ids=lambda page: page.name)
+def test_the_readme_in_another_language_is_the_same_page(page: Path) -> None:
+    """The same blocks, pictures and links in the same order, and every heading."""
+    assert [(block.kind, block.text) for block in blocks(page)] == [(block.kind, block.text) for block in blocks(README)]
+    assert {link for link in links(page) if not link.startswith("README")} == {
+        link for link in links(README) if not link.startswith("README")
+    }
+    assert len(re.findall(r"^#+ ", page.read_text(encoding="utf-8"), re.MULTILINE)) == len(
+        re.findall(r"^#+ ", README.read_text(encoding="utf-8"), re.MULTILINE)
+    )
 
 
 def test_the_readme_names_the_registry_entry() -> None:
