@@ -27,6 +27,8 @@ The tree::
         ├── UnreachableError     no connection
         ├── ReplyTimeoutError    no whole answer: too late, or cut off; never repeated automatically
         └── FrameError           an edit came back in another frame (``picture`` has it)
+
+Stopped is a KeyboardInterrupt and stands beside the tree: no ``except Exception`` may hold it.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ if TYPE_CHECKING:
 Billed: TypeAlias = Literal["no", "maybe", "yes"]
 
 
-class NotebookImgError(Exception):
-    """Base of all errors of this package.
+class SaidShort(BaseException):
+    """What makes an exception one that is said in a sentence or two.
 
     In a notebook the first rendering is one or two lines; ``%tb`` renders the whole traceback.
     A real ``error`` output is left either way, so that nbclient and nbmake fail
@@ -60,10 +62,6 @@ class NotebookImgError(Exception):
     verbose: ClassVar[bool] = False
     """Render whole tracebacks at once (``%config NotebookImg.verbose_errors``)."""
 
-    pictures: tuple[bytes, ...] = ()
-    """What a service had delivered, and is paid for, where it could not become a turn."""
-    kept: tuple[str, ...] = ()
-    """The files in which those pictures lie."""
     hints: tuple[Hint, ...] = ()
     shown: str = ""
     """The whole error in the words of the surface that shows it, once one has."""
@@ -95,10 +93,15 @@ class NotebookImgError(Exception):
             import traceback
 
             return "".join(traceback.format_exception(self)).splitlines()
-        return [f"{type(self).__name__}: {self}"]
+        return [self.line]
+
+    @property
+    def line(self) -> str:
+        """What stands in a cell."""
+        return f"{type(self).__name__}: {self}"
 
 
-def _rebuilt(kind: type[NotebookImgError], args: tuple[Any, ...], facts: dict[str, Any]) -> NotebookImgError:
+def _rebuilt(kind: type[SaidShort], args: tuple[Any, ...], facts: dict[str, Any]) -> SaidShort:
     """Return an error as it was before it was pickled or copied."""
     error = kind.__new__(kind, *args)
     vars(error).update(facts)
@@ -110,6 +113,24 @@ def _execution_count() -> int:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     return int(shell.execution_count) if shell else -1
+
+
+class NotebookImgError(SaidShort, Exception):
+    """Base of all errors of this package."""
+
+    pictures: tuple[bytes, ...] = ()
+    """What a service had delivered, and is paid for, where it could not become a turn."""
+    kept: tuple[str, ...] = ()
+    """The files in which those pictures lie."""
+
+
+class Stopped(SaidShort, KeyboardInterrupt):
+    """A call was stopped; the sentence says what that cost, as the books have it."""
+
+    @property
+    def line(self) -> str:
+        """What stands in a cell: whoever pressed Stop knows what kind of error it is."""
+        return str(self)
 
 
 class UsageError(NotebookImgError):

@@ -81,6 +81,7 @@ IN_PYTHON: Mapping[str, str] = {
     "resume-job": "Studio.resume({job!r}) fetches its pictures later.",
     "set-key": "Set {variable}, or run notebook-img keys set {name} in a terminal{page}.",
     "show-traceback": "The cause above has the details for a bug report.",
+    "show-turn": "ni.session({session!r}).turn({id!r}).picture shows it.",
     "show-turns": "ni.session({session!r}).turns lists its turns.",
     "use-model": "Name one with model={model!r}.",
     "verify": "Run notebook-img doctor --verify in a terminal; it looks for whole copies.",

@@ -15,6 +15,7 @@ import logging
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -108,7 +109,15 @@ def on_core() -> bool:
 
 def spawn(work: Work[T], tell: Tell = lambda _event: None) -> concurrent.futures.Future[T]:
     """Start `work` on the core's loop and return at once; for jobs that outlive their caller."""
-    return asyncio.run_coroutine_threadsafe(work(tell), _start().loop)
+    watched = _Watched(work)
+    future = asyncio.run_coroutine_threadsafe(watched.run(tell), _start().loop)
+    _spawned[future] = watched
+    return future
+
+
+def stop(future: concurrent.futures.Future[Any]) -> None:
+    """Cancel work that was spawned. Unlike ``future.cancel()`` the future ends when the work has: its books are closed by then."""
+    _spawned[future].cancel()
 
 
 def run(work: Work[T], on_event: Tell | None = None) -> T:
@@ -171,16 +180,33 @@ class _Watched(Generic[T]):
         finally:
             self._closed.set()
 
-    def leave(self) -> None:
-        """Cancel the work, and give it a moment to close its connections, unless interrupted again."""
+    def cancel(self) -> bool:
+        """Cancel the work; return whether it has still to end."""
         self._left.set()
         task = self._task
         if task is None or self._closed.is_set():
-            return
+            return False
         with contextlib.suppress(RuntimeError):  # the loop has ended
             task.get_loop().call_soon_threadsafe(task.cancel)
-        with contextlib.suppress(KeyboardInterrupt):
-            self._closed.wait(GRACE)
+        return True
+
+    def leave(self) -> None:
+        """Cancel the work, and give it a moment to close its connections and its books, unless interrupted again."""
+        if self.cancel():
+            with contextlib.suppress(KeyboardInterrupt):
+                self._closed.wait(GRACE)
+
+    async def leave_awaited(self) -> None:
+        """Do as `leave` does, on the loop of whoever waited."""
+        if self.cancel():
+            with contextlib.suppress(asyncio.CancelledError):
+                for _ in range(round(GRACE / 0.01)):
+                    if self._closed.is_set():
+                        break
+                    await asyncio.sleep(0.01)
+
+
+_spawned: weakref.WeakKeyDictionary[concurrent.futures.Future[Any], _Watched[Any]] = weakref.WeakKeyDictionary()
 
 
 async def wait(work: Work[T], on_event: Tell | None = None) -> T:
@@ -194,7 +220,8 @@ async def wait(work: Work[T], on_event: Tell | None = None) -> T:
         with contextlib.suppress(RuntimeError):  # the waiting loop is gone
             here.call_soon_threadsafe(events.put_nowait, event)
 
-    future = spawn(work, tell)
+    watched = _Watched(work)
+    future = spawn(watched.run, tell)
     future.add_done_callback(lambda _: tell(_DONE))
     try:
         while True:
@@ -205,8 +232,11 @@ async def wait(work: Work[T], on_event: Tell | None = None) -> T:
             if event is _DONE:
                 return future.result()
             _hand(event, on_event)
+    except asyncio.CancelledError:
+        await watched.leave_awaited()
+        raise
     except BaseException:
-        future.cancel()
+        watched.cancel()
         raise
 
 

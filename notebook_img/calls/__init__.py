@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from notebook_img.calls.results import CallResult as CallResult
     from notebook_img.calls.results import Notice as Notice
     from notebook_img.calls.results import Plan as Plan
+    from notebook_img.calls.stopping import Stopwatch as Stopwatch
+    from notebook_img.calls.stopping import note_bill as note_bill
+    from notebook_img.calls.stopping import stoppable as stoppable
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -41,4 +44,5 @@ else:
         progress="Change Progress",
         resolve="PlacedCall TURN_ID is_id place_call",
         results="CallResult Notice Plan",
+        stopping="Stopwatch note_bill stoppable",
     )

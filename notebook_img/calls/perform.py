@@ -83,6 +83,7 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
 
 def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> CallResult:
     record = replay_lookup.give_back(workspace, ready.asked, stored)
+    ready.asked.bill.turn = turn_id(record.number, session=workspace.session_name(record.session_id))
     note_model(workspace, ready)
     return _finish(workspace, ready.asked, CallResult(record, replayed=replay_lookup.given_words(ready, record), shape=ready.shape))
 
@@ -140,14 +141,18 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         tell(Notice(text))
     started = time.monotonic()
     jobs: list[str] = []
+    bill = ready.asked.bill
+    bill.cost, bill.certain = estimate, False
 
     def emit(event: Any) -> None:
         if isinstance(event, SubmittedEvent):
             jobs.append(keep_job(workspace, ready, event, spend, mark))
+            bill.job = jobs[-1]
         if isinstance(event, WithdrawnEvent):
             traffic.call_off()
             while jobs:
                 workspace.store.update_job(jobs.pop(), state="cancelled", error="taken back before it began")
+            bill.job = ""
         tell(event)
 
     try:
@@ -158,6 +163,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
             delivered = error.pictures
             error.kept = tuple(map(str, await to_the_end(in_thread(put_aside, workspace, delivered))))
         booking = booking_of(error, traffic, estimate, submitted=bool(jobs))
+        bill.cost, bill.certain = booking.cost, booking.state == "billed"
         await to_the_end(in_thread(settle_failure, workspace, spend, booking))
         for job in jobs:
             await to_the_end(in_thread(leave_job, workspace, job, error))
@@ -187,6 +193,8 @@ def _conclude(
     decision: Decision,
 ) -> CallResult:
     """Store the reply, then update jobs, replay and output files."""
+    bill = ready.asked.bill
+    bill.came = True
     try:
         record = keep(workspace, pending, ready, reply, spend)
     except NotebookImgError as error:
@@ -201,8 +209,10 @@ def _conclude(
             f"it could not be stored ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'})."
         )
         raise rescued(workspace, failure, reply, spend) from error
+    bill.turn, bill.job = turn_id(record.number, session=ready.asked.session.name), ""
+    bill.cost, bill.certain = record.cost, True
     for job in jobs:
-        workspace.store.update_job(job, state="done", turn=turn_id(record.number, session=ready.asked.session.name))
+        workspace.store.update_job(job, state="done", turn=bill.turn)
     spent = workspace.store.known_today() if spend is not None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     note_model(workspace, ready)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.call import Call
+from notebook_img.calls.stopping import Bill
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import TURN_ID, parse_id, turn_id
@@ -58,6 +59,8 @@ class PlacedCall:
     slot: Slot | None = None
     """Its place among the requests of the cell's run; None outside a cell."""
     notes: tuple[str, ...] = field(default=())
+    bill: Bill = field(default_factory=Bill, compare=False)
+    """What is known of it when it is stopped."""
 
     @property
     def start(self) -> int | None:

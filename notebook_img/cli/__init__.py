@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from notebook_img.cli.printing import print_error, say
 from notebook_img.cli.sessions import SESSIONS
-from notebook_img.errors import NotebookImgError, OutputError, UsageError, did_you_mean
+from notebook_img.cli.wording import IN_SHELLS
+from notebook_img.errors import NotebookImgError, OutputError, Stopped, UsageError, did_you_mean
 from notebook_img.files import reason
+from notebook_img.hints import worded
 from notebook_img.providers import quiet_libraries
 
 if TYPE_CHECKING:
@@ -120,9 +122,8 @@ def _said(words: list[str]) -> int:
         return _main(words)
     except NotebookImgError as error:
         return print_error(error, as_json="--json" in words)
-    except KeyboardInterrupt:
-        # Where a paid reply had come already it is stored to the end, so nothing can be promised either way.
-        say("Interrupted. What was not finished left no trace; notebook-img sessions shows what is stored.")
+    except KeyboardInterrupt as stop:
+        say(worded(stop, IN_SHELLS) if isinstance(stop, Stopped) else "Stopped; no call was under way.")
         return 130
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 def perform(kind: Command, words: list[str]) -> int:
     """Make, edit or ask, and print the result; return the exit code."""
+    from notebook_img.calls import stoppable
+
+    with stoppable():
+        return _perform(kind, words)
+
+
+def _perform(kind: Command, words: list[str]) -> int:
     from notebook_img.calls import Call, Plan, is_id
     from notebook_img.options import Option, parse_words
     from notebook_img.studio import run_siblings

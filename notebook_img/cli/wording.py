@@ -51,6 +51,7 @@ IN_SHELLS: Mapping[str, str] = {
     "resume-job": "notebook-img resume {job} fetches its pictures later.",
     "set-key": "Set a key with notebook-img keys set {name} or in {variable}{page}.",
     "show-traceback": "",
+    "show-turn": "notebook-img show {turn} shows it.",
     "show-turns": "notebook-img show {session} shows its turns.",
     "use-model": "Name one with -m {model}.",
     "verify": "notebook-img doctor --verify looks for whole copies.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from notebook_img.calls import Notice, Progress
 
@@ -27,7 +27,7 @@ PAUSES: Mapping[Change, float] = {"": 0.5, "message": 0.1, "text": 0.1, "waiting
 
 
 class Screen:
-    """The output of one magic call.
+    """The output of one magic call; in the end, however it comes, no progress is left.
 
     Parameters
     ----------
@@ -50,6 +50,17 @@ class Screen:
         self.started = time.monotonic()
         self.refreshed = 0.0
         self.handle: Any = None
+        self.finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        try:
+            self._clear()
+        except KeyboardInterrupt:
+            self._clear()
+            raise
 
     def on_event(self, event: Any) -> None:
         """Take an event of the core and refresh what is shown."""
@@ -68,12 +79,15 @@ class Screen:
             return
         first, *more = bundle.parts(form)
         self._put(first)
+        self.finished = True
         for part in more:
             put(part)
 
-    def clear(self) -> None:
-        """Remove the progress, since the error that follows says it all. What had arrived of an answer stays above it."""
+    def _clear(self) -> None:
+        """Remove the progress of a call that did not finish: the error that follows says it all. What had come of an answer stays."""
         with contextlib.suppress(Exception):
+            if self.finished:
+                return
             if self.live and self._answer:
                 from notebook_img import display
 

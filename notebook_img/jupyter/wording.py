@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from notebook_img.errors import NotebookImgError
+from notebook_img.errors import SaidShort
 from notebook_img.hints import worded
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ IN_CELLS: Mapping[str, str] = {
     "resume-job": "%imgsession resume {job} fetches its pictures later.",
     "set-key": "Set a key with %img key {name} or in {variable}{page}.",
     "show-traceback": "%tb shows the details for a bug report.",
+    "show-turn": "%imgsession show {turn} shows it.",
     "show-turns": "%imgsession tree shows its turns.",
     "use-model": "Name one with -m {model}.",
     "verify": "%img doctor --verify looks for whole copies.",
@@ -74,7 +75,7 @@ def in_cells_words(magic: Callable[P, R]) -> Callable[P, R]:
     def worded_magic(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return magic(*args, **kwargs)
-        except NotebookImgError as error:
+        except SaidShort as error:
             error.shown = worded(error, IN_CELLS)
             raise
 

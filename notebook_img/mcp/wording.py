@@ -38,6 +38,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "resume-job": "get_job with job_id {job} fetches its pictures later.",
     "set-key": "Ask the user to set {variable} in this server's configuration{page}.",
     "show-traceback": "",
+    "show-turn": "view_image {turn} shows it.",
     "show-turns": "show_session with session {session} lists its turns.",
     "use-model": "Name one with the parameter model, such as {model}.",
     "verify": "Ask the user to let notebook-img doctor look for whole copies.",

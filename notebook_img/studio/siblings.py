@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop, providers
-from notebook_img.calls import Plan, perform_call
+from notebook_img.calls import Plan, perform_call, stoppable
 from notebook_img.providers import choose_model
 from notebook_img.providers.interface import TextEvent
 
@@ -77,7 +77,7 @@ def run_siblings(studio: Studio, session: Session, call: Call, models: Sequence[
     ]
     if len(calls) == 1:
         return Family((studio.run(session, calls[0], on_event),))
-    with studio.provisional.trying(session.id):
+    with stoppable(), studio.provisional.trying(session.id):
         for one in calls:
             _check_model(one, studio.settings)
         # All of them are placed before the first one moves the head.

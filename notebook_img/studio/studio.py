@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys, loop, providers
-from notebook_img.calls import Call, Notice, Plan, make_call, perform_call, place_call, resume_jobs, waiting_jobs
+from notebook_img.calls import Call, Notice, Plan, make_call, note_bill, perform_call, place_call, resume_jobs, stoppable, waiting_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.records import Origin, SessionRecord
@@ -190,7 +190,8 @@ class Studio(Workspace):
         with self.provisional.trying(session.id):
             try:
                 for call in calls:
-                    placed.append(self.prepare(session, call))  # noqa: PERF401 - those before one that fails are left too
+                    placed.append(self.prepare(session, call))
+                    note_bill(placed[-1].bill)
                 yield placed
             finally:
                 for one in placed:
@@ -198,11 +199,11 @@ class Studio(Workspace):
 
     def run(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and wait for it; events are handed over in the caller's thread."""
-        with self.begin(session, call) as (placed,):
+        with stoppable(), self.begin(session, call) as (placed,):
             return self._result(loop.run(lambda tell: perform_call(self, placed, tell), on_event or self._say_notice))
 
     def start(self, session: Session, call: Call, on_event: loop.Tell) -> Future[Turn | Plan]:
-        """Start a call and return at once; events are told on the core's thread, and cancelling the future cancels the call."""
+        """Start a call and return at once; events are told on the core's thread, and `loop.stop` stops it."""
 
         async def work(tell: loop.Tell) -> Turn | Plan:
             with contextlib.ExitStack() as begun:
@@ -214,7 +215,7 @@ class Studio(Workspace):
 
     async def run_async(self, session: Session, call: Call, on_event: loop.Tell | None = None) -> Turn | Plan:
         """Do a call and await it."""
-        with self.begin(session, call) as (placed,):
+        with stoppable(), self.begin(session, call) as (placed,):
             return self._result(await loop.wait(lambda tell: perform_call(self, placed, tell), on_event or self._say_notice))
 
     def _say_notice(self, event: Any) -> None:
@@ -275,7 +276,8 @@ class Studio(Workspace):
         NotebookImgError
             When no job could be fetched; of several, those that came are returned and the rest is said.
         """
-        return [self._result(made) for made in resume_jobs(self, job, on_event)]  # type: ignore[misc]
+        with stoppable():
+            return [self._result(made) for made in resume_jobs(self, job, on_event)]  # type: ignore[misc]
 
     # ------------------------------------------------------------------------------------------ sharing
 

@@ -8,14 +8,15 @@ import time
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Notice, Progress
+from notebook_img import loop
+from notebook_img.calls import Notice, Progress, stoppable
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from notebook_img.calls import Call
+    from notebook_img.calls import Call, Stopwatch
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
@@ -35,6 +36,7 @@ class Run:
         self.started = time.monotonic()
         self.progress = Progress()
         self.stopped = False
+        self.watch: Stopwatch | None = None
         self.future: Future[Any] | None = None
 
     def described(self) -> dict[str, Any]:
@@ -93,7 +95,8 @@ class Runner:
                 raise UsageError(f"Still working on {short!r}. Wait until it is done, or stop it. Nothing was sent.")
             self.current = run
         try:
-            run.future = self._studio.start(session, call, lambda event: self._on_event(run, event))
+            with stoppable() as run.watch:
+                run.future = self._studio.start(session, call, lambda event: self._on_event(run, event))
         except BaseException:
             self.current = None
             raise
@@ -107,7 +110,7 @@ class Runner:
         if run is None or run.future is None:
             return False
         run.stopped = True
-        run.future.cancel()
+        loop.stop(run.future)
         return True
 
     def _on_event(self, run: Run, event: Any) -> None:
@@ -145,7 +148,7 @@ class Runner:
         try:
             turn = future.result()
         except CancelledError:
-            error = UsageError("Stopped. The request was cancelled, and the session is as it was.")
+            error = run.watch.error() if run.watch is not None else NotebookImgError("Stopped.")
         except BaseException as caught:
             error = caught
         with self._lock:

@@ -37,6 +37,7 @@ IN_PANELS: Mapping[str, str] = {
     "resume-job": "Run notebook-img resume {job} in a terminal to fetch its pictures later.",
     "set-key": "Set {variable}, or run notebook-img keys set {name} in a terminal{page}.",
     "show-traceback": "The kernel's log has the details.",
+    "show-turn": "The history shows it.",
     "show-turns": "The history shows its turns.",
     "use-model": "Choose one under Model, such as {model}.",
     "verify": "notebook-img doctor --verify in a terminal looks for whole copies.",

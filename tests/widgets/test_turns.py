@@ -206,7 +206,9 @@ def test_stop_cancels_the_request_and_leaves_no_turn(panel: Watched, slow: Any) 
     panel.panel.handle({"do": "stop"})
     slow.wait_for(lambda rows: any(row["state"] == "client left" for row in rows))
     panel.panel.settle()
-    assert "Stopped" in panel.error
+    row = panel.panel.studio.store.spend_rows()[0]
+    assert row.state == "unknown", "the books are closed when the panel says so"
+    assert re.fullmatch(r"Stopped after \d+ s; it may have been billed, about \$0\.\d+ is counted\.", panel.error)
     assert panel.state["session"]["turns"] == 0
     assert not panel.panel.busy
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Call, Plan, images_of, is_id
+from notebook_img.calls import Call, Plan, images_of, is_id, stoppable
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import worded
 from notebook_img.ids import parse_id
@@ -30,6 +30,11 @@ VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 @in_cells_words
 def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
     """Do what a line says; return the Turn, a list of them for several models, or a dry run's plan."""
+    with stoppable():  # to the end, so that a stop while the picture is drawn says where the picture is
+        return _perform(kernel, command, line, cell, names)
+
+
+def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
     studio = kernel.studio
     own = own_options(studio.settings)
     parsed = parse(
@@ -54,22 +59,18 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
     title = f"{VERBS[command]} with {', '.join(filter(None, models)) or _model_words(studio, command, session)}"
     # Of several answers at once none streams: they come together when all are there.
-    screen = Screen(kernel.shell, title, quiet=quiet, answers=command == "ask" and len(models) == 1)
-    try:
+    with Screen(kernel.shell, title, quiet=quiet, answers=command == "ask" and len(models) == 1) as screen:
         family = run_siblings(studio, session, call, models, screen.on_event)
         for model, error in family.failed if family.results else family.failed[1:]:
             studio.say(f"Warning: {model} returned no result. {worded(error, IN_CELLS) if isinstance(error, NotebookImgError) else error}")
         if not family.results:
             raise family.failed[0][1]
-    except BaseException:
-        screen.clear()
-        raise
-    if isinstance(family.results[0], Plan):
-        print("\n".join(repr(plan) for plan in family.results))  # noqa: T201 - text is what a dry run is for
-        return None
-    turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
-    side = studio.settings.preview
-    screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
+        if isinstance(family.results[0], Plan):
+            print("\n".join(repr(plan) for plan in family.results))  # noqa: T201 - text is what a dry run is for
+            return None
+        turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
+        side = studio.settings.preview
+        screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
     for note in parsed.notes:
         studio.say(note)
     value: Any = turns[0] if len(models) == 1 else turns

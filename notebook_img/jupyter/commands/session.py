@@ -245,9 +245,8 @@ def _import(kernel: NotebookKernel, rest: list[str]) -> None:
 
 
 def _resume(kernel: NotebookKernel, rest: list[str]) -> Any:
-    screen = Screen(kernel.shell, "Fetching")
-    turns = kernel.studio.resume(rest[0] if rest else None, screen.on_event)
-    screen.clear()
+    with Screen(kernel.shell, "Fetching") as screen:
+        turns = kernel.studio.resume(rest[0] if rest else None, screen.on_event)
     if not turns:
         tell(kernel.shell, "No job is waiting with a service.")
     for turn in turns:
