@@ -7,16 +7,15 @@ Exit codes: 0 done, 1 it failed (one sentence on stderr), 2 the command was wron
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
-import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from notebook_img.cli.printing import print_error, say
 from notebook_img.cli.sessions import SESSIONS
+from notebook_img.cli.streams import lead_nowhere, prepare_streams
 from notebook_img.cli.wording import IN_SHELLS
 from notebook_img.errors import NotebookImgError, OutputError, Stopped, UsageError, did_you_mean
 from notebook_img.files import reason
@@ -32,10 +31,13 @@ COMMANDS = {
     "ask": "ask about one:            notebook-img ask cat.png 'what colours are in it?'",
     "sessions": SESSIONS,
     "show": "a session's history, or one turn:  notebook-img show fox,  notebook-img show fox/t3 -o t3.png",
+    "tree": "the history as a tree:    notebook-img tree,  notebook-img tree fox/t40",
+    "cost": "what was spent:           notebook-img cost --by model,month",
     "models": "what each model can do and costs",
     "resume": "fetch the pictures of jobs that were left with a service",
     "keys": "where keys come from; keys set NAME, keys forget NAME",
     "doctor": "what is ready and what is missing; --online asks the services; --repair, --verify, --rebuild heal the store",
+    "completion": 'Tab completion for your shell: eval "$(notebook-img completion bash)"; zsh and fish likewise',
     "mcp": "serve MCP clients over stdio; --http [PORT] over HTTP on 127.0.0.1",
 }
 
@@ -44,6 +46,13 @@ CALLS = ("generate", "edit", "ask")
 FLAGS = {
     "sessions": "  --json  --yes  --force",
     "show": "  -o FILE  --force  --json  --until ID: the history up to a turn",
+    "tree": "  SESSION, or SESSION/t40 or --until ID: the history up to a turn; without a name the folder's session  --json",
+    "cost": (
+        "  SESSION: only what it has cost\n"
+        "  --by NAMES   one or several of day, month, model, person, notebook, session, with commas between them\n"
+        "  --csv  --json"
+    ),
+    "completion": "  bash, zsh or fish: print its script  --json",
     "models": "  WORD: only models with it in their name  --json",
     "resume": "  JOB: only this one  --json",
     "keys": "  --json  A key is asked for without echo, or read from stdin; it is never part of a command.",
@@ -71,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    _open_what_is_closed()
+    prepare_streams()
     try:
         code = _said(words)
         # What cannot be written is an error here, not one of Python's when it ends.
@@ -79,41 +88,24 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except BrokenPipeError:
         # The reader of a pipe has gone; that is its right, and no reason for a traceback, also when Python flushes at its end.
-        _lead_nowhere(sys.stdout)
+        lead_nowhere(sys.stdout)
         code = 0
     except OSError as error:
         if error.filename is None and error.errno not in UNWRITABLE:
             raise
         what = f"{error.filename} cannot be used" if error.filename is not None else "The output cannot be written"
         stored = "" if error.filename is not None else " What was made before is stored: notebook-img sessions."
-        _lead_nowhere(sys.stdout)
+        lead_nowhere(sys.stdout)
         code = print_error(OutputError(f"{what}: {reason(error)}.{stored}"), as_json=False)
     try:
         sys.stderr.flush()
     except OSError:
-        _lead_nowhere(sys.stderr)
+        lead_nowhere(sys.stderr)
     return code
 
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Errors of writing to a stream that is open."""
-
-
-def _open_what_is_closed() -> None:
-    """Give a process that was started without stdin, stdout or stderr (``2>&-``) streams that lead nowhere.
-
-    Python has None in their place, which `print` takes for stdout; and the next file that is opened, the store for example,
-    would get the number of the missing one.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as the process
-
-
-def _lead_nowhere(stream: TextIO) -> None:
-    """Drop what a stream still holds and cannot write."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _said(words: list[str]) -> int:
@@ -151,7 +143,7 @@ def _main(words: list[str]) -> int:
 
 def _help() -> str:
     lines = ["notebook-img makes, edits and questions images; the same sessions are open in notebooks and to MCP clients.", ""]
-    lines += [f"  {name:<9} {text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
     return "\n".join([*lines, "", "notebook-img COMMAND --help lists a command's options; --json prints JSON."])
 
 
@@ -169,7 +161,10 @@ ACTIONS: dict[str, Callable[[list[str]], int]] = {
     "edit": _action("images", "perform", "edit"),
     "ask": _action("images", "perform", "ask"),
     "sessions": _action("sessions", "sessions"),
-    "show": _action("sessions", "show"),
+    "show": _action("history", "show"),
+    "tree": _action("history", "tree"),
+    "cost": _action("sessions", "cost"),
+    "completion": _action("completion", "completion"),
     "models": _action("sessions", "models"),
     "resume": _action("sessions", "resume"),
     "keys": _action("setup", "manage_keys"),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, turn_json
+from notebook_img.cli.each import Item, Tally, check_outputs, ends_all, items_of
+from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, say, turn_json
 from notebook_img.cli.wording import EXAMPLES, SYNTAX
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
-    from notebook_img.options import Command
+    from collections.abc import Sequence
+
+    from notebook_img.calls import Call, Plan
+    from notebook_img.options import Command, Option
     from notebook_img.studio import Studio
+    from notebook_img.tree import Session, Turn
 
 
 def perform(kind: Command, words: list[str]) -> int:
@@ -25,12 +31,11 @@ def perform(kind: Command, words: list[str]) -> int:
 
 
 def _perform(kind: Command, words: list[str]) -> int:
-    from notebook_img.calls import Call, Plan, is_id
-    from notebook_img.options import Option, parse_words
-    from notebook_img.studio import run_siblings
+    from notebook_img.calls import Call, is_id
+    from notebook_img.options import parse_words
 
     studio = open_studio()
-    own = [*_own_options(studio), Option(name="json", flags=("--json",), takes="flag", help="Print JSON.")]
+    own = [*_own_options(studio), *surface_options()]
     parsed = parse_words(words, kind, own=own, is_id=lambda word: is_id(studio, word))
     if parsed.help:
         from notebook_img.options import help_text
@@ -44,33 +49,75 @@ def _perform(kind: Command, words: list[str]) -> int:
             print(f"\nWithout an image model the built-in engine edits (ordinary image operations, not AI):\n{can}")
         return 0
     values = parsed.values
-    as_json, quiet = "json" in values, "quiet" in values
     schema = values.get("schema")
     call = Call.from_options(kind, parsed, **({"schema": _schema(schema)} if schema else {}))
+    items = items_of(call, parsed, each="each" in values) if kind != "generate" else []
+    models = values.get("model") or [""]
+    if items:
+        check_outputs(studio, items, models)
+    quiet = "quiet" in values
     if quiet:
         studio.say = lambda _: None
     session = studio.session_for(values.get("session"), creates=kind == "generate" or bool(call.images))
-    line = ProgressLine(quiet=quiet)
     for note in parsed.notes:
         studio.say(note)
-    try:
-        family = run_siblings(studio, session, call, values.get("model") or [""], line.on_event)
-    finally:
-        line.clear()
-    # What came is printed also where another model failed.
-    for result in family.results:
-        if isinstance(result, Plan):
-            print_json(plan_json(result)) if as_json else print(repr(result))
-        elif as_json:
-            print_json(turn_json(result))
-        else:
-            print_turn(result, quiet=quiet)
-    codes = [0]
-    for model, error in family.failed:
-        if not isinstance(error, NotebookImgError):
-            raise error
-        codes.append(print_error(error, as_json=as_json, model=model))
-    return max(codes)
+    console = _Console(studio, session, models, as_json="json" in values, quiet=quiet)
+    return console.each(items) if items else console.one(call)[0]
+
+
+@dataclass(frozen=True)
+class _Console:
+    """Does calls and prints what comes of them."""
+
+    studio: Studio
+    session: Session
+    models: list[str]
+    as_json: bool
+    quiet: bool
+
+    def one(self, call: Call, file: str = "", place: str = "") -> tuple[int, Sequence[Turn | Plan]]:
+        """Do a call, and print what came also where another model failed; return the exit code and what came."""
+        from notebook_img.calls import Plan
+        from notebook_img.studio import run_siblings
+
+        line = ProgressLine(quiet=self.quiet, place=place)
+        try:
+            family = run_siblings(self.studio, self.session, call, self.models, line.on_event)
+        finally:
+            line.clear()
+        about = {"image": file} if file else {}
+        for result in family.results:
+            if isinstance(result, Plan):
+                print_json({**plan_json(result), **about}) if self.as_json else print(repr(result))
+            elif self.as_json:
+                print_json({**turn_json(result), **about})
+            else:
+                print_turn(result, quiet=self.quiet, image=file)
+        codes = [0]
+        for model, error in family.failed:
+            if not isinstance(error, NotebookImgError):
+                raise error
+            codes.append(print_error(error, as_json=self.as_json, model=model, image=file))
+        return max(codes), family.results
+
+    def each(self, items: Sequence[Item]) -> int:
+        """Do one file after the other, and print a summary; return 1 where any failed, or the error's own code where none could be done."""
+        tally = Tally(len(items))
+        code = 0
+        try:
+            for number, item in enumerate(items, 1):
+                try:
+                    tally.add(item, *self.one(item.call, item.file, f"{number} of {len(items)}"))
+                except NotebookImgError as error:
+                    code = print_error(error, as_json=self.as_json, image=item.file)
+                    tally.add(item, code, ())
+                    if ends_all(error, first=number == 1):
+                        break
+        finally:
+            # Also when it is interrupted: what is done is done.
+            if tally.failed or not self.quiet:
+                say(tally.line())
+        return 0 if not tally.failed else 1 if tally.done or len(tally.failed) > 1 else code
 
 
 def _schema(text: str) -> Any:
@@ -85,6 +132,17 @@ def _schema(text: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise UsageError(f"The JSON schema cannot be read: {error}.") from error
+
+
+def surface_options() -> list[Option]:
+    """Return the options that only a shell has."""
+    from notebook_img.options import Option
+
+    each = "Do this with every file that is named, one after the other."
+    return [
+        Option(name="json", flags=("--json",), takes="flag", help="Print JSON."),
+        Option(name="each", flags=("--each",), takes="flag", help=each, commands=frozenset({"edit", "ask"})),
+    ]
 
 
 def _own_options(studio: Studio) -> list[Any]:

@@ -42,8 +42,8 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False))
+    """Print a value as one line of JSON, in ASCII: it reaches any program through any console."""
+    print(json.dumps(value))
 
 
 EXIT_CODES: tuple[tuple[int, tuple[type[NotebookImgError], ...]], ...] = (
@@ -67,20 +67,21 @@ def print_json_list(values: Iterable[Any]) -> None:
     """Print a list as one line of JSON, however long it is: its items are made one after the other."""
     print("[", end="")
     for number, value in enumerate(values):
-        print(", " if number else "", json.dumps(value, ensure_ascii=False), sep="", end="")
+        print(", " if number else "", json.dumps(value), sep="", end="")
     print("]")
 
 
-def print_error(error: NotebookImgError, *, as_json: bool, model: str = "") -> int:
-    """Print what went wrong, naming the model where several were asked; return the exit code."""
+def print_error(error: NotebookImgError, *, as_json: bool, model: str = "", image: str = "") -> int:
+    """Print what went wrong, naming the model or file where there are several; return the exit code."""
     message = worded(error, IN_SHELLS)
     # A masked edit in another frame was paid for: its picture is kept, and a shell has no error.picture.
     kept = getattr(getattr(error, "picture", None), "path", None)
     job = getattr(error, "job", "")
     if as_json:
-        facts = {name: str(value) for name, value in (("model", model), ("picture", kept), ("job", job)) if value}
+        facts = {name: str(value) for name, value in (("model", model), ("image", image), ("picture", kept), ("job", job)) if value}
         print_json({"error": {"type": type(error).__name__, "message": message, **facts}})
-    say(f"{type(error).__name__}: {f'{model}: ' if model else ''}{message}")
+    named = "" if message.startswith(image) else image
+    say(": ".join(filter(None, (type(error).__name__, named, model, message))))
     if kept:
         say(f"The picture as it was delivered: {kept}")
     return exit_code(error)
@@ -93,13 +94,16 @@ class ProgressLine:
     ----------
     quiet : bool
         Say nothing but where pictures go and what that costs.
+    place : str
+        Which of several it is, ``3 of 12``.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, place: str = "") -> None:
         from notebook_img.calls import Progress
 
         self.on = sys.stderr.isatty() and not quiet
         self.quiet = quiet
+        self.place = f"{place}: " if place else ""
         self.started = time.monotonic()
         self.shown = 0.0
         self.progress = Progress("working")
@@ -116,7 +120,7 @@ class ProgressLine:
         now = time.monotonic()
         if self.on and now - self.started > 0.5 and now - self.shown > 0.2:
             self.shown = now
-            say(f"\r\x1b[K{self.progress.line[:60]} ... {now - self.started:.0f} s", end="")
+            say(f"\r\x1b[K{self.place}{self.progress.line[:60]} ... {now - self.started:.0f} s", end="")
 
     def clear(self) -> None:
         """Remove the line."""
@@ -124,15 +128,15 @@ class ProgressLine:
             say("\r\x1b[K", end="")
 
 
-def print_turn(turn: Turn, *, quiet: bool = False) -> None:
+def print_turn(turn: Turn, *, quiet: bool = False, image: str = "") -> None:
     """Print an answer, or the path of each picture: the file that was asked for, else the one in the store.
 
-    The caption follows on stderr, unless `quiet`.
+    The caption follows on stderr, unless `quiet`. Of several pictures asked about each answer begins with its name, `image`.
     """
     from notebook_img.tree import caption
 
     if turn.kind == "ask":
-        print(turn.text)
+        print(f"{image}: {turn.text}" if image else turn.text)
     else:
         for path in turn.files or [picture.path for picture in turn.pictures]:
             print(path)
@@ -193,3 +197,23 @@ def split_flags(words: list[str], *known: str) -> tuple[list[str], set[str]]:
     for flag in flags - set(known):
         raise UsageError(f"There is no option {flag} here.{did_you_mean(flag, known)} It takes {', '.join(known) or 'none'}.")
     return [word for word in words if word not in flags], flags
+
+
+def take_value(words: list[str], flag: str, what: str) -> str | None:
+    """Take an option with its value out of the words; None where it was not given."""
+    if flag not in words:
+        return None
+    at = words.index(flag)
+    if at + 1 >= len(words):
+        raise UsageError(f"{flag} needs {what}.")
+    value = words[at + 1]
+    del words[at : at + 2]
+    return value
+
+
+def print_done(text: str, facts: Any, *, as_json: bool) -> None:
+    """Print what was done: as JSON, or the lines a pipe can use, if any."""
+    if as_json:
+        print_json(facts)
+    elif text:
+        print(text)

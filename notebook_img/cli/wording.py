@@ -17,7 +17,11 @@ SYNTAX: Mapping[Command, str] = {
 
 EXAMPLES: Mapping[Command, tuple[str, ...]] = {
     "generate": ("notebook-img generate 'a red circle on white' -o circle.png",),
-    "edit": ("notebook-img edit cat.png 'make it night' -o night.png -s fox", "notebook-img edit -s fox warmer"),
+    "edit": (
+        "notebook-img edit cat.png 'make it night' -o night.png -s fox",
+        "notebook-img edit -s fox warmer",
+        "notebook-img edit *.jpg -o '{stem}-night.jpg' 'make it night'",
+    ),
     "ask": ("notebook-img ask cat.png 'what colours are in it?'",),
 }
 
@@ -29,7 +33,7 @@ IN_SHELLS: Mapping[str, str] = {
     "create-session": "Naming an image with -s {name} creates it.",
     "earlier-turns": "notebook-img show {session} --until {turn} shows the history up to {turn}.",
     "example-ask": "For example: notebook-img ask {image} '{text}'",
-    "example-compare": "For example: notebook-img ask one.jpg two.jpg 'what is different?'",
+    "example-compare": "For example: notebook-img ask one.jpg -r two.jpg 'what is different?'",
     "example-edit": "For example: notebook-img edit {image} '{text}'",
     "example-generate": "For example: notebook-img generate '{text}'",
     "force": "Choose another name, or add --force.",

@@ -40,7 +40,6 @@ OPTIONS: tuple[Option, ...] = (
         "many",
         values.ANYTHING,
         metavar="X",
-        commands=PAINTING,
         needs="references",
     ),
     Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import fnmatch
 import os
 import re
 import stat
@@ -21,7 +22,7 @@ from notebook_img.pictures.limits import Limits
 from notebook_img.pictures.picture import Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from notebook_img.settings import Settings
 
@@ -182,6 +183,10 @@ def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
 def missing(path: Path) -> NotFoundError:
     """Return the error for a missing file, with near names or the images of the folder."""
     folder = path.parent
+    if "*" in path.name or "?" in path.name:
+        files = [name for name in _names(folder) if fnmatch.fnmatch(name, path.name)]
+        named = f" It matches {_listed(files, 'file')}." if files else " It matches no file."
+        return NotFoundError(f"{path} is a pattern, and pictures are named one by one here.{named}")
     if not folder.is_dir():
         return NotFoundError(f"There is no file {path}: the folder {folder} does not exist.")
     names = _names(folder)
@@ -208,7 +213,13 @@ def _names(folder: Path, most: int = 5000) -> list[str]:
 
 def _images_in(folder: Path) -> str:
     images = [name for name in _names(folder) if Path(name).suffix.casefold() in MIME_TYPES]
-    return f" Images there: {', '.join(images[:3])}{' ...' if len(images) > 3 else ''}." if images else ""
+    return f" Images there: {_listed(images)}." if images else ""
+
+
+def _listed(names: Sequence[str], counted: str = "") -> str:
+    """Return the first of some names, and how many there are where they are `counted`."""
+    count = f"{len(names)} {counted}{'s' if len(names) > 1 else ''}: " if counted else ""
+    return f"{count}{', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
 
 
 def _based(path: Path, base: Path | None) -> Path:

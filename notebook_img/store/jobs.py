@@ -112,4 +112,5 @@ class Outputs:
 
 
 def _key(path: str | Path) -> str:
-    return os.path.normcase(Path(path).resolve())
+    # A name may be bytes that are no text, which the index cannot hold.
+    return os.fsencode(os.path.normcase(Path(path).resolve())).decode("utf-8", "backslashreplace")

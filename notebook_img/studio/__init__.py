@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
+    from notebook_img.studio.completing import Completions as Completions
+    from notebook_img.studio.completing import Prose as Prose
+    from notebook_img.studio.completing import image_files as image_files
+    from notebook_img.studio.completing import starting as starting
+    from notebook_img.studio.costs import COST_BY as COST_BY
     from notebook_img.studio.costs import cost_rows as cost_rows
     from notebook_img.studio.costs import cost_table as cost_table
     from notebook_img.studio.costs import spent_today as spent_today
@@ -22,7 +27,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        costs="cost_rows cost_table spent_today",
+        completing="Completions Prose image_files starting",
+        costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",
         doctor="examine",
         sessions="session_name_from",
