@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from notebook_img import keys, loop
 from notebook_img.calls.budget import Booking, settle_failure
 from notebook_img.calls.outputs import write_output
-from notebook_img.calls.request import PreparedCall, Region
+from notebook_img.calls.region import Region
 from notebook_img.calls.results import CallResult
 from notebook_img.calls.store_reply import keep
 from notebook_img.errors import (
@@ -43,6 +43,7 @@ from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from notebook_img.calls.request import PreparedCall
     from notebook_img.loop import Tell
     from notebook_img.store import Store
     from notebook_img.workspace import Workspace
@@ -66,10 +67,17 @@ def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, s
             created=now,
             updated=now,
             model=ready.model,
-            prompt=ready.request.prompt,
+            prompt=ready.pending.prompt,
             submit_id=event.submit_id,
             service_state=dict(event.state),
-            request={"pending": pending, "spend": spend, "output": _output_of(ready), "force": ready.asked.call.force},
+            request={
+                "pending": pending,
+                "spend": spend,
+                "output": _output_of(ready),
+                "force": ready.asked.call.force,
+                # By which any process pastes the reply; rows without it were sent whole.
+                **({"region": ready.region.plan.to_dict()} if ready.region is not None and ready.region.plan is not None else {}),
+            },
         )
     )
     return name
@@ -225,7 +233,7 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, reply: Reply) -> TurnRec
     spend = job.request.get("spend")
     pending = _placed_again(workspace, job)  # which may have changed while it was fetched
     try:
-        record = keep(workspace, pending, None, reply, spend, _region_again(workspace, pending))
+        record = keep(workspace, pending, None, reply, spend, _region_again(workspace, job, pending))
     except FrameError as error:
         reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error.sentence}"))
         record = keep(workspace, pending, None, reply, spend)
@@ -233,15 +241,18 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, reply: Reply) -> TurnRec
     return record
 
 
-def _region_again(workspace: Workspace, pending: TurnRecord) -> Region | None:
-    """Return what the reply of a job is pasted into: its input, or the larger canvas made of it."""
+def _region_again(workspace: Workspace, job: JobRecord, pending: TurnRecord) -> Region | None:
+    """Return what the reply of a job is pasted into: its input, or the larger canvas made of it, by the plan it was sent with."""
     from notebook_img import pictures
+    from notebook_img.pictures.regions import RegionPlan
 
     inputs, masks = workspace.pictures_of(pending, "input"), workspace.pictures_of(pending, "mask")
     if not inputs or not masks or pending.asked.get("confine") is False:
         return None
     ratio = pending.asked.get("outpaint")
-    return pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
+    frame, mask = pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
+    plan = job.request.get("region")
+    return Region(frame, mask, RegionPlan.from_dict(plan) if isinstance(plan, dict) else None)
 
 
 def record_from(store: Store, job: JobRecord) -> TurnRecord:

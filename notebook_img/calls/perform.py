@@ -14,6 +14,7 @@ from notebook_img.calls import replay_lookup
 from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
+from notebook_img.calls.region import in_region
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
 from notebook_img.calls.store_reply import keep, put_aside, rescued
@@ -89,6 +90,7 @@ def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> Cal
 
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
+    ready = in_region(ready)
     check_request(ready.request, ready.provider)
     if decision.stored is None:
         check_output(workspace, ready.asked)
@@ -102,6 +104,7 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         budget=workspace.settings.budget,
         spent=workspace.store.known_today(),
         options=dict(ready.pending.asked),
+        region=ready.region,
     )
 
 
@@ -126,6 +129,8 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
 
 
 async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+    if ready.region is not None:
+        ready = await in_thread(in_region, ready)
     provider, request = ready.provider, ready.request
     opening = asyncio.ensure_future(in_thread(open_books, workspace, ready))
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
+from notebook_img.calls.region import Region
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.providers import choose_model, get
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from notebook_img.records import Role
     from notebook_img.workspace import Workspace
 
-Region: TypeAlias = "tuple[Picture, Picture]"
-"""The picture a masked reply is pasted into, and the mask."""
-
 
 @dataclass
 class PreparedCall:
@@ -42,8 +40,8 @@ class PreparedCall:
     sources: dict[str, Picture]
     """Pictures to store with the turn, by hash."""
     shape: Shape | None
-    frame: Picture | None
-    """The picture a masked reply is pasted into."""
+    region: Region | None
+    """Where the reply is pasted; None where it is taken as it is."""
     warnings: tuple[str, ...]
     exact: bool = False
     """Whether the words are exact operations, which the built-in engine does whatever the session's model is."""
@@ -52,12 +50,6 @@ class PreparedCall:
     def model(self) -> str:
         """``provider:model``."""
         return f"{self.provider.name}:{self.request.model}"
-
-    @property
-    def region(self) -> Region | None:
-        """Where the reply is pasted, or None where it is taken as it is."""
-        mask = self.request.mask
-        return (self.frame, mask) if self.frame is not None and mask is not None and self.request.kind != "ask" else None
 
 
 def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
@@ -82,8 +74,8 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     pending = _record(asked, shown, request, f"{provider.name}:{model}")
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
-    frame = shown.frame if call.confine else None
-    return PreparedCall(asked, provider, request, pending, sources, shape, frame, (*asked.notes, *notes), exact)
+    region = Region(shown.frame, shown.mask) if call.confine and shown.frame is not None and shown.mask is not None else None
+    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), exact)
 
 
 @dataclass(frozen=True)

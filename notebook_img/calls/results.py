@@ -11,7 +11,8 @@ from notebook_img.tree import Shape
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from notebook_img.pictures import Picture
+    from notebook_img.calls.region import Region
+    from notebook_img.pictures import Picture, Preview
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,25 @@ class Plan:
     budget: float
     spent: float
     options: dict[str, Any] = field(default_factory=dict)
+    region: Region | None = None
+    """Where an edit inside a mask is pasted, with what is sent of the picture."""
+
+    def drawn(self) -> Preview | None:
+        """Return the picture with what is sent and what may change drawn in; None without a mask."""
+        from notebook_img import display, pictures
+
+        if self.region is None:
+            return None
+        bounds = self.region.mask.pil().getbbox() or (0, 0, 0, 0)
+        sent = [self.region.plan.box] if self.region.plan is not None else []
+        return display.boxes_overlay(self.region.frame, [*sent, pictures.Box("may change", *bounds)])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002 - IPython filters by these itself
+        from notebook_img import pictures
+
+        seen = self.drawn()
+        data, metadata = pictures.still([(seen, "")], f"What is sent of the picture: {self.prompt}") if seen is not None else ({}, {})
+        return {"text/plain": repr(self), **data}, metadata
 
     def __repr__(self) -> str:
         from notebook_img.display import money
@@ -45,6 +65,7 @@ class Plan:
             f"Dry run, nothing was sent: {self.kind} with {self.model}",
             f"  prompt    {self.prompt}",
             f"  pictures  {names}",
+            *(self.region.lines() if self.region is not None else ()),
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",
             f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else cost}",
             f"  today     {money(self.spent)} of {money(self.budget)} spent",

@@ -8,7 +8,8 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls.request import PreparedCall, Region, uses_of
+from notebook_img.calls.region import noted
+from notebook_img.calls.request import PreparedCall, uses_of
 from notebook_img.errors import (
     BadReplyError,
     FrameError,
@@ -25,6 +26,7 @@ from notebook_img.replay import content_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from notebook_img.calls.region import Region
     from notebook_img.pictures import Picture
     from notebook_img.settings import Settings
     from notebook_img.tree import Shape
@@ -37,12 +39,13 @@ def keep(
     """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write."""
     delivered, unusable, kept = _delivered(workspace, reply)
     warnings = [*(ready.warnings if ready else ()), *reply.warnings, *unusable]
+    region = ready.region if ready is not None else region
     try:
         if pending.kind != "ask" and not delivered:
             raise _without_picture(pending, reply, warnings, kept)
-        uses, sources, notes = _results(workspace, ready.region if ready is not None else region, delivered)
+        uses, sources, mended, notes = _results(workspace, region, delivered)
         warnings += notes
-        if ready is not None and pending.kind != "ask" and ready.frame is None:
+        if ready is not None and pending.kind != "ask" and region is None:
             warnings += _mismatch(ready.request, delivered)
         answer, odd = _answer(reply, ready.shape if ready is not None else None)
         warnings += odd
@@ -54,6 +57,11 @@ def keep(
         raise
     if ready is not None and ready.exact:
         reply = dataclasses.replace(reply, note="built-in, exact, free")
+    if region is not None:
+        reply = dataclasses.replace(reply, note=", ".join(filter(None, (reply.note, "pasted inside the mask", *mended))))
+    if region is not None and region.plan is not None:
+        # Its own state of the region shows another frame than the turn does, so there is nothing to continue from.
+        reply = dataclasses.replace(reply, sent=noted(reply.sent, region.plan), raw=None)
     record = _turn(pending, reply, delivered, uses, warnings, answer)
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
@@ -216,31 +224,34 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
 
 def _results(
     workspace: Workspace, region: Region | None, delivered: list[Picture]
-) -> tuple[list[PictureUse], dict[str, Picture], list[str]]:
-    """Return the uses of the delivered pictures, pasted into the frame where a mask confines them."""
-    from notebook_img import pictures
-
+) -> tuple[list[PictureUse], dict[str, Picture], list[str], list[str]]:
+    """Return the uses of the delivered pictures, pasted into the frame where a mask confines them; what was mended, and what to warn of."""
     if region is None:
-        return uses_of(delivered, "output"), {item.sha256: item for item in delivered}, []
-    frame, mask = region
+        return uses_of(delivered, "output"), {item.sha256: item for item in delivered}, [], []
     confined: list[Picture] = []
     fitting: list[Picture] = []
-    notes: list[str] = []
-    refused: FrameError | None = None
+    mended: list[str] = []
+    warnings: list[str] = []
+    refused: NotebookImgError | None = None
     for number, item in enumerate(delivered, 1):
+        which = f"picture {number}: " if len(delivered) > 1 else ""
         try:
-            confined.append(pictures.confine(frame, item, mask))
-            fitting.append(item)
-        except FrameError as error:
+            made, notes, unmended = region.pasted(item)
+        except (FrameError, PictureError) as error:
             refused = refused or error
             where = put_aside(workspace, [item.data])
-            notes.append(f"Picture {number} came in another frame and was left out{f'; it is kept: {where[0]}' if where else ''}.")
+            why = "came in another frame" if isinstance(error, FrameError) else f"cannot be decoded ({error.sentence.rstrip('.')})"
+            warnings.append(f"Picture {number} {why} and was left out{f'; it is kept: {where[0]}' if where else ''}.")
+            continue
+        confined.append(made)
+        fitting.append(item)
+        mended += [which + note for note in notes]
+        warnings += [f"{which}{note}." for note in unmended]
+        warnings += made.notes
     if refused is not None and not confined:
         raise refused
-    delivered = fitting
-    notes += ["Pasted back inside the mask; pixels outside it are those of the input. The picture as delivered is kept beside it."]
-    notes += [note for item in confined for note in item.notes]
-    return [*uses_of(confined, "output"), *uses_of(delivered, "delivered")], {item.sha256: item for item in (*confined, *delivered)}, notes
+    uses = [*uses_of(confined, "output"), *uses_of(fitting, "delivered")]
+    return uses, {item.sha256: item for item in (*confined, *fitting)}, mended, [text[:1].upper() + text[1:] for text in warnings]
 
 
 def _mismatch(request: Request, delivered: Sequence[Picture]) -> list[str]:

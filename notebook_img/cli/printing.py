@@ -147,7 +147,9 @@ def print_turn(turn: Turn, *, quiet: bool = False, image: str = "") -> None:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return a dry run as JSON: what would be sent, without bytes."""
     pictures = [{"name": item.name, "sha256": item.sha256, "width": item.width, "height": item.height} for item in plan.pictures]
-    return {**vars(plan), "pictures": pictures, "dry_run": True}
+    region = {"region": plan.region.plan.to_dict()} if plan.region is not None and plan.region.plan is not None else {}
+    facts = {name: value for name, value in vars(plan).items() if name != "region"}
+    return {**facts, "pictures": pictures, **region, "dry_run": True}
 
 
 def turn_json(turn: Turn) -> dict[str, Any]:

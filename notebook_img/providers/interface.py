@@ -58,6 +58,14 @@ class Capabilities:
     """Bounds on width x height of an asked-for size."""
     max_side: int | None = None
     """Longest side, pixels, of an asked-for size."""
+    max_ratio: float = 16.0
+    """Longer side against the shorter, at the most."""
+    fixed_sizes: tuple[tuple[int, int], ...] = ()
+    """Width and height of the only sizes it makes, where these are few."""
+    usual_pixels: int = 1024 * 1024
+    """Width times height of what it makes where nothing is asked."""
+    keeps_frame: bool = False
+    """Whether an edit has the very frame of its input, pixel for pixel, so that for a mask no part needs to be cut out."""
     max_inputs: int = 14
     """Input pictures and references together."""
     max_count: int = 8

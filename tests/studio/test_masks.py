@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from notebook_img.cli import main
-from notebook_img.errors import FrameError, NotFoundError, UsageError
+from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.pictures import Box, load
 from tests.studio.conftest import (
     GEMINI_KEY,
@@ -55,7 +54,7 @@ def test_pixels_outside_the_mask_are_identical_with_every_provider(painter):
     assert (before[45:75, 55:105] != after[45:75, 55:105]).any()
     assert turn.picture.mime_type == "image/png"
     assert len(turn.delivered) == len(turn.pictures)
-    assert any("pixels outside it are those of the input" in warning for warning in turn.warnings)
+    assert "pasted inside the mask" in turn.record.note
 
 
 def test_outpainting_keeps_the_old_picture_pixel_for_pixel(painter):
@@ -135,30 +134,23 @@ def test_masks_belong_to_edits(fox):
         fox.edit("more", noise(SIZE), mask=REGION, outpaint="16:9")
 
 
-def test_a_reply_in_another_frame_is_an_error_that_carries_the_paid_picture(studio, fox):
-    with pytest.raises(FrameError, match="another frame") as caught:
-        fox.edit("make it night", noise((192, 128)), mask=REGION, size="1024x1024")
-    assert caught.value.picture.size == (1024, 1024)
-    assert caught.value.picture.path.is_file()
-    assert not list(fox.turns)
-    assert fox.head is None
+def test_with_a_mask_a_size_is_that_of_the_patch_and_nothing_is_refused_once_paid(studio, fox):
+    turn = fox.edit("make it night", noise(SIZE), mask=REGION, size="1024x1024")
+    assert turn.picture.size == SIZE
+    assert turn.delivered[0].size == (1024, 1024)
+    assert turn.sent["region"]["size"] == "1024x1024"
+    assert (rgb(turn.picture)[~region()] == rgb(load(noise(SIZE)))[~region()]).all()
     ((state, cost),) = spends(studio)
     assert state == "billed"
     assert cost > 0
-    kept = fox.edit("go on", caught.value.picture)
-    assert kept.inputs[0].size == (1024, 1024)
 
 
-def test_the_command_line_tells_where_a_reply_in_another_frame_lies(service, tmp_path, monkeypatch, capsys):
-    for name, value in openai_environ(service).items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "cat.png").write_bytes(noise(SIZE))
-    words = ["edit", str(tmp_path / "cat.png"), "make it night", "--mask", REGION, "-s", "fox"]
-    assert main([*words, "--size", "1024x1024"]) == 6
-    told = capsys.readouterr().err.strip().splitlines()
-    place = told[-1].rpartition(" ")[2]
-    assert Image.open(place).size == (1024, 1024)
-    assert main(words) == 0
+@pytest.mark.parametrize("model", ["openai", "local"])
+def test_an_aspect_ratio_with_a_mask_is_an_error_before_anything_is_sent(studio, fox, service, model):
+    with pytest.raises(UsageError, match="keeps the picture's frame, so it takes no aspect ratio"):
+        fox.edit("grayscale", noise(SIZE), mask=REGION, aspect_ratio="1:1", model=model)
+    assert not service.requests()
+    assert not spends(studio)
 
 
 def test_a_masked_turned_photograph_stays_upright(fox):

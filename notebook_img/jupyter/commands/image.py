@@ -19,6 +19,8 @@ from notebook_img.providers import own_options
 from notebook_img.studio import run_siblings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_img.jupyter.kernel import Namespace, NotebookKernel
     from notebook_img.options import Command, Parsed
     from notebook_img.studio import Studio
@@ -66,7 +68,7 @@ def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | No
         if not family.results:
             raise family.failed[0][1]
         if isinstance(family.results[0], Plan):
-            print("\n".join(repr(plan) for plan in family.results))  # noqa: T201 - text is what a dry run is for
+            show_plans([plan for plan in family.results if isinstance(plan, Plan)])
             return None
         turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
         side = studio.settings.preview
@@ -80,6 +82,17 @@ def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | No
         for turn in turns:
             kernel.shown(turn)
     return value
+
+
+def show_plans(plans: Sequence[Plan]) -> None:
+    """Show dry runs: as text, and of a mask the picture with the frame drawn in."""
+    from IPython.display import display
+
+    for plan in plans:
+        if plan.region is None:
+            print(plan)  # noqa: T201 - text is what a dry run is for
+        else:
+            display(plan)  # type: ignore[no-untyped-call]
 
 
 def _is_table(turn: Turn) -> bool:

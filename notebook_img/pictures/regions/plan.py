@@ -34,6 +34,8 @@ NEARLY = 1.1
 """A frame is widened by up to this to have the very pixels the model paints."""
 LOSSLESS = 1.02
 """A patch enlarged by less than this counts as held without loss."""
+MOST_OF_IT = 0.75
+"""Share of the picture from which on a frame shows enough of it, so that the whole need not go along."""
 USUAL_PIXELS = 1024 * 1024
 """What a model paints where nothing is known about its sizes."""
 
@@ -50,6 +52,8 @@ class Takes:
         Named sizes, each with the pixels (width times height) it stands for.
     pixel_sizes : bool
         Whether ``WIDTHxHEIGHT`` is taken; then ratios and named sizes are not needed.
+    fixed_sizes : tuple of (int, int)
+        Width and height of the only sizes it makes, where these are few; then nothing else is needed.
     step : int
         Width and height are multiples of this many pixels.
     least_pixels, most_pixels, most_side : int
@@ -65,6 +69,7 @@ class Takes:
     ratios: tuple[str, ...] | None = None
     sizes: tuple[tuple[str, int], ...] = ()
     pixel_sizes: bool = False
+    fixed_sizes: tuple[Size, ...] = ()
     step: int = 1
     least_pixels: int = 0
     most_pixels: int = 0
@@ -200,14 +205,14 @@ def plan_region(picture: Size, mask: Image, takes: Takes, *, size: str | None = 
     parts = _parts(mask, bounds)
     alone = max((_framed(picture, part, takes, size).enlarged for part in parts), default=1.0) if len(parts) > 1 else plan.enlarged
     covers = bounds == (0, 0, *picture) and mask.getextrema()[0] != 0
-    whole = plan.inside == (0, 0, *picture)
+    most = _area(plan.inside) > MOST_OF_IT * picture[0] * picture[1]
     return replace(
         plan,
         alone=alone,
         parts=len(parts),
         covers=covers,
         sends_mask=takes.native_mask,
-        sends_whole=takes.references > 0 and not whole,
+        sends_whole=takes.references > 0 and not most,
     )
 
 
@@ -221,21 +226,31 @@ def _framed(picture: Size, bounds: Edges, takes: Takes, size: str | None) -> Reg
         min(picture[1], bounds[3] + margin),
     )
     # No ratio stands for the box's own.
-    ratios = ("",) if takes.pixel_sizes or not takes.ratios else takes.ratios
-    return min((_shaped(picture, box, takes, ratio, size) for ratio in ratios), key=lambda pair: pair[0])[1]
+    shapes = ("",) if takes.pixel_sizes or not takes.ratios else takes.ratios
+    fixed = tuple(f"{width}x{height}" for width, height in takes.fixed_sizes)
+    if size and takes.pixel_sizes and _typed_pixels(size):
+        fixed = (size.casefold().replace("×", "x"),)
+    return min((_shaped(picture, box, takes, shape, size, fixed=bool(fixed)) for shape in fixed or shapes), key=lambda pair: pair[0])[1]
 
 
 def _area(edges: Edges) -> int:
     return (edges[2] - edges[0]) * (edges[3] - edges[1])
 
 
-def _shaped(picture: Size, box: Edges, takes: Takes, ratio: str, size: str | None) -> tuple[int, RegionPlan]:
-    """Return the plan of one ratio, the box widened to it and the size of the model that holds it, and what speaks against it."""
+def _shaped(picture: Size, box: Edges, takes: Takes, ratio: str, size: str | None, *, fixed: bool) -> tuple[int, RegionPlan]:
+    """Return the plan of one ratio, the box widened to it and the size of the model that holds it, and what speaks against it.
+
+    Where it is `fixed`, the ratio is a size in pixels, and none other is asked for.
+    """
     width, height = box[2] - box[0], box[3] - box[1]
     wanted = _value(ratio) if ratio else min(max(width / height, 1 / takes.longest), takes.longest)
     least = (max(width, round(height * wanted)), max(height, round(width / wanted)))
-    name, reply = _pixel_size(least, takes, size) if takes.pixel_sizes else _named_size(least, wanted, takes, size)
-    if takes.pixel_sizes:
+    if fixed:
+        width_there, _, height_there = ratio.partition("x")
+        name, ratio, reply = ratio, "", (int(width_there), int(height_there))
+    else:
+        name, reply = _pixel_size(least, takes, size) if takes.pixel_sizes else _named_size(least, wanted, takes, size)
+    if takes.pixel_sizes and not fixed:
         # Sides in whole steps: the frame takes their ratio exactly, so that nothing is stretched.
         wanted = reply[0] / reply[1]
     # As far as the picture reaches, a frame far below what the model paints is widened: context for nothing.

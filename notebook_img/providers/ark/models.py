@@ -231,7 +231,7 @@ def row_of(model: str) -> Seedream:
     options = (_WATERMARK, _FORMAT, _GUIDANCE, _OPTIMIZE, _BACKGROUND, _SEARCH)
     capabilities = Capabilities(
         kinds=_BOTH, pixel_sizes=True, max_inputs=14, max_count=8, mask="words", input_mime_types=("image/png", "image/jpeg"),
-        max_input_bytes=10_000_000, max_input_pixels=36_000_000, options=options,
+        max_input_bytes=10_000_000, max_input_pixels=36_000_000, usual_pixels=2048 * 2048, options=options,
     )  # fmt: skip
     info = ModelInfo(model, capabilities, status="unknown", note="an endpoint id" if model.startswith("ep-") else "not in the model table")
     return Seedream(info, frozenset({"guidance_scale", "output_format", "optimize", "background", "web_search"}), None)

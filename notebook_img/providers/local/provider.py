@@ -30,6 +30,7 @@ MODELS: tuple[ModelInfo, ...] = (
             max_inputs=14,
             max_count=16,
             mask="native",
+            keeps_frame=True,
             seed=True,
             schema=True,
             input_mime_types=("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/avif"),

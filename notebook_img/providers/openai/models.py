@@ -61,6 +61,7 @@ FREE_SIZES = Capabilities(
     min_pixels=655_360,
     max_pixels=MOST_PIXELS,
     max_side=3840,
+    max_ratio=LONGEST,
     max_inputs=16,
     max_count=10,
     mask="native",
@@ -78,6 +79,7 @@ THREE_SIZES = replace(
     min_pixels=1024 * 1024,
     max_pixels=1536 * 1024,
     max_side=1536,
+    fixed_sizes=FIXED_SIZES,
     options=_OPTIONS_1_5,
 )
 CHAT = Capabilities(
@@ -210,12 +212,12 @@ def picture_size(request: Request, capabilities: Capabilities) -> str | None:
     UnsupportedError
         A size or ratio the model does not take.
     """
-    size, fixed = request.size, capabilities.size_step == 1 and capabilities.max_side == 1536
+    size, fixed = request.size, capabilities.fixed_sizes
     if size and size.casefold() == "auto":
         return "auto"
     if size and (exact := re.fullmatch(r"(\d+)\s*[xX×]\s*(\d+)", size)):
         width, height = int(exact[1]), int(exact[2])
-        _check_exact(width, height, capabilities, request.model, fixed=fixed)
+        _check_exact(width, height, capabilities, request.model)
         return f"{width}x{height}"
     named = (size or "1K").upper()
     if named not in SIZES:
@@ -233,7 +235,7 @@ def picture_size(request: Request, capabilities: Capabilities) -> str | None:
     else:
         return None
     if fixed:
-        width, height = min(FIXED_SIZES, key=lambda pair: abs(pair[0] / pair[1] - ratio))
+        width, height = min(fixed, key=lambda pair: abs(pair[0] / pair[1] - ratio))
         if request.aspect_ratio and abs(width / height / ratio - 1) > 0.02:
             msg = f"{request.model} makes 1:1, 3:2 and 2:3 only, not {request.aspect_ratio}; gpt-image-2.6-sunburst makes others."
             raise UnsupportedError(msg)
@@ -267,9 +269,10 @@ def fit(ratio: float, pixels: int, capabilities: Capabilities) -> tuple[int, int
     return best[1] if best else (1024, 1024)
 
 
-def _check_exact(width: int, height: int, capabilities: Capabilities, model: str, *, fixed: bool) -> None:
-    if fixed and (width, height) not in FIXED_SIZES:
-        sizes = ", ".join("{}x{}".format(*pair) for pair in FIXED_SIZES)
+def _check_exact(width: int, height: int, capabilities: Capabilities, model: str) -> None:
+    fixed = capabilities.fixed_sizes
+    if fixed and (width, height) not in fixed:
+        sizes = ", ".join("{}x{}".format(*pair) for pair in fixed)
         msg = f"{model} makes {sizes}, not {width}x{height}."
         raise UnsupportedError(msg)
     step, most = capabilities.size_step, capabilities.max_pixels
