@@ -138,7 +138,7 @@ class Caption:
         if self.cost > 0:
             return money(self.cost)
         # The built-in engine says what it is by its note; that it is free goes without saying.
-        return "" if self.model.startswith("local:") else "free"
+        return "" if self.model.partition(":")[0] == "local" else "free"
 
 
 def money(dollars: float) -> str:

@@ -15,6 +15,7 @@ import re
 import time
 from typing import Any
 
+from tests.emulators.drifting import drifted
 from tests.emulators.painting import opened, painted
 from tests.emulators.serving import Call, Emulator, Rejected, decoded, serve
 
@@ -64,7 +65,12 @@ class Ark(Emulator):
     """One account with one key."""
 
     name = "ark"
-    defaults = {"keys": [KEY], "lifetime": 86_400.0, "pause": 0.0}  # noqa: RUF012
+    defaults = {  # noqa: RUF012
+        "keys": [KEY],
+        "lifetime": 86_400.0,
+        "pause": 0.0,
+        "drift": None,  # what an edit does to its first picture, see drifting.py
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +172,12 @@ class Ark(Emulator):
     ) -> dict[str, Any]:
         kind = f"image/{wish.get('output_format', 'jpeg')}"
         variant = index + int(wish.get("seed", 0)) % 1000
-        data = painted(wish["prompt"], tuple(images), size, kind, variant=variant)
+        drift = self.options["drift"]
+        data = (
+            drifted(images[0], size, drift, kind)
+            if images and drift is not None
+            else painted(wish["prompt"], tuple(images), size, kind, variant=variant)
+        )
         reply = fault.get("reply")
         if reply == "not_an_image":
             data = b"<html><body>not a picture</body></html>"

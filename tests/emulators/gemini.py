@@ -17,6 +17,7 @@ import struct
 import zlib
 from typing import Any
 
+from tests.emulators.drifting import drifted
 from tests.emulators.gemini_interactions import interact
 from tests.emulators.gemini_shapes import BLOBS, INLINE_LIMIT, MODELS, PICTURE_TOKENS, check_fields, example, frame_of
 from tests.emulators.painting import opened, painted, textured, weighted
@@ -50,6 +51,7 @@ class Gemini(Emulator):
         "boxes": [{"box_2d": [100, 200, 500, 600], "label": "cat"}],
         "interactions_expired": False,  # every earlier interaction is unknown
         "usage": True,
+        "drift": None,  # what an edit does to the first picture of its message, see drifting.py; None paints over the last one
         "canned": 0,  # bytes: answer at once with one picture, a few bytes different each time, and check nothing (for measuring)
     }
 
@@ -178,7 +180,7 @@ class Gemini(Emulator):
         contents = body.get("contents") or []
         if not contents or contents[-1].get("role", "user") != "user" or contents[0].get("role", "user") != "user":
             raise Rejected(400, "Please ensure that multiturn requests alternate between user and model and end with a user turn.")
-        prompt, pictures = [], []
+        prompt, pictures, latest = [], [], ()
         for position, content in enumerate(contents, 1):
             role, parts = content.get("role", "user"), content.get("parts") or []
             if not parts:
@@ -186,6 +188,7 @@ class Gemini(Emulator):
             found = [self._part(part, role, model, call, (position, at)) for at, part in enumerate(parts, 1)]
             pictures += [data for data in found if isinstance(data, bytes)]
             if content is contents[-1]:
+                latest = tuple(data for data in found if isinstance(data, bytes))
                 prompt = [text for text in found if isinstance(text, str)]
                 if sum(isinstance(data, bytes) for data in found) > facts["pictures"]:
                     raise Rejected(400, f"At most {facts['pictures']} images are supported.")
@@ -202,6 +205,7 @@ class Gemini(Emulator):
         return {
             "prompt": "\n".join(prompt),
             "pictures": tuple(pictures),
+            "latest": latest,
             "paints": wants_picture,
             "size": image.get("imageSize", "1K"),
             "ratio": image.get("aspectRatio"),
@@ -303,6 +307,8 @@ class Gemini(Emulator):
         mime_type = "image/jpeg" if kind in {"jpeg", "jpeg_as_png"} else self.options["mime_type"]
         size = (640, 400) if kind == "wrong_size" else frame_of(request["ratio"], request["size"], request["pictures"])
         weight = self.options["picture_bytes"]
+        if self.options["drift"] is not None and request.get("latest"):
+            return drifted(request["latest"][0], size, self.options["drift"], mime_type), mime_type
         # The number of the call keeps parallel pictures of one prompt apart.
         data = painted(request["prompt"], request["pictures"][-1:], size, mime_type, weight, call.number * 10 + variant)
         return data, "image/png" if kind == "jpeg_as_png" else mime_type

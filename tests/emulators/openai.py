@@ -16,6 +16,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from tests.emulators.drifting import drifted
 from tests.emulators.openai_chat import answer_chat
 from tests.emulators.painting import opened, painted
 from tests.emulators.serving import Call, Emulator, Rejected, decoded, serve
@@ -67,6 +68,7 @@ class OpenAI(Emulator):
         "most": 10,  # pictures per request
         "spill": True,  # edits change pixels outside the mask too, as the real ones do
         "weight": 0,
+        "drift": None,  # what an edit does to its first picture, see drifting.py
     }
 
     def reset(self) -> None:
@@ -245,6 +247,8 @@ class OpenAI(Emulator):
         if size and "x" in size:
             width, height = (int(part) for part in size.split("x"))
             frame = (width, height)
+        if inputs and self.options["drift"] is not None:
+            return drifted(inputs[0], frame, self.options["drift"], mime_type)
         made = painted(prompt, inputs, frame, mime_type, self.options["weight"], variant)
         if mask is None or not inputs:
             return made

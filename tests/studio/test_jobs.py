@@ -20,6 +20,7 @@ from notebook_img.errors import JobPendingError, NotFoundError, RefusedError, Us
 from notebook_img.hints import Hint
 from notebook_img.studio.doctor import examine
 from tests.emulators.process import ROOT
+from tests.pictures.regions.stand_in import tiled
 from tests.studio.conftest import jimeng_environ, noise, rgb
 
 SLOW = [20] * 8 + [50]
@@ -131,13 +132,36 @@ def test_a_resumed_edit_stays_inside_its_mask(impatient):
     assert len(turn.delivered) == 4
 
 
-def test_a_resumed_edit_in_another_frame_is_kept_as_it_came(impatient):
+def test_a_resumed_region_is_pasted_by_the_plan_of_its_row_in_any_process(impatient, studio_of, jimeng):
+    photograph = tiled("coffee", 0, 0, 2400, 1600)
+    with pytest.raises(JobPendingError) as caught:
+        impatient.session("fox", model="jimeng").edit("make it night", photograph, mask="1600,1000,160,120")
+    plan = impatient.store.job(caught.value.job).request["region"]
+    other = studio_of({**jimeng_environ(jimeng), "JIMENG_POLL": "0.01"})
+    (turn,) = other.resume(caught.value.job)
+    assert turn.sent["region"] == plan
+    assert plan["frame"][2] - plan["frame"][0] < 1200
+    after = rgb(turn.picture)
+    changed = (after != photograph).any(axis=2)
+    assert changed[1000:1120, 1600:1760].any()
+    changed[1000:1120, 1600:1760] = False
+    assert not changed.any()
+
+
+@pytest.mark.parametrize("size", ["768x512", "1024x1024"], ids=["same frame", "another frame"])
+def test_a_row_of_before_there_were_plans_is_pasted_as_it_was_then(impatient, size):
     session = impatient.session("fox", model="jimeng")
     with pytest.raises(JobPendingError) as caught:
-        session.edit("make it night", noise((192, 128)), mask="40,30,80,60", aspect_ratio="1:1", size="1K")
-    (turn,) = patient(impatient).resume(caught.value.job)
-    assert turn.picture.size == (1024, 1024)
-    assert any("Kept as it was delivered" in warning for warning in turn.warnings)
+        session.edit("make it night", noise((192, 128)), mask="40,30,80,60", size=size)
+    row = impatient.store.job(caught.value.job)
+    impatient.store.update_job(row.id, request={name: value for name, value in row.request.items() if name != "region"})
+    (turn,) = patient(impatient).resume(row.id)
+    if size == "768x512":
+        assert (rgb(turn.inputs[0])[:30] == rgb(turn.picture)[:30]).all()
+        assert len(turn.delivered) == 4
+    else:
+        assert turn.picture.size == (1024, 1024)
+        assert any("Kept as it was delivered" in warning for warning in turn.warnings)
 
 
 def test_a_session_that_was_renamed_or_deleted_meanwhile_loses_nothing(left, jimeng):

@@ -15,6 +15,7 @@ from notebook_img.pictures.regions.geometry import Place
 from notebook_img.pictures.regions.grids import warped
 from notebook_img.pictures.regions.replies import _is_soft, geometry_of
 from notebook_img.pictures.regions.stitching import Stitched, stitch
+from tests.emulators.drifting import Drifting, answer
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 BY_RATIO = Takes(ratios=RATIOS, sizes=(("1K", 1024 * 1024),), references=13)
@@ -72,19 +73,6 @@ def mask_of(kind: str, size: tuple[int, int]) -> Image.Image:
     return mask
 
 
-@dataclass(frozen=True)
-class Drifting:
-    """What a stand-in does to a frame."""
-
-    shift: tuple[float, float] = (0.0, 0.0)
-    scale: float = 1.0
-    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    slope: tuple[float, float] = (0.0, 0.0)
-    """How a gain runs across and down the frame."""
-    blur: float = 0.0
-
-
 def drifting(kind: str, frame: tuple[int, int], rng: np.random.Generator) -> Drifting:
     """A drift of this kind, up to what is promised to be mended."""
     both = kind == "shift and scale"
@@ -94,26 +82,6 @@ def drifting(kind: str, frame: tuple[int, int], rng: np.random.Generator) -> Dri
     if kind == "warmth":
         return Drifting(gain=(1.04, 1.0, 0.95), offset=(3, 0, -4))
     return Drifting(shift, scale, slope=(0.08, 0.05) if kind == "gradient" else (0, 0), blur=kind == "blur")
-
-
-def answer(frame: np.ndarray, size: tuple[int, int], drift: Drifting = Drifting()) -> np.ndarray:
-    """What comes back for a frame."""
-    height, width = frame.shape[:2]
-    source = frame.astype(np.float32)
-    across, down = (np.arange(side) / side - 0.5 for side in (width, height))
-    source *= (1 + drift.slope[0] * across)[None, :, None] * (1 + drift.slope[1] * down)[:, None, None]
-    edges = [
-        side / 2 + (end * side - side / 2 - drift.shift[axis]) / drift.scale for end in (0, 1) for axis, side in enumerate((width, height))
-    ]
-    room = int(max(0, -edges[0], -edges[1], edges[2] - width, edges[3] - height)) + 8
-    wide = np.pad(source, ((room, room), (room, room), (0, 0)), mode="symmetric")
-    box = tuple(edge + room for edge in edges)
-    channels = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(wide[:, :, c])).resize(size, Image.Resampling.LANCZOS, box=box)) for c in range(3)
-    ]
-    painted = np.stack(channels, axis=2) * np.array(drift.gain) + np.array(drift.offset)
-    reply = np.clip(np.rint(painted), 0, 255).astype(np.uint8)
-    return np.asarray(Image.fromarray(reply).filter(ImageFilter.GaussianBlur(drift.blur))) if drift.blur else reply
 
 
 @dataclass(frozen=True)
