@@ -244,7 +244,6 @@ def _keep_resumed(workspace: Workspace, job: JobRecord, reply: Reply) -> TurnRec
 def _region_again(workspace: Workspace, job: JobRecord, pending: TurnRecord) -> Region | None:
     """Return what the reply of a job is pasted into: its input, or the larger canvas made of it, by the plan it was sent with."""
     from notebook_img import pictures
-    from notebook_img.pictures.regions import RegionPlan
 
     inputs, masks = workspace.pictures_of(pending, "input"), workspace.pictures_of(pending, "mask")
     if not inputs or not masks or pending.asked.get("confine") is False:
@@ -252,7 +251,7 @@ def _region_again(workspace: Workspace, job: JobRecord, pending: TurnRecord) -> 
     ratio = pending.asked.get("outpaint")
     frame, mask = pictures.outpaint(inputs[0], str(ratio)) if ratio else (inputs[0], masks[0])
     plan = job.request.get("region")
-    return Region(frame, mask, RegionPlan.from_dict(plan) if isinstance(plan, dict) else None)
+    return Region(frame, mask, pictures.RegionPlan.from_dict(plan) if isinstance(plan, dict) else None)
 
 
 def record_from(store: Store, job: JobRecord) -> TurnRecord:

@@ -11,8 +11,7 @@ from notebook_img.providers.interface import NAMED_SIZES
 
 if TYPE_CHECKING:
     from notebook_img.calls.request import PreparedCall
-    from notebook_img.pictures import Picture
-    from notebook_img.pictures.regions import RegionPlan, Takes
+    from notebook_img.pictures import Picture, RegionPlan, Takes
     from notebook_img.providers.interface import Capabilities, PastTurn, Request
 
 WHOLE_SIDE = 768
@@ -57,7 +56,7 @@ class Region:
     def pasted(self, delivered: Picture) -> tuple[Picture, tuple[str, ...], tuple[str, ...]]:
         """Return the picture with a reply in it, what was mended, and what could not be."""
         from notebook_img import pictures
-        from notebook_img.pictures.regions import paste_reply
+        from notebook_img.pictures import paste_reply
 
         if self.plan is None:
             return pictures.confine(self.frame, delivered, self.mask), (), ()
@@ -70,7 +69,7 @@ class Region:
 
 def takes_of(able: Capabilities, *, given: int) -> Takes:
     """Return what a model takes as the plan of a region reads it; `given` pictures are sent already."""
-    from notebook_img.pictures.regions import Takes
+    from notebook_img.pictures import Takes
 
     # A least that lies far below what it paints is a bound of the protocol, not a size it paints well.
     least = able.min_pixels if 4 * able.min_pixels >= able.usual_pixels else able.usual_pixels
@@ -85,7 +84,7 @@ def takes_of(able: Capabilities, *, given: int) -> Takes:
         most_side=able.max_side or 0,
         longest=able.max_ratio,
         native_mask=able.mask == "native",
-        references=max(0, able.max_inputs - given),
+        references=0 if able.mask_alone else max(0, able.max_inputs - given),
     )
 
 
@@ -99,7 +98,7 @@ def in_region(ready: PreparedCall) -> PreparedCall:
     UsageError
         When an aspect ratio was asked for: the mask decides the frame.
     """
-    from notebook_img.pictures.regions import plan_region
+    from notebook_img.pictures import plan_region
 
     region, request, call = ready.region, ready.request, ready.asked.call
     if region is None:
@@ -121,7 +120,7 @@ def in_region(ready: PreparedCall) -> PreparedCall:
 
 
 def _sent(request: Request, region: Region, plan: RegionPlan, able: Capabilities) -> Request:
-    from notebook_img.pictures.regions import cut_frame
+    from notebook_img.pictures import cut_frame
 
     frame, mask = region.frame, region.mask
     if plan.frame != (0, 0, *plan.picture) or plan.sent != plan.picture:

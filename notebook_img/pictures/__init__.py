@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import small_image as small_image
     from notebook_img.pictures.privacy import without_private_parts as without_private_parts
     from notebook_img.pictures.provenance import write_provenance as write_provenance
+    from notebook_img.pictures.regions import Drift as Drift
+    from notebook_img.pictures.regions import RegionPlan as RegionPlan
+    from notebook_img.pictures.regions import Takes as Takes
+    from notebook_img.pictures.regions import align as align
+    from notebook_img.pictures.regions import cut_frame as cut_frame
+    from notebook_img.pictures.regions import measure_drift as measure_drift
+    from notebook_img.pictures.regions import paste_reply as paste_reply
+    from notebook_img.pictures.regions import plan_region as plan_region
     from notebook_img.pictures.sheets import contact_sheet as contact_sheet
 else:
     __getattr__, __dir__, __all__ = face(
@@ -68,6 +76,7 @@ else:
         limits="Limits",
         masks="as_mask confine grow_mask outpaint",
         picture="Picture",
+        regions="Drift RegionPlan Takes align cut_frame measure_drift paste_reply plan_region",
         sheets="contact_sheet",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",

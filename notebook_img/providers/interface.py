@@ -75,6 +75,8 @@ class Capabilities:
 
     Confining the result to the mask is the studio's work in every case.
     """
+    mask_alone: bool = False
+    """Whether a mask that is sent goes with one picture only, and no references."""
     seed: bool = False
     negative_prompt: bool = False
     strength: bool = False

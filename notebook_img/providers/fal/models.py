@@ -118,6 +118,7 @@ def _row(
         max_inputs=most,
         max_count=4,
         mask="native" if "mask" in endpoints else "words" if "prompt" in fields else "no",
+        mask_alone="mask" in endpoints,
         seed="seed" in fields,
         negative_prompt="negative_prompt" in fields,
         strength="strength" in fields,
