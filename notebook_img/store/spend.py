@@ -172,6 +172,7 @@ def expire_reservations(connection: Connection) -> int:
 
 
 def _reservations(connection: Connection) -> list[AnyRow]:
+    # As text, see `_spent`.
     return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate FROM spend WHERE state = 'reserved'"))
 
 
@@ -197,15 +198,12 @@ def _known(connection: Connection, day: str) -> float:
 
 
 def _spent(connection: Connection, day: str) -> Spent:
-    table = schema.spend.c
     known = _known(connection, day)
     # As text: SQLite takes the index of these rows only where it sees the words of its condition.
     unknown = connection.exec_driver_sql(
         "SELECT count(*) FROM spend WHERE day = :day AND cost IS NULL AND state IN ('billed', 'unknown')", {"day": day}
     ).scalar_one()
-    reserved = connection.execute(
-        select(table.owner, table.at, table.estimate).where(table.state == "reserved", table.day == day, table.estimate.is_not(None)),
-    )
+    reserved = [row for row in _reservations(connection) if row.day == day and row.estimate is not None]
     return Spent(known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown))
 
 

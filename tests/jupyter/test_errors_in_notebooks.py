@@ -60,7 +60,7 @@ BAD: Mapping[str, tuple[str, str]] = {
     "python, unknown argument": ("ni.edit('warmer', 'good.png', aspect='1:1')", "UsageError"),
     "mask of another size": ("%imgedit good.png warmer --mask other.png", "UsageError"),
     "newer store": ("import sqlite3, pathlib\nni.Studio(home='newer').sessions()", "StoreError"),
-    "corrupt store": ("ni.Studio(home='corrupt').sessions()", "LostIndexError"),
+    "corrupt store": ("ni.Studio(home='corrupt').sessions()", "StoreError"),
     "home is a file": ("ni.Studio(home='good.png').sessions()", "StoreError"),
 }
 
