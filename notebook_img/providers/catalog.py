@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.errors import KeyMissingError, NotebookImgError, NotFoundError
+from notebook_img.providers.pricing import price_on
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
@@ -44,22 +45,23 @@ def model_rows(settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def price_words(info: ModelInfo) -> str:
-    """Return what one picture costs, in words; "unknown" where no price is known."""
+def price_words(info: ModelInfo, day: str = "") -> str:
+    """Return what one picture or a million tokens cost on a day (today when empty), in words; "unknown" where no price is known."""
     from notebook_img.display import money
 
-    price = info.price
+    price = price_on(info, day)
     if price is None:
         return "unknown"
-    prices = sorted(set(price.per_picture.values()))
+    prices = sorted({*price.per_picture.values(), *(dollars for _, dollars in price.by_pixels)})
     if prices == [0.0]:
         return "free"
+    about = "about " if price.about else ""
     if prices:
-        return money(prices[0]) if len(prices) == 1 else f"{money(prices[0])} to {money(prices[-1])}"
+        return about + (money(prices[0]) if len(prices) == 1 else f"{money(prices[0])} to {money(prices[-1])}")
     if price.image_out:
-        return f"${price.image_out:g} per million image tokens"
+        return f"{about}${price.image_out:g} per million image tokens"
     if price.text_out:
-        return f"${price.text_in or 0:g} in, ${price.text_out:g} out per million tokens"
+        return f"{about}${price.text_in or 0:g} in, ${price.text_out:g} out per million tokens"
     return "unknown"
 
 

@@ -100,15 +100,48 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars; ``None`` where unknown. `per_picture` maps a size name (``"1K"``) or ``"*"`` to a price."""
+    """What a model costs in US dollars, in the days from `since` to `until`; ``None`` where unknown.
+
+    Rates are per million tokens; `providers/pricing.py` does the arithmetic.
+    """
 
     per_picture: Mapping[str, float] = field(default_factory=dict)
+    """By the name of a size (``"1K"``), or ``"*"`` for every size."""
     text_in: float | None = None
-    """Per million tokens."""
     text_out: float | None = None
+    """Thoughts included, unless `thought_out` says otherwise."""
     image_in: float | None = None
     image_out: float | None = None
     per_reference: float | None = None
+    """Per picture that goes along, in every picture made."""
+    by_pixels: tuple[tuple[int, float], ...] = ()
+    """The price of one picture of at most so many pixels (width x height), smallest first; it comes before `per_picture`."""
+    exact_size: float | None = None
+    """The price of one picture whose width and height were asked for, where a source has another one for those: the top of estimates."""
+    thought_out: float | None = None
+    cached_in: float | None = None
+    """Input the service had in its cache; None: at the full rate."""
+    cached_image_in: float | None = None
+    """The same of pictures; None: like `cached_in`."""
+    free_references: int = 0
+    """How many of the pictures that go along are free, where `per_reference` is set."""
+    long_from: int | None = None
+    """Tokens of input above which all rates are multiplied by `long_factors` (in, out)."""
+    long_factors: tuple[float, float] = (1.0, 1.0)
+    since: str = ""
+    until: str = ""
+    """First and last local day it holds, ``YYYY-MM-DD``; empty: open."""
+    then: Price | None = None
+    """The price that follows it."""
+    about: bool = False
+    """Whether it rests on third parties alone: shown with "about"."""
+    source: str = ""
+    checked: str = ""
+    """The day the source was read."""
+
+    def on(self, day: str) -> Price:
+        """Return the price of a day: this one, or one that follows it."""
+        return self.then.on(day) if self.then is not None and self.until and day > self.until else self
 
 
 @dataclass(frozen=True)
@@ -124,6 +157,10 @@ class ModelInfo:
     note: str = ""
     source: str = ""
     """Where the row comes from, and when."""
+    ends: str = ""
+    """The last day the service is said to have it, ``YYYY-MM-DD``. It warns; the judge is the service's own 404 or 410."""
+    successor: str = ""
+    """The bare model that takes its place."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +215,8 @@ class Request:
     """The chain the request continues, oldest first, its last item being the parent; empty for a new line."""
     wants_partials: bool = False
     """Whether somebody sees partial pictures while they come."""
+    day: str = ""
+    """The local day whose prices hold, ``YYYY-MM-DD``; empty: today."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +313,8 @@ class Usage:
     output_tokens: int | None = None
     total_tokens: int | None = None
     by_modality: Mapping[str, int] = field(default_factory=dict)
-    """For example ``{"input_image": 1120, "output_image": 1680, "output_text": 12, "thought": 90}``."""
+    """For example ``{"input_image": 1120, "output_image": 1680, "output_text": 12, "thought": 90}``: kinds that do not overlap, but for
+    ``cached``, which is the part of the input that came from the service's cache."""
     pictures: int | None = None
 
 
@@ -325,6 +365,9 @@ class Provider(Protocol):
     It is found by the entry point without making a provider. ``notebook_img.keys.find(self.service, self.settings)`` returns the
     key; asking for it, keeping it, marking turns with it and taking it out of errors is done for the provider.
 
+    One whose price depends on what it answers has a method ``price_range(request) -> tuple[float, float] | None``: the least and the most
+    a request costs in US dollars. `estimate` is the most, which is reserved.
+
     One that makes every request under the retry policy has ``tells_sending = True``: a call that is stopped before its first request, or
     while it waits to ask again, then costs nothing in the books.
     """
@@ -347,7 +390,7 @@ class Provider(Protocol):
         """Return the row for `model`; an unknown name gets permissive capabilities and status ``"unknown"``."""
 
     def estimate(self, request: Request) -> float | None:
-        """Return the expected cost in US dollars, 0.0 when free, None when unknown."""
+        """Return what a request costs at most in US dollars, as far as can be expected; 0.0 when free, None when unknown."""
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply, telling events on the way.

@@ -30,6 +30,8 @@ MOST_RATIO = 16.0
 """Longer side against shorter side, of pictures in both directions."""
 LEAST_SIDE = 15
 """Pixels; sides of 14 and less are refused."""
+LIST = "BytePlus list price"
+CHECKED = "2026-11-27"
 PROMPT_LIMIT = 4000
 """Characters. Ark advises about 300 Chinese characters or 600 English words; this only stops what is clearly not a prompt."""
 
@@ -38,7 +40,8 @@ _WATERMARK = OwnOption("watermark", "The service's visible 'AI generated' mark; 
 _FORMAT = OwnOption("format", "File format of the result.", ("jpeg", "png"))
 _GUIDANCE = OwnOption("guidance", "How closely the prompt is followed, 1 to 10.", type=float)
 _OPTIMIZE = OwnOption("optimize", "How the service rewrites the prompt first.", ("standard", "fast"))
-_BACKGROUND = OwnOption("background", "Background of the result, for example transparent; passed on unchanged.")
+_BACKGROUND = OwnOption("background", "Background of the result; transparent needs format png.", ("auto", "transparent", "opaque"))
+"""docs.laozhang.ai (third party), read 2026-11-27: jpeg with transparent is an error there, png the default format."""
 _SEARCH = OwnOption("web_search", "Let the model search the web for the prompt.", ("on", "off"))
 _GROUP = OwnOption("group", "Several pictures: one group that belongs together (auto), or single requests (off).", ("auto", "off"))
 _OPTIONS: Mapping[Field, OwnOption] = {
@@ -118,7 +121,7 @@ _LITE = _row(
     sizes=("2K", "3K", "4K"),
     fields=("sequential", "stream", "output_format", "web_search"),
     min_pixels=3_686_400,
-    price=Price({"*": 0.035}),
+    price=Price({"*": 0.035}, source=LIST, checked="2026-11-20"),
     aliases=("seedream-5.0", "seedream-5.0-lite", "doubao-seedream-5-0-lite-260128", "seedream-5-0-lite-260128"),
     byteplus="seedream-5-0-260128",
     note="4K appears in newer texts only",
@@ -157,9 +160,17 @@ TABLE: tuple[Seedream, ...] = (
         sizes=("1K", "1.5K", "2K"),
         fields=("output_format", "background"),
         references=10,
-        price=Price({"*": 0.035}, per_reference=0.008),
+        # 1K and 1.5K are the lower tier; one source has the upper one for sizes asked for to the pixel.
+        price=Price(
+            by_pixels=((2_601_123, 0.020), (MOST_PIXELS, 0.035)),
+            per_reference=0.008,
+            exact_size=0.035,
+            source="docs.apiyi.com, seedream-5-5-pricing, which quotes BytePlus; inference.sh agrees (third parties)",
+            checked=CHECKED,
+            about=True,
+        ),
         aliases=("dola-seedream-5-5-261028", "seedream-5.5"),
-        note="BytePlus, 2026-11-12; its id at Volcengine is not confirmed; one source has 0.020 at 1K and 1.5K",
+        note="BytePlus, 2026-11-12; its id at Volcengine is not confirmed",
     ),
     _row(
         "doubao-seedream-5-0-pro-260628",
@@ -170,7 +181,7 @@ TABLE: tuple[Seedream, ...] = (
         aliases=("seedream-5.0-pro",),
         byteplus="seedream-5-0-pro-260628",
         max_input_bytes=30_000_000,
-        note="about two minutes a picture",
+        note="about two minutes a picture; a reseller asks $0.12, no list price was found",
     ),
     _row(
         "seedream-5-0-flash-260915",
@@ -178,7 +189,7 @@ TABLE: tuple[Seedream, ...] = (
         fields=("output_format", "background"),
         references=10,
         max_pixels=2048 * 2048,
-        price=Price({"*": 0.018}),
+        price=Price({"*": 0.018}, per_reference=0.0, source=f"{LIST}; docs.apiyi.com agrees, references free", checked=CHECKED),
         aliases=("doubao-seedream-5-0-flash-260915", "seedream-5.0-flash"),
     ),
     _row(
@@ -186,7 +197,7 @@ TABLE: tuple[Seedream, ...] = (
         sizes=("2K", "4K"),
         fields=("sequential", "stream"),
         min_pixels=3_686_400,
-        price=Price({"*": 0.04}),
+        price=Price({"*": 0.04}, source=LIST, checked="2026-11-20"),
         aliases=("seedream-4.5",),
         byteplus="seedream-4-5-251128",
     ),

@@ -22,6 +22,7 @@ from notebook_img.network import checked_url
 from notebook_img.providers.ark import jobs
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
+from notebook_img.providers.ark.prices import cost_of_pictures, price_range
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture, Prepared
     from notebook_img.providers.ark.models import Seedream
+    from notebook_img.providers.pricing import Estimate
     from notebook_img.settings import Settings
 
 AT_ONCE = 4
@@ -78,8 +80,13 @@ class ArkProvider:
         return row_of(model).info
 
     def estimate(self, request: Request) -> float | None:
-        """Return the list price of the pictures asked for."""
-        return _price(row_of(request.model), request.count, len(request.inputs) + len(request.references))
+        """Return the list price of the pictures asked for, at most."""
+        expected = self.price_range(request)
+        return expected.high if expected is not None else None
+
+    def price_range(self, request: Request) -> Estimate | None:
+        """Return the list price of the pictures asked for, at least and at most."""
+        return price_range(row_of(request.model), request)
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""
@@ -104,11 +111,11 @@ class ArkProvider:
                 await self._singles(body, missing, asked, batch, emit)
         except asyncio.CancelledError:
             if batch.urls:  # made and billed: whoever resumes fetches them all
-                emit(jobs.submitted(request, batch, batch.urls, sent, notes, cost=_cost(row, batch, len(batch.urls), len(images))))
+                emit(jobs.submitted(request, batch, batch.urls, sent, notes, cost=_cost(row, request, batch, len(batch.urls), len(images))))
             raise
         if batch.unfetched and not batch.pictures:
             made = len(batch.unfetched)
-            cost = _cost(row, batch, max(made, batch.made or 0), len(images))
+            cost = _cost(row, request, batch, max(made, batch.made or 0), len(images))
             event = jobs.submitted(request, batch, batch.unfetched, sent, notes, cost=cost)
             emit(event)
             raise JobPendingError(f"{batch.failures[0].sentence} It is kept at Ark for a day.", job=event.submit_id, cost=cost)
@@ -273,7 +280,7 @@ class ArkProvider:
                 total_tokens=count_of(batch.usage.get("total_tokens")),
                 pictures=made,
             ),
-            cost=_cost(row, batch, made, references),
+            cost=_cost(row, request, batch, made, references),
             seed=request.seed if "seed" in sent else None,
             sent=sent,
             got={
@@ -352,6 +359,8 @@ def _body(row: Seedream, request: Request, model: str, images: Sequence[Prepared
         value = request.options.get(option)
         if value is not None and field in row.fields and (formed := form(value)) is not None:
             body[_WIRE_NAMES.get(field, field)] = formed
+    if body.get("background") == "transparent" and body.get("output_format") == "jpeg":
+        raise UnsupportedError("JPEG holds no transparency. Ask for format=png, or for another background.")
     return body
 
 
@@ -406,17 +415,10 @@ def _none_came(row: Seedream, request: Request, batch: Batch, references: int) -
     error = failures[0] if failures else NoPictureError("Ark answered without a picture.", provider="ark")
     error.model = request.model
     if batch.made is not None and not isinstance(error, ReplyTimeoutError):
-        error.usage, error.cost = dict(batch.usage), _cost(row, batch, batch.made, references)
+        error.usage, error.cost = dict(batch.usage), _cost(row, request, batch, batch.made, references)
     return error
 
 
-def _cost(row: Seedream, batch: Batch, made: int, references: int) -> float | None:
+def _cost(row: Seedream, request: Request, batch: Batch, made: int, references: int) -> float | None:
     # What a search costs stands nowhere in the answer.
-    return None if batch.usage.get("tool_usage") else _price(row, made, references)
-
-
-def _price(row: Seedream, pictures: int, references: int) -> float | None:
-    price = row.info.price
-    if price is None or "*" not in price.per_picture:
-        return None
-    return round(pictures * (price.per_picture["*"] + (price.per_reference or 0.0) * references), 6)
+    return None if batch.usage.get("tool_usage") else cost_of_pictures(row, request, made, references)

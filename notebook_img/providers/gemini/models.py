@@ -7,6 +7,7 @@ what other clients wrote down. A name that is not here is passed on with permiss
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from notebook_img.providers.interface import Capabilities, ModelInfo, OwnOption, Price
 
@@ -22,7 +23,11 @@ INPUT_TYPES = ("image/png", "image/jpeg", "image/webp")
 """The types every model takes. The SDK names GIF, BMP, TIFF and HEIC too, but Gemini refused GIF where it was tried."""
 MOST_PICTURES = 14
 PICTURE_TOKENS = 1120
-"""Tokens one input picture counts, measured by others for 3.1; used for estimates only."""
+"""Tokens one input picture counts, of whatever size: measured by others for 3.1, and about 1,090 for questions
+(JOHNISKING/image-token-cost, third party); used for estimates only."""
+ANSWER_TOKENS = (100, 2000)
+THOUGHT_TOKENS = (0, 1500)
+"""The least and the most tokens of an answer, and of thoughts before a picture, that estimates count with: guesses, no source has them."""
 DEFAULT_SIZE = "1K"
 REQUEST_BYTES = 70_000_000
 """Bytes of all pictures of one request before base64: the service takes requests of 100 MB since 2026-01-08."""
@@ -51,57 +56,103 @@ _ANSWERS = replace(
     _PAINTS, kinds=frozenset({"ask"}), aspect_ratios=(), sizes=(), max_inputs=16, max_count=1, schema=True, mask="no", options=()
 )
 
+GOOGLE = "Google's model and price pages"
+THIRD = "2026-11-27"
+"""When the third parties' texts were read."""
+
+
+def _about(source: str, **rates: Any) -> Price:
+    return Price(**rates, about=True, source=f"{source} (third party)", checked=THIRD)
+
+
 MODELS: tuple[ModelInfo, ...] = (
     ModelInfo(
         PICTURES,
         replace(_PAINTS, aspect_ratios=ALL_RATIOS, sizes=("1K", "2K", "4K"), options=_thinking("minimal", "medium", "high")),
-        price=Price(per_picture={"1K": 0.0336, "2K": 0.0504, "4K": 0.113}, text_in=1.50, image_in=1.50),
+        price=Price(
+            {"1K": 0.0336, "2K": 0.0504, "4K": 0.1134},
+            text_in=1.50, image_in=1.50, image_out=30.0, text_out=7.50,
+            source=f"{GOOGLE}; words and thoughts by litellm discussion 44983 (third party)", checked=THIRD,
+        ),
         aliases=("nano-banana-2.1", "nano-banana"),
         note="Up to 14 references: 10 objects, 4 characters. Input pictures are counted at the text rate, the only one published.",
-        source=f"Google's model and price pages, {CHECKED}",
+        source=f"{GOOGLE}, {CHECKED}",
     ),
     ModelInfo(
         "gemini-3-pro-image",
         replace(_PAINTS, sizes=("1K", "2K", "4K")),
-        price=Price(per_picture={"1K": 0.134, "2K": 0.134, "4K": 0.24}),
+        price=_about(
+            "model-price-repo, 2026-07-24", per_picture={"1K": 0.134, "2K": 0.134, "4K": 0.24},
+            text_in=2.0, image_in=2.0, text_out=12.0, image_out=120.0,
+        ),
         aliases=("nano-banana-pro", "nano-banana-pro-preview"),
         note="Always thinks. One client found about 11 of the 14 references usable.",
-        source=f"Google's model page, price by third parties, {CHECKED}",
+        source=f"Google's model page, {CHECKED}",
     ),
     ModelInfo(
         "gemini-3.1-flash-lite-image",
         replace(_PAINTS, options=_thinking("minimal", "high")),
-        price=Price(per_picture={"1K": 0.034}),
-        note="The price is approximate.",
-        source=f"Google's model page, price by third parties, {CHECKED}",
+        price=_about(
+            "promptfoo pull request 9923 and pollinations 12132, which quote Google's page", per_picture={"1K": 0.0336},
+            text_in=0.25, image_in=0.25, text_out=1.50, image_out=30.0,
+        ),
+        note="It has one size, so none is sent: one client was answered 400 for it.",
+        source=f"Google's model page, {CHECKED}",
     ),
     ModelInfo(
         "gemini-3.1-flash-image",
         replace(_PAINTS, aspect_ratios=ALL_RATIOS, sizes=("512", "1K", "2K", "4K"), options=_thinking("minimal", "high")),
-        status="deprecated",
-        price=Price(per_picture={"512": 0.045, "1K": 0.067, "2K": 0.101, "4K": 0.151}, image_out=60.0),
-        note="Probably switched off on 2026-10-29.",
-        source=f"Google's price page, end by third parties, {CHECKED}",
+        status="retired",
+        price=Price(
+            {"512": 0.045, "1K": 0.067, "2K": 0.101, "4K": 0.151}, image_out=60.0, source="Google's price page", checked=CHECKED,
+        ),
+        note="One reseller says that it goes on there.",
+        source=f"Google's price page, {CHECKED}; its end by litellm discussion 44983, read {THIRD}",
+        ends="2026-10-29",
+        successor=PICTURES,
     ),
     ModelInfo(
         "gemini-2.5-flash-image",
         # It sends no thought signatures, so only the first picture itself still tells how the subject looked.
         replace(_PAINTS, needs_first_input=True),
-        status="legacy",
-        price=Price(per_picture={"1K": 0.039}),
-        note="Best with at most 3 references. Google's pages disagree on its end (2026-10-02, 2027-03-15).",
-        source=f"Google's model page, price by third parties, {CHECKED}",
+        status="deprecated",
+        price=_about(
+            "model-price-repo, 2026-07-24", per_picture={"1K": 0.039}, text_in=0.30, image_in=0.30, text_out=2.50, image_out=30.0,
+        ),
+        note="Best with at most 3 references. Google's pages disagree on its end (2026-10-02, end of October, 2027-03-15).",
+        source=f"Google's model page, {CHECKED}; its end by Firebase's page of 2026-07-05",
+        ends="2026-10-31",
+        successor=PICTURES,
     ),
     *(
-        ModelInfo(name, _ANSWERS, note=note, source=f"model list of google-genai 3.4.0, {CHECKED}; prices not checked")
-        for name, note in (
-            (QUESTIONS, "Answers questions."),
-            ("gemini-4-argon", "Answers questions; frontier model."),
-            ("gemini-3.5-flash-lite", "Answers questions; fastest."),
+        ModelInfo(name, _ANSWERS, price=price, note=note, source=f"model list of google-genai 3.4.0, {CHECKED}")
+        for name, note, price in (
+            (
+                QUESTIONS, "Answers questions.",
+                _about(
+                    "litellm discussion 39357 and api-evangelist/deepmind plans, read off Google's page 2026-10-07",
+                    text_in=0.75, text_out=3.75, cached_in=0.075, until="2026-12-31",
+                    then=_about("litellm discussion 39357", text_in=1.50, text_out=7.50, since="2027-01-01"),
+                ),
+            ),
+            ("gemini-4-argon", "Answers questions; frontier model.", None),
+            (
+                "gemini-3.5-flash-lite", "Answers questions; fastest.",
+                _about("pydantic/genai-prices, 2026-07-22", text_in=0.30, text_out=2.50),
+            ),
         )
     ),
-)
+    *(
+        ModelInfo(
+            name, _ANSWERS, price=_about("iyulab/TokenMeter v0.17.0", text_in=given, text_out=told),
+            note="Answers questions; newer than our SDK's list.", source=f"iyulab/TokenMeter v0.17.0 (third party), read {THIRD}",
+        )
+        for name, given, told in (("gemini-4-hydrogen", 1.50, 7.50), ("gemini-4-neon", 3.0, 15.0))
+    ),
+)  # fmt: skip
 # Preview ids of image models ended on 2026-06-25 and Imagen is shut down; both are left out on purpose.
+
+IMAGEN = "Imagen is shut down; its migration page names gemini-nano-banana-2.1, with thinking=minimal for fast, high for standard."
 
 BY_NAME = {name: row for row in MODELS for name in (row.name, *row.aliases)}
 
@@ -111,6 +162,8 @@ def info(name: str) -> ModelInfo:
     bare = name.removeprefix("models/")
     if bare in BY_NAME:
         return BY_NAME[bare]
+    if bare.startswith("imagen-"):  # firebase.google.com, imagen-models-migration: what its users are told to take
+        return ModelInfo(bare, replace(_PAINTS, kinds=frozenset({"generate"})), status="retired", note=IMAGEN, successor=PICTURES)
     capabilities = replace(_PAINTS, aspect_ratios=None, sizes=None, schema=True)
     return ModelInfo(bare, capabilities, status="unknown", note="Not in our table: passed on as it is, price unknown.")
 

@@ -15,6 +15,7 @@ from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Connec
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
+from notebook_img.providers.pricing import Estimate, Made, estimate, words_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -58,15 +59,24 @@ class GeminiProvider:
         return models.info(model)
 
     def estimate(self, request: Request) -> float | None:
-        """Return the expected cost in US dollars, None when unknown."""
-        row = models.info(request.model)
-        pictures = 0 if request.kind == "ask" else request.count
-        sent = len(request.inputs) + len(request.references)
-        tokens = {"input_text": len(request.prompt) // 4 + 1, "input_image": sent * models.PICTURE_TOKENS}
-        if request.kind == "ask":
-            tokens["output_text"] = 500
-        usage = Usage(by_modality={name: count * max(1, pictures) for name, count in tokens.items()})
-        return replies.cost(usage, row, request.size, pictures, asked=request.kind == "ask")
+        """Return the expected cost in US dollars, at most; None when unknown."""
+        expected = self.price_range(request)
+        return expected.high if expected is not None else None
+
+    def price_range(self, request: Request) -> Estimate | None:
+        """Return the expected cost in US dollars, at least and at most: how long the model thinks and answers is not known before."""
+        row, asks = models.info(request.model), request.kind == "ask"
+        times = 1 if asks else request.count
+        tokens = {
+            "input_text": words_of(len(request.prompt)),
+            "input_image": models.PICTURE_TOKENS * (len(request.inputs) + len(request.references)),
+        }
+        made = None if asks else Made(request.count, request.size or models.DEFAULT_SIZE)
+        low, high = (
+            Usage(by_modality={kind: count * times for kind, count in {**tokens, ("output_text" if asks else "thought"): out}.items()})
+            for out in (models.ANSWER_TOKENS if asks else models.THOUGHT_TOKENS)
+        )
+        return estimate(row, request, low=low, high=high, made=made)
 
     # asking
 
@@ -254,6 +264,12 @@ class _Route:
         route = cls(provider, request)
         return route, None if request.history == "server" else _Body.of(route, route.composer.draft(request.history))
 
+    def frame(self, draft: Draft) -> dict[str, str]:
+        """Return ratio and size as they are sent. A model with one size gets none: it answered 400 to its own (pollinations PR 12132)."""
+        sizes = self.row.capabilities.sizes
+        image = {"aspect_ratio": draft.ratio, "image_size": self.request.size if sizes is None or len(sizes) > 1 else None}
+        return {name: value for name, value in image.items() if value}
+
     def config(self, draft: Draft) -> dict[str, Any]:
         """Return the configuration for generateContent."""
         request = self.request
@@ -261,8 +277,7 @@ class _Route:
         paints = self.row.capabilities.sizes != ()
         if request.kind != "ask":
             config["response_modalities"] = ["TEXT", "IMAGE"]
-            image = {"aspect_ratio": draft.ratio, "image_size": request.size}
-            if given := {name: value for name, value in image.items() if value}:
+            if given := self.frame(draft):
                 config["image_config"] = given
         elif paints and self.row.status != "unknown":
             config["response_modalities"] = ["TEXT"]
@@ -280,8 +295,7 @@ class _Route:
             body["previous_interaction_id"] = draft.previous_interaction
         if request.kind != "ask":
             body["response_modalities"] = ["text", "image"]
-            image = {"aspect_ratio": draft.ratio, "image_size": request.size}
-            if given := {name: value for name, value in image.items() if value}:
+            if given := self.frame(draft):
                 body["response_format"] = [{"type": "image", **given}]
         elif (schema := questions.schema(request, self.row.capabilities)) is not None:
             body["response_format"] = [{"type": "text", "mime_type": "application/json", "schema": dict(schema)}]
@@ -304,7 +318,7 @@ class _Route:
             pictures=pictures,
             text=text,
             usage=usage,
-            cost=_with(problems, replies.cost(usage, row, request.size, delivered, asked=request.kind == "ask")),
+            cost=_with(problems, replies.cost(usage, row, request, delivered)),
             sent=sent,
             got=answers[0].got if len(answers) == 1 else {"replies": [answer.got for answer in answers]},
             warnings=tuple(dict.fromkeys(notes)),

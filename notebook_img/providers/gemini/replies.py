@@ -21,6 +21,7 @@ from notebook_img.providers.gemini.failures import PROVIDER, words
 from notebook_img.providers.gemini.models import DEFAULT_SIZE
 from notebook_img.providers.gemini.reading import Answer
 from notebook_img.providers.interface import ModelInfo, Request, Usage
+from notebook_img.providers.pricing import Made, cost_of
 
 DONE = {"STOP", "completed"}
 """How an answer ends that is whole."""
@@ -72,7 +73,7 @@ def checked(answer: Answer, request: Request, row: ModelInfo, key: str) -> Answe
         "provider": PROVIDER,
         "model": row.name,
         "usage": plain(answer.usage),
-        "cost": cost(answer.usage, row, request.size, sum(map(bool, answer.pictures)), asked=request.kind == "ask"),
+        "cost": cost(answer.usage, row, request, sum(map(bool, answer.pictures))),
     }
     said = words(" ".join(filter(None, (answer.message, answer.text))), key)
     quoted = f' Its words: "{said}".' if said else ""
@@ -175,31 +176,10 @@ def total(usages: Sequence[Usage], pictures: int) -> Usage:
     return Usage(add("input_tokens"), add("output_tokens"), add("total_tokens"), by_modality, pictures)
 
 
-def cost(usage: Usage, row: ModelInfo, size: str | None, pictures: int, *, asked: bool) -> float | None:
-    """Return US dollars, or None when the table does not know.
-
-    Pictures are priced by their tokens where both the rate and the count are known, else by the size that was asked for.
-    Input is added where its rate is known.
-    """
-    price, tokens = row.price, usage.by_modality
-    if price is None:
-        return None
-    whole, painted = 0.0, tokens.get("output_image", 0)
-    if painted and price.image_out is not None:
-        whole = painted * price.image_out / 1e6
-    elif pictures:
-        each = price.per_picture.get(size or DEFAULT_SIZE, price.per_picture.get("*"))
-        if each is None:
-            return None
-        whole = pictures * each
-    elif painted:
-        # Painted and then refused: billed, but nothing says how many pictures the tokens were.
-        return None
-    rates = {"input_text": price.text_in, "input_image": price.image_in, "output_text": price.text_out, "thought": price.text_out}
-    unknown = [name for name, rate in rates.items() if rate is None and tokens.get(name)]
-    if (unknown or not tokens) and (asked or not (pictures or painted)):
-        return None
-    return whole + sum(tokens.get(name, 0) * (rate or 0.0) for name, rate in rates.items()) / 1e6
+def cost(usage: Usage, row: ModelInfo, request: Request, pictures: int) -> float | None:
+    """Return US dollars, or None when the table does not know."""
+    made = Made(pictures, request.size or DEFAULT_SIZE) if request.kind != "ask" else None
+    return cost_of(usage, row, made, day=request.day)
 
 
 def may_be_billed(problem: ProviderError) -> bool:

@@ -22,8 +22,8 @@ class Bill:
     usage: Usage = field(default_factory=Usage)
     told_cost: float | None = None
     """US dollars, where the gateway says so itself (OpenRouter's ``usage.cost``)."""
-    chat_tokens: int | None = None
-    """Tokens of a chat model that read along and whose price is not known; None where none did."""
+    chat: Usage | None = None
+    """What a chat model used that read along; None where none did."""
 
 
 def image_usage(told: Any, *, pictures: int | None = None) -> Usage:
@@ -44,26 +44,36 @@ def image_usage(told: Any, *, pictures: int | None = None) -> Usage:
             input_image=getattr(given, "image_tokens", None),
             output_text=getattr(made, "text_tokens", None),
             output_image=getattr(made, "image_tokens", None),
+            cached=getattr(given, "cached_tokens", None) or _extra(given).get("cached_tokens"),
         ),
         pictures=pictures,
     )
 
 
 def chat_usage(told: Any) -> Usage:
-    """Return the tokens of a chat completion as the service counted them."""
-    prompt, answer = getattr(told, "prompt_tokens", None), getattr(told, "completion_tokens", None)
-    details = getattr(told, "completion_tokens_details", None)
+    """Return the tokens of a chat completion, or of the model of a response, as the service counted them."""
+    prompt, answer = (_first(told, *names) for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")))
+    given = _first(told, "prompt_tokens_details", "input_tokens_details")
+    made = _first(told, "completion_tokens_details", "output_tokens_details")
+    thought, painted = count_of(getattr(made, "reasoning_tokens", None)) or 0, count_of(_extra(made).get("image_tokens")) or 0
+    written = count_of(answer)
     return Usage(
         input_tokens=count_of(prompt),
-        output_tokens=count_of(answer),
+        output_tokens=written,
         total_tokens=count_of(getattr(told, "total_tokens", None)),
         by_modality=_counted(
             input_text=prompt,
-            output_text=answer,
-            thought=getattr(details, "reasoning_tokens", None),
-            output_image=_extra(details).get("image_tokens"),
+            # The service counts thoughts and pictures into the answer; here no kind holds another.
+            output_text=max(0, written - thought - painted) if written is not None else None,
+            thought=thought,
+            output_image=painted,
+            cached=getattr(given, "cached_tokens", None),
         ),
     )
+
+
+def _first(told: Any, *names: str) -> Any:
+    return next((value for name in names if (value := getattr(told, name, None)) is not None), None)
 
 
 def told_cost(usage: Any) -> float | None:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, ModelNotFoundError, NoPictureError, RefusedError, RequestRefusedError
 from notebook_img.providers.interface import Reply
-from notebook_img.providers.openai.billing import Bill, image_usage
+from notebook_img.providers.openai.billing import Bill, chat_usage, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body, refusal_stage, scrub
 from notebook_img.providers.openai.images import PARTIALS, mask_png, own_options, picture_bytes
-from notebook_img.providers.openai.models import cost_of, picture_size
-from notebook_img.providers.received import count_of
+from notebook_img.providers.openai.models import picture_size
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
@@ -42,21 +41,22 @@ async def paint_in_conversation(exchange: Exchange) -> Reply:
             raise
         exchange.warn("The conversation kept by the service has expired; it was rebuilt from the last picture.")
         painted = await _ask(exchange, None)
-    read_along = [bill.chat_tokens for bill in exchange.bills if bill.chat_tokens is not None]
-    if read_along:
+    read_along = sum(bill.chat.total_tokens or 0 for bill in exchange.bills if bill.chat is not None)
+    cost = exchange.cost()
+    if read_along and cost is None:
         exchange.warn(f"{exchange.endpoint.ask_model} reads along in a kept conversation; the price of its tokens is not known here.")
     pictures = [picture for one in painted for picture in one.pictures]
     return Reply(
         pictures=tuple(pictures),
         text="\n\n".join(one.text for one in painted if one.text),
         usage=replace(exchange.usage(), pictures=len(pictures)),
-        cost=exchange.cost(),
+        cost=cost,
         sent={"requests": list(exchange.sent)},
         got={
             "ids": [one.id for one in painted],
             "model": painted[0].model,
-            "chat_tokens": sum(read_along) or None,
-            "image_cost": cost_of(exchange.usage(), exchange.info),
+            "chat_tokens": read_along or None,
+            "image_cost": exchange.own_cost(),
             "revised_prompt": next((one.revised_prompt for one in painted if one.revised_prompt), None),
         },
         warnings=tuple(exchange.warnings),
@@ -175,8 +175,7 @@ def _finished(exchange: Exchange, response: Any, *, begun: bool = False) -> Any:
     One that failed is an error after which it is not asked for again: the models have worked on it, and pictures may have been made.
     """
     chat, image = getattr(response, "usage", None), getattr(getattr(response, "tool_usage", None), "image_gen", None)
-    read_along = count_of(getattr(chat, "total_tokens", None)) or 0
-    exchange.bills.append(Bill(image_usage(image), chat_tokens=read_along if chat is not None else None))
+    exchange.bills.append(Bill(image_usage(image), chat=chat_usage(chat) if chat is not None else None))
     return exchange.understood(response, begun=begun or bool(getattr(response, "status", None)))
 
 

@@ -19,7 +19,8 @@ from notebook_img.network import setup_problem, shown_url
 from notebook_img.providers.interface import PartialEvent
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
-from notebook_img.providers.openai.models import cost_of
+from notebook_img.providers.openai.models import find_model
+from notebook_img.providers.pricing import Made, cost_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.sending import watch_request
 from notebook_img.providers.status_table import PERHAPS_BILLED
@@ -124,12 +125,23 @@ class Exchange:
         told = [bill.told_cost for bill in self.bills if bill.told_cost is not None]
         if told:
             return sum(told)
-        return None if any(bill.chat_tokens is not None for bill in self.bills) else cost_of(self.usage(), self.info)
+        chats = [bill.chat for bill in self.bills if bill.chat is not None]
+        reader = find_model(self.endpoint, self.endpoint.ask_model)
+        costs = [self.own_cost(), *(cost_of(chat, reader, day=self.request.day) for chat in chats)]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+    def own_cost(self) -> float | None:
+        """Return what the model itself cost, without one that read along."""
+        usage, asks = self.usage(), self.request.kind == "ask"
+        by_piece = self.info.price is not None and self.info.price.per_picture
+        if (usage.input_tokens is None or usage.output_tokens is None) and not by_piece:
+            return None
+        return cost_of(usage, self.info, None if asks else Made(usage.pictures or 0), day=self.request.day)
 
     def charge(self, error: ProviderError) -> None:
         """Add to an error what the answers used and cost: a failed request may have been billed all the same."""
         used = {name: value for name, value in vars(self.usage()).items() if value}
-        if read_along := sum(bill.chat_tokens or 0 for bill in self.bills):
+        if read_along := sum(bill.chat.total_tokens or 0 for bill in self.bills if bill.chat is not None):
             used["chat_tokens"] = read_along
         if used or any(bill.told_cost is not None for bill in self.bills):
             error.usage, error.cost = used or None, self.cost()

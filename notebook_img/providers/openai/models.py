@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from notebook_img.errors import UnsupportedError, UsageError
 from notebook_img.providers.interface import NAMED_SIZES, Capabilities, ModelInfo, OwnOption, Price, Usage
-from notebook_img.providers.openai.endpoints import THE_SERVERS_OWN
+from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN
+from notebook_img.providers.pricing import Estimate, Made, estimate, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,11 +39,9 @@ _COMMON = (
     OwnOption("compression", "Quality of a jpeg or webp result, 0 to 100.", type=int),
     OwnOption("moderation", "How strictly requests are filtered.", ("auto", "low")),
 )
-_OPTIONS_2_5 = (
-    OwnOption("quality", "Effort spent on the picture; it sets the price.", (*_QUALITY, "xhigh", "max")),
-    *_COMMON,
-    OwnOption("complexity", "Effort spent on planning the picture.", ("low", "medium", "high")),
-)
+_OPTIONS_2_5 = (OwnOption("quality", "Effort spent on the picture; it sets the price.", (*_QUALITY, "xhigh", "max")), *_COMMON)
+_OPTIONS_2_6 = (*_OPTIONS_2_5, OwnOption("complexity", "Effort spent on planning the picture.", ("low", "medium", "high")))
+"""``complexity`` is new in 2.6 (docs.apiyi.com, gpt-image-2-6, read 2026-11-27); the SDK names no model for it."""
 _OPTIONS_2 = (OwnOption("quality", "Effort spent on the picture; it sets the price.", _QUALITY), *_COMMON)
 _OPTIONS_1_5 = (
     *_OPTIONS_2,
@@ -96,32 +96,67 @@ CHAT = Capabilities(
     history=("window", "full"),
 )
 
-IMAGE_PRICE = Price(text_in=5.0, image_in=8.0, text_out=30.0, image_out=30.0)
-"""US dollars per million tokens of gpt-image-2, 2.5 and 2.6; third-party price lists, read 2026-11-20."""
+THIRD = "2026-11-27"
+"""When the third parties' texts were read."""
+IMAGE_PRICE = Price(
+    text_in=5.0, cached_in=1.25, image_in=8.0, cached_image_in=2.0, image_out=30.0, text_out=10.0,
+    source="developers.openai.com, model page of gpt-image-2.6; words in the answer by litellm (third party)", checked=THIRD,
+)  # fmt: skip
+"""Of gpt-image-2, 2.5 and 2.6."""
 
 
-def _picture_row(name: str, capabilities: Capabilities = FREE_SIZES, **facts: object) -> ModelInfo:
-    price = IMAGE_PRICE if capabilities.sizes and "2K" in capabilities.sizes else None
-    return ModelInfo(name, capabilities, price=price, source=SDK, **facts)  # type: ignore[arg-type]
+def _about(source: str, **rates: Any) -> Price:
+    return Price(**rates, about=True, source=f"{source} (third party)", checked=THIRD)
 
 
+_REPO = "model-price-repo, 2026-07-24"
+_METER = "iyulab/TokenMeter v0.17.0"
+_SUCCESSOR = "gpt-image-2.6-sunburst"
+_LONG: dict[str, Any] = {"long_from": 272_000, "long_factors": (2.0, 1.5)}
+"""Twice the input and 1.5 times the output above 272K tokens of input (docs.litellm.ai/blog/gpt-6-1-terra)."""
+_CHAT_PRICES: Mapping[str, Price | None] = {
+    "gpt-6.1-terra": _about("docs.litellm.ai/blog/gpt-6-1-terra", text_in=1.0, text_out=5.0, cached_in=0.05, **_LONG),
+    "gpt-6.1-sol": _about("docs.litellm.ai/blog/gpt-6-1-terra", text_in=2.0, text_out=10.0),
+    "gpt-6-astra": None,
+    "gpt-6-sol": None,
+    "gpt-6-luna": None,
+    "gpt-5.5": _about(_REPO, text_in=5.0, text_out=30.0),
+    "gpt-5.4": _about(_REPO, text_in=2.5, text_out=15.0),
+    "gpt-5.4-mini": _about(_REPO, text_in=0.75, text_out=4.5),
+    "gpt-6.2-sol": _about(_METER, text_in=2.0, text_out=10.0),
+    "gpt-6.2-astra": _about(_METER, text_in=8.0, text_out=40.0),
+}
+
+
+def _picture_row(name: str, capabilities: Capabilities = FREE_SIZES, price: Price | None = None, **facts: Any) -> ModelInfo:
+    return ModelInfo(name, capabilities, price=price, source=SDK, **facts)
+
+
+_2_6 = replace(FREE_SIZES, options=_OPTIONS_2_6)
 OPENAI_MODELS: tuple[ModelInfo, ...] = (
-    _picture_row("gpt-image-2.6-sunburst", note="released 2026-11-04"),
-    _picture_row("gpt-image-2.6-flare", note="released 2026-11-04, the faster one"),
-    _picture_row("gpt-image-2.5-sunburst", aliases=("gpt-image-2.5-sunburst-2026-09-08",)),
-    _picture_row("gpt-image-2.5-flare", aliases=("gpt-image-2.5-flare-2026-09-08",)),
-    _picture_row("gpt-image-2", replace(FREE_SIZES, options=_OPTIONS_2), aliases=("gpt-image-2-2026-04-21",)),
-    _picture_row("gpt-image-1.5", THREE_SIZES, status="legacy"),
-    _picture_row("gpt-image-1-mini", replace(THREE_SIZES, options=_OPTIONS_1_MINI), status="legacy"),
-    _picture_row("chatgpt-image-latest", replace(THREE_SIZES, options=_OPTIONS_2), note="whatever ChatGPT uses"),
-    _picture_row("gpt-image-1", THREE_SIZES, status="retired", note="shut down 2026-10-23; use gpt-image-2.6-sunburst"),
-    _picture_row("dall-e-3", THREE_SIZES, status="retired", note="retired 2026-05-12; use gpt-image-2.6-sunburst"),
-    _picture_row("dall-e-2", THREE_SIZES, status="retired", note="retired 2026-05-12; use gpt-image-2.6-sunburst"),
-    *(
-        ModelInfo(name, CHAT, source="openai 3.52.0, types/shared/chat_model.py, read 2026-11-20", note="prices not known here")
-        for name in ("gpt-6.1-terra", "gpt-6.1-sol", "gpt-6-astra", "gpt-6-sol", "gpt-6-luna", "gpt-5.5", "gpt-5.4", "gpt-5.4-mini")
+    _picture_row(_SUCCESSOR, _2_6, IMAGE_PRICE, note="released 2026-11-04"),
+    _picture_row("gpt-image-2.6-flare", _2_6, IMAGE_PRICE, note="released 2026-11-04, the faster one"),
+    _picture_row("gpt-image-2.5-sunburst", FREE_SIZES, IMAGE_PRICE, aliases=("gpt-image-2.5-sunburst-2026-09-08",)),
+    _picture_row("gpt-image-2.5-flare", FREE_SIZES, IMAGE_PRICE, aliases=("gpt-image-2.5-flare-2026-09-08",)),
+    _picture_row("gpt-image-2", replace(FREE_SIZES, options=_OPTIONS_2), IMAGE_PRICE, aliases=("gpt-image-2-2026-04-21",)),
+    _picture_row(
+        "gpt-image-1.5", THREE_SIZES,
+        _about(f"{_REPO}; pydantic/genai-prices agrees", text_in=5.0, image_in=8.0, image_out=32.0, text_out=10.0), status="legacy",
     ),
-)
+    _picture_row(
+        "gpt-image-1-mini", replace(THREE_SIZES, options=_OPTIONS_1_MINI),
+        _about(f"{_REPO}; pydantic/genai-prices agrees", text_in=2.0, image_in=2.5, image_out=8.0), status="legacy",
+    ),
+    _picture_row("chatgpt-image-latest", replace(THREE_SIZES, options=_OPTIONS_2), note="whatever ChatGPT uses"),
+    *(
+        _picture_row(name, THREE_SIZES, status="retired", ends=ends, successor=_SUCCESSOR)
+        for name, ends in (("gpt-image-1", "2026-10-23"), ("dall-e-3", "2026-05-12"), ("dall-e-2", "2026-05-12"))
+    ),
+    *(
+        ModelInfo(name, CHAT, price=price, source="openai 3.52.0, types/shared/chat_model.py, read 2026-11-20")
+        for name, price in _CHAT_PRICES.items()
+    ),
+)  # fmt: skip
 
 _SERVER_OPTIONS = (
     OwnOption("quality", "Effort spent on the picture, where the server knows it."),
@@ -143,12 +178,19 @@ def model_table(endpoint: Endpoint) -> tuple[ModelInfo, ...]:
             name,
             server_capabilities(endpoint, name),
             status="current" if name != THE_SERVERS_OWN else "unknown",
-            price=Price() if not endpoint.free else Price(per_picture={"*": 0.0}, text_in=0.0, text_out=0.0),
+            price=_price_at(endpoint, name),
             note=endpoint.note if name != THE_SERVERS_OWN else "the first fitting model the server has loaded",
             source=endpoint.source,
         )
         for name in names
     )
+
+
+def _price_at(endpoint: Endpoint, name: str) -> Price | None:
+    if endpoint.free:
+        return Price(per_picture={"*": 0.0}, text_in=0.0, text_out=0.0)
+    at_openai = endpoint.host == urlsplit(OPENAI_URL).hostname
+    return next((row.price for row in OPENAI_MODELS if at_openai and name == row.name), None)
 
 
 def server_capabilities(endpoint: Endpoint, model: str) -> Capabilities:
@@ -291,38 +333,51 @@ def _check_exact(width: int, height: int, capabilities: Capabilities, model: str
         raise UnsupportedError(msg)
 
 
-_TOKENS: Mapping[str, int] = {"low": 272, "medium": 1056, "high": 4160, "xhigh": 8320, "max": 12_480}
-"""Output tokens of a 1024x1024 picture: low, medium, high as published for gpt-image-1; the others are guesses.
+_TOKENS: Mapping[str, tuple[int, int]] = {
+    "low": (272, 272), "medium": (1056, 1056), "high": (4160, 4160), "xhigh": (8320, 8320), "max": (12_480, 12_480), "auto": (272, 4160),
+}  # fmt: skip
+"""The least and the most output tokens of a 1024x1024 picture: low, medium and high as published for gpt-image-1, xhigh and max guesses.
 
 Only estimates rest on them; a cost is computed from the usage the service tells.
 """
+_TOKENS_2_6 = {**_TOKENS, "low": (816, 1088), "medium": (3168, 4224), "auto": (816, 4224)}
+"""2.6 takes 3 to 4 times as many at low and medium (docs.laozhang.ai gpt-image-2-6, third party, read 2026-11-27)."""
+PICTURE_TOKENS = 1000
+"""Input tokens of a picture that is edited, for estimates."""
+ANSWER_TOKENS = (100, 2000)
+"""The least and the most tokens of an answer, thoughts included, for estimates: guesses, no source has them."""
+PATCH, PATCH_TOKENS = 32, 1.2
+"""GPT-6 reads a picture in squares of so many pixels at 1.2 tokens each: 1024 x 1024 is 1,229, a 12-megapixel photograph 14,364
+(JOHNISKING/image-token-cost, third party, read 2026-11-27)."""
+DETAIL_TOKENS = {"low": 308, "high": 2940}
+"""The most tokens of a picture at a level of detail: high by the same source, low as one of 512 x 512."""
 
 
-def estimate_pictures(request: Request, info: ModelInfo) -> float | None:
-    """Return the expected price of `request` in US dollars, or None where no price is known."""
-    price = info.price
-    if price is None or price.image_out is None:
-        return None
+def estimate_pictures(request: Request, info: ModelInfo) -> Estimate | None:
+    """Return what the pictures of `request` may cost, or None where no price is known."""
     size = picture_size(request, info.capabilities)
     width, height = (int(part) for part in size.split("x")) if size and "x" in size else (1024, 1024)
-    tokens = _TOKENS.get(str(request.options.get("quality", "auto")), _TOKENS["medium"]) * width * height / 1024**2
-    given = 1000 * (len(request.inputs) + len(request.references)) * (price.image_in or 0) + len(request.prompt) / 4 * (price.text_in or 0)
-    return request.count * (tokens * price.image_out + given) / 1e6
-
-
-def cost_of(usage: Usage, info: ModelInfo) -> float | None:
-    """Return what `usage` costs in US dollars, or None where a price or a count is unknown."""
-    price = info.price
-    if price is None or usage.output_tokens is None or usage.input_tokens is None:
-        return None
-    by = usage.by_modality
-    image_in, image_out = by.get("input_image", 0), by.get("output_image", usage.output_tokens if "edit" in info.capabilities.kinds else 0)
-    counts = (
-        (max(0, usage.input_tokens - image_in), price.text_in),
-        (image_in, price.image_in if price.image_in is not None else price.text_in),
-        (max(0, usage.output_tokens - image_out), price.text_out),
-        (image_out, price.image_out),
+    table = _TOKENS_2_6 if info.name.startswith("gpt-image-2.6") else _TOKENS
+    given = {
+        "input_text": words_of(len(request.prompt)) * request.count,
+        "input_image": PICTURE_TOKENS * (len(request.inputs) + len(request.references)) * request.count,
+    }
+    low, high = (
+        Usage(by_modality={**given, "output_image": round(count * width * height / 1024**2) * request.count})
+        for count in table.get(str(request.options.get("quality", "auto")), table["auto"])
     )
-    if any(count and rate is None for count, rate in counts):
-        return None
-    return sum(count * (rate or 0.0) for count, rate in counts) / 1e6
+    return estimate(info, request, low=low, high=high, made=Made(request.count, request.size))
+
+
+def estimate_answer(request: Request, info: ModelInfo) -> Estimate | None:
+    """Return what the answer to `request` may cost, or None where no price is known."""
+    most = DETAIL_TOKENS.get(request.detail or "", 1 << 40)
+    pictures = (*request.inputs, *request.references)
+    seen = sum(min(most, round(_patches(picture.width) * _patches(picture.height) * PATCH_TOKENS)) for picture in pictures)
+    given = {"input_text": words_of(len(request.prompt)), "input_image": seen}
+    low, high = (Usage(by_modality={**given, "output_text": count}) for count in ANSWER_TOKENS)
+    return estimate(info, request, low=low, high=high)
+
+
+def _patches(side: int) -> int:
+    return -(-side // PATCH)

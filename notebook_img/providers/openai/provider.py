@@ -25,7 +25,8 @@ from notebook_img.network import shown_url
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
-from notebook_img.providers.openai.models import estimate_pictures, find_model, model_table
+from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
+from notebook_img.providers.pricing import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,15 +101,18 @@ class CompatibleProvider:
         return find_model(self.endpoint(), model)
 
     def estimate(self, request: Request) -> float | None:
-        """Return the expected cost in US dollars; prices of chat models are not known here."""
+        """Return the expected cost in US dollars, at most; None when unknown."""
+        expected = self.price_range(request)
+        return expected.high if expected is not None else None
+
+    def price_range(self, request: Request) -> Estimate | None:
+        """Return the expected cost in US dollars, at least and at most; what a kept conversation holds is not known before."""
         endpoint = self.endpoint()
         if endpoint.free:
-            return 0.0
-        return (
-            None
-            if request.kind == "ask" or request.history == "server"
-            else estimate_pictures(request, find_model(endpoint, request.model))
-        )
+            return Estimate(0.0, 0.0)
+        if request.history == "server" and request.kind != "ask":
+            return None
+        return (estimate_answer if request.kind == "ask" else estimate_pictures)(request, find_model(endpoint, request.model))
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply."""

@@ -1,0 +1,47 @@
+"""What Seedream's pictures cost: by the piece, for some models by their pixels, and by the pictures that go along."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from notebook_img.providers.ark.sizes import size_for
+from notebook_img.providers.interface import NAMED_SIZES, Usage
+from notebook_img.providers.pricing import Estimate, Made, cost_of, price_on
+
+if TYPE_CHECKING:
+    from notebook_img.providers.ark.models import Seedream
+    from notebook_img.providers.interface import Request
+
+
+def cost_of_pictures(row: Seedream, request: Request, pictures: int, references: int) -> float | None:
+    """Return what `pictures` of a request cost in US dollars; None where no price is known."""
+    if not pictures:
+        return 0.0 if row.info.price is not None else None
+    return cost_of(Usage(), row.info, _made(row, request, pictures, references), day=request.day)
+
+
+def price_range(row: Seedream, request: Request) -> Estimate | None:
+    """Return what a request costs: at most the price some source has for sizes asked for to the pixel."""
+    references = len(request.inputs) + len(request.references)
+    low = cost_of_pictures(row, request, request.count, references)
+    price = price_on(row.info, request.day)
+    if low is None or price is None:
+        return None
+    exact = price.exact_size if price.exact_size is not None and _read(request.size) else None
+    made = _made(row, request, request.count, references)
+    each = max(0, references - price.free_references) * (price.per_reference or 0.0)
+    return Estimate(low, low if exact is None else max(low, round(made.pictures * (exact + each), 9)))
+
+
+def _made(row: Seedream, request: Request, pictures: int, references: int) -> Made:
+    first = request.inputs[0].size if request.inputs and request.kind == "edit" else None
+    size = size_for(row, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first) or ""
+    pixels = _read(size) or (NAMED_SIZES[size] ** 2 if size in NAMED_SIZES else None)
+    return Made(pictures, request.size, pixels, references)
+
+
+def _read(size: str | None) -> int | None:
+    """Return the pixels of ``WIDTHxHEIGHT``."""
+    exact = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", size or "")
+    return int(exact[1]) * int(exact[2]) if exact else None

@@ -1,0 +1,167 @@
+"""The arithmetic of prices, for every provider: what a reply cost, and what a request may cost. The prices are rows of the model tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from notebook_img.providers.interface import ModelInfo, Price, Request, Usage
+
+WARN_DAYS = 30
+"""Days before its end from which a model is warned of."""
+
+
+class Estimate(NamedTuple):
+    """What a request may cost in US dollars; `high` is reserved."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Made:
+    """The pictures of a call, as far as their price depends on it."""
+
+    pictures: int = 0
+    size: str | None = None
+    """The name of the size, as in `Price.per_picture`."""
+    pixels: int | None = None
+    """Width x height of one picture."""
+    references: int = 0
+    """Pictures that went along, inputs included."""
+
+
+def today() -> str:
+    """Return the local day, ``YYYY-MM-DD``."""
+    return dt.datetime.now().astimezone().date().isoformat()
+
+
+def price_on(info: ModelInfo, day: str = "") -> Price | None:
+    """Return the price of a model on a day (today when empty), or None where it is not known."""
+    return info.price.on(day or today()) if info.price is not None else None
+
+
+def picture_price(price: Price, made: Made) -> float | None:
+    """Return what one picture costs by its size, with the pictures that go along; None where the table does not say."""
+    each = price.per_picture.get(made.size or "", price.per_picture.get("*"))
+    if price.by_pixels and made.pixels is not None:
+        each = next((dollars for most, dollars in price.by_pixels if made.pixels <= most), price.by_pixels[-1][1])
+    billed = max(0, made.references - price.free_references)
+    return None if each is None else each + billed * (price.per_reference or 0.0)
+
+
+def cost_of(usage: Usage, info: ModelInfo, made: Made | None = None, *, day: str = "") -> float | None:
+    """Return what a reply cost in US dollars, or None where the table or the service does not say.
+
+    Pictures are priced by their tokens where both the rate and the count are known, else one by one. Tokens the service counted without
+    saying of what are words when they came in, and what the model makes when they went out.
+
+    Parameters
+    ----------
+    usage : Usage
+        What the service counted.
+    info : ModelInfo
+        The model that answered.
+    made : Made, optional
+        Its pictures; None for a question.
+    day : str
+        The local day of the call, ``YYYY-MM-DD``; empty: today.
+    """
+    price, made = price_on(info, day), made or Made()
+    if price is None:
+        return None
+    tokens = _kinds(usage, paints=bool(made.pictures or ("edit" in info.capabilities.kinds and "ask" not in info.capabilities.kinds)))
+    painted = tokens.get("output_image", 0)
+    by_piece = 0.0
+    if made.pictures and not (painted and price.image_out is not None):
+        each = picture_price(price, made)
+        if each is None:
+            return None
+        by_piece, painted = made.pictures * each, 0
+        tokens.pop("output_image", None)
+    elif painted and price.image_out is None:
+        return None  # painted and then refused: billed, but nothing says how many pictures the tokens were
+    if not tokens and not made.pictures:
+        return None  # nothing was counted
+    spent = _token_cost(tokens, price, lenient=bool(by_piece or (painted and made.pictures)))
+    return None if spent is None else round(by_piece + spent, 9)
+
+
+def _kinds(usage: Usage, *, paints: bool) -> dict[str, int]:
+    """Return the tokens by kind; those without a kind become the likeliest one."""
+    tokens = {kind: count for kind, count in usage.by_modality.items() if count}
+    for side, total, rest in (
+        ("input", usage.input_tokens, "input_text"),
+        ("output", usage.output_tokens, "output_image" if paints else "output_text"),
+    ):
+        told = sum(count for kind, count in tokens.items() if kind.startswith(side))
+        thought = tokens.get("thought", 0) if side == "output" and total is not None and told + tokens.get("thought", 0) <= total else 0
+        if total is not None and total > told + thought:
+            tokens[rest] = tokens.get(rest, 0) + total - told - thought
+    return tokens
+
+
+def _token_cost(tokens: dict[str, int], price: Price, *, lenient: bool) -> float | None:
+    given = sum(count for kind, count in tokens.items() if kind.startswith("input"))
+    in_factor, out_factor = price.long_factors if price.long_from is not None and given > price.long_from else (1.0, 1.0)
+    image_in = price.image_in if price.image_in is not None else price.text_in
+    thought = price.thought_out if price.thought_out is not None else price.text_out
+    rates: dict[str, tuple[float | None, float]] = {
+        "input_text": (price.text_in, in_factor),
+        "input_image": (image_in, in_factor),
+        "output_text": (price.text_out, out_factor),
+        "output_image": (price.image_out, out_factor),
+        "thought": (thought, out_factor),
+    }
+    whole = 0.0
+    for kind, count in tokens.items():
+        rate, factor = rates.get(kind, (price.text_in if kind.startswith("input") else price.text_out, 1.0))
+        if kind == "cached":
+            continue
+        if rate is None:
+            if lenient:
+                continue  # a picture priced by the piece: what is not named beside it is in its price
+            return None
+        whole += count * rate * factor
+    if given and (cached := min(tokens.get("cached", 0), given)):
+        # Which part of the cache was pictures, no service says; it is taken to be like the rest of the input.
+        cached_image = price.cached_image_in if price.cached_image_in is not None else price.cached_in
+        for kind, low in (("input_text", price.cached_in), ("input_image", cached_image)):
+            full = rates[kind][0]
+            if full is not None and low is not None:
+                whole -= tokens.get(kind, 0) * cached / given * (full - low) * in_factor
+    return whole / 1e6
+
+
+def estimate(info: ModelInfo, request: Request, *, low: Usage, high: Usage, made: Made | None = None) -> Estimate | None:
+    """Return what a request may cost, from the least and the most the service is expected to count; None where no price is known."""
+    costs = [cost_of(usage, info, made, day=request.day) for usage in (low, high)]
+    if costs[0] is None or costs[1] is None:
+        return None
+    return Estimate(costs[0], costs[1])
+
+
+def end_of(info: ModelInfo, day: str = "") -> str:
+    """Return the sentence for a model that ends within 30 days or has ended by our table; empty for any other.
+
+    Parameters
+    ----------
+    day : str
+        The local day, ``YYYY-MM-DD``; empty: today.
+    """
+    if not info.ends:
+        return ""
+    left = (dt.date.fromisoformat(info.ends) - dt.date.fromisoformat(day or today())).days
+    if left > WARN_DAYS:
+        return ""
+    when = f"ended on {info.ends}" if left < 0 else f"ends on {info.ends}"
+    after = f"; its successor is {info.successor}" if info.successor else ""
+    return f"By our table {info.name} {when}{after}."
+
+
+def words_of(count: float) -> int:
+    """Return the tokens of so many characters, for estimates: about four to a token."""
+    return math.ceil(count / 4)
