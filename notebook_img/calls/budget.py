@@ -6,14 +6,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_img import keys
 from notebook_img.calls.outputs import check_output
-from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UsageError
-from notebook_img.providers import check_request, lacking, service_of
+from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UnsupportedError, UsageError
+from notebook_img.hints import Hint
+from notebook_img.providers import (
+    banned,
+    check_request,
+    end_of,
+    expected,
+    lacking,
+    model_info,
+    own_file,
+    service_of,
+    usable_own_models,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notebook_img.calls.request import PreparedCall
-    from notebook_img.providers import Traffic
+    from notebook_img.providers import Estimate, Traffic
     from notebook_img.providers.interface import Provider
     from notebook_img.workspace import Workspace
 
@@ -32,19 +43,44 @@ class Books(NamedTuple):
 
 
 def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
-    """Check the request against its output file, key, model and budget, and reserve what it may cost."""
+    """Check the request against its output file, key, model and budget, and reserve what it may cost at most."""
     check_output(workspace, ready.asked)
-    provider, request = ready.provider, ready.request
+    provider, request, settings = ready.provider, ready.request, workspace.settings
+    if why := banned(provider, request.model, settings):
+        raise UnsupportedError(why, hint=Hint("choose-model"))
     if lack := lacking(provider, request.model):
         raise lack
-    check_request(request, provider)
+    check_request(request, provider, settings)
     mark = _key_mark(workspace, provider)
-    estimate = provider.estimate(request)
+    price = expected(provider, request)
+    estimate = price.high if price is not None else None
     workspace.store.check_room(None if estimate == 0.0 else 0 if request.kind == "ask" else request.count)
+    notices = (*moved_notice(ready), *_once(workspace, usable_own_models(settings)[1]), *_once(workspace, _ending(workspace, ready)))
     if estimate == 0.0:
-        return Books(mark, estimate, None, moved_notice(ready))
+        return Books(mark, estimate, None, notices)
+    uncounted = unpriced_notice(workspace, ready.model) if price is None else ()
     spend = _reserve(workspace, ready, estimate)
-    return Books(mark, estimate, spend, (*moved_notice(ready), *paid_notice(workspace, provider, estimate)))
+    return Books(mark, estimate, spend, (*notices, *paid_notice(workspace, provider, price), *uncounted))
+
+
+def _ending(workspace: Workspace, ready: PreparedCall) -> str:
+    return end_of(model_info(ready.provider, ready.request.model, workspace.settings), ready.request.day)
+
+
+def _once(workspace: Workspace, sentence: str) -> tuple[str, ...]:
+    """Return a sentence that has not been said in this process."""
+    if not sentence or sentence in workspace.shared.noticed:
+        return ()
+    workspace.shared.noticed.add(sentence)
+    return (sentence,)
+
+
+def unpriced_notice(workspace: Workspace, model: str) -> tuple[str, ...]:
+    """Say, once a day and home, that calls to a model do not count against the budget, and how to give it a price."""
+    if workspace.store.unpriced_today(model):
+        return ()
+    example = f'per_picture = 0.04 (US dollars) under [models."{model}"] in {own_file(workspace.settings)}'
+    return (f"The price of {model} is not known, so its calls do not count against the budget. To give it one, write {example}.",)
 
 
 def moved_notice(ready: PreparedCall) -> tuple[str, ...]:
@@ -56,15 +92,15 @@ def moved_notice(ready: PreparedCall) -> tuple[str, ...]:
     return (f"Edits in session {session.name!r} go to {ready.provider.title} from now on; before, they went to {before}.",)
 
 
-def paid_notice(workspace: Workspace, provider: Provider, estimate: float | None) -> tuple[str, ...]:
+def paid_notice(workspace: Workspace, provider: Provider, price: Estimate | None) -> tuple[str, ...]:
     """Return, once per provider and process, where pictures go and what one call costs."""
     if provider.name in workspace.shared.noticed:
         return ()
     workspace.shared.noticed.add(provider.name)
-    from notebook_img.display import money
+    from notebook_img.display import money, price_range_words
 
-    price = "the price of one call is not known" if estimate is None else f"this call costs about {money(estimate)}"
-    return (f"Prompts and pictures of this call go to {provider.title}; {price}. Daily budget: {money(workspace.settings.budget)}.",)
+    cost = "the price of one call is not known" if price is None else f"this call costs {price_range_words(*price)}"
+    return (f"Prompts and pictures of this call go to {provider.title}; {cost}. Daily budget: {money(workspace.settings.budget)}.",)
 
 
 def _key_mark(workspace: Workspace, provider: Provider) -> str:

@@ -30,7 +30,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request, key_services, watching
+from notebook_img.providers import check_request, expected, key_services, own_cost, watching
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent, WithdrawnEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -91,15 +91,17 @@ def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> Cal
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
     ready = in_region(ready)
-    check_request(ready.request, ready.provider)
+    check_request(ready.request, ready.provider, workspace.settings)
     if decision.stored is None:
         check_output(workspace, ready.asked)
+    price = expected(ready.provider, ready.request)
     return Plan(
         kind=ready.request.kind,
         prompt=ready.request.prompt,
         model=ready.model,
         pictures=(*ready.request.inputs, *ready.request.references, *((ready.request.mask,) if ready.request.mask else ())),
-        estimate=ready.provider.estimate(ready.request),
+        estimate=price.high if price is not None else None,
+        least=price.low if price is not None else None,
         replay=workspace.stored_id(decision.stored) if decision.stored else "",
         budget=workspace.settings.budget,
         spent=workspace.store.known_today(),
@@ -163,6 +165,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
     try:
         with watching(told=getattr(provider, "tells_sending", False)) as traffic:
             reply = await provider.run(request, emit)
+        reply = dataclasses.replace(reply, cost=own_cost(request, reply))
     except BaseException as error:
         if isinstance(error, NotebookImgError) and error.pictures and not error.kept:
             delivered = error.pictures

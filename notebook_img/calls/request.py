@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from notebook_img.calls.outputs import check_output_place
 from notebook_img.calls.region import Region
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
-from notebook_img.providers import choose_model, get
+from notebook_img.providers import choose_model, get, model_info, own_price, today
 from notebook_img.providers.interface import PastTurn, Request
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import BUILT_IN, request_key
@@ -70,7 +71,11 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
         raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
     provider, model, exact = _chosen(workspace, asked)
     shown = _pictures(workspace, asked)
-    request = _request(workspace, asked, shown, model, provider.model_info(model).capabilities, shape)
+    day = today()
+    able = model_info(provider, model, workspace.settings, day).capabilities
+    request = dataclasses.replace(
+        _request(workspace, asked, shown, model, able, shape), day=day, price=own_price(provider, model, workspace.settings, day)
+    )
     pending = _record(asked, shown, request, f"{provider.name}:{model}")
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)

@@ -31,6 +31,7 @@ class Plan:
     model: str
     pictures: tuple[Picture, ...]
     estimate: float | None
+    """US dollars at most; None where unknown."""
     replay: str
     """``fox/t3`` when a stored reply would be given, else empty."""
     budget: float
@@ -38,6 +39,17 @@ class Plan:
     options: dict[str, Any] = field(default_factory=dict)
     region: Region | None = None
     """Where an edit inside a mask is pasted, with what is sent of the picture."""
+    least: float | None = None
+    """US dollars at least."""
+
+    @property
+    def price(self) -> str:
+        """What it costs, in words."""
+        from notebook_img.display import price_range_words
+
+        if self.estimate is None:
+            return "unknown"
+        return price_range_words(self.estimate if self.least is None else self.least, self.estimate)
 
     def drawn(self) -> Preview | None:
         """Return the picture with what is sent and what may change drawn in; None without a mask."""
@@ -59,7 +71,6 @@ class Plan:
     def __repr__(self) -> str:
         from notebook_img.display import money
 
-        cost = "unknown" if self.estimate is None else "nothing" if self.estimate == 0 else f"about {money(self.estimate)}"
         names = ", ".join(f"{picture.name or 'picture'} ({picture.width} × {picture.height})" for picture in self.pictures) or "none"
         lines = [
             f"Dry run, nothing was sent: {self.kind} with {self.model}",
@@ -67,7 +78,7 @@ class Plan:
             f"  pictures  {names}",
             *(self.region.lines() if self.region is not None else ()),
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",
-            f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else cost}",
+            f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else self.price}",
             f"  today     {money(self.spent)} of {money(self.budget)} spent",
         ]
         return "\n".join(lines)

@@ -110,12 +110,12 @@ def models(words: list[str]) -> int:
         print_json(rows)
         return 0
     from notebook_img import display
+    from notebook_img.providers import model_table, usable_own_models
 
-    table = display.table(
-        ["model", "here", "does", "sizes", "one picture", "status"],
-        [[row["name"], "ready" if row["ready"] else "not set up", row["does"], row["sizes"], row["price"], row["status"]] for row in rows],
-    )
+    table = display.table(*model_table(rows))
     print(table.text)
+    if wrong := usable_own_models(studio.settings)[1]:
+        say(wrong)
     return 0
 
 

@@ -151,6 +151,14 @@ def money(dollars: float) -> str:
     return f"${dollars:.4f}" if dollars >= 0.0001 else "less than $0.0001"
 
 
+def price_range_words(low: float, high: float) -> str:
+    """Return a price that may depend on the answer, in words: ``about $0.034``, ``$0.034 to $0.045``, ``nothing``."""
+    if high == 0:
+        return "nothing"
+    least, most = money(low), money(high)
+    return f"about {most}" if least == most else f"{least} to {most}"
+
+
 def seconds_words(seconds: float | None) -> str:
     """Return a duration in words: ``0.4 s``, ``12 s``, ``2 min 5 s``; empty for None and 0."""
     if not seconds:

@@ -9,10 +9,21 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.providers.catalog import lacking as lacking
     from notebook_img.providers.catalog import model_rows as model_rows
+    from notebook_img.providers.catalog import model_table as model_table
     from notebook_img.providers.catalog import own_options as own_options
     from notebook_img.providers.catalog import price_words as price_words
     from notebook_img.providers.catalog import service_rows as service_rows
     from notebook_img.providers.logs import quiet_libraries as quiet_libraries
+    from notebook_img.providers.own_models import banned as banned
+    from notebook_img.providers.own_models import model_info as model_info
+    from notebook_img.providers.own_models import own_file as own_file
+    from notebook_img.providers.own_models import own_price as own_price
+    from notebook_img.providers.own_models import usable_own_models as usable_own_models
+    from notebook_img.providers.pricing import Estimate as Estimate
+    from notebook_img.providers.pricing import end_of as end_of
+    from notebook_img.providers.pricing import expected as expected
+    from notebook_img.providers.pricing import own_cost as own_cost
+    from notebook_img.providers.pricing import today as today
     from notebook_img.providers.registry import close as close
     from notebook_img.providers.registry import get as get
     from notebook_img.providers.registry import loadable as loadable
@@ -32,8 +43,10 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        catalog="lacking model_rows own_options price_words service_rows",
+        catalog="lacking model_rows model_table own_options price_words service_rows",
         logs="quiet_libraries",
+        own_models="banned model_info own_file own_price usable_own_models",
+        pricing="Estimate end_of expected own_cost today",
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
         sending="Traffic watching",

@@ -6,29 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.errors import KeyMissingError, NotebookImgError, NotFoundError
-from notebook_img.providers.pricing import price_on
+from notebook_img.providers.own_models import model_info, usable_own_models
+from notebook_img.providers.pricing import price_on, today
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
     from notebook_img.settings import Settings
 
 
-def model_rows(settings: Settings) -> list[dict[str, Any]]:
-    """Return one row per known model.
+def model_rows(settings: Settings, day: str = "") -> list[dict[str, Any]]:
+    """Return one row per known model, those of the user's own file among them and those it blocks left out.
+
+    Parameters
+    ----------
+    day : str
+        The local day whose prices are told, ``YYYY-MM-DD``; empty: today.
 
     Returns
     -------
     list of dict
         ``name`` (``provider:model``), ``ready``, ``does``, ``sizes``, ``references`` (most input pictures),
-        ``price`` (US dollars of one picture, or words), ``status``, ``default`` and ``source`` (where the row comes from).
+        ``price`` (US dollars of one picture, or words), ``price_source`` and ``price_date`` (where it was read, and when),
+        ``status``, ``ends`` (the last day, where one is known), ``successor``, ``default`` and ``source`` (where the row comes from).
     """
     from notebook_img import providers
 
     rows = []
+    own, day = usable_own_models(settings)[0], day or today()
     for name, provider in providers.loadable(settings):
         ready = lacking(provider) is None
-        for info in provider.models():
-            defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
+        defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
+        known = provider.models()
+        listed = {each.casefold() for info in known for each in (info.name, *info.aliases)}
+        added = [full.partition(":")[2] for full in own.models if full.partition(":")[0] == name.casefold()]
+        more = [provider.model_info(model) for model in added if model not in listed]
+        for info in (model_info(provider, row.name, settings, day) for row in (*known, *more) if not own.banned(name, row.name)):
+            price = price_on(info, day)
             rows.append(
                 {
                     "name": f"{name}:{info.name}",
@@ -36,13 +51,42 @@ def model_rows(settings: Settings) -> list[dict[str, Any]]:
                     "does": ", ".join(kind for kind in ("generate", "edit", "ask") if kind in info.capabilities.kinds),
                     "sizes": ", ".join(info.capabilities.sizes or ()) or ("any" if info.capabilities.pixel_sizes else ""),
                     "references": info.capabilities.max_inputs,
-                    "price": price_words(info),
+                    "price": price_words(info, day),
+                    "price_source": price.source if price is not None else "",
+                    "price_date": (price.checked or price.since) if price is not None else "",
                     "status": info.status,
+                    "ends": info.ends,
+                    "successor": info.successor,
                     "default": info.name in defaults,
                     "source": info.source,
                 }
             )
     return rows
+
+
+def model_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return the headings and cells of a table of models, from `model_rows`."""
+    headings = ["model", "here", "does", "sizes", "pictures in", "price", "read on", "from", "status"]
+    return headings, [
+        [
+            row["name"],
+            "ready" if row["ready"] else "not set up",
+            row["does"],
+            row["sizes"],
+            str(row["references"]),
+            row["price"],
+            row["price_date"],
+            row["price_source"],
+            ", ".join(
+                [
+                    row["status"],
+                    *([f"until {row['ends']}"] if row["ends"] else []),
+                    *([f"then {row['successor']}"] if row["successor"] else []),
+                ]
+            ),
+        ]
+        for row in rows
+    ]
 
 
 def price_words(info: ModelInfo, day: str = "") -> str:

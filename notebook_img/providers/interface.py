@@ -217,6 +217,8 @@ class Request:
     """Whether somebody sees partial pictures while they come."""
     day: str = ""
     """The local day whose prices hold, ``YYYY-MM-DD``; empty: today."""
+    price: Price | None = None
+    """What the user says the model costs, in place of what the model table says."""
 
 
 @dataclass(frozen=True)

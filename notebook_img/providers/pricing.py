@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from notebook_img.providers.interface import ModelInfo, Price, Request, Usage
+from notebook_img.providers.interface import Capabilities, ModelInfo, Usage
 
+if TYPE_CHECKING:
+    from notebook_img.providers.interface import Price, Provider, Reply, Request
+
+ROUGH_PICTURE = 1500
+ROUGH_TOKENS = (300, 4000)
+"""Tokens of a picture that is sent, and the least and most that come back, where only the user knows a price per token."""
 WARN_DAYS = 30
 """Days before its end from which a model is warned of."""
 
@@ -42,6 +47,11 @@ def today() -> str:
 def price_on(info: ModelInfo, day: str = "") -> Price | None:
     """Return the price of a model on a day (today when empty), or None where it is not known."""
     return info.price.on(day or today()) if info.price is not None else None
+
+
+def priced(info: ModelInfo, request: Request) -> ModelInfo:
+    """Return a row with the price that holds for a request: the user's own, else that of its day."""
+    return replace(info, price=request.price or price_on(info, request.day))
 
 
 def picture_price(price: Price, made: Made) -> float | None:
@@ -86,7 +96,7 @@ def cost_of(usage: Usage, info: ModelInfo, made: Made | None = None, *, day: str
         return None  # painted and then refused: billed, but nothing says how many pictures the tokens were
     if not tokens and not made.pictures:
         return None  # nothing was counted
-    spent = _token_cost(tokens, price, lenient=bool(by_piece or (painted and made.pictures)))
+    spent = _token_cost(tokens, price, lenient=bool(by_piece or painted))
     return None if spent is None else round(by_piece + spent, 9)
 
 
@@ -138,10 +148,41 @@ def _token_cost(tokens: dict[str, int], price: Price, *, lenient: bool) -> float
 
 def estimate(info: ModelInfo, request: Request, *, low: Usage, high: Usage, made: Made | None = None) -> Estimate | None:
     """Return what a request may cost, from the least and the most the service is expected to count; None where no price is known."""
-    costs = [cost_of(usage, info, made, day=request.day) for usage in (low, high)]
+    costs = [cost_of(usage, priced(info, request), made, day=request.day) for usage in (low, high)]
     if costs[0] is None or costs[1] is None:
         return None
     return Estimate(costs[0], costs[1])
+
+
+def expected(provider: Provider, request: Request) -> Estimate | None:
+    """Return what a request may cost in US dollars; None where neither the provider nor the user knows a price."""
+    ranged = getattr(provider, "price_range", None)
+    found = ranged(request) if ranged is not None else None
+    if found is not None:
+        return Estimate(*found)
+    top = provider.estimate(request)
+    if top is not None:
+        return Estimate(top, top)
+    if request.price is None:
+        return None
+    sent = len(request.inputs) + len(request.references)
+    given = {"input_text": words_of(len(request.prompt)), "input_image": ROUGH_PICTURE * sent}
+    made, out = (None, "output_text") if request.kind == "ask" else (Made(request.count, request.size, references=sent), "output_image")
+    low, high = (Usage(by_modality={**given, out: count * request.count}) for count in ROUGH_TOKENS)
+    return estimate(_unnamed(request), request, low=low, high=high, made=made)
+
+
+def own_cost(request: Request, reply: Reply) -> float | None:
+    """Return what a reply cost by the price the user gave, for providers that know none."""
+    if reply.cost is not None or request.price is None:
+        return reply.cost
+    sent = len(request.inputs) + len(request.references)
+    made = None if request.kind == "ask" else Made(len(reply.pictures), request.size, references=sent)
+    return cost_of(reply.usage, priced(_unnamed(request), request), made)
+
+
+def _unnamed(request: Request) -> ModelInfo:
+    return ModelInfo(request.model, Capabilities(kinds=frozenset({request.kind})))
 
 
 def end_of(info: ModelInfo, day: str = "") -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from notebook_img import loop
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.providers.user_file import NO_SERVERS, user_files
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -54,8 +55,8 @@ def names(settings: Settings | None = None) -> list[str]:
 
 
 def _own_endpoints(settings: Settings | None) -> list[str]:
-    """Return the names in the file of the setting ``endpoints``: OpenAI-compatible servers without an entry point."""
-    if settings is None or not settings.endpoints:
+    """Return the names in the user's files of endpoints: OpenAI-compatible servers without an entry point."""
+    if settings is None or not any(file.tables.keys() - NO_SERVERS for file in user_files(settings)):
         return []
     from notebook_img.providers.openai import own_names
 
@@ -144,9 +145,17 @@ def get(name: str, settings: Settings) -> Provider:
 
 
 def loadable(settings: Settings) -> list[tuple[str, Provider]]:
-    """Return all providers by name; one that cannot be loaded is left out, as it must not stop the others. `get` says why it cannot."""
+    """Return all providers by name; one that cannot be loaded is left out, as it must not stop the others. `get` says why it cannot.
+
+    So are the servers of a file that cannot be read.
+    """
     found: list[tuple[str, Provider]] = []
-    for name in names(settings):
+    try:
+        known = names(settings)
+    except UsageError as error:
+        log.debug("left out: %s", error)
+        known = names()
+    for name in known:
         try:
             found.append((name, get(name, settings)))
         except (NotFoundError, UsageError) as error:

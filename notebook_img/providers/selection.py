@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.errors import UnsupportedError
 from notebook_img.hints import Hint
+from notebook_img.providers.own_models import banned, model_info
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind, Provider
@@ -53,11 +54,12 @@ def choose_model(
     )
     before = ran_on if kind != "ask" and not ran_on.startswith("local:") else ""
     by_key = (name for name in PAID_ORDER if providers.has_key(name, settings))
-    for text in (follows, vision, session, settings.model, *by_key, before):
-        if text:
-            provider, model = _named(text, kind, settings)
-            if model is not None:
-                return provider, model
+    typed = [text for text in (follows, vision, session, settings.model) if text]
+    for text in (*typed, *by_key, *filter(None, [before])):
+        provider, model = _named(text, kind, settings)
+        # One that was typed and is blocked is refused before it is sent to; a default that is blocked is passed over.
+        if model is not None and (text in typed or not banned(provider, model, settings)):
+            return provider, model
     provider = providers.get("local", settings)
     return provider, provider.default_model(kind) or ""
 
@@ -69,7 +71,7 @@ def _named(text: str, kind: Kind, settings: Settings) -> tuple[Provider, str | N
     provider = providers.get(name, settings)
     if not model:
         return provider, provider.default_model(kind)
-    return provider, model if kind in provider.model_info(model).capabilities.kinds else None
+    return provider, model if kind in model_info(provider, model, settings).capabilities.kinds else None
 
 
 def doing(kind: str) -> str:

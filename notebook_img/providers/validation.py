@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import UnsupportedError, did_you_mean
 from notebook_img.hints import Hint
 from notebook_img.providers.interface import NEEDS, Request
+from notebook_img.providers.own_models import model_info
 from notebook_img.providers.selection import doing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from notebook_img.providers.interface import Capabilities, Provider
+    from notebook_img.settings import Settings
 
 _UNASKED: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Request)}
 """What a request has where nothing was asked."""
@@ -33,14 +35,15 @@ def takes(capabilities: Capabilities, need: str) -> bool:
     return limit is None or limit not in (False, "no")
 
 
-def check_request(request: Request, provider: Provider) -> None:
-    """Refuse what the model does not take, with what it takes.
+def check_request(request: Request, provider: Provider, settings: Settings | None = None) -> None:
+    """Refuse what the model does not take, with what it takes; the limits are the model table's and the user's own.
 
     Raises
     ------
     UnsupportedError
     """
-    capabilities = provider.model_info(request.model).capabilities
+    info = model_info(provider, request.model, settings, request.day) if settings is not None else provider.model_info(request.model)
+    capabilities = info.capabilities
     who = f"{provider.name}:{request.model}"
 
     def refuse(what: str, instead: str, hint: Hint | None = None) -> None:

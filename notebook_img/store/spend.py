@@ -148,6 +148,12 @@ class Spend:
         with self._database.read() as connection:
             return _known(connection, today())
 
+    def unpriced_today(self, model: str) -> bool:
+        """Whether ``provider:model`` was asked today without its price being known."""
+        query = "SELECT 1 FROM spend WHERE day = :day AND model = :model AND estimate IS NULL LIMIT 1"
+        with self._database.read() as connection:
+            return connection.exec_driver_sql(query, {"day": today(), "model": model}).scalar_one_or_none() is not None
+
     def spend_rows(self, session: str | None = None, day: str | None = None, limit: int | None = None) -> list[SpendRecord]:
         """Return spend rows, newest first; only those of a session (by its name then) or a day."""
         table = schema.spend.c

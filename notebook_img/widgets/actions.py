@@ -392,7 +392,6 @@ class Actions:
     def do_estimate(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send what the call would cost, or why it would be refused, before it is made."""
         from notebook_img.calls import Plan
-        from notebook_img.display import money
         from notebook_img.errors import NotebookImgError
 
         panel = self.panel
@@ -401,7 +400,7 @@ class Actions:
             call = self.painting_call({**message, "mask": None}, ())
             plan = panel.studio.run(panel.session, call.but(dry_run=True, prompt=call.prompt.strip() or "…"))
             assert isinstance(plan, Plan)
-            cost = "price unknown" if plan.estimate is None else "free" if plan.estimate == 0 else f"about {money(plan.estimate)}"
+            cost = "price unknown" if plan.estimate is None else "free" if plan.estimate == 0 else plan.price
             answer["text"] = f"{plan.model} · {cost}"
         except NotFoundError:
             return

@@ -13,7 +13,7 @@ TEN = ["1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"]
 FOURTEEN = [*TEN, "1:8", "8:1", "1:4", "4:1"]
 INLINE_LIMIT = 100_000_000
 """Bytes of one request, since 2026-01-08."""
-PICTURE_TOKENS = {"512": 747, "1K": 1120, "2K": 1680, "4K": 2520}
+PICTURE_TOKENS = {"512": 747, "1K": 1120, "2K": 1680, "4K": 3780}
 SIZES = ["512", "1K", "2K", "4K"]
 BLOBS = ["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif", "image/gif", "image/bmp", "image/tiff"]
 

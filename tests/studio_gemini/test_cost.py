@@ -27,7 +27,7 @@ def test_usage_is_kept_by_modality_and_priced(fox: Session, studio: Studio):
     tokens = turn.usage["by_modality"]
     assert tokens["input_image"] == 1120
     assert tokens["output_image"] == 1120
-    assert turn.cost == pytest.approx(0.0336 + (tokens["input_text"] + 1120) * 1.5e-6)
+    assert turn.cost == pytest.approx(0.0336 + (tokens["input_text"] + 1120) * 1.5e-6 + tokens["thought"] * 7.5e-6)
     row = studio.store.spend_rows()[0]
     assert (row.state, row.cost, row.turn, row.session, row.usage["by_modality"]) == ("billed", turn.cost, "fox/t1", "fox", tokens)
 
@@ -83,14 +83,17 @@ def test_the_first_paid_call_of_a_process_says_where_pictures_go_and_what_one_co
     fox.generate("a fox")
     fox.generate("another fox")
 
-    assert said == ["Prompts and pictures of this call go to Google Gemini; this call costs about $0.034. Daily budget: $5.00."]
+    assert said == ["Prompts and pictures of this call go to Google Gemini; this call costs $0.034 to $0.045. Daily budget: $5.00."]
 
 
 def test_a_dry_run_shows_the_estimate_and_sends_nothing(fox: Session, service: Running, studio: Studio):
     plan = fox.edit("make it night", "sample:chelsea", size="4K", n=2, dry_run=True)
 
     assert isinstance(plan, Plan)
-    assert plan.estimate == pytest.approx(0.2294, abs=0.001)
+    thinking, given = 1500 * 7.5e-6, 1125 * 1.5e-6
+    assert plan.least == pytest.approx(2 * (0.1134 + given), abs=1e-4)
+    assert plan.estimate == pytest.approx(2 * (0.1134 + thinking + given), abs=1e-4)
+    assert "cost      $0.23 to $0.253" in repr(plan)
     assert painted(service) == []
     assert studio.store.spend_rows() == []
 
@@ -100,7 +103,7 @@ def test_the_budget_is_checked_before_anything_is_sent(new_studio: Callable[...,
     session = studio.session("fox")
     session.generate("a fox")
 
-    with pytest.raises(BudgetError, match=r"Nothing was sent.*\$0\.11.*\$0\.10.*\$0\.03 is spent"):
+    with pytest.raises(BudgetError, match=r"Nothing was sent.*\$0\.12.*\$0\.10.*\$0\.03 is spent"):
         session.generate("a fox", size="4K")
     with pytest.raises(BudgetError):
         session.generate("foxes", n=2)
@@ -126,7 +129,7 @@ def test_calls_in_flight_are_reserved_across_processes(new_studio: Callable[...,
     try:
         service.wait_for(lambda rows: rows, timeout=30)
 
-        with pytest.raises(BudgetError, match=r"\$0\.03 is reserved by calls in flight"):
+        with pytest.raises(BudgetError, match=r"\$0\.04 is reserved by calls in flight"):
             studio.session("fox").generate("a fox")
     finally:
         other.kill()
@@ -139,7 +142,7 @@ def test_calls_in_flight_are_reserved_across_processes(new_studio: Callable[...,
 
 
 def test_parallel_calls_of_one_process_cannot_take_the_last_dollar_twice(new_studio: Callable[..., Studio], service: Running):
-    studio = new_studio(budget=0.08)
+    studio = new_studio(budget=0.1)
     session = studio.session("fox")
     service.control(latency=0.5)
     outcomes: list[str] = []

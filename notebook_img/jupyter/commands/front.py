@@ -113,20 +113,11 @@ def _local() -> None:
 
 def _models(kernel: NotebookKernel) -> None:
     from notebook_img import display
+    from notebook_img.providers import model_table, usable_own_models
 
-    rows = [
-        [
-            row["name"],
-            "ready" if row["ready"] else "not set up",
-            row["does"],
-            row["sizes"],
-            str(row["references"]),
-            row["price"],
-            row["status"],
-        ]
-        for row in kernel.studio.models()
-    ]
-    put(display.table(["model", "here", "does", "sizes", "pictures in", "one picture", "status"], rows, caption="Models"))
+    put(display.table(*model_table(kernel.studio.models()), caption="Models"))
+    if wrong := usable_own_models(kernel.studio.settings)[1]:
+        tell(kernel.shell, wrong)
 
 
 def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.interface import NAMED_SIZES, Usage
-from notebook_img.providers.pricing import Estimate, Made, cost_of, price_on
+from notebook_img.providers.pricing import Estimate, Made, cost_of, priced
 
 if TYPE_CHECKING:
     from notebook_img.providers.ark.models import Seedream
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 def cost_of_pictures(row: Seedream, request: Request, pictures: int, references: int) -> float | None:
     """Return what `pictures` of a request cost in US dollars; None where no price is known."""
+    info = priced(row.info, request)
     if not pictures:
-        return 0.0 if row.info.price is not None else None
-    return cost_of(Usage(), row.info, _made(row, request, pictures, references), day=request.day)
+        return 0.0 if info.price is not None else None
+    return cost_of(Usage(), info, _made(row, request, pictures, references), day=request.day)
 
 
 def price_range(row: Seedream, request: Request) -> Estimate | None:
     """Return what a request costs: at most the price some source has for sizes asked for to the pixel."""
     references = len(request.inputs) + len(request.references)
     low = cost_of_pictures(row, request, request.count, references)
-    price = price_on(row.info, request.day)
+    price = priced(row.info, request).price
     if low is None or price is None:
         return None
     exact = price.exact_size if price.exact_size is not None and _read(request.size) else None

@@ -15,7 +15,7 @@ from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Connec
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
-from notebook_img.providers.pricing import Estimate, Made, estimate, words_of
+from notebook_img.providers.pricing import Estimate, Made, estimate, priced, words_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class _Route:
 
     def __init__(self, provider: GeminiProvider, request: Request) -> None:
         self.settings = provider.settings
-        self.row = models.info(request.model)
+        self.row = priced(models.info(request.model), request)
         self.request = replace(request, model=self.row.name)
         self.key = provider._key(self.row.name)  # noqa: SLF001 - the other half of one class
         self.client = provider.connection.open(self.key)

@@ -1,6 +1,6 @@
 """Servers that speak OpenAI's protocol, as data: where they are, whose key they take, what they do differently.
 
-A server of one's own is a table in the TOML file that the setting ``endpoints`` names::
+A server of one's own is a table in the user's TOML file (`user_file.py`)::
 
     [garage]
     base_url = "http://garage.local:8000/v1"
@@ -13,18 +13,18 @@ A server of one's own is a table in the TOML file that the setting ``endpoints``
 from __future__ import annotations
 
 import ipaddress
-import tomllib
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.keys import Service
 from notebook_img.network import checked_url
+from notebook_img.providers.user_file import NO_SERVERS, user_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from notebook_img.settings import Settings
 
@@ -256,26 +256,18 @@ _KINDS: dict[str, type] = {
 
 
 def own_endpoints(settings: Settings) -> dict[str, Endpoint]:
-    """Return the endpoints of the user's TOML file by name; empty where none is set.
+    """Return the endpoints of the user's TOML files by name.
 
     Raises
     ------
     UsageError
         The file cannot be read, or a table in it is not an endpoint; the message names the line or the word.
     """
-    if not settings.endpoints:
-        return {}
-    path = Path(settings.endpoints).expanduser()
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"The endpoints file {path} cannot be read: {error.strerror or error}."
-        raise UsageError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"The endpoints file {path} is not valid TOML: {error}."
-        raise UsageError(msg) from error
-    tables = tables.get("endpoints", tables)
-    return {name: _own(name, table, path) for name, table in tables.items()}
+    found: dict[str, Endpoint] = {}
+    for file in user_files(settings):
+        tables = {name: table for name, table in file.tables.items() if name not in NO_SERVERS}
+        found |= {name: _own(name, table, file.path) for name, table in tables.get("endpoints", tables).items()}
+    return found
 
 
 def _own(name: str, table: object, path: Path) -> Endpoint:

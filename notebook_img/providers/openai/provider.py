@@ -26,7 +26,7 @@ from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_S
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
 from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
-from notebook_img.providers.pricing import Estimate
+from notebook_img.providers.pricing import Estimate, priced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,7 +119,7 @@ class CompatibleProvider:
         exchange = await self._exchange(request, emit)
         if exchange.request.model in {"", THE_SERVERS_OWN}:
             exchange = exchange.with_request(model=await self._own_model(exchange))
-            exchange.info = find_model(exchange.endpoint, exchange.request.model)
+            exchange.info = priced(find_model(exchange.endpoint, exchange.request.model), request)
         try:
             return await self._answer(exchange)
         except ProviderError as error:
@@ -143,7 +143,7 @@ class CompatibleProvider:
             settings=self.settings,
             emit=emit,
             request=request,
-            info=find_model(endpoint, request.model),
+            info=priced(find_model(endpoint, request.model), request),
             seconds=self.settings.vision_timeout if endpoint.name == "vision" else self.settings.timeout,
         )
 

@@ -95,7 +95,7 @@ async def test_a_picture_survives_what_is_odd_beside_it(path, value, story, serv
     reply = await session.edit("a fox")
     assert reply.pictures == (DATA,)
     assert "A part of the answer could not be read and was left out." in reply.warnings
-    assert reply.cost == pytest.approx(0.039)
+    assert reply.cost == pytest.approx((10 * 0.30 + 1120 * 30) / 1e6, rel=0.001)
     assert json.dumps(reply.got, allow_nan=False)
     assert (await session.edit("closer")).pictures, "the session goes on"
 
@@ -203,7 +203,7 @@ async def test_a_picture_of_an_interaction_survives_what_is_odd_beside_it(path, 
     session = story(None, model="gemini-2.5-flash-image")
     reply = await session.edit("a fox", history="server")
     assert reply.pictures == (DATA,)
-    assert reply.cost == pytest.approx(0.039, rel=0.01)
+    assert reply.cost == pytest.approx((10 * 0.30 + 1120 * 30) / 1e6, rel=0.001)
     assert json.dumps(reply.got, allow_nan=False)
     assert json.dumps(raw.sent_steps(reply.raw["replies"][0]["steps"]), allow_nan=False)
 
@@ -242,7 +242,7 @@ async def test_an_interaction_that_did_not_end_well(status, run, service):
 # what is booked
 
 
-@pytest.mark.parametrize(("model", "cost"), [("gemini-3.1-flash-image", 0.0672), ("gemini-nano-banana-2.1", None)])
+@pytest.mark.parametrize(("model", "cost"), [("gemini-3.1-flash-image", 0.0672), ("gemini-nano-banana-2.1", 0.033615)])
 async def test_a_picture_refused_after_it_was_painted_is_booked_or_said_to_be_unknown(model, cost, run, service):
     refused = put(put(ANSWER, "candidates.0.content", {"role": "model"}), "candidates.0.finishReason", "IMAGE_SAFETY")
     service.control(answered(refused))
@@ -254,7 +254,8 @@ async def test_a_picture_refused_after_it_was_painted_is_booked_or_said_to_be_un
 
 async def test_a_delivered_picture_that_cannot_be_read_was_paid_for_too(run, service):
     unreadable = {"inlineData": {"mimeType": "image/png", "data": "QUJD"}}
-    service.control(answered(put(ANSWER, "candidates.0.content.parts.+", unreadable)), {"kind": "reply", "reply": "garbage"})
+    two = put(ANSWER, "usageMetadata.candidatesTokensDetails.0.tokenCount", 2240)
+    service.control(answered(put(two, "candidates.0.content.parts.+", unreadable)), {"kind": "reply", "reply": "garbage"})
     reply = await run("generate", "a fox")
     assert (len(reply.pictures), reply.usage.pictures) == (1, 1)
     assert reply.cost == pytest.approx(2 * 0.0336, rel=0.01)

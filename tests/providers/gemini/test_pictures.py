@@ -131,7 +131,7 @@ async def test_what_was_sent_holds_hashes_in_place_of_bytes_and_no_key(run, serv
 async def test_usage_is_told_by_modality(run, service):
     reply = await run("edit", "make it night, with a thin moon", png())
     assert reply.usage.by_modality == {"input_text": 7, "input_image": 1120, "output_image": 1120, "thought": 7}
-    assert reply.cost == pytest.approx(0.0336 + 1127 * 1.5e-6)
+    assert reply.cost == pytest.approx(0.0336 + 1127 * 1.5e-6 + 7 * 7.5e-6)
 
 
 async def test_an_unknown_price_stays_unknown(run, service):
@@ -247,8 +247,9 @@ async def test_there_are_no_jobs_to_resume(provider):
 
 def test_an_estimate_grows_with_size_and_count(provider):
     one = provider.estimate(Request("generate", "a fox", PICTURES))
-    assert one == pytest.approx(0.0336, rel=0.01)
-    assert provider.estimate(Request("generate", "a fox", PICTURES, size="4K", count=3)) == pytest.approx(0.339, rel=0.01)
+    thinking = 1500 * 7.5e-6
+    assert one == pytest.approx(0.0336 + thinking, rel=0.01)
+    assert provider.estimate(Request("generate", "a fox", PICTURES, size="4K", count=3)) == pytest.approx(3 * (0.1134 + thinking), rel=0.01)
     assert provider.estimate(Request("edit", "a fox", PICTURES, inputs=(png(),))) > one
     assert provider.estimate(Request("generate", "a fox", "gemini-secret-preview")) is None
-    assert provider.estimate(Request("ask", "what?", "gemini-3.8-flash")) is None
+    assert provider.estimate(Request("ask", "what?", "gemini-4-argon")) is None

@@ -6,6 +6,9 @@ import pytest
 
 from notebook_img.errors import BadReplyError, NoPictureError, RefusedError, ReplyTimeoutError
 from notebook_img.pictures import sniff
+from notebook_img.providers.gemini import models
+from notebook_img.providers.interface import Usage
+from notebook_img.providers.pricing import cost_of
 from tests.providers.gemini.conftest import KEY, png
 
 
@@ -36,7 +39,7 @@ async def test_a_refused_result(reason, run, service):
     error = caught.value
     assert (error.stage, error.reason, error.model) == ("output", reason, "gemini-nano-banana-2.1")
     assert error.usage["total_tokens"] > 0
-    assert error.cost is None, "the rate of thoughts is not in the table"
+    assert error.cost == pytest.approx(cost_of(Usage(by_modality=error.usage["by_modality"]), models.info(error.model)))
     assert len(str(error)) < 600
 
 
