@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import notebook_img as ni
+from notebook_img import providers
 from notebook_img.calls.call import make_call
 from notebook_img.calls.results import Plan
 from notebook_img.cli import main
 from notebook_img.errors import ModelNotFoundError, UnsupportedError
+from notebook_img.pictures import Picture
 from notebook_img.providers.catalog import model_rows
+from notebook_img.providers.interface import Reply, Request
 from notebook_img.records import Origin
 from notebook_img.replay.cells import Kernel
 from notebook_img.settings import Settings
 from tests.emulators.process import Running
+from tests.pictures.making import file
 
 KEY = "AIza-price-key-0123456789-ab"
 PAINTER = "gemini:gemini-nano-banana-2.1"
@@ -71,13 +77,13 @@ def plan(studio: ni.Studio, **options: Any) -> Plan:
 
 
 def test_a_price_of_ones_own_comes_before_the_table_in_estimates_costs_and_lists(new_studio, write):
-    file = write(f'[models."{PAINTER}"]\nper_picture = {{ "1K" = 0.50, "*" = 0.75 }}\n')
+    path = write(f'[models."{PAINTER}"]\nper_picture = {{ "1K" = 0.50, "*" = 0.75 }}\n')
     studio = new_studio()
     assert (plan(studio).estimate, plan(studio, size="4K", n=2).estimate) == (0.50, 1.50)
     assert studio.session("fox").generate("a fox").cost == 0.50
     assert studio.store.spend_rows()[0].cost == 0.50
     row = next(row for row in studio.models() if row["name"] == PAINTER)
-    assert (row["price"], row["price_source"]) == ("$0.50 to $0.75", str(file))
+    assert (row["price"], row["price_source"]) == ("$0.50 to $0.75", str(path))
 
 
 def test_a_price_of_ones_own_holds_in_its_days_only(write, environ):
@@ -117,12 +123,12 @@ BANS = [
 
 @pytest.mark.parametrize(("text", "model", "said"), BANS)
 def test_a_blocked_model_is_refused_before_anything_is_sent(text, model, said, new_studio, write, service):
-    file = write(f"[models]\n{text}\n")
+    path = write(f"[models]\n{text}\n")
     studio = new_studio()
     with pytest.raises(UnsupportedError, match=r"endpoints\.toml, line 2") as caught:
         studio.session("fox").generate("a fox", model=model)
     assert said in str(caught.value)
-    assert str(file) in str(caught.value)
+    assert str(path) in str(caught.value)
     assert (service.requests(), studio.store.spend_rows()) == ([], [])
     assert PAINTER not in [row["name"] for row in studio.models()]
 
@@ -153,11 +159,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("text", "said"), FAULTS, ids=[said.split(":")[0] + str(number) for number, (_, said) in enumerate(FAULTS)])
 def test_a_bad_file_is_told_by_file_and_line_and_the_built_in_table_goes_on(text, said, write, environ, new_studio):
-    file = write(text)
+    path = write(text)
     studio = new_studio()
     turns = [studio.session("fox").generate(prompt) for prompt in ("a fox", "an owl")]
     assert [turn.cost < 0.1 for turn in turns] == [True, True]
-    told = [sentence for sentence in studio.said if str(file) in sentence]
+    told = [sentence for sentence in studio.said if str(path) in sentence]
     assert len(told) == 1
     assert said in told[0]
     assert "the built-in prices hold" in told[0]
@@ -236,3 +242,16 @@ def test_the_command_line_lists_price_date_source_and_end(environ, monkeypatch, 
     told = " ".join(capsys.readouterr().out.split())
     assert "about $0.039" in told
     assert "deprecated, until 2026-10-31, then gemini-nano-banana-2.1" in told
+
+
+def test_a_provider_that_knows_nothing_of_prices_of_ones_own_is_priced_for(environ, write):
+    """The built-in engine stands in for somebody else's."""
+    write('[models."local:builtin"]\nper_picture = 0.25\nper_reference = 0.05\n')
+    settings = Settings(environ)
+    provider = providers.get("local", settings)
+    price = providers.own_price(provider, "builtin", settings, "2026-11-28")
+    photo = Picture(file(Image.new("L", (8, 8))))
+    request = Request("edit", "warmer", "builtin", count=2, references=(photo, photo), price=price)
+    assert providers.expected(provider, request) == pytest.approx((0.70, 0.70))
+    assert providers.own_cost(provider, request, Reply(pictures=(b"1", b"2"), cost=0.01)) == pytest.approx(0.70)
+    assert providers.own_cost(provider, dataclasses.replace(request, price=None), Reply(pictures=(b"1",), cost=0.01)) == 0.01

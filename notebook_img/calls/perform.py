@@ -165,7 +165,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
     try:
         with watching(told=getattr(provider, "tells_sending", False)) as traffic:
             reply = await provider.run(request, emit)
-        reply = dataclasses.replace(reply, cost=own_cost(request, reply))
+        reply = dataclasses.replace(reply, cost=own_cost(provider, request, reply))
     except BaseException as error:
         if isinstance(error, NotebookImgError) and error.pictures and not error.kept:
             delivered = error.pictures

@@ -368,7 +368,8 @@ class Provider(Protocol):
     key; asking for it, keeping it, marking turns with it and taking it out of errors is done for the provider.
 
     One whose price depends on what it answers has a method ``price_range(request) -> tuple[float, float] | None``: the least and the most
-    a request costs in US dollars. `estimate` is the most, which is reserved.
+    a request costs in US dollars; `estimate` is the most, which is reserved. It counts with `Request.price` where that is given; for
+    providers without the method that is done for them.
 
     One that makes every request under the retry policy has ``tells_sending = True``: a call that is stopped before its first request, or
     while it waits to ask again, then costs nothing in the books.

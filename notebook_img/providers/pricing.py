@@ -157,24 +157,21 @@ def estimate(info: ModelInfo, request: Request, *, low: Usage, high: Usage, made
 def expected(provider: Provider, request: Request) -> Estimate | None:
     """Return what a request may cost in US dollars; None where neither the provider nor the user knows a price."""
     ranged = getattr(provider, "price_range", None)
-    found = ranged(request) if ranged is not None else None
-    if found is not None:
+    if ranged is not None and (found := ranged(request)) is not None:
         return Estimate(*found)
+    if request.price is not None:
+        sent = len(request.inputs) + len(request.references)
+        given = {"input_text": words_of(len(request.prompt)), "input_image": ROUGH_PICTURE * sent}
+        made, out = (None, "output_text") if request.kind == "ask" else (Made(request.count, request.size, references=sent), "output_image")
+        low, high = (Usage(by_modality={**given, out: count * request.count}) for count in ROUGH_TOKENS)
+        return estimate(_unnamed(request), request, low=low, high=high, made=made)
     top = provider.estimate(request)
-    if top is not None:
-        return Estimate(top, top)
-    if request.price is None:
-        return None
-    sent = len(request.inputs) + len(request.references)
-    given = {"input_text": words_of(len(request.prompt)), "input_image": ROUGH_PICTURE * sent}
-    made, out = (None, "output_text") if request.kind == "ask" else (Made(request.count, request.size, references=sent), "output_image")
-    low, high = (Usage(by_modality={**given, out: count * request.count}) for count in ROUGH_TOKENS)
-    return estimate(_unnamed(request), request, low=low, high=high, made=made)
+    return Estimate(top, top) if top is not None else None
 
 
-def own_cost(request: Request, reply: Reply) -> float | None:
-    """Return what a reply cost by the price the user gave, for providers that know none."""
-    if reply.cost is not None or request.price is None:
+def own_cost(provider: Provider, request: Request, reply: Reply) -> float | None:
+    """Return what a reply cost: by the price the user gave, where there is one and the provider has not counted with it."""
+    if request.price is None or reply.free or hasattr(provider, "price_range"):
         return reply.cost
     sent = len(request.inputs) + len(request.references)
     made = None if request.kind == "ask" else Made(len(reply.pictures), request.size, references=sent)

@@ -25,7 +25,8 @@ from notebook_img.errors import (
 )
 from notebook_img.hints import Hint
 from notebook_img.providers.connection_faults import connection_fault
-from notebook_img.providers.gemini.models import current
+from notebook_img.providers.gemini.models import current, info
+from notebook_img.providers.pricing import end_of
 from notebook_img.providers.received import retry_after
 from notebook_img.providers.sending import nothing_left
 from notebook_img.providers.status_table import PERHAPS_BILLED, error_for
@@ -116,9 +117,9 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     if continues and (status in {404, 410} or (status in {400, 403} and "interaction" in said.casefold())):
         return InteractionGoneError(f"Gemini no longer has the earlier interaction ({said or status}).", **facts)
     if status == 404:
-        return ModelNotFoundError(
-            f"Gemini does not know the model {facts['model']!r} (HTTP 404); it may be retired. Current models: {current()}.", **facts
-        )
+        row = info(facts["model"])
+        why = end_of(row) or (row.note if row.successor else "") or f"It may be retired. Current models: {current()}."
+        return ModelNotFoundError(f"Gemini does not know the model {facts['model']!r} (HTTP 404). {why}", **facts)
     if status == 429:
         return _limited(said, details, wait, facts)
     if status == 400 and re.search(r"thought[_ ]signature", said, re.IGNORECASE):

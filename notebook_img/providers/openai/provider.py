@@ -26,7 +26,7 @@ from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_S
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
 from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
-from notebook_img.providers.pricing import Estimate, priced
+from notebook_img.providers.pricing import Estimate, end_of, priced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -253,7 +253,7 @@ class CompatibleProvider:
             blind_words = "" if "cannot see" in error.sentence else f"{exchange.request.model} cannot see pictures. "
             return RequestRefusedError(f"{blind_words}{error.sentence}{which}", hint=() if seeing else Hint("choose-model"), **facts)
         row = exchange.info
-        note = f" It was {row.note}." if row.status == "retired" and row.note else ""
+        note = f" {end}" if (end := end_of(row, exchange.request.day)) else ""
         close = near(exchange.request.model, names) or names[:5]
         has = f" It has {_some(close)}." if close else ""
         return ModelNotFoundError(f"{error.sentence}{note}{has}", hint=() if close else Hint("list-models"), **facts)

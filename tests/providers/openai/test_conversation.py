@@ -24,8 +24,7 @@ async def test_the_second_turn_sends_only_what_is_new(openai, service):
     assert second["size"] < 700 < first["size"]
     assert reply.got["revised_prompt"] == "with 2 before"
     assert not any("afresh" in warning or "expired" in warning for warning in reply.warnings)
-    assert reply.cost is None  # the chat model's tokens have no known price
-    assert reply.got["image_cost"] > 0
+    assert reply.cost > reply.got["image_cost"] > 0, "the chat model that reads along is paid for too"
 
 
 async def test_raw_state_is_json_without_any_key(openai):

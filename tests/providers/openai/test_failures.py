@@ -78,7 +78,7 @@ async def test_a_wrong_path_says_what_a_base_url_looks_like(endpoint, service):
 async def test_a_missing_model_is_told_with_near_ones(openai):
     with pytest.raises(ModelNotFoundError, match="gpt-6-astra"):
         await openai("ask", model="gpt-6-astro", inputs=(picture(),))
-    with pytest.raises(ModelNotFoundError, match="shut down 2026-10-23"):
+    with pytest.raises(ModelNotFoundError, match=r"ended on 2026-10-23; its successor is gpt-image-2\.6-sunburst"):
         await openai("generate", model="gpt-image-1")
 
 
