@@ -21,8 +21,16 @@ T = TypeVar("T")
 class Setting(Generic[T]):
     """One setting: how its text is read, its default, its environment variables (first set one wins), its help."""
 
-    def __init__(self, read: Callable[[str], T], default: T | Callable[[], T], *env: str, help: str) -> None:  # noqa: A002
+    def __init__(
+        self,
+        read: Callable[[str], T],
+        default: T | Callable[[], T],
+        *env: str,
+        help: str,  # noqa: A002
+        ceiling: Callable[[Settings], tuple[T, str] | None] | None = None,
+    ) -> None:
         self.read = read
+        self.ceiling = ceiling
         self._default = default
         self.env = env
         self.help = help
@@ -43,8 +51,16 @@ class Setting(Generic[T]):
     def __get__(self, instance: Settings | None, owner: type) -> T | Setting[T]:
         if instance is None:
             return self
+        most = self.ceiling(instance) if self.ceiling is not None else None
         if self.name in instance.chosen:
-            return instance.chosen[self.name]  # type: ignore[no-any-return]
+            chosen: T = instance.chosen[self.name]
+            return chosen if most is None else min(chosen, most[0])  # type: ignore[type-var]
+        if most is not None:
+            return most[0]
+        return self.set_outside(instance)
+
+    def set_outside(self, instance: Settings) -> T:
+        """Return what the environment says, else the default."""
         for variable in self.env:
             text = instance.environ.get(variable, "").strip()
             if text:
@@ -60,10 +76,15 @@ class Setting(Generic[T]):
             instance.chosen.pop(self.name, None)
             return
         try:
-            instance.chosen[self.name] = self.read(value) if isinstance(value, str) else self._checked(value)
+            read = self.read(value) if isinstance(value, str) else self._checked(value)
         except ValueError as error:
             msg = f"{self.name} = {value!r} cannot be used: {error}{_end(error)}"
             raise UsageError(msg) from error
+        most = self.ceiling(instance) if self.ceiling is not None else None
+        if most is not None and read > most[0]:  # type: ignore[operator]
+            msg = f"{self.name} = {value!r} cannot be used: {most[1]} allows {most[0]:g}, and here that can only be lowered."
+            raise UsageError(msg)
+        instance.chosen[self.name] = read
 
     def _checked(self, value: T) -> T:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -143,6 +164,26 @@ def _bytes_size(text: str) -> int:
     return int(_number(1)(number[:-1].strip() if factor > 1 else number) * factor)
 
 
+HOME_BUDGET = "budget"
+"""The file in the home that holds its budget, a number."""
+
+
+def _budget_ceiling(settings: Settings) -> tuple[float, str] | None:
+    """Return the least of the budgets set outside, in the environment and in the home, and where it stands; None where none is."""
+    found: list[tuple[float, str]] = []
+    if settings.environ.get("NOTEBOOK_IMG_BUDGET", "").strip():
+        found.append((Settings.budget.set_outside(settings), "NOTEBOOK_IMG_BUDGET"))
+    file = settings.home / HOME_BUDGET
+    try:
+        found.append((Settings.budget.read(file.read_text(encoding="utf-8").strip()), str(file)))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        msg = f"{file}, the budget of this home, cannot be used: {error}{_end(error)}"
+        raise UsageError(msg) from error
+    return min(found, default=None)
+
+
 def _default_home() -> Path:
     import platformdirs
 
@@ -171,7 +212,11 @@ class Settings:
         _text, "", "NOTEBOOK_IMG_FALLBACK", help="Model that is asked when the chosen one stays overloaded or limited. Empty: none."
     )
     budget = Setting(
-        _number(0, unit="US dollars"), 5.0, "NOTEBOOK_IMG_BUDGET", help="US dollars per local day, over all surfaces that share the home."
+        _number(0, unit="US dollars"),
+        5.0,
+        "NOTEBOOK_IMG_BUDGET",
+        help="US dollars per local day, over all surfaces that share the home. One from the environment can only be lowered.",
+        ceiling=_budget_ceiling,
     )
     replay = Setting(
         _choice("restart", "always", "only", "off"),
@@ -243,7 +288,7 @@ class Settings:
     def __init__(self, environ: Mapping[str, str] | None = None, **chosen: Any) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.chosen: dict[str, Any] = {}
-        for name, value in chosen.items():
+        for name, value in sorted(chosen.items(), key=lambda item: item[0] != "home"):  # ceilings lie in the home
             self.set(name, value)
 
     @classmethod

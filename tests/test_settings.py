@@ -108,3 +108,33 @@ def test_the_default_home_is_the_users_data_folder() -> None:
 def test_a_text_setting_refuses_what_is_no_text():
     with pytest.raises(UsageError, match="write text, not list"):
         Settings({}, replay=["restart"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "in_home", "most"), [("2", "", 2.0), ("", "3.50", 3.5), ("2", "3.50", 2.0), ("4", "3.50", 3.5)], ids=str
+)
+def test_a_budget_from_the_environment_or_the_home_is_a_ceiling_that_is_only_lowered(tmp_path, environment, in_home, most) -> None:
+    if in_home:
+        (tmp_path / "budget").write_text(f"{in_home}\n")
+    environ = {"NOTEBOOK_IMG_HOME": str(tmp_path), "NOTEBOOK_IMG_BUDGET": environment}
+    settings = Settings(environ)
+    assert settings.budget == most
+    settings.budget = 1.0
+    assert settings.budget == 1.0
+    with pytest.raises(UsageError, match=rf"allows {most:g}, and here that can only be lowered"):
+        settings.budget = most + 0.01
+    assert settings.budget == 1.0
+    with pytest.raises(UsageError, match="only be lowered"):
+        Settings({"NOTEBOOK_IMG_BUDGET": environment}, budget=9, home=tmp_path)
+    settings.budget = None
+    assert settings.budget == most
+
+
+def test_without_a_ceiling_a_budget_may_be_raised_and_one_that_comes_later_holds(tmp_path) -> None:
+    settings = Settings({}, home=tmp_path, budget=20)
+    assert settings.budget == 20
+    (tmp_path / "budget").write_text("7")
+    assert settings.budget == 7
+    (tmp_path / "budget").write_text("much")
+    with pytest.raises(UsageError, match=r"budget, the budget of this home, cannot be used: write a number of US dollars"):
+        _ = settings.budget

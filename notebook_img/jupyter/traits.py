@@ -50,7 +50,7 @@ def check(name: str, value: Any) -> None:
     """Raise where a setting does not take a value; an empty one goes back to the environment and the default."""
     if value == "":
         return
-    Settings({}).set(name, value)
+    Settings({}, home=_settings().home).set(name, value)
     if name in MODELS:
         from notebook_img import providers
 
