@@ -53,8 +53,8 @@ class Setting(Generic[T]):
             return self
         most = self.ceiling(instance) if self.ceiling is not None else None
         if self.name in instance.chosen:
-            chosen: T = instance.chosen[self.name]
-            return chosen if most is None else min(chosen, most[0])  # type: ignore[type-var]
+            chosen: Any = instance.chosen[self.name]
+            return chosen if most is None or chosen <= most[0] else most[0]  # type: ignore[no-any-return]
         if most is not None:
             return most[0]
         return self.set_outside(instance)
