@@ -54,7 +54,7 @@ class Setting(Generic[T]):
         most = self.ceiling(instance) if self.ceiling is not None else None
         if self.name in instance.chosen:
             chosen: Any = instance.chosen[self.name]
-            return chosen if most is None or chosen <= most[0] else most[0]  # type: ignore[no-any-return]
+            return chosen if most is None or chosen <= most[0] else most[0]
         if most is not None:
             return most[0]
         return self.set_outside(instance)
