@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from notebook_img.display.differences import confront as confront
     from notebook_img.display.differences import heat as heat
     from notebook_img.display.differences import measure as measure
+    from notebook_img.display.differences import percent as percent
     from notebook_img.display.figures import Shot as Shot
     from notebook_img.display.figures import figure as figure
     from notebook_img.display.overlays import boxes_overlay as boxes_overlay
@@ -37,7 +38,7 @@ else:
         answers="answer answers_together",
         captions="Caption money price_range_words",
         comparisons="compare",
-        differences="Differences confront heat measure",
+        differences="Differences confront heat measure percent",
         figures="Shot figure",
         overlays="boxes_overlay",
         tables="table",

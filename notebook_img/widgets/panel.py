@@ -23,13 +23,13 @@ from notebook_img.widgets.static import LEFT, Left
 from notebook_img.widgets.thumbnails import Thumbnails
 from notebook_img.widgets.uploads import Uploads
 from notebook_img.widgets.views import Views
-from notebook_img.widgets.wording import IN_PANELS
+from notebook_img.widgets.wording import IN_PANELS, remedies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from notebook_img.pictures import Picture, Preview
-    from notebook_img.records import SessionRecord
+    from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
@@ -76,6 +76,8 @@ class Panel(anywidget.AnyWidget):
         self.session: Session = self._bound(studio.session(name))
         self.base = Base()
         self.pinned = False
+        self.picks: dict[tuple[str, int], int] = {}
+        """Which picture was chosen of turns with several, by session and number."""
         self.references: list[Picture] = []
         self.uploads = Uploads(self.studio.settings)
         self.thumbnails = Thumbnails(lambda: self.studio.store, self._send_thumbnails)
@@ -115,7 +117,7 @@ class Panel(anywidget.AnyWidget):
         try:
             self.actions.perform(message, buffers)
         except NotebookImgError as error:
-            self.fail(worded(error, IN_PANELS), message)
+            self.fail(worded(error, IN_PANELS), message, remedies(error))
         except KeyboardInterrupt:
             self.fail("Interrupted. Nothing was changed; the panel goes on.", message)
         except Exception as error:  # the boundary to the browser: nobody else would tell the user
@@ -127,13 +129,12 @@ class Panel(anywidget.AnyWidget):
         if not self._closed.is_set():
             self.send(message, list(buffers))
 
-    def fail(self, text: str, about: dict[str, Any] | None = None) -> None:
-        """Show an error in the place it belongs to."""
+    def fail(self, text: str, about: dict[str, Any] | None = None, buttons: Sequence[dict[str, Any]] = ()) -> None:
+        """Show an error in the place it belongs to, with what helps as buttons."""
         self.status = text
         asked = about or {}
-        self.tell(
-            {"kind": "error", "text": text, "about": asked.get("do", ""), "token": asked.get("token", ""), "view": asked.get("view", "")}
-        )
+        told = {"kind": "error", "text": text, "about": asked.get("do", ""), "token": asked.get("token", ""), "view": asked.get("view", "")}
+        self.tell({**told, "remedies": list(buttons)})
 
     def notify(self, text: str, tone: str = "info") -> None:
         """Show one sentence."""
@@ -168,8 +169,15 @@ class Panel(anywidget.AnyWidget):
         """Put the head's picture on the stage."""
         head = self.studio.head(self.session.id)
         record = self.studio.store.turn(self.session.id, head) if head is not None else None
-        self.base = of_turn(record, self.studio.pictures_of(record, "output"), pick) if record is not None else Base()
+        self.base = self.of_turn(record, pick) if record is not None else Base()
         self.pinned = False
+
+    def of_turn(self, record: TurnRecord, pick: int | None = None) -> Base:
+        """Return a turn's picture; of several the one that is named, else the one chosen last."""
+        place = (record.session_id, record.number)
+        if pick is not None:
+            self.picks[place] = int(pick)
+        return of_turn(record, self.studio.pictures_of(record, "output"), self.picks.get(place))
 
     def later(self, work: Any, *arguments: Any) -> None:
         """Do something in the panel's thread, with errors shown."""
@@ -180,7 +188,7 @@ class Panel(anywidget.AnyWidget):
             try:
                 work(*arguments)
             except NotebookImgError as error:
-                self.fail(worded(error, IN_PANELS))
+                self.fail(worded(error, IN_PANELS), None, remedies(error))
             except Exception:  # a refresh that fails must not end the thread
                 log.exception("the panel could not be refreshed")
 
@@ -209,7 +217,7 @@ class Panel(anywidget.AnyWidget):
             self.later(self.actions.refresh, "elsewhere", None)
 
     def _finished(self, run: Run, turn: Turn | None, error: BaseException | None) -> None:
-        self.later(self.actions.finished, run, turn, error)
+        self.later(self.actions.calling.finished, run, turn, error)
 
     def _send_thumbnails(self, made: list[tuple[str, Preview]]) -> None:
         self.tell(

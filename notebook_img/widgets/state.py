@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.ids import turn_id
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from notebook_img.records import PictureUse, SessionRecord, TurnRecord
     from notebook_img.store import Store
+    from notebook_img.widgets.stage import Base
 
 MOST_NODES = 400
 """Turns on the film strip; the latest ones of a longer session."""
@@ -15,24 +20,46 @@ MOST_SESSIONS = 200
 
 
 def node(record: TurnRecord) -> dict[str, Any]:
-    """Return a turn as the film strip shows it."""
-    made = record.uses("output")
+    """Return a turn as the film strip shows it; `key` is its place in the history, `after` the key of what it was made from."""
+    source = source_of(record)
     return {
+        "key": record.id,
+        "after": turn_id(record.parent) if record.parent is not None else source.sha256 if source is not None else None,
         "number": record.number,
-        "parent": record.parent,
         "kind": record.kind,
         "prompt": record.prompt,
         "model": record.model,
-        "shas": [use.sha256 for use in made],
-        "about": _about(record),
+        "shas": [use.sha256 for use in record.uses("output")],
         "who": record.origin.words,
     }
 
 
-def _about(record: TurnRecord) -> str:
-    """Return the hash of the picture a question is about."""
-    first = record.uses("input")[:1] if record.kind == "ask" else ()
-    return first[0].sha256 if first else ""
+def source_of(record: TurnRecord) -> PictureUse | None:
+    """Return the picture that a turn brought in: what its line starts from. None for a turn that follows another, or none."""
+    return next(iter(record.uses("input")), None) if record.parent is None and record.kind != "generate" else None
+
+
+def _source_node(sha256: str, name: str) -> dict[str, Any]:
+    return {
+        "key": sha256,
+        "after": None,
+        "number": None,
+        "kind": "source",
+        "prompt": name,
+        "model": "",
+        "shas": [sha256],
+        "who": "",
+    }
+
+
+def sources(records: Iterable[TurnRecord]) -> dict[str, PictureUse]:
+    """Return the pictures that turns brought in, by hash, in the order they came."""
+    found: dict[str, PictureUse] = {}
+    for record in records:
+        use = source_of(record)
+        if use is not None:
+            found.setdefault(use.sha256, use)
+    return found
 
 
 def details(record: TurnRecord) -> dict[str, Any]:
@@ -54,18 +81,15 @@ def details(record: TurnRecord) -> dict[str, Any]:
         "pictures": [{"sha": use.sha256, "width": use.width, "height": use.height} for use in made],
         "parent": record.parent,
         "masked": bool(record.uses("mask")),
-        "comparable": bool(made) and (record.parent is not None or bool(record.uses("input"))),
+        "comparable": bool(made) and bool(record.uses("input")),
         "who": record.origin.words,
         "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started)) if record.started else "",
     }
 
 
-def conversation(store: Store, session_id: str, sha: str, *, most: int = MOST_NODES) -> list[TurnRecord]:
-    """Return the questions about a picture, oldest first."""
-    if not sha:
-        return []
-    latest = store.turns(session_id, limit=most, newest_first=True)
-    return [record for record in reversed(latest) if _about(record) == sha]
+def conversation(records: Iterable[TurnRecord], sha: str) -> list[TurnRecord]:
+    """Return the questions about a picture among turns."""
+    return [record for record in records if record.kind == "ask" and [use.sha256 for use in record.uses("input")[:1]] == [sha]]
 
 
 def question(record: TurnRecord) -> dict[str, Any]:
@@ -106,8 +130,14 @@ def sessions(store: Store, current: SessionRecord | None) -> list[dict[str, Any]
     return rows
 
 
-def nodes(store: Store, session_id: str, *, most: int = MOST_NODES) -> tuple[list[dict[str, Any]], list[PictureUse]]:
-    """Return the latest turns for the film strip, by number, and the pictures they show."""
-    records = store.turns(session_id, limit=most, newest_first=True)[::-1]
-    shown = [use for record in records for use in (record.uses("input")[:1] if record.kind == "ask" else record.uses("output"))]
-    return [node(record) for record in records], shown
+def nodes(records: Sequence[TurnRecord], stage: Base) -> tuple[list[dict[str, Any]], list[PictureUse]]:
+    """Return turns for the film strip, and the pictures it shows. What a line starts from is a node of its own, before its turns.
+
+    A picture that was brought in and not used yet is one too: it is where the next edit starts.
+    """
+    first = sources(records)
+    found = [_source_node(sha, use.name or "picture") for sha, use in first.items()]
+    if stage.picture is not None and stage.brought_in and stage.picture.sha256 not in first:
+        found.append(_source_node(stage.picture.sha256, stage.name))
+    shown = [use for record in records for use in record.uses("output")]
+    return [*found, *map(node, records)], [*first.values(), *shown]

@@ -27,14 +27,14 @@ class Left:
         """Return a description of the panel."""
         panel = self._panel
         name, base = panel.session_name, panel.base
-        at = f", at {base.name} ({base.picture.width} × {base.picture.height})" if base.picture is not None else ", without a picture yet"
+        at = f", at {base.name} ({base.shown.width} × {base.shown.height})" if base.shown is not None else ", without a picture yet"
         return f"notebook_img panel of session {name!r}{at}. Run the cell again to use it."
 
     def bundle(self, *, static: bool) -> dict[str, Any]:
         """Return the widget's mime bundle; `static` adds the picture, for those who show it without its model."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self._panel.model_id}
         data: dict[str, Any] = {"application/vnd.jupyter.widget-view+json": view, "text/plain": self.text()}
-        picture = self._panel.base.picture
+        picture = self._panel.base.shown
         if static and picture is not None:
             from notebook_img.pictures import preview
 
@@ -48,12 +48,12 @@ class Left:
 
         self.update()  # what it left in the places it is shown in already
         display(self.bundle(static=False), raw=True)  # type: ignore[no-untyped-call]
-        self._shown = self._panel.base.picture.sha256 if self._panel.base.picture else ""
+        self._shown = self._panel.base.shown.sha256 if self._panel.base.shown else ""
         self._handles = [*self._handles, display(self._figure(), raw=True, display_id=True)][-MOST_PLACES:]  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
         """Update the picture that stays."""
-        picture = self._panel.base.picture
+        picture = self._panel.base.shown
         if not self._handles or picture is None or picture.sha256 == self._shown:
             return
         self._shown = picture.sha256
@@ -68,10 +68,10 @@ class Left:
         panel = self._panel
         words = self.text()
         image = ""
-        if panel.base.picture is not None:
+        if panel.base.shown is not None:
             from notebook_img.pictures import preview
 
-            seen = preview(panel.base.picture, SIDE, MOST_BYTES)
+            seen = preview(panel.base.shown, SIDE, MOST_BYTES)
             alt = escape(f"{panel.base.name} of session {panel.session_name}", quote=True)
             image = f'<img alt="{alt}" width="{seen.width}" src="{seen.url}">'
         html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MOST_OPEN = 4
 """Uploads begun and not finished, kept at the same time."""
 
+SHAPE_TOLERANCE = 0.02
+"""How far the ratios of a mask and the picture it is laid on again may differ."""
+
 
 @dataclass
 class _Open:
@@ -144,3 +147,18 @@ def painted_mask(data: bytes, like: Picture, settings: Settings) -> Picture:
 
     image = drawn.pil().convert("L").resize(like.size, Image.Resampling.NEAREST)
     return pictures.as_mask(image, like, settings=settings)
+
+
+def check_shape(mask: Picture, like: Picture) -> None:
+    """Check that a stored mask can be laid on a picture again; the browser brings it to size.
+
+    Raises
+    ------
+    UsageError
+        When the picture has another shape.
+    """
+    from notebook_img.pictures import size_words
+
+    if abs(mask.width * like.height - mask.height * like.width) > SHAPE_TOLERANCE * mask.width * like.height:
+        sizes = f"({size_words(mask.size)}; this one is {size_words(like.size)})"
+        raise UsageError(f"That mask was painted on a picture of another shape {sizes}. Paint a new one.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
@@ -21,6 +20,9 @@ Message = dict[str, Any]
 STAGE_SIDE, STAGE_BYTES = 1600, 450_000
 """Pixels and bytes of the large picture: sharp on a screen of double density at the panel's usual width."""
 COMPARE_SIDE, COMPARE_BYTES = 1280, 300_000
+CHOICE_SIDE, CHOICE_BYTES = 640, 120_000
+DETAIL_SIDE, DETAIL_BYTES = 2600, 700_000
+"""A part that is looked at closely: all pixels of a large screen."""
 PAGE = 120
 """Pictures of the gallery in one message: their facts only; thumbnails come when they are on the screen."""
 PIECE = 1_000_000
@@ -44,18 +46,57 @@ class Views:
         self.panel.tell({**told, "view": message.get("view", "")}, buffers)
 
     def send_picture(self) -> None:
-        """Send the picture on the stage to every view."""
+        """Send the picture on the stage to every view, or those of a turn that one is still to be chosen from."""
         from notebook_img.pictures import preview
 
         base = self.panel.base
         if base.picture is None:
             self.panel.tell({"kind": "picture", "sha": "", "base": base.described()})
+            for choice in base.choices:
+                seen = preview(choice, CHOICE_SIDE, CHOICE_BYTES)
+                self.panel.tell({"kind": "choice", "sha": choice.sha256, "type": seen.mime_type}, [seen.data])
             return
         seen = preview(base.picture, STAGE_SIDE, STAGE_BYTES)
-        self.panel.tell({"kind": "picture", "sha": base.picture.sha256, "type": seen.mime_type, "base": base.described()}, [seen.data])
+        told = {"kind": "picture", "sha": base.picture.sha256, "type": seen.mime_type, "width": seen.width, "base": base.described()}
+        self.panel.tell(told, [seen.data])
 
-    def send_reference(self, picture: Picture) -> None:
-        """Send a reference's thumbnail."""
+    def do_detail(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send a part of the picture on the stage as sharp as it is: somebody looks closer than the copy sent at first."""
+        from notebook_img.pictures import as_rgb, encode_within, to_srgb
+
+        picture = self.panel.base.picture
+        if picture is None or picture.sha256 != message.get("sha"):
+            return  # another one is on the stage by now
+        left, top, right, bottom = (int(value) for value in message["box"])
+        left, top = max(0, min(left, picture.width - 1)), max(0, min(top, picture.height - 1))
+        right, bottom = max(left + 1, min(right, picture.width)), max(top + 1, min(bottom, picture.height))
+        part = picture.pil().crop((left, top, right, bottom))
+        wide = max(1, min(int(message["wide"]), part.width, DETAIL_SIDE))
+        part.thumbnail((wide, max(1, round(part.height * wide / part.width))))
+        drawn = encode_within(as_rgb(to_srgb(part)), DETAIL_BYTES)
+        told = {"kind": "detail", "sha": picture.sha256, "box": [left, top, right, bottom], "type": drawn.mime_type}
+        self.reply(message, told, [drawn.data])
+
+    def do_original(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the picture that the line on the stage starts from."""
+        from notebook_img.pictures import preview
+
+        base = self.panel.base
+        picture = self.panel.actions.history.original()
+        if base.picture is None or picture is None:
+            return
+        seen = preview(picture, STAGE_SIDE, STAGE_BYTES)
+        told = {
+            "kind": "original",
+            "key": base.key,
+            "sha": base.picture.sha256,
+            "name": picture.name or "the first picture",
+            "type": seen.mime_type,
+        }
+        self.reply(message, told, [seen.data])
+
+    def send_thumbnail(self, picture: Picture) -> None:
+        """Send the thumbnail of a picture that is not stored yet."""
         from notebook_img.pictures import preview
 
         seen = preview(picture, thumbnails.SIDE, thumbnails.MOST_BYTES)
@@ -69,15 +110,18 @@ class Views:
         """Make thumbnails of what is on the screen."""
         wanted = [str(sha) for sha in message.get("shas", [])]
         self.panel.thumbnails.want(wanted)
-        for picture in self.panel.references:
-            if picture.sha256 in wanted:
-                self.send_reference(picture)
+        for picture in (*self.panel.references, self.panel.base.picture):
+            if picture is not None and picture.sha256 in wanted:
+                self.send_thumbnail(picture)
 
     # ------------------------------------------------------------------------------------------ comparing
 
     def _before(self, message: Message) -> tuple[Picture, str]:
-        """Return what to compare the stage with: a turn that is named, else what the turn on the stage was made from."""
+        """Return what to compare the stage with: a turn or source that is named, else what the turn on the stage was made from."""
         panel = self.panel
+        if message.get("source"):
+            found = panel.actions.history.source(str(message["source"])).needed("compare with")
+            return found, found.name or "before"
         if message.get("with"):
             record = panel.studio.turn_record(panel.session.id, int(message["with"]))
             pictures = panel.studio.pictures_of(record, "output")
@@ -95,8 +139,7 @@ class Views:
 
     def do_compare(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the two pictures of a comparison."""
-        if self.panel.base.picture is None:
-            raise UsageError("There is no picture to compare yet.")
+        self.panel.base.needed("compare")
         before, label = self._before(message)
         self.send_comparison(message, before, label)
 
@@ -104,9 +147,7 @@ class Views:
         """Send a picture and the one on the stage, then how they differ."""
         from notebook_img.pictures import preview
 
-        after = self.panel.base.picture
-        assert after is not None
-
+        after = self.panel.base.needed("compare")
         seen = [preview(picture, COMPARE_SIDE, COMPARE_BYTES) for picture in (before, after)]
         told = {
             "kind": "compare",
@@ -116,7 +157,7 @@ class Views:
             "brought": message.get("do") == "send",  # from the gallery: none of the choices the browser has names it
         }
         self.reply(message, told, [item.data for item in seen])
-        from notebook_img.display import confront, heat
+        from notebook_img.display import confront, heat, percent
         from notebook_img.pictures import encode_within
 
         compared = confront(before, after)
@@ -129,6 +170,7 @@ class Views:
                 "kind": "difference",
                 "shas": [before.sha256, after.sha256],
                 "type": drawn.mime_type,
+                "summary": f"{percent(numbers.changed)} changed" if numbers.touched else "Nothing changed",
                 "numbers": numbers.parts(),
                 "notes": list(numbers.notes),
                 "same": not numbers.touched,
@@ -141,13 +183,8 @@ class Views:
 
     def do_download(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the original bytes of the picture on the stage."""
-        base = self.panel.base
-        if base.picture is None:
-            raise UsageError("There is no picture to download yet.")
-        stem = (
-            f"{self.panel.session_name}-{base.id.replace('.', '-')}" if base.id else base.name.rpartition(".")[0] or base.name or "picture"
-        )
-        self._send_file(message, base.picture, re.sub(r"[^\w.+-]+", "-", stem) + base.picture.suffix)
+        picture = self.panel.base.needed("download")
+        self._send_file(message, picture, self.panel.actions.history.file_name(self.panel.base) + picture.suffix)
 
     def _send_file(self, message: Message, picture: Picture, name: str) -> None:
         data = picture.data

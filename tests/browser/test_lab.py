@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.conftest import Server, wait_for
 from tests.browser.opening import open_in_lab, panel_cell, run_all, write_notebook
-from tests.browser.test_voila import SOON, expect, head, open_sample, prompt, run, turns
+from tests.browser.test_voila import SOON, expect, head, open_sample, prompt, run, turns, undo
 
 TURNS = 20
 
@@ -48,9 +48,9 @@ def test_panel_and_cells_see_each_other_and_the_saved_notebook_stays_small(lab: 
     page.keyboard.press("Shift+Enter")
     head(panel, f"t{TURNS}")
     assert turns(lab, "lab")[-1].parent is None
-    panel.get_by_role("button", name="Undo", exact=True).click()
+    undo(panel).click()
     expect(panel.locator(".nbi-frame.nbi-head .nbi-name")).not_to_contain_text(f"t{TURNS}", timeout=SOON)
-    now = panel.locator(".nbi-frame.nbi-head .nbi-name").text_content().removesuffix("head")
+    now = panel.locator(".nbi-frame.nbi-head .nbi-name").text_content().removesuffix("current")
     page.keyboard.press("Escape")
     cells.nth(3).scroll_into_view_if_needed()
     cells.nth(3).locator(".jp-InputArea-editor").click()

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.browser.conftest import Server
 from tests.browser.opening import PANEL, open_panel, panel_cell, write_notebook
-from tests.browser.test_voila import GEMINI, SOON, clean, drag, expect, head, open_sample, prompt, run
+from tests.browser.test_voila import GEMINI, SOON, clean, drag, expect, head, more, open_sample, prompt, run
 
 DROP = """([element, kind, words]) => new Promise((done) => {
     const canvas = document.createElement("canvas"); canvas.width = 50; canvas.height = 40;
@@ -30,7 +30,7 @@ def test_history_and_masks_keep_up_with_quick_hands(voila: Server, page: Any) ->
     for text, name in (("warmer", "t1"), ("sepia", "t2"), ("vignette", "t3"), ("cooler", "t4")):
         run(panel, text, name)
     frames = panel.locator(".nbi-frame")
-    frames.nth(0).click()
+    frames.nth(1).click()
     caption(panel, "t1 warmer")
     # Three keys before the first answer: all of them count.
     panel.locator(".nbi-strip").evaluate(
@@ -45,10 +45,10 @@ def test_history_and_masks_keep_up_with_quick_hands(voila: Server, page: Any) ->
     drag(page, canvas, (0.2, 0.4), (0.5, 0.5), "mouse")
     expect(words).to_contain_text("% may change")
     painted = words.text_content()
-    frames.nth(0).click()
+    frames.nth(1).click()
     caption(panel, "t1 warmer")
     expect(words).to_have_text("Paint what may change.")
-    frames.nth(3).click()
+    frames.nth(4).click()
     caption(panel, "t4 cooler")
     expect(words).to_have_text(painted)
     # Whoever paints with the keyboard sees where.
@@ -68,7 +68,8 @@ def test_history_and_masks_keep_up_with_quick_hands(voila: Server, page: Any) ->
     panel.get_by_label("Path, address, sample").fill("nothere.png")
     panel.get_by_label("Path, address, sample").press("Enter")
     expect(panel.locator(".nbi-live")).to_contain_text("There is no file", timeout=SOON)
-    expect(panel.locator(".nbi-live")).to_be_in_viewport()
+    expect(panel.locator(".nbi-toast")).to_contain_text("There is no file")
+    expect(panel.locator(".nbi-toast")).to_be_in_viewport()
     clean(page)
 
 
@@ -86,6 +87,7 @@ def test_drops_and_the_gallery(voila: Server, page: Any) -> None:
     assert page.evaluate(DROP, [field, "drop", "make it night"]), "words are left to the field they are dropped on"
     assert not page.evaluate(DROP, [field, "drop", ""])
     expect(panel.locator(".nbi-live")).to_have_text("dropped.png is a reference now.", timeout=SOON)
+    more(panel.locator(".nbi-side").first)
     panel.get_by_label("Take away reference").click()
     expect(panel.get_by_role("button", name="Reference", exact=True)).to_be_focused()
     run(panel, "sepia", "t1")
@@ -137,6 +139,7 @@ def test_two_views_and_a_kernel_that_is_gone(voila: Server, page: Any, start_emu
     # A view's own questions are answered to it alone.
     saved: list[str] = []
     page.on("download", lambda download: saved.append(download.suggested_filename))
+    more(other)
     other.get_by_role("button", name="Download").click()
     expect(other.locator(".nbi-live")).to_contain_text("Downloaded", timeout=SOON)
     run(panel, "make it night", "t1")

@@ -21,6 +21,7 @@ def test_a_comparison_has_both_pictures_and_their_difference(cat: Watched) -> No
     assert content["labels"] == ["sample:chelsea", "t1"]
     assert len(buffers) == 2
     difference, heat = cat.all("difference")[-1]
+    assert difference["summary"].endswith("% changed")
     assert "PSNR" in " ".join(difference["numbers"])
     assert heat
 
@@ -35,7 +36,7 @@ def test_a_download_is_the_original_byte_for_byte(cat: Watched) -> None:  # noqa
     cat.do("download")
     pieces = cat.all("file")
     assert b"".join(buffers[0] for _, buffers in pieces) == cat.panel.base.picture.data
-    assert pieces[0][0]["name"] == "fox-t1.jpg"
+    assert pieces[0][0]["name"] == "chelsea-t1.jpg"
 
 
 def test_the_gallery_pages_searches_and_filters(panel: Watched) -> None:

@@ -6,7 +6,10 @@ import functools
 import re
 from importlib.resources import files
 
-MODULES = ("elements", "markdown", "link", "stage", "mask", "compare", "strip", "options", "edit_tab", "ask_tab", "gallery_tab", "panel")
+MODULES = (
+    *("elements", "markdown", "link", "messages", "sources", "zoom", "strokes", "mask", "compare", "chooser", "stage", "strip"),
+    *("options", "edit_tab", "ask_tab", "gallery_tab", "panel"),
+)
 """In the order they need each other. anywidget loads one module from text, in which relative imports mean nothing."""
 
 _IMPORT = re.compile(r'^import\s[^;]*?\sfrom\s"\./[^"]+";\n', re.MULTILINE)

@@ -5,9 +5,10 @@ import { markdown } from "./markdown.js";
 import { ModelChoice } from "./options.js";
 
 export class AskTab {
-  constructor(link, stage, progress) {
+  constructor(link, stage, progress, messages) {
     this.link = link;
     this.stage = stage;
+    this.messages = messages;
     this.progress = progress;
     this.log = h("div", { class: "nbi-chat", role: "log", "aria-label": "Questions and answers", tabindex: "0" });
     this.question = h("textarea", {
@@ -20,7 +21,7 @@ export class AskTab {
     this.anew = h("input", { type: "checkbox", id: `${this.question.id || "nbi"}-anew-${Math.random().toString(36).slice(2)}` });
     this.boxes = h("input", { type: "checkbox", id: `nbi-find-${Math.random().toString(36).slice(2)}` });
     this.findRow = h("label", { class: "nbi-inline", for: this.boxes.id }, this.boxes, "Draw boxes");
-    this.askButton = button("Ask", "ask", { class: "nbi-button nbi-primary", title: "Ask (Ctrl+Enter)", onclick: () => this.ask() });
+    this.askButton = button("Ask", "ask", { class: "nbi-button nbi-primary", title: "Ask (Enter; Shift+Enter begins a line)", onclick: () => this.ask() });
     this.error = h("div", { class: "nbi-error", role: "alert" });
     this.element = h(
       "div",
@@ -129,7 +130,7 @@ export class AskTab {
 
   ask() {
     if (this.progress.running) {
-      this.fail("Still at work. Wait until it is done, or stop it.");
+      this.fail("Still working. Wait until it is done, or stop it.");
       return;
     }
     this.fail("");
@@ -142,15 +143,15 @@ export class AskTab {
   }
 
   key(event) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.ask();
     }
   }
 
   // What was asked is given back, so that it need not be typed again.
-  fail(text) {
-    this.error.textContent = text;
+  fail(text, remedies = []) {
+    this.messages.put(this.error, text, remedies);
     if (text && this.asked && !this.question.value) this.question.value = this.asked;
     if (text) this.stopped();
   }

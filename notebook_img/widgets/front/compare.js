@@ -25,7 +25,9 @@ export class Compare {
       },
     );
     this.select = h("select", { "aria-label": "Compare with", onchange: () => this.select.value !== GALLERY && this.request(this.select.value) });
-    this.words = h("p", { class: "nbi-quiet", role: "status" });
+    this.summary = h("summary", { role: "status" });
+    this.numbers = h("p", { class: "nbi-quiet" });
+    this.words = h("details", { class: "nbi-numbers", hidden: true }, this.summary, this.numbers);
     this.bar = h(
       "div",
       { class: "nbi-bar", role: "toolbar", "aria-label": "Compare", hidden: true },
@@ -38,26 +40,43 @@ export class Compare {
     link.on("difference", (content, buffers) => this.takeDifference(content, buffers));
   }
 
-  // What can be compared with: what the picture was made from, and the session's turns.
-  offer(nodes, base, fromParent) {
-    if (!differs(this, "offer", [nodes.map((node) => node.number), base.turn, fromParent])) return;
-    const chosen = this.select.value;
-    const brought = chosen === GALLERY ? this.select.selectedOptions[0] : null;
-    const options = nodes
-      .filter((node) => node.shas.length && node.number !== base.turn)
-      .reverse()
-      .map((node) => h("option", { value: String(node.number) }, `t${node.number}: ${node.prompt.slice(0, 40)}`));
-    fill(this.select, brought, fromParent ? h("option", { value: "" }, "what it was made from") : null, options);
-    if ([...this.select.options].some((option) => option.value === chosen)) this.select.value = chosen;
-    this.possible = this.select.options.length > 0;
+  // What can be compared with: what the picture was made from, unless another one is chosen; the photographs, and the session's turns.
+  offer({ nodes, base, turn }) {
+    const made = Boolean(turn?.comparable);
+    if (!differs(this, "offer", [nodes.map((node) => node.key), base.key, made])) return;
+    const gallery = this.select.value === GALLERY ? this.select.selectedOptions[0] : null;
+    const others = nodes.filter((node) => node.shas.length && node.key !== base.key);
+    const option = (node) => h("option", { value: node.key }, node.kind === "source" ? node.prompt : `${node.key}: ${node.prompt.slice(0, 40)}`);
+    fill(
+      this.select,
+      gallery,
+      h("option", { value: "" }, made ? "what it was made from" : "choose a picture"),
+      others.filter((node) => node.kind === "source").map(option),
+      others.filter((node) => node.kind !== "source").reverse().map(option),
+    );
+    this.made = made;
+    this.select.value = gallery ? GALLERY : "";
+    this.possible = made || others.length > 0;
   }
 
-  request(number) {
-    this.link.send("compare", number ? { with: +number } : {});
+  request(key) {
+    if (key) this.link.send("compare", /^t\d+$/.test(key) ? { with: +key.slice(1) } : { source: key });
+    else if (this.made) this.link.send("compare");
   }
 
   open() {
-    this.request(this.select.value);
+    this.select.value = "";
+    if (this.made) this.request("");
+    else this.wait();
+  }
+
+  // Nobody has said yet what to compare with.
+  wait() {
+    this.on = true;
+    this.bar.hidden = this.body.hidden = false;
+    fill(this.body, h("p", {}, "Choose above what to compare it with."));
+    this.closed();
+    this.select.focus();
   }
 
   // A picture of the gallery is a choice of its own as long as it is the one compared with.
@@ -71,6 +90,7 @@ export class Compare {
   close() {
     this.on = false;
     this.name({});
+    this.select.value = "";
     this.bar.hidden = this.body.hidden = true;
     this.release();
     this.closed();
@@ -79,7 +99,7 @@ export class Compare {
   release() {
     for (const url of this.urls) URL.revokeObjectURL(url);
     this.urls = [];
-    this.heat = null;
+    this.heat = this.labels = null;
   }
 
   address(data, type) {
@@ -96,7 +116,7 @@ export class Compare {
     this.shas = content.shas.join(" ");
     this.before = this.address(buffers[0], content.types[0]);
     this.after = this.address(buffers[1], content.types[1]);
-    this.words.textContent = "";
+    this.words.hidden = true;
     this.bar.hidden = this.body.hidden = false;
     this.closed();
     this.draw();
@@ -105,12 +125,14 @@ export class Compare {
   takeDifference(content, buffers) {
     if (!this.on || content.shas.join(" ") !== this.shas) return;
     this.heat = this.address(buffers[0], content.type);
-    this.words.textContent = [...content.numbers, ...content.notes].join(" · ");
+    this.words.hidden = false;
+    this.summary.textContent = content.summary;
+    this.numbers.textContent = [...content.numbers, ...content.notes].join(" · ");
     if (this.view === "difference") this.draw();
   }
 
   draw() {
-    if (!this.on) return;
+    if (!this.on || !this.labels) return;
     const [before, after] = this.labels;
     const picture = (url, words, extra = "") => h("img", { src: url, alt: words, class: `nbi-picture ${extra}`, draggable: "false" });
     const plate = (words, side) => h("span", { class: `nbi-plate nbi-${side}`, "aria-hidden": "true" }, words);
@@ -119,7 +141,7 @@ export class Compare {
       const cell = (url, words) => h("figure", {}, picture(url, words), h("figcaption", {}, words));
       fill(this.body, h("div", { class: "nbi-pair" }, cell(this.before, before), cell(this.after, after)), this.words);
     } else {
-      const drawn = () => h("div", { class: "nbi-over" }, picture(this.heat, `Where ${before} and ${after} differ: ${this.words.textContent}`));
+      const drawn = () => h("div", { class: "nbi-over" }, picture(this.heat, `Where ${before} and ${after} differ: ${this.summary.textContent}`));
       const legend = h("p", { class: "nbi-quiet" }, "Dark: the same. Light: differs most.");
       fill(this.body, this.heat ? drawn() : h("p", {}, "Comparing…"), this.words, legend);
     }

@@ -4,9 +4,10 @@ import { button, choices, differs, field, fill, h, icon, soon } from "./elements
 import { ModelChoice, Options } from "./options.js";
 
 export class EditTab {
-  constructor(link, stage, progress) {
+  constructor(link, stage, progress, messages) {
     this.link = link;
     this.stage = stage;
+    this.messages = messages;
     this.kind = "edit";
     this.prompt = h("textarea", {
       class: "nbi-text",
@@ -31,30 +32,38 @@ export class EditTab {
     this.options = new Options(() => this.estimate());
     this.references = h("div", { class: "nbi-references", role: "group", "aria-label": "Reference pictures" });
     this.maskNote = h("div", { class: "nbi-hint", hidden: true });
+    this.doubt = this.makeDoubt();
     this.cost = h("div", { class: "nbi-cost", role: "status" });
     this.runButton = button("Run", "play", { class: "nbi-button nbi-primary", title: "Run (Ctrl+Enter)", onclick: () => this.run() });
     this.error = h("div", { class: "nbi-error", role: "alert" });
     this.progress = progress;
     this.estimate = soon(() => this.estimateNow(), 350);
+    this.more = h(
+      "details",
+      { class: "nbi-more" },
+      h("summary", {}, "More"),
+      h("div", { class: "nbi-side" }, this.what.element, this.model.element, this.options.element, this.references),
+    );
     this.element = h(
       "div",
       { class: "nbi-side" },
-      this.what.element,
       field("Prompt", this.prompt, { wide: true }),
       this.maskNote,
-      this.model.element,
-      this.options.element,
-      this.references,
+      this.doubt,
       h("div", { class: "nbi-bar" }, this.runButton, progress.stopButton, this.cost),
       progress.element,
       this.error,
+      this.more,
     );
+    stage.onprompt = (prompt) => {
+      if (prompt !== undefined) this.prompt.value = prompt;
+    };
     stage.onmask = () => this.noteMask();
     progress.onended = () => this.runButton.focus();
     // Words dropped on a field are words for it; pictures and what leads to one become references.
     const words = (event) => !event.dataTransfer.types.includes("Files") && event.target.closest("textarea, input");
     this.element.addEventListener("dragover", (event) => words(event) || event.preventDefault());
-    this.element.addEventListener("drop", (event) => words(event) || stage.dropped(event, "reference"));
+    this.element.addEventListener("drop", (event) => words(event) || stage.sources.dropped(event, "reference"));
     link.on("abilities", (content) => {
       if (content.for !== this.kind || content.asked !== this.model.value) return;
       this.takes = content;
@@ -71,6 +80,25 @@ export class EditTab {
     link.on("done", ({ what }) => {
       if (what !== "ask") this.fail("");
     });
+  }
+
+  // With the mask tool open and nothing painted nobody can know what is meant.
+  makeDoubt() {
+    const close = () => (this.doubt.hidden = true);
+    const whole = () => {
+      close();
+      this.run({ whole: true });
+    };
+    const paint = () => {
+      close();
+      this.stage.mask.canvas.focus({ preventScroll: true });
+    };
+    return h(
+      "div",
+      { class: "nbi-doubt", role: "alertdialog", "aria-label": "Nothing is painted", hidden: true },
+      h("span", {}, "Nothing is painted. Change the whole picture?"),
+      h("div", { class: "nbi-bar" }, button("Whole picture", null, { onclick: whole }), button("Paint first", "brush", { onclick: paint })),
+    );
   }
 
   setKind(kind) {
@@ -93,12 +121,12 @@ export class EditTab {
     // What was wrong with another picture or session is no longer true.
     if (this.state && (this.state.session.id !== state.session.id || this.state.base.sha !== state.base.sha)) this.fail("");
     this.state = state;
-    this.what.enable("edit", Boolean(state.base.sha));
-    if (!state.base.sha && this.kind === "edit") this.setKind("generate");
-    else if (state.base.sha && this.kind === "generate" && (first || this.bare)) this.setKind("edit");
+    this.what.enable("edit", Boolean(state.base.key));
+    if (!state.base.key && this.kind === "edit") this.setKind("generate");
+    else if (state.base.key && this.kind === "generate" && (first || this.bare)) this.setKind("edit");
     else if (other) this.askAbilities();
     else this.estimate();
-    this.bare = !state.base.sha;
+    this.bare = !state.base.key;
     this.drawReferences();
   }
 
@@ -117,7 +145,7 @@ export class EditTab {
       };
       return h("span", { class: "nbi-reference" }, image, h("button", { ...remove, onclick: drop }, icon("close")));
     });
-    const add = button("Reference", "plus", { title: "Add a picture the model should look at", onclick: () => this.stage.choose("reference") });
+    const add = button("Reference", "plus", { title: "Add a picture the model should look at", onclick: () => this.stage.sources.choose("reference") });
     fill(this.references, tiles, add);
     if (this.dropped) add.focus();
     this.dropped = false;
@@ -127,6 +155,7 @@ export class EditTab {
     const { mask } = this.stage;
     const used = this.kind === "edit" && mask.on && !mask.empty;
     this.maskNote.hidden = !used;
+    if (used || !mask.on) this.doubt.hidden = true;
     this.maskNote.textContent = used ? "Only what is painted will change." : "";
   }
 
@@ -138,15 +167,21 @@ export class EditTab {
     if (this.state && !this.progress.running) this.link.send("estimate", this.message());
   }
 
-  async run() {
+  async run({ whole = false } = {}) {
     if (this.progress.running) {
-      this.fail("Still at work. Wait until it is done, or stop it.");
+      this.fail("Still working. Wait until it is done, or stop it.");
       return;
     }
     this.fail("");
-    this.estimate.cancel();
     const { mask, base } = this.stage;
-    const used = this.kind === "edit" && mask.on && !mask.empty;
+    const masking = this.kind === "edit" && mask.on;
+    const used = masking && !mask.empty;
+    if (masking && !used && !whole && base.sha) {
+      this.doubt.hidden = false;
+      this.doubt.querySelector("button").focus();
+      return;
+    }
+    this.estimate.cancel();
     const buffers = used ? [await mask.png()] : [];
     if (used) this.stage.held = false; // what is painted from now on is for the next edit, and is told anew
     this.cost.textContent = "";
@@ -161,7 +196,22 @@ export class EditTab {
     }
   }
 
-  fail(text) {
-    this.error.textContent = text;
+  fail(text, remedies = []) {
+    this.messages.put(this.error, text, remedies);
+  }
+
+  // Remedies: a model to take or to choose, and words to try.
+  chooseModel(name) {
+    this.fail("");
+    this.more.open = true;
+    if (name) this.model.choose(name);
+    this.model.select.focus();
+  }
+
+  offer(text) {
+    this.fail("");
+    this.prompt.value = text;
+    this.prompt.focus();
+    this.estimate();
   }
 }

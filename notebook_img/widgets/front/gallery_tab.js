@@ -7,9 +7,10 @@ const GAP = 8;
 const HIGH = TILE + 26;
 
 export class GalleryTab {
-  constructor(link, stage, progress, show) {
+  constructor(link, stage, progress, messages, show) {
     this.link = link;
     this.stage = stage;
+    this.messages = messages;
     this.show = show;
     this.rows = [];
     this.tiles = new Map();
@@ -235,7 +236,7 @@ export class GalleryTab {
     this.show(to === "ask" ? "ask" : "edit");
   }
 
-  fail(text) {
-    this.error.textContent = text;
+  fail(text, remedies = []) {
+    this.messages.put(this.error, text, remedies);
   }
 }

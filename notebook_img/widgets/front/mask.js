@@ -1,15 +1,13 @@
-// The mask: painted over the picture with pointer (mouse, touch, pen) or keyboard, kept in the picture's own pixels.
-// What was done is kept as a list, so that undo is leaving out the last and painting the rest again.
+// The mask tool: painting over the picture with pointer (mouse, touch, pen) or keyboard. What is painted is kept in strokes.js.
 
 import { button, choices, h, icon, unique } from "./elements.js";
+import { Strokes } from "./strokes.js";
 
-const MOST_PIXELS = 16_000_000; // Safari's largest canvas; the kernel brings a smaller mask to size.
+const GROWTH = 1.25; // how much [ and ] change the brush
 
 export class Mask {
-  constructor(changed, findBoxes) {
+  constructor(changed, actions) {
     this.changed = changed;
-    this.done = [];
-    this.kept = new Map(); // what was painted on pictures that are not shown now, by their hash
     this.tool = "brush";
     this.size = 40;
     this.at = null;
@@ -20,15 +18,16 @@ export class Mask {
       class: "nbi-mask",
       tabindex: "0",
       role: "application",
-      "aria-label": "Mask over the picture. Draw with the pointer, or move with the arrow keys and press Space to paint.",
+      "aria-label": "Mask over the picture. Draw with the pointer, or move with the arrow keys and press Space to paint. [ and ] change the brush, Ctrl+Z takes back.",
       hidden: true,
     });
+    this.strokes = new Strokes(this.canvas);
     this.pointer = h("div", { class: "nbi-brush", hidden: true, "aria-hidden": "true" });
-    this.bar = this.makeBar(findBoxes);
+    this.bar = this.makeBar(actions);
     this.listen();
   }
 
-  makeBar(findBoxes) {
+  makeBar({ findBoxes, lastMask }) {
     const id = unique("size");
     this.tools = choices(
       "Mask tool",
@@ -38,22 +37,20 @@ export class Mask {
         ["rectangle", [icon("rectangle"), "Rectangle"]],
       ],
       this.tool,
-      (tool) => {
-        this.tool = tool;
-        this.corner = null;
-      },
+      (tool) => this.choose(tool),
     );
-    this.slider = h("input", { type: "range", id, min: "2", max: "200", value: "40", oninput: () => this.setSize(+this.slider.value) });
-    this.undoButton = button("Undo", "undo", { onclick: () => this.undo() });
+    const title = "Size of the brush, in pixels of the picture ([ and ])";
+    this.slider = h("input", { type: "range", id, title, min: "2", max: "200", value: "40", oninput: () => this.setSize(+this.slider.value) });
     this.words = h("span", { class: "nbi-quiet", role: "status" });
+    this.last = button("Last mask", "mask", { title: "Paint what was painted for the last run", hidden: true, onclick: lastMask });
     return h(
       "div",
       { class: "nbi-bar nbi-maskbar", role: "toolbar", "aria-label": "Mask", hidden: true },
       this.tools.element,
       h("label", { class: "nbi-inline", for: id }, "Size", this.slider),
-      this.undoButton,
       button("Invert", "invert", { onclick: () => this.add({ kind: "invert" }) }),
       button("Clear", "clear", { onclick: () => this.add({ kind: "clear" }) }),
+      this.last,
       button("Boxes", "boxes", { title: "Start from boxes that a model finds", onclick: findBoxes }),
       this.words,
     );
@@ -74,24 +71,27 @@ export class Mask {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   }
 
-  // The picture it lies on; each picture keeps what was painted on it while the panel is open.
+  get sha() {
+    return this.strokes.sha;
+  }
+
   lie(sha, width, height) {
     if (sha === this.sha) return;
-    if (this.done.length) this.kept.set(this.sha, this.done);
-    else this.kept.delete(this.sha);
-    this.sha = sha;
     this.width = width;
     this.height = height;
-    this.scale = Math.min(1, Math.sqrt(MOST_PIXELS / Math.max(1, width * height)));
-    this.canvas.width = Math.max(1, Math.round(width * this.scale));
-    this.canvas.height = Math.max(1, Math.round(height * this.scale));
     this.slider.max = String(Math.max(20, Math.round(Math.max(width, height) / 4)));
     this.setSize(Math.max(4, Math.round(Math.max(width, height) / 16)));
-    this.slider.value = String(this.size);
-    this.done = this.kept.get(sha) ?? [];
     this.at = { x: width / 2, y: height / 2 };
-    this.corner = null;
-    this.paint();
+    this.corner = this.drawing = null;
+    this.strokes.lie(sha, width, height);
+    this.tell();
+  }
+
+  // A mask that was used before. Without `anew` only where nothing is painted.
+  async lay(blob, anew) {
+    if (anew || !this.strokes.steps.length) await this.strokes.lay(blob);
+    if (!anew) this.strokes.fresh = 0;
+    this.tell();
   }
 
   show(on) {
@@ -102,33 +102,44 @@ export class Mask {
     this.tell();
   }
 
+  choose(tool) {
+    this.tool = tool;
+    this.tools.set(tool);
+    this.corner = null;
+  }
+
   setSize(size) {
-    this.size = size;
+    this.size = Math.min(+this.slider.max, Math.max(+this.slider.min, size));
+    this.slider.value = String(this.size);
+    if (!this.pointer.hidden) this.hover(this.at);
   }
 
   get empty() {
     return !this.share;
   }
 
-  add(step) {
-    this.done.push(step);
-    this.apply(step);
+  add(...steps) {
+    this.strokes.add(...steps);
     this.tell();
   }
 
   undo() {
-    this.done.pop();
-    this.paint();
+    const done = this.strokes.undo();
+    this.tell();
+    return done;
+  }
+
+  redo() {
+    const done = this.strokes.redo();
+    this.tell();
+    return done;
   }
 
   boxes(found) {
-    for (const box of found) {
-      this.done.push({ kind: "rectangle", from: { x: box.left, y: box.top }, to: { x: box.right, y: box.bottom } });
-    }
-    this.paint();
+    this.add(...found.map((box) => ({ kind: "rectangle", from: { x: box.left, y: box.top }, to: { x: box.right, y: box.bottom } })));
   }
 
-  // From a point of the screen to a pixel of the picture.
+  // From a point of the screen to a pixel of the picture, at any zoom of the stage or the browser.
   place(event) {
     const frame = this.canvas.getBoundingClientRect();
     return { x: ((event.clientX - frame.left) / frame.width) * this.width, y: ((event.clientY - frame.top) / frame.height) * this.height };
@@ -146,7 +157,7 @@ export class Mask {
     const at = this.place(event);
     if (this.tool === "rectangle") this.drawing = { kind: "rectangle", from: at, to: at };
     else this.drawing = { kind: "stroke", erase: this.tool === "eraser", size: this.weigh(event), points: [at] };
-    this.preview();
+    this.strokes.paint(this.drawing);
   }
 
   // A pen presses harder for a broader stroke; a mouse always says 0.5.
@@ -161,7 +172,7 @@ export class Mask {
     if (this.drawing.kind === "rectangle") this.drawing.to = at;
     else for (const each of event.getCoalescedEvents?.() ?? [event]) this.drawing.points.push(this.place(each));
     if (this.drawing.kind === "stroke") this.drawing.points.push(at);
-    this.preview();
+    this.strokes.paint(this.drawing);
   }
 
   up(event) {
@@ -169,39 +180,48 @@ export class Mask {
     if (this.drawing.kind === "rectangle") this.drawing.to = this.place(event);
     const step = this.drawing;
     this.drawing = null;
-    this.done.push(step);
-    this.paint();
+    this.add(step);
   }
 
   cancel() {
     this.drawing = null;
-    this.paint();
+    this.strokes.paint();
+    this.tell();
   }
 
   hover(at) {
     this.at = at;
-    const frame = this.canvas.getBoundingClientRect();
-    const diameter = this.tool === "rectangle" ? 9 : (this.size / this.width) * frame.width;
+    const diameter = this.tool === "rectangle" ? 9 : (this.size / this.width) * this.canvas.offsetWidth;
     this.pointer.hidden = !this.on;
     this.pointer.style.cssText = `width:${diameter}px;height:${diameter}px;left:${(at.x / this.width) * 100}%;top:${(at.y / this.height) * 100}%`;
   }
 
   key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = (event.shiftKey ? 4 : 1) * Math.max(1, this.size / 3);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     if (moves[event.key]) {
       const [x, y] = moves[event.key];
       this.hover({ x: Math.min(this.width, Math.max(0, this.at.x + x)), y: Math.min(this.height, Math.max(0, this.at.y + y)) });
-    } else if (event.key === " " || event.key === "Enter") {
-      if (event.ctrlKey || event.metaKey) return;
-      this.press();
-    } else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") this.undo();
+    } else if (event.key === " " || event.key === "Enter") this.press();
     else if (event.key === "Escape" && (this.corner || this.drawing)) {
       this.corner = null;
       this.cancel();
     } else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  // Keys that hold wherever the focus is on the stage; tells whether this was one.
+  shortcut(event) {
+    const control = event.ctrlKey || event.metaKey;
+    const letter = event.key.toLowerCase();
+    if (control && letter === "z") (event.shiftKey ? this.redo() : this.undo());
+    else if (control && letter === "y") this.redo();
+    else if (!control && event.key === "[") this.setSize(Math.min(this.size - 1, this.size / GROWTH));
+    else if (!control && event.key === "]") this.setSize(Math.max(this.size + 1, this.size * GROWTH));
+    else return false;
+    return true;
   }
 
   press() {
@@ -215,85 +235,14 @@ export class Mask {
     }
   }
 
-  preview() {
-    this.paintNow();
-    this.apply(this.drawing);
-  }
-
-  paint() {
-    this.paintNow();
-    this.tell();
-  }
-
-  paintNow() {
-    const context = this.canvas.getContext("2d", { willReadFrequently: true });
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    for (const step of this.done) this.apply(step);
-  }
-
-  apply(step) {
-    const context = this.canvas.getContext("2d", { willReadFrequently: true });
-    const scale = this.scale;
-    context.globalCompositeOperation = "source-over";
-    context.fillStyle = context.strokeStyle = "#f0f";
-    if (step.kind === "clear") context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    else if (step.kind === "invert") {
-      context.globalCompositeOperation = "xor";
-      context.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    } else if (step.kind === "rectangle") {
-      const left = Math.round(Math.min(step.from.x, step.to.x) * scale);
-      const top = Math.round(Math.min(step.from.y, step.to.y) * scale);
-      const right = Math.round(Math.max(step.from.x, step.to.x) * scale);
-      const bottom = Math.round(Math.max(step.from.y, step.to.y) * scale);
-      context.fillRect(left, top, right - left, bottom - top);
-    } else {
-      context.globalCompositeOperation = step.erase ? "destination-out" : "source-over";
-      context.lineCap = context.lineJoin = "round";
-      context.lineWidth = Math.max(1, step.size * scale);
-      context.beginPath();
-      const [first, ...rest] = step.points;
-      context.moveTo(first.x * scale, first.y * scale);
-      if (!rest.length) context.lineTo(first.x * scale + 0.01, first.y * scale);
-      for (const point of rest) context.lineTo(point.x * scale, point.y * scale);
-      context.stroke();
-    }
-    context.globalCompositeOperation = "source-over";
-  }
-
   tell() {
-    const { width, height } = this.canvas;
-    let painted = 0;
-    if (this.done.length) {
-      const data = this.canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height).data;
-      const stride = Math.max(1, Math.floor((width * height) / 200_000)) * 4;
-      let seen = 0;
-      for (let index = 3; index < data.length; index += stride) {
-        seen += 1;
-        if (data[index] > 127) painted += 1;
-      }
-      painted /= Math.max(1, seen);
-    }
-    this.share = painted;
-    this.undoButton.disabled = !this.done.length;
+    this.share = this.strokes.share();
+    const painted = this.share;
     this.words.textContent = painted ? `${painted < 0.01 ? "less than 1" : Math.round(painted * 100)} % may change` : "Paint what may change.";
     this.changed();
   }
 
-  // White where it may change, black elsewhere, as PNG.
-  async png() {
-    const { width, height } = this.canvas;
-    const picture = this.canvas.getContext("2d", { willReadFrequently: true }).getImageData(0, 0, width, height);
-    const data = picture.data;
-    for (let index = 0; index < data.length; index += 4) {
-      const value = data[index + 3] > 127 ? 255 : 0;
-      data[index] = data[index + 1] = data[index + 2] = value;
-      data[index + 3] = 255;
-    }
-    const copy = h("canvas");
-    copy.width = width;
-    copy.height = height;
-    copy.getContext("2d").putImageData(picture, 0, 0);
-    const blob = await new Promise((resolve) => copy.toBlob(resolve, "image/png"));
-    return blob.arrayBuffer();
+  png() {
+    return this.strokes.png();
   }
 }

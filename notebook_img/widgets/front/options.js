@@ -13,6 +13,7 @@ export class ModelChoice {
   constructor(link, kind, changed) {
     this.link = link;
     this.kind = kind;
+    this.changed = changed;
     this.select = h("select", { onchange: changed });
     this.hint = h("div", { class: "nbi-hint" });
     this.element = h("div", {}, field("Model", this.select, { wide: true }), this.hint);
@@ -44,6 +45,11 @@ export class ModelChoice {
 
   get value() {
     return this.select.value;
+  }
+
+  choose(name) {
+    this.select.value = name;
+    this.changed();
   }
 
   take(abilities) {

@@ -5,6 +5,7 @@ import { AskTab } from "./ask_tab.js";
 import { EditTab } from "./edit_tab.js";
 import { GalleryTab } from "./gallery_tab.js";
 import { Link } from "./link.js";
+import { Messages } from "./messages.js";
 import { Stage } from "./stage.js";
 import { Strip } from "./strip.js";
 
@@ -58,14 +59,14 @@ function hidden(left) {
 class View {
   constructor(model, el) {
     this.link = new Link(model);
+    this.messages = new Messages(this.link, this.remedies());
     this.progresses = [new Progress(this.link), new Progress(this.link), new Progress(this.link)];
     this.stage = new Stage(this.link, (text, tone) => this.say(text, tone), () => this.findBoxes());
-    this.edit = new EditTab(this.link, this.stage, this.progresses[0]);
-    this.ask = new AskTab(this.link, this.stage, this.progresses[1]);
-    this.gallery = new GalleryTab(this.link, this.stage, this.progresses[2], (tab) => this.show(tab));
+    this.edit = new EditTab(this.link, this.stage, this.progresses[0], this.messages);
+    this.ask = new AskTab(this.link, this.stage, this.progresses[1], this.messages);
+    this.gallery = new GalleryTab(this.link, this.stage, this.progresses[2], this.messages, (tab) => this.show(tab));
     this.gallery.list.id = unique("gallery");
     this.strip = new Strip(this.link, () => this.show("ask"));
-    this.live = h("div", { class: "nbi-live", role: "status" });
     this.tabs = this.makeTabs();
     this.side = h("div", { class: "nbi-sides" }, this.edit.element, this.ask.element);
     this.work = h("div", { class: "nbi-work" }, this.stage.element, this.side);
@@ -74,10 +75,11 @@ class View {
       { class: "nbi", role: "region", "aria-label": "notebook_img panel" },
       (this.hiding = hidden(model.get("left_class"))),
       this.makeHeader(),
-      h("div", { class: "nbi-headline" }, this.tabs.element, this.live),
+      h("div", { class: "nbi-headline" }, this.tabs.element, this.messages.line),
       this.work,
       this.gallery.element,
       this.strip.element,
+      this.messages.toast,
     );
     this.listen();
     el.append(this.root);
@@ -102,8 +104,6 @@ class View {
       button("Cancel", null, { onclick: () => this.rename(null) }),
     );
     this.renameButton = button("Rename", "edit", { onclick: () => this.rename("rename") }, { quiet: true });
-    this.undo = button("Undo", "undo", { onclick: () => this.link.send("undo") });
-    this.redo = button("Redo", "redo", { onclick: () => this.link.send("redo") });
     this.spent = h("span", { class: "nbi-quiet nbi-spent" });
     return h(
       "header",
@@ -112,8 +112,6 @@ class View {
       this.renameButton,
       this.naming,
       h("span", { class: "nbi-space" }),
-      this.undo,
-      this.redo,
       this.spent,
     );
   }
@@ -159,13 +157,13 @@ class View {
       this.say(text, "done");
     });
     link.on("error", (content) => this.fail(content));
-    this.root.addEventListener("paste", (event) => this.stage.pasted(event));
+    this.root.addEventListener("paste", (event) => this.stage.sources.pasted(event));
     // A file dropped beside its place would make the browser leave the page.
     this.root.addEventListener("dragover", (event) => {
       if (event.dataTransfer.types.includes("Files")) event.preventDefault();
     });
     this.root.addEventListener("drop", (event) => {
-      if (event.dataTransfer.types.includes("Files")) this.stage.dropped(event, "base");
+      if (event.dataTransfer.types.includes("Files")) this.stage.sources.dropped(event, "base");
     });
     // A notebook's command mode would take single keys for its own (dd deletes cells); Ctrl+S and the like stay with it.
     this.root.addEventListener("keydown", (event) => {
@@ -204,6 +202,7 @@ class View {
     window.removeEventListener("load", this.recolour);
     this.system.removeEventListener("change", this.recolour);
     this.watching.disconnect();
+    this.messages.close();
     this.stage.close();
     this.strip.close();
     this.gallery.close();
@@ -229,8 +228,6 @@ class View {
     this.state = state;
     this.theme();
     this.drawSessions(state.sessions, state.session);
-    this.undo.disabled = state.head === null;
-    this.redo.disabled = !state.redo;
     this.spent.textContent = state.spent;
     this.stage.update(state);
     this.strip.update(state);
@@ -294,9 +291,21 @@ class View {
     this.say(`Ask for boxes first: type what to find, then “Use as mask”.${able}`);
   }
 
-  say(text, tone = "info") {
-    this.live.className = `nbi-live nbi-${tone}`;
-    this.live.textContent = text;
+  say(text, tone = "info", remedies = []) {
+    this.messages.say(text, tone, remedies);
+  }
+
+  // What a remedy's button does.
+  remedies() {
+    return {
+      model: ({ model }) => this.edit.chooseModel(model),
+      models: () => this.edit.chooseModel(),
+      prompt: ({ text }) => this.edit.offer(text),
+      reference: () => this.stage.sources.choose("reference"),
+      session: ({ name }) => this.link.send("session", { name }),
+      "new-session": () => this.rename("new"),
+      resume: ({ job }) => this.link.send("resume", { job }),
+    };
   }
 
   // An error stands where it belongs: under the button that was pressed, or in the line at the bottom.
@@ -305,14 +314,14 @@ class View {
     const ended = ["run", "ask"].includes(content.about);
     const running = this.progresses[0].running;
     if (this.link.lost) this.progresses.forEach((progress) => progress.end());
-    if (ended && !content.text.startsWith("Still at work")) this.progresses.forEach((progress) => progress.end());
+    if (ended && !content.text.startsWith("Still working")) this.progresses.forEach((progress) => progress.end());
     if (!running || this.link.lost) this.stage.forgetPartial();
     this.strip.stay();
-    if (content.about === "run" && this.tab === "edit") this.edit.fail(content.text);
-    else if (content.about === "ask" && this.tab === "ask") this.ask.fail(content.text);
-    else if (["gallery", "send"].includes(content.about) && this.tab === "gallery") this.gallery.fail(content.text);
+    if (content.about === "run" && this.tab === "edit") this.edit.fail(content.text, content.remedies);
+    else if (content.about === "ask" && this.tab === "ask") this.ask.fail(content.text, content.remedies);
+    else if (["gallery", "send"].includes(content.about) && this.tab === "gallery") this.gallery.fail(content.text, content.remedies);
     else {
-      this.say(content.text, "error");
+      this.say(content.text, "error", content.remedies);
       return;
     }
     this.say("");

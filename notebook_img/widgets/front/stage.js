@@ -1,109 +1,106 @@
-// The picture in the large, with what lies on it (mask, boxes) and the ways in and out: upload, paste, drop, open, download.
+// The picture in the large, with what lies on it (mask, boxes, the original) and the tools under it.
 
-import { button, copyText, differs, fill, h, s, saveFile, seconds, shorten, unique } from "./elements.js";
+import { button, copyText, fill, h, s, saveFile, seconds, shorten } from "./elements.js";
+import { Chooser } from "./chooser.js";
 import { Compare } from "./compare.js";
 import { Mask } from "./mask.js";
+import { Sources } from "./sources.js";
+import { Zoom } from "./zoom.js";
 
-const TALLEST = 560; // CSS pixels
-const SMALL = 96; // pixels; what is smaller is enlarged in whole steps, with hard edges
-const IMAGE_TYPES = "image/*,.heic,.heif,.avif,.tif,.tiff";
+const ORIGINAL = "o"; // the key that shows the original while it is held
 
 export class Stage {
   constructor(link, say, findBoxes) {
     this.link = link;
     this.say = say;
-    this.base = { sha: "", width: 0, height: 0 };
-    this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false", hidden: true });
+    this.base = { key: "", sha: "", width: 0, height: 0, choices: [] };
+    this.sources = new Sources(link, say);
+    this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false" });
+    this.detail = h("img", { class: "nbi-detail", alt: "", draggable: "false", hidden: true });
+    this.before = h("img", { class: "nbi-before", alt: "", draggable: "false", hidden: true });
+    this.plate = h("span", { class: "nbi-plate nbi-left", hidden: true });
     this.overlay = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
-    this.mask = new Mask(() => this.maskChanged(), findBoxes);
+    this.mask = new Mask(() => this.maskChanged(), { findBoxes, lastMask: () => link.send("last_mask") });
     this.compare = new Compare(link, () => this.arrange());
-    this.frame = h("div", { class: "nbi-canvas", hidden: true }, this.image, this.overlay, this.mask.canvas, this.mask.pointer);
-    this.empty = this.makeEmpty();
+    this.chooser = new Chooser(link);
+    const lying = [this.image, this.detail, this.overlay, this.mask.canvas, this.mask.pointer, this.before];
+    this.frame = h("div", { class: "nbi-canvas", hidden: true }, lying);
+    this.empty = this.sources.makeEmpty();
     this.wait = h("div", { class: "nbi-wait", hidden: true });
+    this.well = h(
+      "div",
+      { class: "nbi-well", tabindex: "-1", role: "group", "aria-label": "Picture. + and − zoom, 0 shows all of it, arrow keys move it, O held shows the original." },
+      this.empty,
+      this.chooser.large,
+      this.frame,
+      this.compare.body,
+      this.plate,
+      this.wait,
+    );
+    this.zoom = new Zoom(this.well, this.frame, {
+      changed: (settled) => this.zoomChanged(settled),
+      painting: () => this.mask.on,
+      stopPainting: () => this.mask.cancel(),
+    });
     this.newer = h("div", { class: "nbi-newer", role: "status", hidden: true });
-    this.picks = h("div", { class: "nbi-picks", role: "group", "aria-label": "Pictures of this turn", hidden: true });
     this.caption = h("div", { class: "nbi-caption" });
-    this.well = h("div", { class: "nbi-well" }, this.empty, this.frame, this.compare.body, this.wait);
     this.element = h(
       "section",
       { class: "nbi-stage", "aria-label": "Picture" },
-      this.makeSources(),
       this.newer,
       this.mask.bar,
       this.compare.bar,
       this.well,
-      this.picks,
+      this.chooser.small,
       this.makeTools(),
       this.caption,
+      this.makeMore(),
     );
     this.listen();
   }
 
-  makeSources() {
-    this.file = h("input", { type: "file", accept: IMAGE_TYPES, class: "nbi-hidden", tabindex: "-1", "aria-label": "Image file" });
-    this.file.addEventListener("change", () => {
-      this.bring([...this.file.files], this.role);
-      this.file.value = "";
-    });
-    const list = unique("sources");
-    this.names = h("datalist", { id: list });
-    this.source = h("input", {
-      type: "text",
-      class: "nbi-text",
-      list,
-      placeholder: "Path, URL, sample:chelsea or a variable",
-      "aria-label": "Path, address, sample or variable of the notebook",
-      spellcheck: "false",
-      onfocus: () => this.link.send("variables"),
-      onkeydown: (event) => {
-        if (event.key === "Enter") this.openNamed();
-      },
-    });
-    return h(
-      "div",
-      { class: "nbi-bar nbi-sources" },
-      button("Upload", "upload", { onclick: () => this.choose("base") }),
-      button("Paste", "paste", { onclick: () => this.paste(), title: "Paste a picture from the clipboard (or press Ctrl+V here)" }),
-      this.source,
-      button("Open", null, { onclick: () => this.openNamed() }),
-      this.names,
-      this.file,
-    );
-  }
-
-  makeEmpty() {
-    const sample = (name) => button(name, null, { onclick: () => this.link.send("open", { text: `sample:${name}` }) });
-    return h(
-      "div",
-      { class: "nbi-empty" },
-      h("strong", {}, "No picture yet"),
-      h("p", {}, "Drop one here, paste or upload it, or describe a new one in the prompt."),
-      h("p", { class: "nbi-bar" }, "Try", sample("chelsea"), sample("coffee"), sample("astronaut")),
-    );
-  }
-
   makeTools() {
+    this.undo = button("Undo", "undo", { onclick: () => this.takeBack() });
+    this.redo = button("Redo", "redo", { onclick: () => this.bringBack() }, { quiet: true });
     this.maskButton = button("Mask", "brush", { "aria-pressed": "false", onclick: () => this.toggleMask() });
     this.compareButton = button("Compare", "compare", { "aria-pressed": "false", onclick: () => this.toggleCompare() });
-    this.goOn = button("Go on from here", "head", { onclick: () => this.link.send("checkout", { turn: this.base.turn, pick: this.base.pick }) });
-    this.downloadButton = button("Download", "download", { title: "Download the original file", onclick: () => this.link.send("download") });
-    this.magicButton = button("Copy as magic", "copy", { title: "Copy the cell that repeats this turn", onclick: () => this.link.send("magic") });
+    this.eye = button("Original", "eye", { title: "Hold to see the original (O)" }, { quiet: true });
     return h(
       "div",
-      { class: "nbi-bar", role: "toolbar", "aria-label": "Picture" },
+      { class: "nbi-bar nbi-tools", role: "toolbar", "aria-label": "Picture" },
+      this.undo,
+      this.redo,
       this.maskButton,
       this.compareButton,
-      this.goOn,
+      this.eye,
       h("span", { class: "nbi-space" }),
-      this.downloadButton,
-      this.magicButton,
+      this.zoom.bar,
     );
+  }
+
+  // What is not needed at first sight.
+  makeMore() {
+    const { link } = this;
+    this.goOn = button("Go on from here", "head", { onclick: () => link.send("checkout", { turn: this.base.turn, pick: this.base.pick }) });
+    this.again = button("Again with this mask", "mask", {
+      title: "Back to what this was made from, with its mask and prompt",
+      onclick: () => link.send("again_masked", { turn: this.base.turn }),
+    });
+    this.downloadButton = button("Download", "download", { title: "Download the original file", onclick: () => link.send("download") });
+    this.magicButton = button("Copy as magic", "copy", { title: "Copy the cell that repeats this turn", onclick: () => link.send("magic") });
+    this.moreTools = h("div", { class: "nbi-bar", role: "group", "aria-label": "More for this picture" }, this.goOn, this.again, this.downloadButton, this.magicButton);
+    this.more = h("details", { class: "nbi-more" }, h("summary", {}, "More"), this.moreTools, this.sources.element);
+    return this.more;
   }
 
   listen() {
-    const link = this.link;
+    const { link, well } = this;
     link.on("picture", (content, buffers) => this.show(content, buffers));
     link.on("progress", (content, buffers) => this.partial(content, buffers));
+    link.on("mask", (content, buffers) => this.takeMask(content, buffers[0]));
+    link.on("detail", (content, buffers) => this.takeDetail(content, buffers[0]));
+    link.on("original", (content, buffers) => this.takeOriginal(content, buffers[0]));
+    link.on("done", ({ what }) => what !== "ask" && this.mask.choose("brush")); // the eraser would leave the next mask empty
     link.on("whole file", ({ name, blob }) => {
       saveFile(blob, name);
       this.say(`Downloaded ${name}.`);
@@ -111,14 +108,6 @@ export class Stage {
     link.on("magic", async ({ text, turn }) => {
       this.say((await copyText(text)) ? `Copied the cell that repeats ${turn}.` : text);
     });
-    link.on("variables", ({ names }) => {
-      const samples = ["sample:chelsea", "sample:coffee", "sample:astronaut"];
-      fill(
-        this.names,
-        [...names, ...samples].map((value) => h("option", { value })),
-      );
-    });
-    const well = this.well;
     well.addEventListener("dragover", (event) => {
       event.preventDefault();
       well.classList.add("nbi-drop");
@@ -126,76 +115,39 @@ export class Stage {
     well.addEventListener("dragleave", () => well.classList.remove("nbi-drop"));
     well.addEventListener("drop", (event) => {
       well.classList.remove("nbi-drop");
-      this.dropped(event, "base");
+      this.sources.dropped(event, "base");
     });
-    this.resized = new ResizeObserver(() => this.fit());
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("keyup", (event) => this.keyUp(event));
+    this.element.addEventListener("focusout", (event) => this.element.contains(event.relatedTarget) || this.original(false));
+    this.eye.addEventListener("pointerdown", () => this.original(true));
+    for (const end of ["pointerup", "pointerleave", "pointercancel", "blur", "keyup"]) this.eye.addEventListener(end, () => this.original(false));
+    this.eye.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && this.original(true));
+    this.resized = new ResizeObserver(() => this.zoom.lay());
     this.resized.observe(well);
   }
 
   close() {
     this.resized.disconnect();
+    this.zoom.settled.cancel();
     this.compare.release();
-    if (this.url) URL.revokeObjectURL(this.url);
-    if (this.early) URL.revokeObjectURL(this.early);
+    this.chooser.close();
+    for (const url of [this.url, this.early, this.detailUrl, this.beforeUrl]) if (url) URL.revokeObjectURL(url);
   }
 
-  // In ----------------------------------------------------------------------------------------------
-
-  choose(role) {
-    this.role = role;
-    this.file.click();
-  }
-
-  openNamed() {
-    this.link.send("open", { text: this.source.value });
-  }
-
-  async bring(files, role) {
-    for (const file of files) {
-      this.say(`Bringing in ${file.name || "the picture"}…`);
-      const done = await this.link.upload(file, role, (share) => {
-        if (share < 1) this.say(`Bringing in ${file.name}: ${Math.round(share * 100)} %`);
-      });
-      if (!done) return;
+  key(event) {
+    if (event.target.closest("input:not([type=radio], [type=range]), textarea, select")) return;
+    if (!(this.mask.on && this.mask.shortcut(event)) && !this.zoom.shortcut(event)) {
+      if (event.key.toLowerCase() !== ORIGINAL || event.ctrlKey || event.metaKey || event.altKey || this.frame.hidden) return;
+      if (!event.repeat) this.original(true);
     }
-  }
-
-  dropped(event, role) {
     event.preventDefault();
     event.stopPropagation();
-    const files = [...event.dataTransfer.files];
-    const address = event.dataTransfer.getData("text/uri-list") || event.dataTransfer.getData("text/plain");
-    if (files.length) this.bring(role === "base" ? files.slice(0, 1) : files, role);
-    else if (address.trim()) this.link.send("open", { text: address.split("\n")[0], role });
-    else this.say("Nothing that could be a picture was dropped.", "error");
   }
 
-  // The button; a page may ask for permission, and an insecure page has no clipboard.
-  async paste() {
-    try {
-      for (const item of await navigator.clipboard.read()) {
-        const type = item.types.find((each) => each.startsWith("image/"));
-        if (type) {
-          const blob = await item.getType(type);
-          await this.bring([new File([blob], `pasted.${type.split("/")[1]}`, { type })], "base");
-          return;
-        }
-      }
-      this.say("The clipboard holds no picture.", "error");
-    } catch {
-      this.say("The browser does not let a button read the clipboard here. Click the panel and press Ctrl+V instead.", "error");
-    }
-  }
-
-  // Ctrl+V anywhere in the panel; text that is pasted into a field is left alone.
-  pasted(event) {
-    const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-    const writes = event.target.closest("input[type=text], textarea");
-    if (files.length) this.bring(files.slice(0, 1), "base");
-    else if (writes) return;
-    else this.say("The clipboard holds no picture.", "error");
-    event.preventDefault();
-    event.stopPropagation();
+  keyUp(event) {
+    if (event.key.toLowerCase() === ORIGINAL) this.original(false);
+    this.zoom.release();
   }
 
   // On the stage ------------------------------------------------------------------------------------
@@ -209,6 +161,8 @@ export class Stage {
     this.shown = content.sha;
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = null;
+    this.sharp = content.width;
+    this.detail.hidden = true;
     this.boxes([]);
     if (content.sha) {
       this.url = URL.createObjectURL(new Blob([buffers[0]], { type: content.type }));
@@ -220,20 +174,22 @@ export class Stage {
 
   update(state) {
     this.state = state;
+    this.chooser.update(state);
     this.take(state.base);
-    const fromParent = Boolean(state.turn?.comparable);
-    this.compare.offer(state.nodes, state.base, fromParent);
-    this.goOn.hidden = state.base.turn === null || state.base.turn === state.head;
-    this.maskButton.disabled = !state.base.sha;
-    this.compareButton.disabled = !state.base.sha || !this.compare.possible;
-    this.downloadButton.disabled = !state.base.sha;
-    this.magicButton.disabled = state.base.turn === null;
+    this.compare.offer(state);
+    const { base, turn } = state;
+    this.goOn.hidden = base.turn === null || base.turn === state.head;
+    this.again.hidden = !turn?.masked;
+    this.mask.last.hidden = !state.masked;
+    this.maskButton.disabled = this.eye.disabled = this.downloadButton.disabled = !base.sha;
+    this.compareButton.disabled = !base.sha || !this.compare.possible;
+    this.magicButton.disabled = base.turn === null;
+    this.noteUndo();
     this.drawCaption(state);
-    this.drawPicks(state);
     this.newer.hidden = !state.newer;
     if (state.newer) {
       const show = button(`Show ${state.newer}`, null, { onclick: () => this.link.send("head") });
-      fill(this.newer, h("span", {}, `${state.newer} is the head now.`, this.mask.empty ? "" : " The mask stays with the picture it is painted on."), show);
+      fill(this.newer, h("span", {}, `${state.newer} is the current turn now.`, this.mask.empty ? "" : " The mask stays with the picture it is painted on."), show);
     }
   }
 
@@ -241,40 +197,33 @@ export class Stage {
     this.base = base;
     const shown = Boolean(base.sha);
     this.image.alt = shown ? `${base.name}${this.state?.turn ? `: ${this.state.turn.prompt}` : ""}` : "";
-    this.image.hidden = !shown;
     if (this.mask.sha !== base.sha) this.held = false; // the kernel holds no picture either when another one is shown
     if (shown) this.mask.lie(base.sha, base.width, base.height);
     else if (this.mask.on) this.toggleMask();
+    // Before there is a picture, the ways in come first; afterwards they wait under "More".
+    const place = shown || base.choices.length ? this.more : this.element;
+    if (this.sources.element.parentElement !== place) place === this.more ? place.append(this.sources.element) : place.prepend(this.sources.element);
+    this.more.hidden = !shown && !base.choices.length;
     this.arrange();
-    this.fit();
   }
 
   arrange() {
     const comparing = this.compare.on;
-    this.frame.hidden = !this.base.sha || comparing;
-    this.empty.hidden = Boolean(this.base.sha) || comparing;
-    this.compareButton?.setAttribute("aria-pressed", String(comparing));
-    this.fit();
+    const shown = Boolean(this.base.sha) && !comparing;
+    this.frame.hidden = !shown;
+    this.well.tabIndex = shown ? 0 : -1;
+    this.empty.hidden = Boolean(this.base.sha) || this.base.choices.length > 0 || comparing;
+    this.compareButton.setAttribute("aria-pressed", String(comparing));
+    this.zoom.take(this.base.sha, shown ? this.base.width : 0, this.base.height);
   }
 
-  // As large as there is room for, at most twice its size.
   fit() {
-    const { width, height } = this.base;
-    if (!width) return;
-    const room = this.well.clientWidth - 2;
-    let scale = Math.min(room / width, TALLEST / height);
-    const icon = Math.max(width, height) <= SMALL;
-    if (scale > 1) scale = icon ? Math.max(1, Math.min(Math.floor(scale), Math.ceil(320 / Math.max(width, height)))) : Math.min(scale, 2);
-    const size = `width:${Math.max(1, Math.round(width * scale))}px;aspect-ratio:${width}/${height}`;
-    this.frame.style.cssText = size;
-    this.image.classList.toggle("nbi-pixels", icon && scale > 1);
-    this.well.style.setProperty("--nbi-ratio", `${width}/${height}`);
-    this.well.style.setProperty("--nbi-wide", `${Math.round(width * scale)}px`);
+    this.zoom.lay();
   }
 
   drawCaption(state) {
     const { base, turn } = state;
-    if (!base.sha) {
+    if (!base.sha && !turn) {
       fill(this.caption);
       return;
     }
@@ -284,7 +233,7 @@ export class Stage {
       fill(this.caption, h("div", {}, h("b", {}, base.name), h("span", { class: "nbi-quiet" }, ` ${size} · ${kind} · brought in, starts a new line`)));
       return;
     }
-    const facts = [turn.model, size, seconds(turn.seconds), turn.cost, turn.masked ? "inside a mask" : "", turn.when].filter(Boolean);
+    const facts = [turn.model, base.sha && size, seconds(turn.seconds), turn.cost, turn.masked ? "inside a mask" : "", turn.when].filter(Boolean);
     fill(
       this.caption,
       h("div", {}, h("b", {}, base.id), ` ${shorten(turn.prompt, 400)}`),
@@ -294,30 +243,32 @@ export class Stage {
     );
   }
 
-  drawPicks(state) {
-    const pictures = state.turn?.pictures ?? [];
-    this.picks.hidden = pictures.length < 2;
-    if (!differs(this, "picks", [pictures, state.base]) || this.picks.hidden) return;
-    fill(
-      this.picks,
-      pictures.map(({ sha }, index) => {
-        const image = h("img", { alt: "" });
-        this.link.thumbnail(sha, (url) => (image.src = url));
-        const pick = index + 1;
-        return h(
-          "button",
-          {
-            type: "button",
-            class: "nbi-pick",
-            "aria-pressed": String(pick === (state.base.pick ?? 1)),
-            "aria-label": `Picture ${pick} of ${pictures.length}`,
-            onclick: () => this.link.send("look", { turn: state.turn.number, pick }),
-          },
-          image,
-          h("span", {}, `.${pick}`),
-        );
-      }),
-    );
+  // Undo ---------------------------------------------------------------------------------------------
+
+  // One button for both: the last stroke while there is one on this picture, else the last turn.
+  noteUndo() {
+    if (!this.state) return;
+    const { fresh, undone } = this.mask.strokes;
+    const stroke = this.mask.on && fresh > 0;
+    const again = this.mask.on && undone.length > 0;
+    const label = (element, words) => {
+      if (element.querySelector("span")) element.querySelector("span").textContent = words;
+      else element.setAttribute("aria-label", words);
+      element.title = words;
+    };
+    label(this.undo, stroke ? "Undo stroke" : "Undo");
+    label(this.redo, again ? "Redo stroke" : "Redo");
+    this.undo.disabled = !stroke && this.state.head === null;
+    this.redo.disabled = !again && !this.state.redo;
+  }
+
+  takeBack() {
+    if (this.mask.on && this.mask.strokes.fresh > 0) this.mask.undo();
+    else this.link.send("undo");
+  }
+
+  bringBack() {
+    if (!(this.mask.on && this.mask.redo())) this.link.send("redo");
   }
 
   // Mask, boxes, partial pictures -------------------------------------------------------------------
@@ -338,10 +289,18 @@ export class Stage {
     }
   }
 
+  async takeMask(content, data) {
+    if (content.sha !== this.base.sha) return;
+    if (!this.mask.on) this.toggleMask();
+    await this.mask.lay(new Blob([data], { type: content.type }), content.anew);
+    this.onprompt?.(content.prompt);
+  }
+
   maskChanged() {
     const held = Boolean(this.mask.on && this.mask.share);
     if (held !== this.held) this.link.send("pin", { on: held });
     this.held = held;
+    this.noteUndo();
     this.onmask?.();
   }
 
@@ -372,5 +331,58 @@ export class Stage {
   forgetPartial() {
     this.wait.hidden = true;
     fill(this.wait);
+  }
+
+  // Closer, and before -------------------------------------------------------------------------------
+
+  // The picture on the stage is a smaller copy; where one looks closer than it is sharp, the part in sight is fetched.
+  zoomChanged(settled) {
+    if (!settled || this.frame.hidden || !this.base.sha) return;
+    const { width, height, sha } = this.base;
+    const wide = this.frame.offsetWidth * devicePixelRatio;
+    if (!this.sharp || this.sharp >= width || wide <= this.sharp * 1.1) {
+      this.detail.hidden = true;
+      return;
+    }
+    const share = (value, size) => Math.min(1, Math.max(0, value / size));
+    const left = share(-this.frame.offsetLeft, this.frame.offsetWidth);
+    const top = share(-this.frame.offsetTop, this.frame.offsetHeight);
+    const right = share(this.well.clientWidth - this.frame.offsetLeft, this.frame.offsetWidth);
+    const bottom = share(this.well.clientHeight - this.frame.offsetTop, this.frame.offsetHeight);
+    const box = [Math.floor(left * width), Math.floor(top * height), Math.ceil(right * width), Math.ceil(bottom * height)];
+    this.link.send("detail", { sha, box, wide: Math.round((right - left) * wide) });
+  }
+
+  takeDetail(content, data) {
+    if (content.sha !== this.base.sha) return;
+    if (this.detailUrl) URL.revokeObjectURL(this.detailUrl);
+    this.detailUrl = URL.createObjectURL(new Blob([data], { type: content.type }));
+    const { width, height } = this.base;
+    const [left, top, right, bottom] = content.box;
+    this.detail.src = this.detailUrl;
+    const places = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
+    for (const [name, value] of Object.entries(places)) this.detail.style[name] = `${value * 100}%`;
+    this.detail.hidden = false;
+  }
+
+  original(on) {
+    this.holding = on;
+    if (!on || this.frame.hidden) this.before.hidden = this.plate.hidden = true;
+    else if (this.originalOf === this.base.key + this.base.sha) this.showOriginal();
+    else this.link.send("original", { sha: this.base.sha });
+  }
+
+  takeOriginal(content, data) {
+    if (this.beforeUrl) URL.revokeObjectURL(this.beforeUrl);
+    this.beforeUrl = URL.createObjectURL(new Blob([data], { type: content.type }));
+    this.before.src = this.beforeUrl;
+    this.before.alt = `The original, ${content.name}`;
+    this.plate.textContent = `Original: ${content.name}`;
+    this.originalOf = content.key + content.sha;
+    if (this.holding && this.originalOf === this.base.key + this.base.sha) this.showOriginal();
+  }
+
+  showOriginal() {
+    this.before.hidden = this.plate.hidden = false;
   }
 }

@@ -1,5 +1,5 @@
 // The history as a film strip: one row for each line of the tree, branches joined, questions as marks on the turn they are about.
-// Looking is one click or an arrow key; going on from there a double click or Enter.
+// What a line starts from is its first node. Looking is one click or an arrow key; going on from there a double click or Enter.
 
 import { differs, fill, h, s, shorten, unique } from "./elements.js";
 
@@ -7,50 +7,35 @@ const STEP_X = 108;
 const STEP_Y = 100;
 const SIDE = 76;
 
-// Columns by distance from a line's first turn; a first child stays in its parent's row, further ones get rows of their own.
+// Columns by distance from where a line starts; a first child stays in its parent's row, further ones get rows of their own.
+// A node is known by its key: t7 for a turn, the hash of a picture that a line starts from.
 export function layOut(nodes) {
-  const placed = new Map();
-  const byNumber = new Map(nodes.map((node) => [node.number, node]));
-  // The turn a question is about; null where there is none, undefined where it is too old to be shown.
-  const painted = (node) => {
-    let at = node;
-    while (at?.kind === "ask") at = at.parent === null ? null : byNumber.get(at.parent);
-    return at;
-  };
-  // A picture that was brought in and only asked about has no turn: the first question about it stands for it.
-  const pictured = new Map();
-  const turns = [];
-  for (const node of nodes) {
-    if (node.kind !== "ask") turns.push(node);
-    else if (node.about && !pictured.has(node.about) && painted(node) === null) {
-      pictured.set(node.about, node.number);
-      turns.push({ ...node, parent: null, shas: [node.about] });
-    }
-  }
-  const known = new Set(turns.map((node) => node.number));
+  const byKey = new Map(nodes.map((node) => [node.key, node]));
+  const shown = nodes.filter((node) => node.kind !== "ask");
   const children = new Map();
   const roots = [];
-  for (const node of turns) {
-    if (node.parent !== null && known.has(node.parent)) {
-      if (!children.has(node.parent)) children.set(node.parent, []);
-      children.get(node.parent).push(node);
+  for (const node of shown) {
+    if (byKey.has(node.after)) {
+      if (!children.has(node.after)) children.set(node.after, []);
+      children.get(node.after).push(node);
     } else roots.push(node);
   }
+  const placed = new Map();
   let rows = 0;
   const stack = roots.map((node) => ({ node, column: 0, row: null })).reverse();
   while (stack.length) {
     const { node, column, row } = stack.pop();
     const own = row ?? rows++;
-    placed.set(node.number, { node, column, row: own, questions: [] });
-    const [first, ...others] = children.get(node.number) ?? [];
+    placed.set(node.key, { node, column, row: own, questions: [] });
+    const [first, ...others] = children.get(node.key) ?? [];
     for (const other of others.reverse()) stack.push({ node: other, column: column + 1, row: null });
     if (first) stack.push({ node: first, column: column + 1, row: own });
   }
   for (const node of nodes) {
     if (node.kind !== "ask") continue;
-    const at = painted(node);
-    if (at && placed.has(at.number)) placed.get(at.number).questions.push(node);
-    else if (at === null && pictured.has(node.about)) placed.get(pictured.get(node.about)).questions.push(node);
+    let about = node;
+    while (about?.kind === "ask") about = byKey.get(about.after);
+    placed.get(about?.key)?.questions.push(node);
   }
   return { placed, rows };
 }
@@ -81,7 +66,7 @@ export class Strip {
   update(state) {
     this.state = state;
     if (this.going === this.chosen()) this.stay();
-    if (!differs(this, "tree", [state.nodes, state.head, state.base.turn, state.base.sha, state.hidden])) return;
+    if (!differs(this, "tree", [state.nodes, state.head, state.base.key, state.hidden])) return;
     const { placed, rows } = layOut(state.nodes);
     this.placed = placed;
     this.seen.disconnect();
@@ -103,19 +88,20 @@ export class Strip {
         : ""
       : "The history of the session appears here, with every branch.";
     this.note.hidden = !this.note.textContent;
-    this.reveal(this.chosen() ?? state.head);
+    this.reveal(this.chosen() ?? this.current());
     for (const element of this.list.querySelectorAll("[data-sha]")) this.seen.observe(element);
   }
 
-  // The turn on the stage, or the question that stands for a picture that was brought in.
   chosen() {
-    const { turn, sha } = this.state.base;
-    if (turn !== null) return turn;
-    return [...this.placed.values()].find(({ node }) => node.kind === "ask" && sha && node.shas[0] === sha)?.node.number ?? null;
+    return this.state.base.key || null;
+  }
+
+  current() {
+    return this.state.head === null ? null : `t${this.state.head}`;
   }
 
   branch({ node, column, row }) {
-    const from = this.placed.get(node.parent);
+    const from = this.placed.get(node.after);
     if (!from) return [];
     const x1 = from.column * STEP_X + SIDE + 4;
     const y1 = from.row * STEP_Y + SIDE / 2 + 4;
@@ -127,9 +113,11 @@ export class Strip {
   }
 
   frame({ node, column, row, questions }) {
-    const isHead = node.number === this.state.head;
-    const chosen = node.number === this.chosen();
-    const question = node.kind === "ask";
+    const isHead = node.key === this.current();
+    const chosen = node.key === this.chosen();
+    const source = node.kind === "source";
+    const name = source ? node.prompt.replace(/^.*[\\/]/, "").replace(/^sample:/, "") : node.key;
+    const does = source ? "What the line starts from. Click to edit it anew" : "Double click to go on from here";
     const marks = [
       node.shas.length > 1 ? `${node.shas.length} pictures` : "",
       questions.length ? `${questions.length} question${questions.length > 1 ? "s" : ""}` : "",
@@ -139,17 +127,17 @@ export class Strip {
     const element = h(
       "div",
       {
-        class: `nbi-frame${isHead ? " nbi-head" : ""}${chosen ? " nbi-chosen" : ""}`,
+        class: `nbi-frame${isHead ? " nbi-head" : ""}${chosen ? " nbi-chosen" : ""}${source ? " nbi-source" : ""}`,
         role: "option",
-        id: `${this.name}-${node.number}`,
+        id: `${this.name}-${node.key}`,
         "aria-selected": String(chosen),
-        title: `t${node.number} · ${shorten(node.prompt, 120)}\n${node.model}\n${question ? "Asked about a picture that was brought in" : "Double click to go on from here"}`,
-        onclick: () => this.look(node.number),
-        ondblclick: () => this.goOn(node.number),
+        title: [source ? node.prompt : `${name} · ${shorten(node.prompt, 120)}`, node.model, does].filter(Boolean).join("\n"),
+        onclick: () => this.look(node.key),
+        ondblclick: () => this.goOn(node.key),
       },
       h("span", { class: "nbi-thumb", "data-sha": node.shas[0] ?? "" }, image),
-      h("span", { class: "nbi-name" }, `t${node.number}`, isHead ? h("b", {}, "head") : null),
-      h("span", { class: "nbi-hidden" }, `: ${node.prompt}${marks.length ? ` (${marks.join(", ")})` : ""}`),
+      h("span", { class: "nbi-name" }, h("span", {}, name), isHead ? h("b", {}, "current") : null),
+      h("span", { class: "nbi-hidden" }, `: ${source ? "the picture the line starts from" : node.prompt}${marks.length ? ` (${marks.join(", ")})` : ""}`),
       node.shas.length > 1 ? h("span", { class: "nbi-count", "data-words": `×${node.shas.length}` }) : null,
       questions.length ? h("span", { class: "nbi-asked", "data-words": `? ${questions.length}`, onclick: () => this.askAbout() }) : null,
     );
@@ -166,13 +154,13 @@ export class Strip {
     }
   }
 
-  reveal(number) {
+  reveal(key) {
     const element = this.list.querySelector(".nbi-chosen");
     if (element) this.list.setAttribute("aria-activedescendant", element.id);
     else this.list.removeAttribute("aria-activedescendant");
-    const place = this.placed.get(number);
-    if (!place || this.revealed === number) return;
-    this.revealed = number;
+    const place = this.placed.get(key);
+    if (!place || this.revealed === key) return;
+    this.revealed = key;
     const x = place.column * STEP_X;
     if (x < this.list.scrollLeft || x + STEP_X > this.list.scrollLeft + this.list.clientWidth) {
       this.list.scrollLeft = Math.max(0, x - this.list.clientWidth / 2);
@@ -181,11 +169,11 @@ export class Strip {
     if (y < this.list.scrollTop || y + STEP_Y > this.list.scrollTop + this.list.clientHeight) this.list.scrollTop = Math.max(0, y - STEP_Y);
   }
 
-  look(number) {
-    if (number !== (this.going ?? this.chosen())) {
-      this.going = number;
-      this.link.send("look", { turn: number });
-    }
+  look(key) {
+    const node = this.placed.get(key)?.node;
+    if (!node || key === (this.going ?? this.chosen())) return;
+    this.going = key;
+    this.link.send("look", node.kind === "source" ? { source: key } : { turn: node.number });
   }
 
   // Where one is on the way to is no longer of interest: one is there, or it did not work out.
@@ -193,27 +181,28 @@ export class Strip {
     this.going = null;
   }
 
-  goOn(number) {
-    if (this.placed.get(number)?.node.kind === "ask") this.look(number);
-    else if (number !== this.state.head) this.link.send("checkout", { turn: number });
+  goOn(key) {
+    const node = this.placed.get(key)?.node;
+    if (node?.kind === "source") this.look(key);
+    else if (node && key !== this.current()) this.link.send("checkout", { turn: node.number });
   }
 
   key(event) {
     // Keys come faster than answers: the next one goes on from where the last one leads.
-    const current = this.state && (this.placed.get(this.going ?? this.chosen()) ?? this.placed.get(this.state.head));
-    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && current) this.goOn(current.node.number);
+    const current = this.state && (this.placed.get(this.going ?? this.chosen()) ?? this.placed.get(this.current()));
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && current) this.goOn(current.node.key);
     else if (!event.key.startsWith("Arrow") && event.key !== "Home" && event.key !== "End") return;
     else if (current) {
       const all = [...this.placed.values()];
       const next = {
-        ArrowLeft: () => this.placed.get(current.node.parent),
-        ArrowRight: () => all.find((each) => each.node.parent === current.node.number),
+        ArrowLeft: () => this.placed.get(current.node.after),
+        ArrowRight: () => all.find((each) => each.node.after === current.node.key),
         ArrowUp: () => this.nearest(all, current, -1),
         ArrowDown: () => this.nearest(all, current, 1),
         Home: () => all[0],
-        End: () => this.placed.get(this.state.head) ?? all.at(-1),
+        End: () => this.placed.get(this.current()) ?? all.at(-1),
       }[event.key]();
-      if (next) this.look(next.node.number);
+      if (next) this.look(next.node.key);
     }
     event.preventDefault();
     event.stopPropagation();

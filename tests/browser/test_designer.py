@@ -1,0 +1,244 @@
+"""A designer's loop in the panel: paint, run, dislike, undo, try again; looking closely; choosing among several."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import Server
+from tests.browser.opening import open_panel
+from tests.browser.screenshots import take
+from tests.browser.test_voila import SOON, clean, drag, expect, head, more, open_sample, prompt, run, stored_pixels, turns, undo
+
+WORDS = ".nbi-maskbar [role=status]"
+
+
+def tool(panel: Any, name: str) -> None:
+    panel.get_by_role("radio", name=name, exact=True).check()
+
+
+def test_paint_run_dislike_undo_try_again(voila: Server, page: Any) -> None:
+    page.set_viewport_size({"width": 1080, "height": 1100})
+    panel = open_panel(page, voila, "loop")
+    open_sample(panel)
+    expect(panel.locator(".nbi-frame.nbi-source")).to_have_count(1, timeout=SOON)
+    panel.get_by_role("button", name="Mask").click()
+    canvas, words = panel.locator(".nbi-mask"), panel.locator(WORDS)
+    # With nothing painted nobody can know what is meant.
+    prompt(panel).fill("make it brighter")
+    prompt(panel).press("Control+Enter")
+    doubt = panel.get_by_role("alertdialog", name="Nothing is painted")
+    expect(doubt).to_be_visible()
+    assert turns(voila, "loop") == []
+    doubt.get_by_role("button", name="Paint first").click()
+    expect(canvas).to_be_focused()
+    drag(page, canvas, (0.3, 0.3), (0.6, 0.5), "mouse")
+    expect(words).to_contain_text("% may change")
+    painted = words.text_content()
+    tool(panel, "Eraser")
+    drag(page, canvas, (0.3, 0.3), (0.32, 0.3), "mouse")
+    expect(words).not_to_have_text(painted or "")
+    kept = words.text_content()
+    run(panel, "make it brighter", "t1")
+    head(panel, "t1")
+    # The brush is back, and nothing is painted on what came.
+    expect(panel.get_by_role("radio", name="Brush", exact=True)).to_be_checked()
+    expect(words).to_have_text("Paint what may change.")
+    # Disliked: the photograph is back with what was painted on it, and one tries again.
+    expect(undo(panel)).to_have_text("Undo")
+    undo(panel).click()
+    expect(panel.locator(".nbi-frame.nbi-source")).to_have_class(re.compile("nbi-chosen"), timeout=SOON)
+    expect(words).to_have_text(kept or "")
+    take(panel, "panel-undo-mask")
+    run(panel, "sepia", "t2")
+    first, second = turns(voila, "loop")
+    assert (first.parent, second.parent) == (None, None)
+    assert first.uses("input")[0].sha256 == second.uses("input")[0].sha256
+    assert np.array_equal(stored_pixels(voila, "loop", 1, "mask"), stored_pixels(voila, "loop", 2, "mask"))
+    # The mask of the last run on what it made, and the whole way back with mask and prompt.
+    panel.get_by_role("button", name="Last mask").click()
+    expect(words).to_have_text(kept or "", timeout=SOON)
+    expect(undo(panel)).to_have_text("Undo stroke")
+    undo(panel).click()
+    expect(words).to_have_text("Paint what may change.")
+    more(panel)
+    prompt(panel).fill("")
+    panel.get_by_role("button", name="Again with this mask").click()
+    expect(words).to_have_text(kept or "", timeout=SOON)
+    expect(prompt(panel)).to_have_value("sepia")
+    expect(panel.locator(".nbi-frame.nbi-source")).to_have_class(re.compile("nbi-chosen"))
+    clean(page)
+
+
+def test_strokes_have_keys_of_their_own(voila: Server, page: Any) -> None:
+    panel = open_panel(page, voila, "strokes")
+    open_sample(panel)
+    panel.get_by_role("button", name="Mask").click()
+    canvas, words = panel.locator(".nbi-mask"), panel.locator(WORDS)
+    slider = panel.get_by_role("slider", name="Size")
+    before = float(slider.input_value())
+    canvas.press("]")
+    canvas.press("]")
+    larger = float(slider.input_value())
+    canvas.press("[")
+    assert before < float(slider.input_value()) < larger
+    drag(page, canvas, (0.2, 0.2), (0.4, 0.2), "mouse")
+    one = words.text_content()
+    drag(page, canvas, (0.2, 0.6), (0.6, 0.6), "mouse")
+    two = words.text_content()
+    assert one != two
+    page.keyboard.press("Control+z")
+    expect(words).to_have_text(one or "")
+    page.keyboard.press("Control+y")
+    expect(words).to_have_text(two or "")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+Shift+z")
+    expect(words).to_have_text(two or "")
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect(words).to_have_text("Paint what may change.")
+    expect(undo(panel)).to_have_text("Undo")
+    # Held, O shows the original, whatever was done to it since.
+    panel.get_by_role("button", name="Mask").click()
+    run(panel, "rotate 90 degrees", "t1")
+    run(panel, "sepia", "t2")
+    panel.locator(".nbi-well").focus()
+    page.keyboard.down("o")
+    plate = panel.get_by_text("Original: sample:chelsea")
+    expect(plate).to_be_visible(timeout=SOON)
+    assert panel.locator(".nbi-before").evaluate("image => image.decode().then(() => image.naturalWidth)") == 451
+    page.keyboard.up("o")
+    expect(plate).to_be_hidden()
+    clean(page)
+
+
+@pytest.mark.parametrize("browser_zoom", [1, 1.5])
+def test_the_mask_is_painted_where_the_pointer_is_at_any_zoom(voila: Server, page: Any, browser_zoom: float) -> None:
+    # As the browser's own zoom does: fewer CSS pixels in the window, more of the screen's for each.
+    tools = page.context.new_cdp_session(page)
+    size = {"width": round(1280 / browser_zoom), "height": round(1200 / browser_zoom)}
+    tools.send("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": browser_zoom, "mobile": False})
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(voila.folder / "large.png")
+    session = f"zoom {browser_zoom:g}"
+    panel = open_panel(page, voila, session)
+    more(panel)
+    panel.get_by_label("Path, address, sample").fill("large.png")
+    panel.get_by_label("Path, address, sample").press("Enter")
+    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("large.png", timeout=SOON)
+    percent = panel.get_by_label("Zoom", exact=True).get_by_role("status")
+    fitting = percent.text_content()
+    panel.get_by_role("button", name="1:1").click()
+    expect(percent).to_have_text("100 %")
+    # One looks at the picture's own pixels there, not at those of the smaller copy.
+    detail = panel.locator(".nbi-detail")
+    expect(detail).to_be_visible(timeout=SOON)
+    assert detail.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0.9 * panel.locator(".nbi-well").evaluate(
+        "well => Math.min(3000, well.clientWidth * devicePixelRatio)"
+    )
+    well = panel.locator(".nbi-well")
+    well.scroll_into_view_if_needed()
+    box = well.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    corner = (box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.25)
+    page.mouse.move(*corner)
+    page.mouse.wheel(0, -240)
+    expect(percent).not_to_have_text("100 %")
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] - 130, middle[1] - 70, steps=4)
+    page.mouse.up()
+    panel.get_by_role("button", name="Mask").click()
+    canvas = panel.locator(".nbi-mask")
+    for _ in range(7):
+        canvas.press("[")
+    size = float(panel.get_by_role("slider", name="Size").input_value())
+    spot = (round(middle[0] + 37), round(middle[1] - 21))
+    frame = canvas.bounding_box()
+    at = ((spot[0] - frame["x"]) / frame["width"] * 3000, (spot[1] - frame["y"]) / frame["height"] * 2000)
+    page.mouse.click(*spot)
+    # Wheel and middle button go on to zoom and move while a mask is painted; a second spot after both.
+    page.mouse.wheel(0, -120)
+    page.mouse.down(button="middle")
+    page.mouse.move(spot[0] + 90, spot[1] + 40, steps=3)
+    page.mouse.up(button="middle")
+    frame = canvas.bounding_box()
+    second = ((spot[0] - 150 - frame["x"]) / frame["width"] * 3000, (spot[1] + 60 - frame["y"]) / frame["height"] * 2000)
+    page.mouse.click(spot[0] - 150, spot[1] + 60)
+    canvas.press("0")
+    expect(percent).to_have_text(fitting or "")
+    run(panel, "make it brighter", "t1")
+    mask = stored_pixels(voila, session, 1, "mask")
+    assert mask.shape == (2000, 3000)
+    for x, y in (at, second):
+        near = mask[round(y - size) : round(y + size), round(x - size) : round(x + size)] > 127
+        rows, columns = np.nonzero(near)
+        assert abs(columns.mean() - size) < 2, "painted where the pointer was"
+        assert abs(rows.mean() - size) < 2
+        assert abs(near.sum() / (np.pi * size**2 / 4) - 1) < 0.1, "as large as the brush"
+    expect(panel.locator(".nbi-live")).not_to_contain_text("clipboard")
+    assert abs((mask > 127).sum() / (2 * np.pi * size**2 / 4) - 1) < 0.1, "and nowhere else"
+    clean(page)
+
+
+def test_two_fingers_zoom_and_move_while_one_paints(voila: Server, browser: Any) -> None:
+    from tests.browser.conftest import _page
+
+    for page in _page(browser, viewport={"width": 800, "height": 1000}, has_touch=True):
+        panel = open_panel(page, voila, "pinch")
+        open_sample(panel)
+        panel.get_by_role("button", name="Mask").tap()
+        well = panel.locator(".nbi-well")
+        well.scroll_into_view_if_needed()
+        box = well.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        percent = panel.get_by_label("Zoom", exact=True).get_by_role("status")
+        before = percent.text_content()
+        tools = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *points: tuple[float, float], tools: Any = tools) -> None:
+            found = [{"x": px, "y": py, "id": index} for index, (px, py) in enumerate(points)]
+            tools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": found})
+
+        touch("touchStart", (x - 30, y))
+        touch("touchStart", (x - 30, y), (x + 30, y))
+        for step in range(1, 9):
+            touch("touchMove", (x - 30 - step * 10, y), (x + 30 + step * 10, y))
+        touch("touchEnd")
+        expect(percent).not_to_have_text(before or "")
+        expect(panel.locator(WORDS)).to_have_text("Paint what may change.")
+        touch("touchStart", (x, y))
+        touch("touchMove", (x + 20, y + 5))
+        touch("touchEnd")
+        expect(panel.locator(WORDS)).to_contain_text("may change")
+        expect(panel.locator(WORDS)).not_to_have_text("Paint what may change.")
+        clean(page)
+
+
+def test_of_several_pictures_one_is_chosen(voila: Server, page: Any) -> None:
+    page.set_viewport_size({"width": 1080, "height": 1100})
+    panel = open_panel(page, voila, "several")
+    more(panel.locator(".nbi-side").first)
+    panel.locator(".nbi-options summary").click()
+    panel.get_by_label("Pictures", exact=True).fill("4")
+    run(panel, "a gradient from orange to navy, a white circle", "t1")
+    choices = panel.get_by_role("group", name="Choose the picture to go on from")
+    expect(choices.get_by_role("button")).to_have_count(4, timeout=SOON)
+    take(panel, "panel-choose")
+    more(panel.locator(".nbi-side").first)
+    tool(panel, "Edit this picture")
+    prompt(panel).fill("sepia")
+    prompt(panel).press("Control+Enter")
+    expect(panel.get_by_role("tabpanel", name="Edit").locator(".nbi-error")).to_contain_text("Choose the one to edit first", timeout=SOON)
+    choices.get_by_role("button", name="Choose picture 3 of 4").click()
+    expect(panel.locator(".nbi-stage > .nbi-caption b")).to_have_text("t1.3", timeout=SOON)
+    run(panel, "sepia", "t2")
+    assert turns(voila, "several")[1].picked == 3
+    # What it was made from is what one compares with, without being asked.
+    panel.get_by_role("button", name="Compare").click()
+    expect(panel.get_by_label("Compare with").locator("option:checked")).to_have_text("what it was made from")
+    expect(panel.locator(".nbi-numbers summary")).to_have_text(re.compile("% changed"), timeout=SOON)
+    clean(page)
