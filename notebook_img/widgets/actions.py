@@ -8,9 +8,9 @@ from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state
-from notebook_img.widgets.calling import Calling
 from notebook_img.widgets.history import History
 from notebook_img.widgets.incoming import Incoming
+from notebook_img.widgets.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ class Actions:
         """The head when the stage was last set: only another one is news."""
         self.history = History(self)
         self.incoming = Incoming(self)
-        self.calling = Calling(self)
-        self._groups = (self, self.history, self.incoming, self.calling, panel.views)
+        self.running = Running(self)
+        self._groups = (self, self.history, self.incoming, self.running, panel.views)
 
     def perform(self, message: Message, buffers: Sequence[bytes]) -> None:
         """Do what a message asks for.

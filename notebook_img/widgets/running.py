@@ -22,7 +22,7 @@ Message = dict[str, Any]
 TITLES = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 
-class Calling:
+class Running:
     """The messages about calls.
 
     Parameters
