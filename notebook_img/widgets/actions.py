@@ -10,7 +10,7 @@ from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state
 from notebook_img.widgets.history import History
 from notebook_img.widgets.incoming import Incoming
-from notebook_img.widgets.running import Running
+from notebook_img.widgets.requests import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ class Actions:
         """The head when the stage was last set: only another one is news."""
         self.history = History(self)
         self.incoming = Incoming(self)
-        self.running = Running(self)
-        self._groups = (self, self.history, self.incoming, self.running, panel.views)
+        self.requests = Requests(self)
+        self._groups = (self, self.history, self.incoming, self.requests, panel.views)
 
     def perform(self, message: Message, buffers: Sequence[bytes]) -> None:
         """Do what a message asks for.

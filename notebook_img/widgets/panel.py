@@ -217,7 +217,7 @@ class Panel(anywidget.AnyWidget):
             self.later(self.actions.refresh, "elsewhere", None)
 
     def _finished(self, run: Run, turn: Turn | None, error: BaseException | None) -> None:
-        self.later(self.actions.running.finished, run, turn, error)
+        self.later(self.actions.requests.finished, run, turn, error)
 
     def _send_thumbnails(self, made: list[tuple[str, Preview]]) -> None:
         self.tell(

@@ -22,7 +22,7 @@ Message = dict[str, Any]
 TITLES = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 
 
-class Running:
+class Requests:
     """The messages about calls.
 
     Parameters
