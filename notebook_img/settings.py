@@ -121,6 +121,19 @@ def _flag(text: str) -> bool:
     raise ValueError(msg)
 
 
+def _as_google_reads(text: str) -> bool:
+    # google-genai takes anything else for false (read in google-genai 3.4.0).
+    return text.casefold() in {"true", "1"}
+
+
+def _labels(text: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not all(name.strip() and value.strip() for name, _, value in pairs):
+        msg = "write name=value, with commas between"
+        raise ValueError(msg)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 def _number(least: float = 0.0, most: float = float("inf"), unit: str = "") -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
@@ -261,6 +274,25 @@ class Settings:
 
     gemini_base_url = Setting(_text, "", "GOOGLE_GEMINI_BASE_URL", help="Base URL of the Gemini API.")
     gemini_api_version = Setting(_text, "", "GOOGLE_GENAI_API_VERSION", help="API version, v1 or v1beta; the SDK's default when empty.")
+    google_cloud = Setting(
+        _as_google_reads,
+        False,
+        "GOOGLE_GENAI_USE_ENTERPRISE",
+        "GOOGLE_GENAI_USE_VERTEXAI",
+        help="Reach Gemini through Google Cloud, with a project and credentials in place of a key.",
+    )
+    google_cloud_project = Setting(_text, "", "GOOGLE_CLOUD_PROJECT", help="Project on Google Cloud; that of the credentials when empty.")
+    google_cloud_location = Setting(_text, "global", "GOOGLE_CLOUD_LOCATION", help="Location on Google Cloud, for example europe-west4.")
+    google_vertex_base_url = Setting(_text, "", "GOOGLE_VERTEX_BASE_URL", help="Base URL of Google Cloud's API for models.")
+    google_credentials = Setting(
+        _text, "", "GOOGLE_APPLICATION_CREDENTIALS", help="File with Google Cloud credentials; gcloud's own when empty."
+    )
+    labels = Setting(
+        _labels,
+        {},
+        "NOTEBOOK_IMG_LABELS",
+        help="Labels of your own on calls that are billed by labels (Google Cloud), as name=value with commas between.",
+    )
     gemini_store = Setting(_flag, True, "NOTEBOOK_IMG_GEMINI_STORE", help="Let the service keep interactions when history is server.")
     openai_base_url = Setting(_text, "", "OPENAI_BASE_URL", help="Base URL of the OpenAI API.")
     openai_chat_model = Setting(_text, "", "NOTEBOOK_IMG_OPENAI_CHAT_MODEL", help="Model that OpenAI questions go to.")

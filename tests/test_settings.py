@@ -18,6 +18,10 @@ DESIGNED = {
     "allowed_dirs": "NOTEBOOK_IMG_ALLOWED_DIRS",
     "gemini_base_url": "GOOGLE_GEMINI_BASE_URL",
     "gemini_api_version": "GOOGLE_GENAI_API_VERSION",
+    "google_cloud_project": "GOOGLE_CLOUD_PROJECT",
+    "google_cloud_location": "GOOGLE_CLOUD_LOCATION",
+    "google_vertex_base_url": "GOOGLE_VERTEX_BASE_URL",
+    "google_credentials": "GOOGLE_APPLICATION_CREDENTIALS",
     "openai_base_url": "OPENAI_BASE_URL",
     "vision_base_url": "VISION_BASE_URL",
     "vision_model": "VISION_MODEL",
@@ -31,6 +35,7 @@ DESIGNED = {
     "vision_history_path": "VISION_HISTORY_PATH",
     "ark_base_url": "ARK_BASE_URL",
     "jimeng_base_url": "JIMENG_BASE_URL",
+    "fal_base_url": "FAL_BASE_URL",
 }
 """The environment the design promises (section 9)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_img import keys
 from notebook_img.calls.outputs import check_output
 from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UnsupportedError, UsageError
 from notebook_img.hints import Hint
@@ -14,9 +13,9 @@ from notebook_img.providers import (
     end_of,
     expected,
     lacking,
+    mark_of,
     model_info,
     own_file,
-    service_of,
     usable_own_models,
 )
 
@@ -51,7 +50,7 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     if lack := lacking(provider, request.model):
         raise lack
     check_request(request, provider, settings)
-    mark = _key_mark(workspace, provider)
+    mark = mark_of(provider, settings)
     price = expected(provider, request)
     estimate = price.high if price is not None else None
     workspace.store.check_room(None if estimate == 0.0 else 0 if request.kind == "ask" else request.count)
@@ -101,11 +100,6 @@ def paid_notice(workspace: Workspace, provider: Provider, price: Estimate | None
 
     cost = "the price of one call is not known" if price is None else f"this call costs {price_range_words(*price)}"
     return (f"Prompts and pictures of this call go to {provider.title}; {cost}. Daily budget: {money(workspace.settings.budget)}.",)
-
-
-def _key_mark(workspace: Workspace, provider: Provider) -> str:
-    key = keys.find(service_of(provider), workspace.settings)
-    return workspace.settings.key_mark(key) if key else ""
 
 
 def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.call import TYPED
@@ -138,6 +139,7 @@ def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: s
         options={name: value for name, value in call.own.items() if value is not None},
         past=_past(workspace, asked, whole=history == "full", first=able.needs_first_input) if asked.parent is not None else (),
         wants_partials=call.partials and able.partial_pictures,
+        labels=_labels(workspace, asked),
         **{
             **typed_fields(call),
             "seed": call.seed if call.seed is not None else secrets.randbelow(2**31) if able.seed and call.kind != "ask" else None,
@@ -145,6 +147,17 @@ def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: s
             "history": history if call.history or history in able.history else "window",
         },
     )
+
+
+def _labels(workspace: Workspace, asked: PlacedCall) -> dict[str, str]:
+    """Return who asks, for services that split their bill by it."""
+    import getpass
+
+    try:
+        person = workspace.settings.environ.get("NOTEBOOK_IMG_USER") or getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user that has no name
+        person = ""
+    return {"person": person, "home": workspace.settings.home.name, "notebook": PurePath(asked.origin.notebook).stem}
 
 
 def _prompt(call: Call) -> str:

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from notebook_img.providers.selection import doing as doing
     from notebook_img.providers.sending import Traffic as Traffic
     from notebook_img.providers.sending import watching as watching
+    from notebook_img.providers.services import connection_of as connection_of
     from notebook_img.providers.services import has_key as has_key
     from notebook_img.providers.services import key_service as key_service
     from notebook_img.providers.services import key_services as key_services
+    from notebook_img.providers.services import mark_of as mark_of
     from notebook_img.providers.services import service_of as service_of
     from notebook_img.providers.validation import check_request as check_request
     from notebook_img.providers.validation import takes as takes
@@ -50,6 +52,6 @@ else:
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
         sending="Traffic watching",
-        services="has_key key_service key_services service_of",
+        services="connection_of has_key key_service key_services mark_of service_of",
         validation="check_request takes",
     )

@@ -128,7 +128,8 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name``, ``title``, ``state`` ("ready", or what is missing), ``hints`` (how to get it), ``key`` (where it comes from).
+        ``name``, ``title``, ``state`` ("ready", or what is missing), ``hints`` (how to get it), ``key`` (where it comes from) and
+        ``connection`` (which of several ways is used and why; empty where there is one way).
     """
     from notebook_img import providers
 
@@ -137,7 +138,7 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
         try:
             provider = providers.get(name, settings)
         except NotFoundError as error:
-            rows.append({"name": name, "title": name, "state": error.sentence, "hints": error.hints, "key": ""})
+            rows.append({"name": name, "title": name, "state": error.sentence, "hints": error.hints, "key": "", "connection": ""})
             continue
         lack, service = lacking(provider), providers.service_of(provider)
         rows.append(
@@ -147,9 +148,23 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
                 "state": lack.sentence if lack else "ready",
                 "hints": lack.hints if lack else (),
                 "key": keys.where(service, settings) if service is not None else "",
+                "connection": connection_words(provider) if lack is None else "",
             }
         )
     return rows
+
+
+def connection_words(provider: Provider) -> str:
+    """Return which connection a provider uses and why, in words; empty for one that knows a single way."""
+    from notebook_img import providers
+
+    try:
+        used = providers.connection_of(provider)
+    except NotebookImgError as error:
+        return error.sentence
+    if used is None:
+        return ""
+    return "; ".join(part for part in (used.title, used.credentials, used.why) if part)
 
 
 def own_options(settings: Settings) -> list[OwnOption]:

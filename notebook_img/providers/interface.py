@@ -164,6 +164,20 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
+class Connection:
+    """A way to reach a service: which client and whose credentials, and why this one."""
+
+    title: str
+    """For example ``Google Cloud, project p, europe-west4``."""
+    why: str
+    """What decided, and what lies about unused."""
+    credentials: str = ""
+    """Where they come from, in words, where they are no key."""
+    identity: str = ""
+    """What raw state is bound to in place of a key; it is marked, never shown."""
+
+
+@dataclass(frozen=True)
 class PastTurn:
     """An earlier turn of the chain a request continues. Pictures and raw state are loaded only when touched."""
 
@@ -219,6 +233,8 @@ class Request:
     """The local day whose prices hold, ``YYYY-MM-DD``; empty: today."""
     price: Price | None = None
     """What the user says the model costs, in place of what the model table says."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Who asks (person, home, notebook, labels of their own), for services that split their bill by it."""
 
 
 @dataclass(frozen=True)
@@ -370,6 +386,9 @@ class Provider(Protocol):
     One whose price depends on what it answers has a method ``price_range(request) -> tuple[float, float] | None``: the least and the most
     a request costs in US dollars; `estimate` is the most, which is reserved. It counts with `Request.price` where that is given; for
     providers without the method that is done for them.
+
+    One that can be reached in more than one way has a method ``connection()`` that returns the `Connection` in use: the doctor shows it,
+    and raw state is bound to it. Where a way needs no key, a static method ``keyless(settings)`` tells whether that way is chosen.
 
     One that makes every request under the retry policy has ``tells_sending = True``: a call that is stopped before its first request, or
     while it waits to ask again, then costs nothing in the books.

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from notebook_img import keys
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.providers.interface import Connection
 from notebook_img.providers.registry import provider_class, provider_classes
 
 if TYPE_CHECKING:
     from notebook_img.keys import Service
+    from notebook_img.providers.interface import Provider
     from notebook_img.settings import Settings
 
 
@@ -43,9 +45,31 @@ def key_service(name: str, settings: Settings) -> Service:
 
 
 def has_key(provider: str, settings: Settings) -> bool:
-    """Whether there is a key for a provider, usable or not; only that provider's module is loaded."""
-    wanted = service_of(provider_class(provider))
-    return wanted is not None and keys.is_set(wanted, settings)
+    """Whether a provider is set up: a key, usable or not, or a connection that needs none; only that provider's module is loaded."""
+    kind = provider_class(provider)
+    wanted, keyless = service_of(kind), getattr(kind, "keyless", None)
+    return (wanted is not None and keys.is_set(wanted, settings)) or (keyless is not None and keyless(settings))
+
+
+def connection_of(provider: Provider) -> Connection | None:
+    """Return the connection a provider uses, None for one that knows a single way.
+
+    Raises
+    ------
+    UsageError
+        What is set for it is wrong.
+    """
+    told = getattr(provider, "connection", None)
+    found = told() if callable(told) else None
+    return found if isinstance(found, Connection) else None
+
+
+def mark_of(provider: Provider, settings: Settings) -> str:
+    """Return the keyed hash that raw state is bound to: of the connection where it has an identity of its own, else of the key."""
+    connection = connection_of(provider)
+    secret = connection.identity if connection is not None else ""
+    secret = secret or keys.find(service_of(provider), settings) or ""
+    return settings.key_mark(secret) if secret else ""
 
 
 def service_of(provider: object) -> Service | None:

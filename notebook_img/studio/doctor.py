@@ -156,6 +156,8 @@ def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
             yield Finding(row["name"], "missing", row["state"], row["hints"])
             continue
         yield Finding(row["name"], "ok", ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part))
+        if row["connection"]:
+            yield Finding(row["name"], "info", row["connection"])
         provider = providers.get(row["name"], studio.settings)
         if caution := getattr(provider, "caution", ""):
             yield Finding(row["name"], "info", caution)

@@ -1,4 +1,5 @@
-"""The Gemini API on 127.0.0.1: generateContent, streamGenerateContent, interactions and models, as strict as can be.
+"""The Gemini API on 127.0.0.1: generateContent, streamGenerateContent, interactions and models, as strict as can be. The same models on
+Google Cloud, with a project, a location and tokens: gemini_cloud.py.
 
 Scripted replies (kind ``reply``, see faults.py): ``blocked`` (reason), ``finish`` (reason, message), ``text_only`` (text), ``empty_parts``,
 ``no_candidates``, ``two_pictures``, ``thought_picture``, ``jpeg_as_png``, ``jpeg``, ``garbage``, ``wrong_size``, ``refuses_signature``, ``quota`` (per_day,
@@ -18,6 +19,7 @@ import zlib
 from typing import Any
 
 from tests.emulators.drifting import drifted
+from tests.emulators.gemini_cloud import identity, on_cloud
 from tests.emulators.gemini_interactions import interact
 from tests.emulators.gemini_shapes import BLOBS, INLINE_LIMIT, MODELS, PICTURE_TOKENS, check_fields, example, frame_of
 from tests.emulators.painting import opened, painted, textured, weighted
@@ -52,16 +54,22 @@ class Gemini(Emulator):
         "interactions_expired": False,  # every earlier interaction is unknown
         "usage": True,
         "drift": None,  # what an edit does to the first picture of its message, see drifting.py; None paints over the last one
+        "project": "picture-lab",  # the one project on Google Cloud
+        "locations": ["global", "europe-west4"],  # where that project finds the models
+        "token_seconds": 3600,  # how long a token is good
+        "revoked": False,  # the service account gives no token any more
         "canned": 0,  # bytes: answer at once with one picture, a few bytes different each time, and check nothing (for measuring)
     }
 
     def __init__(self) -> None:
         super().__init__()
         self.interactions: dict[str, dict[str, Any]] = {}
+        self.tokens: dict[str, float] = {}
 
     def reset(self) -> None:
         super().reset()
         self.interactions.clear()
+        self.tokens.clear()
 
     def error_body(self, status: int, message: str, details: list[Any] | None = None) -> Any:
         error: dict[str, Any] = {"code": status, "message": message, "status": STATUS.get(status, "UNKNOWN")}
@@ -71,6 +79,8 @@ class Gemini(Emulator):
         if self.options["canned"] and call.path.endswith(":generateContent"):
             call.wait(self.options["latency"])
             call.respond(200, self._canned(call))
+            return
+        if on_cloud(self, call):
             return
         self._check_key(call)
         match = re.fullmatch(r"/(v1|v1beta)/(.+)", call.path)
@@ -86,7 +96,7 @@ class Gemini(Emulator):
         elif call.method == "POST" and (found := re.fullmatch(r"models/([^/:]+):(generateContent|streamGenerateContent)", what)):
             if found[2] == "streamGenerateContent" and call.query.get("alt") != "sse":
                 raise Rejected(400, "this emulator streams with alt=sse only")
-            self._generate(call, self.known_model(found[1]), streams=found[2] == "streamGenerateContent")
+            self.generate(call, self.known_model(found[1]), streams=found[2] == "streamGenerateContent")
         elif call.method == "POST" and what == "interactions":
             interact(self, call)
         elif call.method == "GET" and (found := re.fullmatch(r"interactions/([^/]+)", what)):
@@ -149,7 +159,7 @@ class Gemini(Emulator):
 
     # generateContent
 
-    def _generate(self, call: Call, model: str, *, streams: bool) -> None:
+    def generate(self, call: Call, model: str, *, streams: bool) -> None:
         request = self._checked(call, model)
         fault = call.fault or {}
         call.wait(self.options["latency"])
@@ -175,7 +185,7 @@ class Gemini(Emulator):
         if len(call.body) > INLINE_LIMIT:
             raise Rejected(400, f"Request payload size exceeds the limit: {INLINE_LIMIT} bytes.")
         body = call.json()
-        check_fields(body)
+        check_fields(body, cloud="authorization" in call.headers)
         facts = MODELS[model]
         contents = body.get("contents") or []
         if not contents or contents[-1].get("role", "user") != "user" or contents[0].get("role", "user") != "user":
@@ -240,9 +250,7 @@ class Gemini(Emulator):
     def signature_for(self, model: str, call: Call, content: str | bytes) -> bytes:
         """A signature fits one content of one model and one key, and needs no memory to be checked."""
         data = content.encode() if isinstance(content, str) else content
-        mark = hmac.new(
-            SECRET, f"{model}|{call.headers['x-goog-api-key']}|".encode() + hashlib.sha256(data).digest(), hashlib.sha256
-        ).digest()
+        mark = hmac.new(SECRET, f"{model}|{identity(call)}|".encode() + hashlib.sha256(data).digest(), hashlib.sha256).digest()
         return mark + random.Random(mark).randbytes(max(0, self.options["signature_bytes"] - len(mark)))
 
     def _signed(self, call: Call, model: str, content: str | bytes, mime_type: str = "") -> dict[str, Any]:

@@ -61,9 +61,9 @@ INTERACTION = {
 }
 
 
-def check_fields(body: Any) -> None:
-    """Rejected 400, in the service's words, for any field it does not know."""
-    _known(body, REQUEST, "")
+def check_fields(body: Any, *, cloud: bool = False) -> None:
+    """Rejected 400, in the service's words, for any field it does not know; Google Cloud knows labels."""
+    _known(body, (REQUEST - {"store"}) | {"labels"} if cloud else REQUEST, "")
     for position, content in enumerate(body.get("contents", [])):
         _known(content, CONTENT, f"contents[{position}]")
         for at, part in enumerate(content.get("parts") or []):

@@ -34,6 +34,7 @@ from notebook_img.errors import (
 )
 from notebook_img.providers import get
 from notebook_img.providers.retry import retrying
+from tests.google_account import account_file
 from tests.providers.openai.conftest import picture
 
 KEY = "matrix-key-zyxwvutsrq-0123456789"
@@ -59,7 +60,7 @@ BROKEN = (
     "truncated",
 )
 SLOW = ("hang", "hang_after_headers", "drip")
-UNBILLED_500 = {"gemini", "ark", "fal"}
+UNBILLED_500 = {"gemini", "google-cloud", "ark", "fal"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ KINDS = {
     "garage": ("generate", "edit", "ask"),
     "openrouter": ("generate", "edit", "ask"),
     "gemini": ("generate", "edit", "ask"),
+    "google-cloud": ("generate", "edit", "ask"),
     "ark": ("generate", "edit"),
     "jimeng": ("generate",),
     "fal": ("generate", "edit"),
@@ -98,7 +100,7 @@ MODELS = {
     "openai": {"generate": "openai", "edit": "openai", "ask": "openai:gpt-6-astra"},
     "garage": {"generate": "garage:flux", "edit": "garage:flux", "ask": "garage:seeing"},
     "openrouter": dict.fromkeys(("generate", "edit", "ask"), "openrouter:google/gemini-image"),
-    "gemini": dict.fromkeys(("generate", "edit", "ask"), "gemini"),
+    **{name: dict.fromkeys(("generate", "edit", "ask"), "gemini") for name in ("gemini", "google-cloud")},
     "ark": dict.fromkeys(("generate", "edit"), "ark"),
     "jimeng": {"generate": "jimeng"},
     "fal": dict.fromkeys(("generate", "edit"), "fal"),
@@ -108,7 +110,7 @@ MODELS = {
 def own_form(provider: str, status: int) -> str:
     words = f"It went wrong, said the service to {KEY}."
     match provider:
-        case "gemini":
+        case "gemini" | "google-cloud":
             return json.dumps({"error": {"code": status, "message": words, "status": "SOMETHING"}})
         case "ark":
             return json.dumps({"error": {"code": "SomethingElse", "message": words}})
@@ -194,9 +196,10 @@ class Server:
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         body = await reader.readexactly(int(length[1])) if length else b""
         found = CASE.search(body)
-        if found is None:  # looking at models, at a job: free
+        if found is None:  # a token, looking at models, at a job: free
+            token = {"access_token": KEY, "expires_in": 3600, "token_type": "Bearer"}
             free = {"data": [], "ret": "0", "object": "list"} if b"get_history" not in head else {"ret": "0", "data": {}}
-            self._whole(writer, 200, json.dumps(free), "application/json")
+            self._whole(writer, 200, json.dumps(token if head.startswith(b"POST /token") else free), "application/json")
             await writer.drain()
             return True
         number = int(found[1])
@@ -290,6 +293,13 @@ def studio_at(url: str, home: Path, provider: str) -> ni.Studio:
         "JIMENG_BASE_URL": url,
         "JIMENG_UPLOAD_URL": url,
     }
+    if provider == "google-cloud":
+        environ |= {
+            "GOOGLE_GENAI_USE_VERTEXAI": "true",
+            "GOOGLE_CLOUD_PROJECT": "picture-lab",
+            "GOOGLE_VERTEX_BASE_URL": url,
+            "GOOGLE_APPLICATION_CREDENTIALS": str(account_file(home, url)),
+        }
     settings = ni.Settings(
         environ, retries=TRIES - 1, retry_seconds=60, budget=1e9, timeout=60, vision_timeout=60, endpoints=str(home / "endpoints.toml")
     )

@@ -29,7 +29,7 @@ def busy(studio_of: Callable[..., Studio], start: Start) -> Studio:
 def clients(studio: Studio) -> dict[str, list[object]]:
     """Return the real clients its providers hold open."""
     gemini, openai, ark = (providers.get(name, studio.settings) for name in ("gemini", "openai", "ark"))
-    api = gemini.connection._client[1]._api_client
+    api = gemini.clients._client[1]._api_client
     return {
         "google-genai": [*(each for each in (api._httpx_client, *asynchronous(api)) if each is not None)],
         "openai": [client for made in openai._clients._made.values() for client in made.values()],

@@ -22,6 +22,7 @@ from notebook_img.providers.sending import watch_request
 if TYPE_CHECKING:
     from google import genai
 
+    from notebook_img.providers.gemini.cloud import Cloud
     from notebook_img.settings import Settings
 
 KEEP_ALIVE_SECONDS = 2.0
@@ -31,6 +32,9 @@ WATCHED = find_spec("httpx2") is not None
 """Whether the HTTP client is one that tells what it sends; the SDK takes httpx2 where that is installed (read in google-genai 3.4.0)."""
 VERSIONS = {"beta": "v1beta", "stable": "v1"}
 """What GOOGLE_GENAI_API_VERSION may say besides plain version names (``beta`` read in google-genai 3.4.0)."""
+
+CLOUD_VERSIONS = {"beta": "v1beta1", "stable": "v1"}
+"""The same on Google Cloud."""
 
 
 @dataclass
@@ -46,27 +50,37 @@ class Heard:
 _heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
 
 
-class Connection:
-    """One client, created again when key, address or time limit change."""
+class Clients:
+    """One client, created again when key or credentials, address or time limit change."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._client: tuple[tuple[object, ...], genai.Client] | None = None
         self._lock = (os.getpid(), threading.Lock())
 
-    def open(self, key: str) -> genai.Client:
-        """Return the client for this key; the SDK keeps one pool of connections per event loop in it. Imports the SDK."""
+    def open(self, key: str, cloud: Cloud | None = None, credentials: Any = None) -> genai.Client:
+        """Return the client for this key, or for these credentials on Google Cloud; it has a pool of connections per event loop.
+
+        Imports the SDK.
+        """
         if self._lock[0] != os.getpid():
             self._lock = (os.getpid(), threading.Lock())  # the parent of this fork may have held the old one
         # Sixteen first calls at once would make sixteen clients, at 30 ms and a pool of connections each.
         with self._lock[1]:
-            return self._opened(key)
+            return self._opened(key, cloud, credentials)
 
-    def _opened(self, key: str) -> genai.Client:
+    def _opened(self, key: str, cloud: Cloud | None, credentials: Any) -> genai.Client:
         settings = self.settings
         version = settings.gemini_api_version
-        base = settings.gemini_base_url and checked_url(settings.gemini_base_url, "GOOGLE_GEMINI_BASE_URL")
-        wanted = (key, settings.gemini_base_url, version, settings.timeout, os.getpid())
+        if cloud is not None:
+            base = cloud.base_url
+            who: dict[str, Any] = {
+                "vertexai": True, "credentials": credentials, "project": cloud.project, "location": cloud.location,
+            }  # fmt: skip
+        else:
+            base = settings.gemini_base_url and checked_url(settings.gemini_base_url, "GOOGLE_GEMINI_BASE_URL")
+            who = {"vertexai": False, "api_key": key}
+        wanted = (key, cloud, id(credentials), settings.gemini_base_url, version, settings.timeout, os.getpid())
         if self._client is None or self._client[0] != wanted:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -76,7 +90,7 @@ class Connection:
             warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai")
             options = types.HttpOptions(
                 base_url=base or None,
-                api_version=VERSIONS.get(version, version) or None,
+                api_version=(CLOUD_VERSIONS if cloud is not None else VERSIONS).get(version, version) or None,
                 timeout=int(settings.timeout * 1000),
                 retry_options=types.HttpRetryOptions(attempts=1),
                 async_client_args=_client_arguments(),
@@ -84,7 +98,7 @@ class Connection:
             # It warns about two keys in the environment although it is handed the one to use.
             logging.getLogger("google_genai._api_client").addFilter(_needless)
             try:
-                self._client = (wanted, genai.Client(api_key=key, vertexai=False, http_options=options))
+                self._client = (wanted, genai.Client(**who, http_options=options))
             except (OSError, ImportError, ValueError) as error:
                 if sentence := setup_problem(error):
                     raise UsageError(f"Gemini cannot be asked: {sentence}") from None

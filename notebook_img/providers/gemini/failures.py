@@ -25,6 +25,7 @@ from notebook_img.errors import (
 )
 from notebook_img.hints import Hint
 from notebook_img.providers.connection_faults import connection_fault
+from notebook_img.providers.gemini.cloud import Cloud, refusal
 from notebook_img.providers.gemini.models import current, info
 from notebook_img.providers.pricing import end_of
 from notebook_img.providers.received import retry_after
@@ -54,7 +55,9 @@ class InteractionGoneError(RequestRefusedError):
     """The service does not (or no longer) keep the interaction that a request continues."""
 
 
-def translate(error: Exception, *, model: str, key: str, url: str = "", continues: bool = False) -> NotebookImgError:
+def translate(
+    error: Exception, *, model: str, key: str, url: str = "", continues: bool = False, cloud: Cloud | None = None
+) -> NotebookImgError:
     """Return the error of ours for one of the SDK's.
 
     Parameters
@@ -64,17 +67,20 @@ def translate(error: Exception, *, model: str, key: str, url: str = "", continue
     model : str
         The bare model name.
     key : str
-        The key in use; no part of it gets into a message.
+        The key or token in use; no part of it gets into a message.
     url : str
         The base URL, for the message.
     continues : bool
         Whether the request named an earlier interaction.
+    cloud : Cloud, optional
+        Where on Google Cloud it went.
     """
     facts: dict[str, Any] = {"provider": PROVIDER, "model": model}
     status = _status(error)
     if status is not None and status >= 300:  # a 200 that could not be read has one too
-        return _by_status(error, status, key=key, continues=continues, facts=facts)
-    fault = connection_fault(error, title="Gemini", url=url, facts=facts, hint="Check the network and GOOGLE_GEMINI_BASE_URL.")
+        return _by_status(error, status, key=key, continues=continues, facts=facts, cloud=cloud)
+    variable = "GOOGLE_GEMINI_BASE_URL" if cloud is None else "GOOGLE_CLOUD_LOCATION"
+    fault = connection_fault(error, title="Gemini", url=url, facts=facts, hint=f"Check the network and {variable}.")
     if fault is not None:
         return fault
     names = {kind.__name__ for link in _links(error) for kind in type(link).__mro__}
@@ -104,11 +110,16 @@ def whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _by_status(error: Exception, status: int, *, key: str, continues: bool, facts: dict[str, Any]) -> ProviderError:
+def _by_status(error: Exception, status: int, *, key: str, continues: bool, facts: dict[str, Any], cloud: Cloud | None) -> ProviderError:
     facts = {**facts, "status": status}
     said = words(_message(error), key)
     details = _details(error)
     wait = _wait(error, details)
+    if cloud is not None:
+        reasons = {str(detail.get("reason")) for detail in details}
+        found = refusal(status, said, reasons, cloud, model=facts["model"], wait=wait, facts=facts)
+        if found is not None:
+            return found
     if status in {401, 403} or any(detail.get("reason") == "API_KEY_INVALID" for detail in details) or "API key not valid" in said:
         # The service's words are left out: they like to quote the key.
         return AuthenticationError(
@@ -127,7 +138,7 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     if "payload size exceeds" in said:
         status = 413
     if status < 400:
-        said = "correct GOOGLE_GEMINI_BASE_URL"
+        said = "correct GOOGLE_GEMINI_BASE_URL" if cloud is None else "correct GOOGLE_VERTEX_BASE_URL"
     return error_for(status, title="Gemini", own=_is_own(error), facts=facts, said=said, retry_after=wait)
 
 

@@ -168,6 +168,15 @@ def info(name: str) -> ModelInfo:
     return ModelInfo(bare, capabilities, status="unknown", note="Not in our table: passed on as it is, price unknown.")
 
 
+def on_cloud(row: ModelInfo) -> ModelInfo:
+    """Return the row as it is on Google Cloud: smaller pictures, and no history on the server's side.
+
+    Source: cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-understanding: 7 MB of a picture that is sent inline.
+    """
+    capabilities = replace(row.capabilities, max_input_bytes=7_000_000, history=("window", "full"))
+    return replace(row, capabilities=capabilities)
+
+
 def current() -> str:
     """Return the names of the current models, for a sentence."""
     return ", ".join(row.name for row in MODELS if row.status == "current")

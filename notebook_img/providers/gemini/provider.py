@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from notebook_img import keys
 from notebook_img.errors import BadReplyError, KeyMissingError, NotebookImgError, ProviderError, UsageError
 from notebook_img.providers.gemini import models, questions, raw, reading, replies
-from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Connection, hearing
+from notebook_img.providers.gemini.cloud import Cloud, Credentials, cloud_of, connection_of, labels, missing
+from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Clients, hearing
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
-from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
+from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
 from notebook_img.providers.pricing import Estimate, Made, estimate, priced, words_of
 from notebook_img.providers.retry import retrying
+from notebook_img.providers.services import mark_of
 
 if TYPE_CHECKING:
     from google.genai.types import Content, GenerateContentConfig
@@ -36,19 +38,34 @@ class GeminiProvider:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.connection = Connection(settings)
+        self.clients = Clients(settings)
+        self.credentials = Credentials(settings)
 
     # what it offers
 
     def missing(self) -> str | None:
-        """Return a sentence when no key is set up."""
+        """Return a sentence when no key is set up; what Google Cloud lacks is raised."""
+        if self.settings.google_cloud:
+            cloud_of(self.settings)
+            if (lack := missing(self.settings)) is not None:
+                raise lack
+            return None
         if keys.find(self.service, self.settings):
             return None
         return "No key for Google Gemini is set up."
 
+    def connection(self) -> Connection:
+        """Return whether calls go to the Gemini API or to Google Cloud, and why."""
+        return connection_of(self.settings, self.service)
+
+    @staticmethod
+    def keyless(settings: Settings) -> bool:
+        """Whether Google Cloud is chosen, which wants no key."""
+        return settings.google_cloud
+
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default model first."""
-        return models.MODELS
+        return [self.model_info(row.name) for row in models.MODELS]
 
     def default_model(self, kind: Kind) -> str | None:
         """Return the bare default model for `kind`."""
@@ -56,7 +73,8 @@ class GeminiProvider:
 
     def model_info(self, model: str) -> ModelInfo:
         """Return the row for `model`; an unknown name gets permissive capabilities."""
-        return models.info(model)
+        row = models.info(model)
+        return models.on_cloud(row) if self.settings.google_cloud else row
 
     def estimate(self, request: Request) -> float | None:
         """Return the expected cost in US dollars, at most; None when unknown."""
@@ -84,11 +102,10 @@ class GeminiProvider:
         """Send the request and return the reply; see `Provider.run`."""
         history = request.history
         route, body = await asyncio.to_thread(_Route.begin, self, request)
-        if history == "server" and not self.settings.gemini_store:
+        if history == "server" and (route.cloud is not None or not self.settings.gemini_store):
             history = "window"
-            route.composer.warnings.append(
-                "Google may not keep interactions here (setting gemini_store), so the window was sent instead of server history."
-            )
+            why = "Google Cloud keeps none here" if route.cloud else "Google may not keep interactions here (setting gemini_store)"
+            route.composer.warnings.append(f"{why}, so the window was sent instead of server history.")
         if history == "server":
             return await self._on_server(route, emit)
         if body is None:
@@ -107,20 +124,23 @@ class GeminiProvider:
 
     async def probe(self) -> Sequence[str]:
         """Ask the service for its models; return sentences."""
-        key = self._key("")
-        client = await asyncio.to_thread(self.connection.open, key)
+        route = await asyncio.to_thread(_Way.of, self, "")
+        token = await route.fresh(self.settings.timeout)
+        # Google Cloud lists a project's own models unless it is told otherwise.
+        which: Any = {"query_base": True} if route.cloud else None
 
         async def listed() -> set[str]:
-            return {(model.name or "").removeprefix("models/") async for model in await client.aio.models.list()}
+            return {(model.name or "").rpartition("/")[2] async for model in await route.client.aio.models.list(config=which)}
 
-        found = await self._guarded(listed, model=models.PICTURES, key=key)
-        lines = [f"Google Gemini takes the key and lists {len(found)} models."]
+        found = await self._guarded(listed, model=models.PICTURES, key=token, cloud=route.cloud)
+        what = f"{self.connection().title} takes the credentials" if route.cloud else "Google Gemini takes the key"
+        lines = [f"{what} and lists {len(found)} models."]
         wanted = (models.PICTURES, models.QUESTIONS)
         return lines + [f"The default model {name} is not among them." for name in wanted if name not in found]
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self.connection.aclose()
+        await self.clients.aclose()
 
     # the two APIs
 
@@ -187,8 +207,9 @@ class GeminiProvider:
         request = route.request
 
         async def attempt() -> reading.Answer:
-            answer = await self._guarded(once, model=route.row.name, key=route.key, continues=continues)
-            return replies.checked(answer, request, route.row, route.key)
+            secret = await route.fresh(self.settings.timeout)
+            answer = await self._guarded(once, model=route.row.name, key=secret, continues=continues, cloud=route.cloud)
+            return replies.checked(answer, request, route.row, secret)
 
         count = 1 if request.kind == "ask" else max(1, request.count)
         outcomes = await asyncio.gather(
@@ -203,7 +224,9 @@ class GeminiProvider:
             raise replies.weightiest(problems)
         return route.reply(draft, answers, problems, {**sent, "requests": count} if count > 1 else sent)
 
-    async def _guarded(self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False) -> T:
+    async def _guarded(
+        self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False, cloud: Cloud | None = None
+    ) -> T:
         """Await one exchange within the time allowed; whatever goes wrong becomes an error of ours."""
         try:
             async with asyncio.timeout(self.settings.timeout):
@@ -211,7 +234,8 @@ class GeminiProvider:
         except NotebookImgError:
             raise
         except Exception as error:
-            problem = translate(error, model=model, key=key, url=self.settings.gemini_base_url or GOOGLE_URL, continues=continues)
+            url = cloud.shown_url if cloud else self.settings.gemini_base_url or GOOGLE_URL
+            problem = translate(error, model=model, key=key, url=url, continues=continues, cloud=cloud)
             shown = f"{error!r}{getattr(error, 'details', '')}"
             cause: Exception | None = error if keys.scrubbed(shown, key) == shown else None
         # Outside the handler, so that an error which quotes the key does not hang on as its context.
@@ -245,16 +269,34 @@ class _Body:
         return cls(draft, draft.contents(), types.GenerateContentConfig.model_validate(config), shown)
 
 
-class _Route:
-    """One request under way: model, key, connection and what is built for it. Built in a thread."""
+class _Way:
+    """A connection that is open: a key, or Google Cloud with credentials. Made in a thread."""
+
+    def __init__(self, provider: GeminiProvider, model: str) -> None:
+        self.cloud = cloud_of(provider.settings)
+        self.credentials = provider.credentials if self.cloud else None
+        self.key = "" if self.cloud else provider._key(model)  # noqa: SLF001 - the other half of one class
+        self.client = provider.clients.open(self.key, self.cloud, self.credentials.load() if self.credentials else None)
+
+    @classmethod
+    def of(cls, provider: GeminiProvider, model: str) -> _Way:
+        """Open it."""
+        return cls(provider, model)
+
+    async def fresh(self, seconds: float) -> str:
+        """Return the key, or a token that is good now: what no message may show."""
+        return await self.credentials.fresh(seconds) if self.credentials else self.key
+
+
+class _Route(_Way):
+    """One request under way: model, connection and what is built for it. Built in a thread."""
 
     def __init__(self, provider: GeminiProvider, request: Request) -> None:
         self.settings = provider.settings
-        self.row = priced(models.info(request.model), request)
+        self.row = priced(provider.model_info(request.model), request)
+        super().__init__(provider, self.row.name)
         self.request = replace(request, model=self.row.name)
-        self.key = provider._key(self.row.name)  # noqa: SLF001 - the other half of one class
-        self.client = provider.connection.open(self.key)
-        mark = self.settings.key_mark(self.key)
+        mark = mark_of(provider, self.settings)
         self.composer = Composer(self.request, self.row.capabilities, self.row.name, mark, self.settings.window_turns)
         self.started = time.monotonic()
 
@@ -274,6 +316,8 @@ class _Route:
         """Return the configuration for generateContent."""
         request = self.request
         config: dict[str, Any] = {"automatic_function_calling": {"disable": True}}
+        if self.cloud is not None and (given := labels({**request.labels, **self.settings.labels})):
+            config["labels"] = given
         paints = self.row.capabilities.sizes != ()
         if request.kind != "ask":
             config["response_modalities"] = ["TEXT", "IMAGE"]
@@ -369,7 +413,7 @@ async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
 
 
 def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name != "automatic_function_calling"}
+    return {name: value for name, value in config.items() if name not in {"automatic_function_calling", "labels"}}
 
 
 def _with(problems: Sequence[ProviderError], cost: float | None) -> float | None:
