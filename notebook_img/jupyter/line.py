@@ -27,6 +27,7 @@ from notebook_img.options import (
     Given,
     Option,
     Parsed,
+    file_note,
     find_option,
     is_image_word,
     looks_like_option,
@@ -115,10 +116,13 @@ def parse(
     UsageError, NotFoundError
         In one or two sentences; nothing has been done by then.
     """
-    reader = _Reader(command, table_for(command, own), is_id, exists, fill)
-    parsed = reader.read(line, body)
-    if parsed.values.get("no_vars"):
-        parsed = _Reader(command, reader.table, is_id, exists, lambda text: text).read(line, body)
+    table = table_for(command, own)
+    reader = _Reader(command, table, is_id, exists, lambda text: text)
+    # Where it may be meant it is looked for first: nothing is filled in then, so nothing in braces can be wrong.
+    parsed = reader.read(line, body) if re.search(r"(?<!\S)--no-vars(?!\S)", line) else Parsed()
+    if not parsed.values.get("no_vars"):
+        reader = _Reader(command, table, is_id, exists, fill)
+        parsed = reader.read(line, body)
     if parsed.help:
         return parsed
     if not parsed.literal and reader.text_on_line:
@@ -163,6 +167,7 @@ class _Reader:
         given: list[Given] = []
         images: list[str] = []
         notes: list[str] = []
+        said: tuple[str, ...] = ()
         literal = False
         position = self.after_space(0)
         while position < len(self.line):
@@ -180,6 +185,8 @@ class _Reader:
                 position = found[1]
             else:
                 self.check_dash(word)
+                if note := file_note(word, exists=self.exists):
+                    said = (note,)
                 break
             position = self.after_space(position)
         text = self.line[position:].strip()
@@ -195,7 +202,7 @@ class _Reader:
         self.text_on_line = text
         text = "\n".join(part for part in (text, below) if part)
         filled = [(option, self.fill(value)) for option, value in given]
-        return Parsed(text, values_of(filled), images, tuple(notes), literal=literal and not below)
+        return Parsed(text, values_of(filled), images, (*said, *notes), literal=literal and not below)
 
     def after_space(self, position: int) -> int:
         return _end(_SPACE, self.line, position)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.hints import Hint
-from notebook_img.options.image_words import is_image_word, looks_like_turn
+from notebook_img.options.image_words import file_note, is_image_word, looks_like_turn
 from notebook_img.options.option import Command, Option, OwnOptionLike
 from notebook_img.options.table import OPTIONS, table_for
 
@@ -166,4 +166,6 @@ def parse_words(
     images: list[str] = []
     while positional and is_image_word(positional[0], is_id=is_id, exists=exists, followed=len(positional) > 1):
         images.append(positional.pop(0))
-    return Parsed(text=" ".join([*positional, *rest]).strip(), images=images, literal=bool(rest), values=values_of(given))
+    note = file_note(positional[0], exists=exists) if positional else ""
+    text = " ".join([*positional, *rest]).strip()
+    return Parsed(text=text, images=images, literal=bool(rest), values=values_of(given), notes=(note,) if note else ())

@@ -13,7 +13,47 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IMAGE_SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .gif .webp .bmp .tif .tiff .heic .heif .avif .ico .jp2 .ppm .pgm .pbm .tga .psd .svg".split()  # noqa: SIM905 - reads as a list
+    [
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".gif",
+        ".webp",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+        ".ico",
+        ".jp2",
+        ".j2k",
+        ".jxl",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".mpo",
+        ".tga",
+        ".psd",
+        ".svg",
+        ".exr",
+        ".dng",
+        ".nef",
+        ".nrw",
+        ".cr2",
+        ".cr3",
+        ".arw",
+        ".orf",
+        ".rw2",
+        ".raf",
+        ".pef",
+        ".srw",
+    ]
 )
 """Suffixes that mark a leading word as an image. Wider than what can be read, so that a ``logo.svg`` gets the loader's sentence."""
 
@@ -26,12 +66,32 @@ def looks_like_turn(word: str) -> bool:
     return parse_id(word) is not None
 
 
+def _is_picture_file(word: str) -> bool:
+    from notebook_img.pictures import is_picture_file
+
+    return is_picture_file(word)
+
+
+def file_note(word: str, *, exists: Callable[[str], bool]) -> str:
+    """Return what is to be said of a first word that is text and the name of a file or folder as well, or an empty string."""
+    if not word or len(word) > 255 or re.search(r"[\s{}<>/\\]", word) or word in (".", "..") or not exists(word):
+        return ""
+    folder = f"; the folder is written {word}/" if os.path.isdir(word) else ", which is no picture"  # noqa: PTH112 - a word
+    return f"{word!r} is text here, and also the name of a {'folder' if folder[0] == ';' else 'file'}{folder}."
+
+
 def is_image_word(
-    word: str, *, exists: Callable[[str], bool], is_id: Callable[[str], bool] = looks_like_turn, followed: bool = True
+    word: str,
+    *,
+    exists: Callable[[str], bool],
+    is_id: Callable[[str], bool] = looks_like_turn,
+    followed: bool = True,
+    is_file: Callable[[str], bool] = _is_picture_file,
 ) -> bool:
     r"""Return whether a leading word is an image.
 
-    It is when it is a URL, ``sample:NAME``, an id of the session or written like one, has an image suffix or a path separator.
+    It is when it is a URL, ``sample:NAME``, an id of the session or written like one, a file whose bytes are a picture whatever its
+    name, has an image suffix or a path separator.
     With spaces in it (it was quoted), it is when the file exists, or has an image suffix and text follows: ``"What is in cat.png"``
     on its own is a question. Words with braces, tags (``</b>``), single LaTeX commands (``\alpha``) and fractions (``1/2``) are
     text unless such a file exists.
@@ -44,6 +104,8 @@ def is_image_word(
         Whether a file exists, and whether the session knows an id.
     followed : bool
         Whether more words follow.
+    is_file : callable
+        Whether a file exists whose bytes are a picture.
 
     Raises
     ------
@@ -69,7 +131,7 @@ def is_image_word(
     if word in (".", "..") and followed:
         return True  # the loader says that it is a folder
     if not re.search(r"[/\\]", word):
-        return False
+        return is_file(word)
     if exists(word):
         return True
     if re.fullmatch(r"\\\w+\W*|[\d.,]+/[\d.,]+\W*|[/\\]+\W*", word):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.fetching import vetted_address as vetted_address
     from notebook_img.pictures.formats import MIME_TYPES as MIME_TYPES
     from notebook_img.pictures.formats import SUFFIXES as SUFFIXES
+    from notebook_img.pictures.formats import is_picture_file as is_picture_file
     from notebook_img.pictures.formats import mime_type_for as mime_type_for
     from notebook_img.pictures.formats import normal_mime_type as normal_mime_type
     from notebook_img.pictures.formats import sniff as sniff
@@ -71,7 +72,7 @@ else:
         colours="as_grey as_rgb colour_in fitting into is_grey is_srgb space_of to_srgb",
         convert="Prepared conversion_notes encode prepare",
         fetching="fetch vetted_address",
-        formats="MIME_TYPES SUFFIXES mime_type_for normal_mime_type sniff",
+        formats="MIME_TYPES SUFFIXES is_picture_file mime_type_for normal_mime_type sniff",
         intake="SAMPLES is_picture_like load local_path missing",
         limits="Limits",
         masks="as_mask confine grow_mask outpaint",

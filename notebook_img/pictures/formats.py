@@ -167,6 +167,24 @@ def sniff(data: bytes) -> str | None:
     return None
 
 
+def is_picture_file(name: str) -> bool:
+    """Return whether a file is a picture by its first bytes, whatever its name; one of a kind that is known and not read is one too."""
+    try:
+        with Path(name).expanduser().open("rb") as file:
+            head = file.read(132)
+    except (OSError, ValueError, RuntimeError):  # a null character, a user who does not exist
+        return False
+    return sniff(head) is not None or _unread(head) != ""
+
+
+def _unread(head: bytes) -> str:
+    """Return the name of an image format that is known and not read, or an empty string."""
+    return next((name for mark, name in _NOT_READ if head[_MARK_AT.get(name, 0) :].startswith(mark)), "")
+
+
+_MARK_AT = {"DICOM": 128}
+
+
 def what_it_is(data: bytes) -> str:
     """Return what bytes are that are not an image, in a few words for an error message."""
     if not data:
@@ -181,9 +199,8 @@ def what_it_is(data: bytes) -> str:
         return "is an HTML page, not an image"
     if head.startswith(b"%PDF"):
         return "is a PDF document, not an image (export its page as PNG)"
-    for mark, name in _NOT_READ:
-        if head.startswith(mark) or (name == "DICOM" and head[128:132] == mark):
-            return f"is {name}, which is not read here (export it as PNG or JPEG)"
+    if name := _unread(head):
+        return f"is {name}, which is not read here (export it as PNG or JPEG)"
     if head[4:8] == b"ftyp":
         return "is a video or another media file, not an image"
     if head.startswith((b"PK\x03\x04", b"\x1f\x8b")):

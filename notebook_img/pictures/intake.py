@@ -10,6 +10,7 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -169,6 +170,12 @@ def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
     what = str(path)
     try:
         found = path.stat()
+    except FileNotFoundError:
+        path = spelled_otherwise(path) or path
+    except (OSError, ValueError):
+        pass  # said below
+    try:
+        found = path.stat()
         limits.check_file(found, what, inside=_images_in(path) if stat.S_ISDIR(found.st_mode) else "")
         with path.open("rb") as file:
             data = file.read(limits.max_bytes + 1)
@@ -178,6 +185,19 @@ def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise PictureError(f"{what[:200]} cannot be read: {why}.") from error
     return from_bytes(data, limits, name=name or path.name, what=what, path=path)
+
+
+def spelled_otherwise(path: Path) -> Path | None:
+    """Return the one file of the same folder whose name looks the same, or None.
+
+    A keyboard writes neither the narrow space in a macOS screenshot's name (U+202F) nor letters in two parts (NFD).
+    """
+    like = [name for name in _names(path.parent) if _plain(name) == _plain(path.name)]
+    return path.with_name(like[0]) if len(like) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def missing(path: Path) -> NotFoundError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.calls import Call, Plan, images_of, is_id, stoppable
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import worded
-from notebook_img.ids import parse_id
+from notebook_img.ids import parse_id, turn_id
 from notebook_img.jupyter import interpolation
 from notebook_img.jupyter.line import parse
 from notebook_img.jupyter.output import Screen, together
@@ -19,7 +19,7 @@ from notebook_img.providers import own_options
 from notebook_img.studio import run_siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from notebook_img.jupyter.kernel import Namespace, NotebookKernel
     from notebook_img.options import Command, Parsed
@@ -110,21 +110,64 @@ def _is_last_value(kernel: NotebookKernel) -> bool:
 def _call(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *, see: bool) -> Call:
     values = parsed.values
     images = [_image(text, names) for text in images_of(parsed)]
-    references = tuple(_image(text, names) for text in values.get("references", ()))
+    references = [_image(text, names) for text in values.get("references", ())]
     text = parsed.text
     if "no_vars" not in values:
         # Numbers in the prompt follow the order pictures are sent in: inputs first, then references.
-        interpolated = interpolation.interpolate(text, names, already=images)
-        text = interpolated.text
-        images += [attached.value for attached in interpolated.images if not any(attached.value is item for item in images)]
-        for said in interpolated.notes:
-            studio.say(said)
+        current = "" if images or command != "edit" else _current(studio, values)
+        filled = interpolation.interpolate(text, names, already=images or ([object()] if current else []))
+        if filled.images and current and not filled.images[0].at:
+            # Nothing stands before it, so it is the picture that is edited.
+            current, filled = "", interpolation.interpolate(text, names)
+        _check_meant(studio, command, current, images, filled)
+        text = filled.text
+        found = [_titled(attached) for attached in filled.images]
+        if current:
+            references = [*found, *references]
+        else:
+            images += found
     meant: dict[str, Any] = {}
     if "mask" in values:
         meant["mask"] = _mask(values["mask"], names)
     if "schema" in values:
         meant["schema"] = _named_value(values["schema"], names, "--schema")
-    return Call.from_options(command, parsed, prompt=text, images=tuple(images), references=references, partials=see, **meant)
+    return Call.from_options(command, parsed, prompt=text, images=tuple(images), references=tuple(references), partials=see, **meant)
+
+
+def _current(studio: Studio, values: Mapping[str, Any]) -> str:
+    """Return the id of the turn an edit without an image goes on from, or an empty string where there is none."""
+    if start := values.get("start"):
+        return str(start)
+    named = values.get("session")
+    record = studio.store.session_named(named) if named else studio.current()
+    number = studio.cell_start(record.id, studio.head(record.id)) if record is not None else None
+    return "" if number is None else turn_id(number)
+
+
+def _check_meant(studio: Studio, command: Command, current: str, images: list[Any], filled: interpolation.Interpolated) -> None:
+    """Refuse pictures in an edit's text of which none is said to be the one to edit; say once what those beside it are for."""
+    names = [attached.name for attached in filled.images]
+    if command != "edit" or not names or images:
+        return
+    if not current:
+        if len(names) > 1 and filled.images[0].at:
+            listed = " and ".join(f"{{{name}}}" for name in names[:3])
+            raise UsageError(
+                f"Nothing is being edited yet, and the text holds {len(names)} pictures: {listed}. "
+                f"Put the one to edit first: %imgedit {{{names[0]}}} ..."
+            )
+    elif "beside" not in studio.shared.noticed:
+        studio.shared.noticed.add("beside")
+        studio.say(f"This edits {current}, with {' and '.join(names)} beside it; put {{{names[0]}}} first to edit {names[0]}.")
+
+
+def _titled(attached: interpolation.Attached) -> Any:
+    """Return an image of the text under its variable's name, where it has no name of its own."""
+    from notebook_img import pictures
+
+    value = attached.value
+    nameless = not isinstance(value, (str, os.PathLike, pictures.Picture)) and not hasattr(value, "record")
+    return pictures.load(value, name=attached.name) if nameless else value
 
 
 def _image(text: str, names: Namespace) -> Any:
