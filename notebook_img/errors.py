@@ -392,12 +392,29 @@ def sentence_of(error: BaseException) -> str:
 
 def near(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     """Return the known words nearest to `word`, best first."""
-    import difflib
+    from difflib import SequenceMatcher
 
     by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(word.casefold(), by_folded, n=most, cutoff=0.5)
-    starts = [key for key in by_folded if word and key.startswith(word.casefold()) and key not in found]
+    matcher = SequenceMatcher(b=_stem(word.casefold()))
+    likeness: dict[str, float] = {}
+    for key in by_folded:
+        matcher.set_seq1(_stem(key))
+        if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and (ratio := matcher.ratio()) >= ALIKE:
+            likeness[key] = ratio
+    # One that is much less like it than the best is a guess beside an answer.
+    found = sorted((key for key, ratio in likeness.items() if ratio > max(likeness.values()) - 0.1), key=lambda key: -likeness[key])
+    starts = [key for key in by_folded if len(word) > 1 and key.startswith(word.casefold()) and key not in found]
     return [by_folded[key] for key in [*found, *starts][:most]]
+
+
+ALIKE = 0.6
+"""How like a word has to be to be suggested: with less, any two short words are."""
+
+
+def _stem(name: str) -> str:
+    """Return a name without what it shares with many: a file's suffix, an option's hyphens."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem if dot and stem and len(suffix) < 5 else name).lstrip("-")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

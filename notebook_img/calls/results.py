@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.records import TurnRecord
-from notebook_img.tree import Shape
+from notebook_img.tree import Shape, numbered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,8 @@ class Plan:
     def __repr__(self) -> str:
         from notebook_img.display import money
 
-        names = ", ".join(f"{picture.name or 'picture'} ({picture.width} × {picture.height})" for picture in self.pictures) or "none"
+        called = numbered([picture.name or "picture" for picture in self.pictures])
+        names = ", ".join(f"{name} ({item.width} × {item.height})" for name, item in zip(called, self.pictures, strict=True)) or "none"
         lines = [
             f"Dry run, nothing was sent: {self.kind} with {self.model}",
             f"  prompt    {self.prompt}",

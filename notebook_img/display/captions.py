@@ -38,6 +38,8 @@ class Caption:
     ----------
     id, parent : str
         Turn ids, ``fox/t7`` and ``t6``.
+    pictures : str
+        Which picture was which where there were several: ``image 1 cat.png, image 2 logo``.
     model : str
         ``provider:model``.
     size : tuple of int, optional
@@ -64,6 +66,7 @@ class Caption:
 
     id: str = ""
     parent: str = ""
+    pictures: str = ""
     model: str = ""
     size: tuple[int, int] | None = None
     seconds: float | None = None
@@ -119,6 +122,7 @@ class Caption:
     def _rest(self) -> list[str]:
         parts = [
             f"by {self.who}" if self.who else "",
+            self.pictures,
             self.model,
             self.note,
             size_words(self.size),

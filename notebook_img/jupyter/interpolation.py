@@ -167,7 +167,7 @@ class _Filling:
         known = name is not None and (name[0] in self.namespace or (isinstance(meant, ast.Call) and hasattr(builtins, name[0])))
         if known and not isinstance(meant, (ast.Tuple, ast.Starred, ast.Name, ast.Attribute)):
             raise UsageError(
-                f"{{{code[:80]}}} is worked out nowhere: assign it to a name first, and write that in braces. "
+                f"{{{code[:80]}}} would have to be worked out, and braces hold only names: assign it to one first and write that. "
                 + _OTHERWISE.format(code[:80])
             )
 
@@ -194,7 +194,8 @@ class _Filling:
                 if not self.attaches:
                     raise _StaysError
                 return _listed([f"image {self.number(path, each, len(found.string[: found.start()].strip()))}" for each in group])
-            if self.is_image(value) or (isinstance(value, (list, tuple)) and value and all(map(self.is_image, value))):
+            several = value if isinstance(value, (list, tuple)) else [value]
+            if several and all(self.is_image(each) and not isinstance(each, (str, PurePath)) for each in several):
                 raise _StaysError  # for whoever reads the option: boxes of a mask, a list of pictures
             if why := _wordless(value):
                 raise UsageError(f"{{{path[:80]}}} holds {why}, which is neither words nor a picture. {_OTHERWISE.format(path[:80])}")
@@ -260,7 +261,7 @@ def _wordless(value: Any) -> str:
         return "None"
     if isinstance(value, (str, int, float)):
         return ""
-    kind = f"{'an' if type(value).__name__[0] in 'aeiouAEIOU' else 'a'} {type(value).__name__}"
+    kind = type(value).__name__
     if callable(value) or isinstance(value, (ModuleType, bytes, bytearray, memoryview)):
         return kind
     shape = getattr(value, "shape", None)

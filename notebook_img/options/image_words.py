@@ -13,47 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 IMAGE_SUFFIXES = frozenset(
-    [
-        ".png",
-        ".apng",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".gif",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-        ".ico",
-        ".jp2",
-        ".j2k",
-        ".jxl",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".mpo",
-        ".tga",
-        ".psd",
-        ".svg",
-        ".exr",
-        ".dng",
-        ".nef",
-        ".nrw",
-        ".cr2",
-        ".cr3",
-        ".arw",
-        ".orf",
-        ".rw2",
-        ".raf",
-        ".pef",
-        ".srw",
-    ]
+    f".{suffix}"
+    for suffix in (
+        *("png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "tif", "tiff", "heic", "heif", "hif", "avif", "ico", "jp2"),
+        *("j2k", "jxl", "ppm", "pgm", "pbm", "pnm", "mpo", "tga", "psd", "svg", "exr"),
+        *("dng", "nef", "nrw", "cr2", "cr3", "arw", "orf", "rw2", "raf", "pef", "srw"),
+    )
 )
 """Suffixes that mark a leading word as an image. Wider than what can be read, so that a ``logo.svg`` gets the loader's sentence."""
 

@@ -9,6 +9,7 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.tree.actor import Actor as Actor
     from notebook_img.tree.drawing import caption as caption
+    from notebook_img.tree.drawing import numbered as numbered
     from notebook_img.tree.pictures import pictures_of as pictures_of
     from notebook_img.tree.pictures import stored_picture as stored_picture
     from notebook_img.tree.schemas import Shape as Shape
@@ -23,7 +24,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         actor="Actor",
-        drawing="caption",
+        drawing="caption numbered",
         pictures="pictures_of stored_picture",
         schemas="Shape columns read_columns shape_of",
         session="HISTORIES Session",

@@ -10,7 +10,7 @@ from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from notebook_img.display import Caption, Shot, TreeNode
     from notebook_img.pictures import Bundle
@@ -33,9 +33,11 @@ def caption(turn: Turn) -> Caption:
     made = record.uses("output")
     shown = made[(turn.picked or 1) - 1] if made else None
     parent = "" if record.parent is None else turn_id(record.parent, record.picked)
+    uses = [*record.uses("input"), *record.uses("reference")]
     return Caption(
         id=turn.full_id,
         parent=parent,
+        pictures=", ".join(numbered([use.name or "picture" for use in uses])) if len(uses) > 1 else "",
         model=record.model,
         size=(shown.width, shown.height) if shown else None,
         seconds=record.seconds or None,
@@ -48,6 +50,11 @@ def caption(turn: Turn) -> Caption:
         who="" if record.origin.surface in HERE else record.origin.words,
         text="" if record.kind == "ask" else record.text,
     )
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Return pictures as a prompt calls them, in the order they are sent: ``image 1 cat.png``; a lone one is not numbered."""
+    return [f"image {number} {name}" for number, name in enumerate(names, 1)] if len(names) > 1 else list(names)
 
 
 def shots(turn: Turn) -> list[Shot]:

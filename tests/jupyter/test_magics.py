@@ -47,7 +47,7 @@ def test_a_body_is_never_read_for_options_and_words_on_the_line_come_first(kerne
 
 
 def test_text_may_hold_quotes_apostrophes_hashes_and_dollars(kernel: Kernel) -> None:
-    line = """it's Chelsea's $5 "cat" at 100 % of {nothing} #1"""
+    line = """it's Chelsea's $5 "cat" at 100 % of { nothing } #1"""
     assert f" {line}\n" in kernel.good(f"%imggen --dry-run -m gemini {line}").printed
     kernel.good("%imggen a #ff0000 circle on white  # this is dropped")
     assert last(kernel, "t.prompt") == "a #ff0000 circle on white"
@@ -143,7 +143,7 @@ def test_braces_hold_variables_once_and_images_are_attached(kernel: Kernel) -> N
     kernel.good("%imgedit sample:chelsea {Tone.word} by {amount['x']:03d} %")
     assert last(kernel, "t.prompt") == "warmer by 020 %"
     kernel.good("value = '{amount}'")
-    kernel.good("%imggen a card that says '{value} {nothing_here} {{value}}'")
+    kernel.good("%imggen a card that says '{value} {{nothing_here}} {{value}}'")
     assert last(kernel, "t.prompt") == "a card that says '{amount} {nothing_here} {value}'"
     kernel.good("%imgedit sample:chelsea blend with {logo} by 30 %")
     assert last(kernel, "t.prompt") == "blend with image 2 by 30 %"

@@ -59,6 +59,8 @@ def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | No
     seen = not quiet and getattr(kernel.shell, "kernel", None) is not None
     call = _call(studio, command, parsed, names, see=seen)
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
+    for note in parsed.notes:  # before anything is sent
+        studio.say(note)
     title = f"{VERBS[command]} with {', '.join(filter(None, models)) or _model_words(studio, command, session)}"
     # Of several answers at once none streams: they come together when all are there.
     with Screen(kernel.shell, title, quiet=quiet, answers=command == "ask" and len(models) == 1) as screen:
@@ -73,8 +75,6 @@ def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | No
         turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
         side = studio.settings.preview
         screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
-    for note in parsed.notes:
-        studio.say(note)
     value: Any = turns[0] if len(models) == 1 else turns
     if name:
         kernel.assign(name, turns[0].frame() if _is_table(turns[0]) else value)
@@ -121,7 +121,7 @@ def _call(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *,
             current, filled = "", interpolation.interpolate(text, names)
         _check_meant(studio, command, current, images, filled)
         text = filled.text
-        found = [_titled(attached) for attached in filled.images]
+        found = [_titled(attached.name, attached.value) for attached in filled.images]
         if current:
             references = [*found, *references]
         else:
@@ -146,14 +146,14 @@ def _current(studio: Studio, values: Mapping[str, Any]) -> str:
 
 def _check_meant(studio: Studio, command: Command, current: str, images: list[Any], filled: interpolation.Interpolated) -> None:
     """Refuse pictures in an edit's text of which none is said to be the one to edit; say once what those beside it are for."""
-    names = [attached.name for attached in filled.images]
+    names = list(dict.fromkeys(attached.name for attached in filled.images))
     if command != "edit" or not names or images:
         return
     if not current:
-        if len(names) > 1 and filled.images[0].at:
+        if len(filled.images) > 1 and filled.images[0].at:
             listed = " and ".join(f"{{{name}}}" for name in names[:3])
             raise UsageError(
-                f"Nothing is being edited yet, and the text holds {len(names)} pictures: {listed}. "
+                f"Nothing is being edited yet, and the text holds {len(filled.images)} pictures: {listed}. "
                 f"Put the one to edit first: %imgedit {{{names[0]}}} ..."
             )
     elif "beside" not in studio.shared.noticed:
@@ -161,13 +161,12 @@ def _check_meant(studio: Studio, command: Command, current: str, images: list[An
         studio.say(f"This edits {current}, with {' and '.join(names)} beside it; put {{{names[0]}}} first to edit {names[0]}.")
 
 
-def _titled(attached: interpolation.Attached) -> Any:
-    """Return an image of the text under its variable's name, where it has no name of its own."""
+def _titled(name: str, value: Any) -> Any:
+    """Return an image under its variable's name, where it has no name of its own."""
     from notebook_img import pictures
 
-    value = attached.value
-    nameless = not isinstance(value, (str, os.PathLike, pictures.Picture)) and not hasattr(value, "record")
-    return pictures.load(value, name=attached.name) if nameless else value
+    named = isinstance(value, (str, os.PathLike, pictures.Picture)) or hasattr(value, "record")
+    return value if named else pictures.load(value, name=name)
 
 
 def _image(text: str, names: Namespace) -> Any:
@@ -183,7 +182,7 @@ def _image(text: str, names: Namespace) -> Any:
         except (SyntaxError, NameError, AttributeError, LookupError, TypeError):
             return text
         if pictures.is_picture_like(value) or isinstance(value, (str, bytes, os.PathLike)):
-            return value
+            return _titled(expression, value)
         raise UsageError(
             f"{expression} holds {type(value).__name__}, not an image. An image can be a path, array, figure, PIL image, Picture or Turn."
         )
