@@ -114,7 +114,7 @@ def _call(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *,
     text = parsed.text
     if "no_vars" not in values:
         # Numbers in the prompt follow the order pictures are sent in: inputs first, then references.
-        current = "" if images or command != "edit" else _current(studio, values)
+        current = "" if images or command != "edit" or "{" not in text else _current(studio, values)
         filled = interpolation.interpolate(text, names, already=images or ([object()] if current else []))
         if filled.images and current and not filled.images[0].at:
             # Nothing stands before it, so it is the picture that is edited.
