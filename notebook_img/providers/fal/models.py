@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_img.errors import UnsupportedError
 from notebook_img.keys import Service
 from notebook_img.providers.interface import Capabilities, Kind, ModelInfo, OwnOption, Price
+from notebook_img.providers.pricing import Made, picture_price, price_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,24 +41,11 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Rate:
-    """What one picture costs, US dollars."""
-
-    first: float
-    """The picture, or its first megapixel."""
-    further: float = 0.0
-    """Each further megapixel begun."""
-    reference: float = 0.0
-    """Each input picture."""
-
-
-@dataclass(frozen=True)
 class FalModel:
     """One row: its public facts, and what the adapter needs to know to ask for it."""
 
     info: ModelInfo
     endpoints: Mapping[Use, Endpoint]
-    rate: Rate | None = None
     size: str = "1K"
     """Named size where a ratio is asked without one."""
     sides: tuple[int, int] = (256, 4096)
@@ -82,14 +70,26 @@ _KONTEXT = _COMMON | {"aspect_ratio", "num_images", "guidance_scale", "output_fo
 _KONTEXT_RATIOS = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
 _BOTH: frozenset[Kind] = frozenset({"generate", "edit"})
 _EDIT: frozenset[Kind] = frozenset({"edit"})
-_SEEN = "fal.ai/models/{}/llms.txt, read 2026-11-28"
+_READ = "2026-11-28"
+_PAGE = "fal.ai/models/{}/llms.txt"
+_SEEN = f"{_PAGE}, read {_READ}"
+
+
+def _by_megapixel(first: float, further: float, source: str, **more: Any) -> Price:
+    """Return a price by the megapixels of a picture, each begun one counted."""
+    tiers = tuple((MEGAPIXEL * count, round(first + further * (count - 1), 6)) for count in range(1, 5))
+    return Price(by_pixels=tiers, source=source, checked=_READ, **more)
+
+
+def _each(dollars: float, source: str, **more: Any) -> Price:
+    return Price({"*": dollars}, source=source, checked=_READ, **more)
 
 
 def _row(
     name: str,
     endpoints: Mapping[Use, Endpoint],
     *,
-    rate: Rate | None = None,
+    price: Price | None = None,
     most: int = 1,
     ratios: tuple[str, ...] | None = None,
     sizes: tuple[str, ...] = ("1K", "2K"),
@@ -103,10 +103,6 @@ def _row(
 ) -> FalModel:
     fields = frozenset().union(*(endpoint.fields for endpoint in endpoints.values()))
     sized = "image_size" in fields
-    price = None
-    if rate is not None:
-        further = {"1K": rate.first, "2K": round(rate.first + 3 * rate.further, 4)}
-        price = Price(further if rate.further else {"*": rate.first}, per_reference=rate.reference or None)
     capabilities = Capabilities(
         kinds=_BOTH if "generate" in endpoints else _EDIT,
         aspect_ratios=None if sized else ratios or (),
@@ -129,7 +125,7 @@ def _row(
     )
     also = (*aliases, *(endpoint.path for endpoint in endpoints.values() if endpoint.path != name))
     info = ModelInfo(name, capabilities, price=price, aliases=tuple(dict.fromkeys(also)), note=note, source=source or _SEEN.format(name))
-    return FalModel(info, endpoints, rate, size, sides)
+    return FalModel(info, endpoints, size, sides)
 
 
 TABLE: tuple[FalModel, ...] = (
@@ -139,7 +135,7 @@ TABLE: tuple[FalModel, ...] = (
             "generate": Endpoint("fal-ai/flux-2-pro", _SIZED | {"output_format", "safety_tolerance"}),
             "edit": Endpoint("fal-ai/flux-2-pro/edit", _SIZED | {"output_format", "safety_tolerance"}, "image_urls"),
         },
-        rate=Rate(0.03, 0.015, 0.015),
+        price=_by_megapixel(0.03, 0.015, "docs.bfl.ai/quick_start/pricing", per_reference=0.015),
         most=9,
         sides=(512, 2048),
         aliases=("flux-2-pro",),
@@ -165,15 +161,15 @@ TABLE: tuple[FalModel, ...] = (
                 "edit": Endpoint(f"fal-ai/flux-pro/kontext{tier}", _KONTEXT, "image_url"),
                 "several": Endpoint(f"fal-ai/flux-pro/kontext{tier}/multi", _KONTEXT, "image_urls"),
             },
-            rate=Rate(price),
+            price=price,
             most=4,
             ratios=_KONTEXT_RATIOS,
             aliases=(f"flux-kontext{tier.replace('/', '-') or '-pro'}",),
             source=source,
         )
         for tier, price, source in (
-            ("", 0.04, "docs.apiyi.com, flux-image-generation: the official price (about); read 2026-11-28"),
-            ("/max", 0.08, _SEEN.format("fal-ai/flux-pro/kontext/max")),
+            ("", _each(0.04, "docs.apiyi.com, flux-image-generation (third party)", about=True), "fal.ai/models/fal-ai/flux-pro/kontext"),
+            ("/max", _each(0.08, _PAGE.format("fal-ai/flux-pro/kontext/max")), _SEEN.format("fal-ai/flux-pro/kontext/max")),
         )
     ),
     _row(
@@ -184,7 +180,7 @@ TABLE: tuple[FalModel, ...] = (
             "several": Endpoint("fal-ai/qwen-image-edit-plus", _SIZED | _DEV | {"negative_prompt"}, "image_urls"),
             "mask": Endpoint("fal-ai/qwen-image-edit/inpaint", _SIZED | _DEV | {"negative_prompt", "strength"}, "image_url", mask=True),
         },
-        rate=Rate(0.03, 0.03),
+        price=_by_megapixel(0.03, 0.03, _PAGE.format("fal-ai/qwen-image-edit/inpaint")),
         most=3,
         aliases=("qwen-image-edit",),
         source="fal.ai/models/fal-ai/qwen-image-edit/inpaint/llms.txt, read 2026-11-28; the other three of its addresses cost no more",
@@ -195,7 +191,7 @@ TABLE: tuple[FalModel, ...] = (
             "generate": Endpoint("fal-ai/bytedance/seedream/v4.5/text-to-image", _SIZED | {"num_images"}),
             "edit": Endpoint("fal-ai/bytedance/seedream/v4.5/edit", _SIZED | {"num_images"}, "image_urls", keeps_frame=False),
         },
-        rate=Rate(0.04),
+        price=_each(0.04, "ByteDance's own price of the model (third party)", about=True),
         most=10,
         sizes=("2K", "4K"),
         size="2K",
@@ -203,7 +199,7 @@ TABLE: tuple[FalModel, ...] = (
         min_pixels=3_686_400,
         max_pixels=16 * MEGAPIXEL,
         aliases=("seedream-4.5",),
-        source="price as at ByteDance's own service (about); fal.ai/models/fal-ai/bytedance/seedream/v4.5",
+        source="fal.ai/models/fal-ai/bytedance/seedream/v4.5",
     ),
     _row(
         "fal-ai/recraft/v3",
@@ -213,7 +209,7 @@ TABLE: tuple[FalModel, ...] = (
                 "fal-ai/recraft/v3/image-to-image", frozenset({"prompt", "strength", "style", "negative_prompt"}), "image_url"
             ),
         },
-        rate=Rate(0.04),
+        price=_each(0.04, _PAGE.format("fal-ai/recraft/v3/text-to-image")),
         sizes=("1K",),
         sides=(512, 2048),
         aliases=("recraft-v3",),
@@ -232,7 +228,7 @@ TABLE: tuple[FalModel, ...] = (
     _row(
         "fal-ai/bria/background/remove",
         {"edit": Endpoint("fal-ai/bria/background/remove", frozenset(), "image_url")},
-        rate=Rate(0.018),
+        price=_each(0.018, _PAGE.format("fal-ai/bria/background/remove")),
         note="cuts the subject out; takes no prompt",
     ),
     _row(
@@ -345,11 +341,8 @@ def cost_of(row: FalModel, frames: Iterable[tuple[int, int]], references: int) -
     references : int
         Input pictures of each call.
     """
-    if row.rate is None:
+    price = price_on(row.info)
+    if price is None:
         return None
-    rate = row.rate
-    total = 0.0
-    for width, height in frames:
-        further = max(0, math.ceil(width * height / MEGAPIXEL) - 1)
-        total += rate.first + rate.further * further + rate.reference * references
-    return round(total, 6)
+    each = [picture_price(price, Made(1, pixels=width * height, references=references)) for width, height in frames]
+    return round(sum(dollars for dollars in each if dollars is not None), 6)

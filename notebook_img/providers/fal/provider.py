@@ -87,8 +87,6 @@ class FalProvider:
     def estimate(self, request: Request) -> float | None:
         """Return what the pictures asked for cost at the size they will have; None where that is not known."""
         row = row_of(request.model)
-        if row.rate is None:
-            return None
         frame = wish_of(row, request).frame
         return cost_of(row, [frame] * request.count, len(request.inputs) + len(request.references))
 
