@@ -4,8 +4,8 @@ How the blocks of a page are run, for whoever writes one:
 
 - ```` ```ipython ```` is a cell, ```` ```console ```` a shell session (lines after ``$ `` are commands, the others what they print), ```` ```python ````
   a script. They run in the order of the page, in one empty folder with one empty home and no keys, on the built-in engine. Cells share a kernel, which has the
-  extension loaded and stands in the notebook ``fox.ipynb``, so that its session is called fox. The folder holds ``cat.png`` and ``photos/`` with three
-  photographs.
+  extension loaded and stands in the notebook ``fox.ipynb``, so that its session is called fox; that file is written after each cell, for commands to work on.
+  The folder holds ``cat.png`` and ``photos/`` with three photographs.
 - ```` ```text ```` after a cell is part of what that cell shows. In it, as in what commands print, ``...`` stands for anything and every number of
   seconds for any other.
 - Comments before a block say more, one a line, above the fence or above each other:
@@ -32,7 +32,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.jupyter.kernels import Kernel, environment, running_kernel
+import nbformat
+
+from tests.jupyter.kernels import Kernel, environment, running_kernel, saved_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,6 +42,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 RUN = ("ipython", "console", "python")
 LOOKED_AT = ("text", "json", "toml", "yaml", "ini", "markdown", "html")
+PROGRAMS = {"notebook-img": "notebook_img", "jupyter": "jupyter"}
 PHOTOGRAPHS = {"beach": "#c8b890", "street": "#707880", "tower": "#9a6a50"}
 
 SERVICES: dict[str, Callable[[str], dict[str, str]]] = {
@@ -146,7 +149,7 @@ class Place:
     stack: ExitStack
     kernel: Kernel | None = None
     shown: str = ""
-    ran: list[str] = field(default_factory=list)
+    cells: list[Any] = field(default_factory=list)
 
     def run(self, block: Block) -> None:
         """Run a block and hold it to what the page says."""
@@ -177,6 +180,8 @@ class Place:
         failed = ran.status == "error" or bool(ran.complaints)
         assert failed == block.fails, f"{block}: {ran.status}\n{ran.traceback}{ran.complaints}"
         self.shown = ran.text + "\n" + ran.complaints
+        self.cells.append(saved_cell(block.text.rstrip("\n"), ran, len(self.cells) + 1))
+        nbformat.write(nbformat.v4.new_notebook(cells=self.cells), self.folder / "fox.ipynb")
 
     def _command(self, block: Block, command: str, expected: str) -> bool:
         done = self._start(["sh", "-c", command])
@@ -193,15 +198,16 @@ class Place:
         )
 
 
-def make_place(folder: Path, stack: ExitStack, name: str, start_emulator: Callable[[str], Any]) -> Place:
+def make_place(folder: Path, stack: ExitStack, services: str, start_emulator: Callable[[str], Any]) -> Place:
     """Make the place a page's blocks run in: its folder with a few pictures, its environment, the programs on its path."""
     from PIL import Image
 
     work, programs = folder / "work", folder / "programs"
     programs.mkdir(parents=True)
-    program = programs / "notebook-img"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m notebook_img "$@"\n')
-    program.chmod(0o755)
+    for name, module in PROGRAMS.items():
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        program.chmod(0o755)
     (programs / "python").symlink_to(sys.executable)
     (work / "photos").mkdir(parents=True)
     Image.new("RGB", (64, 48), "orange").save(work / "cat.png")
@@ -210,7 +216,7 @@ def make_place(folder: Path, stack: ExitStack, name: str, start_emulator: Callab
     env = environment(folder / "home", JPY_SESSION_NAME=str(work / "fox.ipynb"), COLUMNS="120", PYTHONIOENCODING="utf-8")
     env["PYTHONPATH"] = f"{ROOT}:{env.get('PYTHONPATH', '')}"
     env["PATH"] = f"{programs}:{env['PATH']}"
-    for service in (word for word in name.split() if word in SERVICES):
+    for service in (word for word in services.split() if word in SERVICES):
         emulator = start_emulator(service)
         emulator.reset()
         env.update(SERVICES[service](emulator.url))

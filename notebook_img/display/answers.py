@@ -60,11 +60,18 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
     images = [image_html(one, shot.words) for (one, _), shot in zip(seen, shots, strict=True)]
     under = [caption.line_html(), *(f"⚠ {escape(warning.strip())}" for warning in caption.warnings)]
     lines = [f"<div><small>{' '.join(line.split())}</small></div>" for line in under if line]
-    markdown = [safe_markdown(text), *(f"<div>{image}</div>" for image in images), _without_math("\n".join(lines))]
-    plain = [text, *(f"[{shot.words}]" for shot in shots), caption.line(), *(f"Warning: {w.strip()}" for w in caption.warnings)]
-    image, facts = still(seen, shots[0].words) if seen else ({}, {})
-    words = {"text/markdown": "\n\n".join(part for part in markdown if part), "text/plain": "\n".join(part for part in plain if part)}
-    return Bundle({**words, **image}, facts)
+    first, last = safe_markdown(text), _without_math("\n".join(lines))
+    said = [caption.line(), *(f"Warning: {warning.strip()}" for warning in caption.warnings)]
+    words = _words([first, last], [text, *said])
+    if not seen:
+        return Bundle(words)
+    image, facts = still(seen, shots[0].words)
+    whole = _words([first, *(f"<div>{image}</div>" for image in images), last], [text, *(f"[{shot.words}]" for shot in shots), *said])
+    return Bundle({**whole, **image}, facts, caption=Bundle(words))
+
+
+def _words(markdown: Sequence[str], plain: Sequence[str]) -> dict[str, str]:
+    return {"text/markdown": "\n\n".join(part for part in markdown if part), "text/plain": "\n".join(part for part in plain if part)}
 
 
 def answers_together(labelled: Sequence[tuple[str, Bundle]]) -> Bundle:

@@ -78,12 +78,13 @@ def figure(
     seen = [small(shot.picture, side, max_bytes // len(shots)) for shot in shots]
     inner = image_html(seen[0], shots[0].words) if len(shots) == 1 else _grid(shots, seen)
     under = caption.html() + (f"\n<div>{'<br>'.join(escape(line) for line in text.splitlines())}</div>" if text else "")
+    # Alone it is a plain element: sanitised pages show the tags they do not know as text.
+    alone = Bundle({"text/html": f'<div class="{NO_MATH}">{under}</div>', "text/plain": caption.plain()}) if under else None
     under = f'\n<figcaption class="{NO_MATH}">{under}</figcaption>' if under else ""
     plain = [f"[{shot.words}]" for shot in shots]
     plain += [part for part in (caption.plain(), text) if part]
     image, facts = still([(one, shot.label) for one, shot in zip(seen, shots, strict=True)], "; ".join(shot.words for shot in shots))
     html = f'<figure style="margin:0">\n{inner}{under}\n</figure>'
-    alone = Bundle({"text/html": under.strip(), "text/plain": caption.plain()}) if under else None
     return Bundle({"text/html": html, **image, "text/plain": "\n".join(plain)}, facts, alone)
 
 

@@ -202,7 +202,4 @@ def tell(shell: Any, text: str) -> None:
 
 def put(bundle: Bundle, form: str = "html") -> None:
     """Show a bundle as an output of its own, or picture and caption as two (the setting `figure`)."""
-    from IPython.display import display
-
-    for part in bundle.parts(form):
-        display(dict(part.data), raw=True, metadata=dict(part.metadata))  # type: ignore[no-untyped-call]
+    bundle.show(form)

@@ -35,6 +35,8 @@ class Bundle:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     caption: Bundle | None = None
     """The words under the picture alone, for those who show the picture as an image and nothing else."""
+    form: str = "html"
+    """The setting `figure`, for a bundle that a cell shows as its value."""
 
     def parts(self, form: str) -> tuple[Bundle, ...]:
         """Return what is shown: the whole, or with the form ``image`` the picture as an image and its caption, each as one output.
@@ -47,6 +49,13 @@ class Bundle:
         alone = Bundle({**images, "text/plain": f"[{self.metadata[next(iter(images))]['alt']}]"}, self.metadata)
         return (alone, self.caption)
 
+    def show(self, form: str = "html") -> None:
+        """Show it in IPython, each of its `parts` as an output of its own."""
+        from IPython.display import display
+
+        for part in self.parts(form):
+            display(dict(part.data), raw=True, metadata=dict(part.metadata))  # type: ignore[no-untyped-call]
+
     @property
     def text(self) -> str:
         """The ``text/plain`` form."""
@@ -56,6 +65,15 @@ class Bundle:
     def html(self) -> str:
         """The ``text/html`` form, empty where there is none."""
         return str(self.data.get("text/html", ""))
+
+    def _ipython_display_(self) -> None:
+        """Show several parts as several outputs; one is left to the mime bundle.
+
+        IPython takes NotImplementedError from this method as "not here" (IPython/core/formatters.py, catch_format_error).
+        """
+        if len(self.parts(self.form)) == 1:
+            raise NotImplementedError
+        self.show(self.form)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:
         del include, exclude  # IPython filters by itself

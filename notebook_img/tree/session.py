@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,7 +296,8 @@ class Session:
         """
         from notebook_img.tree.drawing import history
 
-        return history(self, None if until is None else self.turn(until).number, wording)
+        drawn = history(self, None if until is None else self.turn(until).number, wording)
+        return replace(drawn, form=self.actor.settings.figure)
 
     def cost(self) -> tuple[float, int]:
         """Return US dollars spent in this session, refused calls included, and how many calls have an unknown cost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, UsageError
@@ -317,7 +318,8 @@ class Turn:
         pair = [(picture, str(label)), (self.picture, self.id)]
         if isinstance(other, Turn) and other.session.id == self.session.id and other.number > self.number:
             pair.reverse()
-        return display.compare(pair[0][0], pair[1][0], (pair[0][1], pair[1][1]))
+        compared = display.compare(pair[0][0], pair[1][0], (pair[0][1], pair[1][1]))
+        return replace(compared, form=self.session.actor.settings.figure)
 
     def _before(self) -> Any:
         parent = self.parent
@@ -352,25 +354,14 @@ class Turn:
         if _shell() is None:
             print(bundle.text)  # noqa: T201 - what showing means in a plain interpreter
             return
-        from IPython.display import display
-
-        display(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))  # type: ignore[no-untyped-call]
+        bundle.show(self.session.actor.settings.figure)
 
     def _ipython_display_(self) -> None:
-        """Draw nothing if a magic has shown this turn in the cell that is running; otherwise leave it to the mime bundle.
-
-        IPython takes NotImplementedError from this method as "not here" (IPython/core/formatters.py, catch_format_error).
-        """
+        """Draw nothing if a magic has shown this turn in the cell that is running; otherwise what a figure draws."""
         shell = _shell()
         if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
             return
-        parts = self.figure().parts(self.session.actor.settings.figure)
-        if len(parts) == 1:
-            raise NotImplementedError
-        from IPython.display import display
-
-        for part in parts:
-            display(dict(part.data), raw=True, metadata=dict(part.metadata))  # type: ignore[no-untyped-call]
+        replace(self.figure(), form=self.session.actor.settings.figure)._ipython_display_()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
         bundle = self.figure()

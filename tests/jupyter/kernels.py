@@ -81,6 +81,13 @@ class Ran:
         return "\n".join([self.printed, *(data.get("text/plain", "") for data in self.shown), self.traceback])
 
 
+def saved_cell(source: str, ran: Ran, number: int, **metadata: Any) -> Any:
+    """Return a cell that ran as a front end saves it."""
+    counted = {"execution_count": number}
+    outputs = [nbformat.from_dict({**each, **(counted if each["output_type"] == "execute_result" else {})}) for each in ran.outputs]
+    return nbformat.v4.new_code_cell(source, outputs=outputs, metadata=metadata, **counted)
+
+
 class Kernel:
     """A running kernel."""
 

@@ -1,0 +1,174 @@
+"""Saved notebooks through the exporters of nbconvert: the pictures in each are counted, and docs/publishing.md has the table of it.
+
+How a page prints is looked at in tests/browser/test_printing.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pypandoc
+import pytest
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter, PDFExporter, PythonExporter, SlidesExporter
+from PIL import Image
+
+from tests.jupyter.publishing import FIGURES, FORMS, saved_notebook
+from tests.pages import ROOT
+
+PAGE = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pandoc() -> Iterator[None]:
+    """nbconvert calls pandoc for the Markdown of answers in LaTeX."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ["PATH"]]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def notebooks(start_emulator: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    service = start_emulator("openai")
+    service.reset()
+    return {form: saved_notebook(tmp_path_factory.mktemp(form), form, service) for form in FORMS}
+
+
+def images(html: str) -> list[bytes]:
+    """Return the pictures that stand in a page."""
+    return [base64.b64decode(found) for found in re.findall(r"<img[^>]*?src=\"data:image/\w+;base64,([^\"]+)\"", html, re.DOTALL)]
+
+
+def in_html(made: Any) -> list[bytes]:
+    return images(HTMLExporter().from_notebook_node(made)[0])
+
+
+def in_slides(made: Any) -> list[bytes]:
+    return images(SlidesExporter().from_notebook_node(made)[0])
+
+
+def in_sanitised(made: Any) -> list[bytes]:
+    return images(HTMLExporter(sanitize_html=True).from_notebook_node(made)[0])
+
+
+def in_markdown(made: Any) -> list[bytes]:
+    """Return the files a Markdown page shows; what stands in its HTML is left out, as GitHub leaves it out."""
+    body, resources = MarkdownExporter().from_notebook_node(made)
+    return [resources["outputs"][name] for name in re.findall(r"!\[\w*\]\((output_\S+)\)", body)]
+
+
+def in_latex(made: Any) -> list[bytes]:
+    body, resources = LatexExporter().from_notebook_node(made)
+    names = re.findall(r"\\(?:adjustimage|includegraphics)[^\n]*\{(output_[^}]+)\}", body.partition(r"\begin{document}")[2])
+    return [resources["outputs"][name] for name in names]
+
+
+def in_script(made: Any) -> list[bytes]:
+    body, resources = PythonExporter().from_notebook_node(made)
+    compile(body, "fox.py", "exec")
+    return [*images(body), *resources.get("outputs", {}).values()]
+
+
+EXPORTERS: dict[str, Callable[[Any], list[bytes]]] = {
+    "html": in_html,
+    "slides": in_slides,
+    "sanitised html": in_sanitised,
+    "markdown": in_markdown,
+    "latex, pdf": in_latex,
+    "script": in_script,
+}
+WORDS = {(True, True): "yes", (False, True): "`image`", (True, False): "`html`", (False, False): "–"}
+
+
+def alone(made: Any, name: str) -> Any:
+    """Return a notebook of the one cell that shows a figure."""
+    cells = [cell for cell in made.cells if cell.metadata.get("figure") == name]
+    return nbformat.v4.new_notebook(cells=cells, metadata=made.metadata)
+
+
+@pytest.fixture(scope="module")
+def found(notebooks: dict[str, Any]) -> dict[tuple[str, str, str], list[bytes]]:
+    """The pictures by exporter, figure and form."""
+    return {
+        (exporter, name, form): pictures(alone(made, name))
+        for exporter, pictures in EXPORTERS.items()
+        for name in FIGURES
+        for form, made in notebooks.items()
+    }
+
+
+Found = dict[tuple[str, str, str], list[bytes]]
+
+
+def test_the_page_says_which_figure_shows_where(found: Found) -> None:
+    rows = [f"| | {' | '.join(EXPORTERS)} |", f"|---|{'---|' * len(EXPORTERS)}"]
+    for name in FIGURES:
+        seen = [WORDS[bool(found[exporter, name, "html"]), bool(found[exporter, name, "image"])] for exporter in EXPORTERS]
+        rows.append(f"| {name} | {' | '.join(seen)} |")
+    table = "\n".join(rows)
+    assert table in PAGE, f"Put this table into docs/publishing.md:\n\n{table}"
+
+
+def test_every_figure_is_in_what_is_read_and_printed(found: Found) -> None:
+    assert not [key for key, pictures in found.items() if key[0] in ("html", "slides", "latex, pdf") and not pictures]
+
+
+def test_with_images_nothing_is_lost_where_html_is_removed(found: Found) -> None:
+    assert {len(found[exporter, name, "image"]) for exporter in ("sanitised html", "markdown") for name in FIGURES} == {1}
+
+
+def test_pictures_are_whole_and_in_latex_once_and_small(found: Found) -> None:
+    for (exporter, name, _), pictures in found.items():
+        sizes = [Image.open(BytesIO(each)).convert("RGB").size for each in pictures]
+        if exporter == "latex, pdf":
+            (size,) = sizes
+            assert max(size) <= (768 if name == "a whole picture" else 512)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_whole_notebook_is_set_in_latex(form: str, notebooks: dict[str, Any]) -> None:
+    assert len(in_latex(notebooks[form])) == len(FIGURES)
+    if shutil.which("xelatex"):
+        body, _ = PDFExporter().from_notebook_node(notebooks[form])
+        assert len(re.findall(rb"/Subtype\s*/Image", body)) >= len(FIGURES)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_captions_are_words_wherever_pictures_are(form: str, notebooks: dict[str, Any]) -> None:
+    made = alone(notebooks[form], "a picture")
+    for exporter in (HTMLExporter(), SlidesExporter(), HTMLExporter(sanitize_html=True), MarkdownExporter()):
+        assert "built-in, not AI" in re.sub(r"<[^>]+>", "", exporter.from_notebook_node(made)[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_figure_is_heavier_than_150_kilobytes(form: str, notebooks: dict[str, Any]) -> None:
+    for cell in notebooks[form].cells:
+        if "show" in cell.source or "tree" in cell.source:
+            continue  # asked for large
+        for output in cell.outputs:
+            made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+            assert len(nbformat.v4.writes(made)) <= 150_000, cell.source
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_still_image_is_small_and_named(form: str, notebooks: dict[str, Any]) -> None:
+    stills = [
+        (output.data[kind], output.metadata[kind])
+        for cell in notebooks[form].cells
+        for output in cell.outputs
+        for kind in ("image/jpeg", "image/png")
+        if kind in output.get("data", {}) and "full=True" not in cell.source
+    ]
+    assert len(stills) == len(FIGURES) - 1
+    for content, facts in stills:
+        raw = base64.b64decode(content)
+        assert len(raw) <= 36_000
+        assert max(Image.open(BytesIO(raw)).size) <= 512
+        assert facts["alt"]
