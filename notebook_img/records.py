@@ -48,6 +48,10 @@ class PictureUse:
     """Where it came from, short: a file name, ``sample:chelsea``, ``figure``, ``fox/t2``."""
     pixels_key: str = ""
     """Set for pictures this package encoded itself: hash of mode, size and pixels (see replay/rules.py)."""
+    content: str = ""
+    """Of a file that was named: hash of what is seen of it, the same after its bytes changed in a time stamp or a note only."""
+    address: str = ""
+    """Of what came from a URL: hash of the URL."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 from notebook_img.hints import Hint
-from notebook_img.ids import turn_id
+from notebook_img.ids import TurnId, turn_id
 from notebook_img.records import Origin
 from notebook_img.replay import Heads
 from notebook_img.settings import Settings
@@ -167,13 +167,32 @@ class Workspace:
             return self.origin
         return dataclasses.replace(self.origin, kernel=self.kernel.id, cell=run.cell, notebook=run.notebook)
 
+    def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
+        """Return session id and number of the turn an id means that somebody typed; the session id is empty where there is none.
+
+        In a cell it means the turn it meant when the cell was last run. See `replay.turn_meant`.
+        """
+        named = self.store.session_named(typed.session) if typed.session else None
+        plain = (session_id if not typed.session else named.id if named is not None else "", typed.number)
+        kernel, run = self.kernel, self.cell_run
+        if kernel is None or run is None:
+            return plain
+        from notebook_img.replay import turn_meant
+
+        return turn_meant(self.store, self.packs, kernel, run, session_id, typed, plain, self.origins)
+
     # ------------------------------------------------------------------------------------------ replay
 
     def stored_id(self, stored: Stored) -> str:
         """Return ``fox/t7`` for a stored reply."""
         if stored.source < 2:
             return turn_id(stored.number, session=self.session_name(stored.session_id))
-        return f"a pack's {turn_id(stored.number)}"
+        return f"{self.packs().name(stored)} ({turn_id(stored.number)})"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The notebooks this one is a copy of, as far as is known."""
+        return ()
 
     def packs(self) -> Packs:
         """Return the packs replies may come from; looked for again when a file comes or goes."""

@@ -72,7 +72,7 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
         if asked.call.dry_run:
             return await in_thread(_plan, workspace, ready, decision)
         if decision.stored is not None:
-            return await to_the_end(in_thread(_give_back, workspace, ready, decision.stored))
+            return await to_the_end(in_thread(_give_back, workspace, ready, decision, decision.stored))
         if decision.miss:
             raise ReplayMissError(await in_thread(replay_lookup.explain_miss, workspace, asked, ready.pending))
         return await _ask_service(workspace, ready, decision, tell)
@@ -82,11 +82,15 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
         raise
 
 
-def _give_back(workspace: Workspace, ready: PreparedCall, stored: Stored) -> CallResult:
+def _give_back(workspace: Workspace, ready: PreparedCall, decision: Decision, stored: Stored) -> CallResult:
     record = replay_lookup.give_back(workspace, ready.asked, stored)
     ready.asked.bill.turn = turn_id(record.number, session=workspace.session_name(record.session_id))
     note_model(workspace, ready)
-    return _finish(workspace, ready.asked, CallResult(record, replayed=replay_lookup.given_words(ready, record), shape=ready.shape))
+    return _finish(
+        workspace,
+        ready.asked,
+        CallResult(record, replayed=replay_lookup.given_words(workspace, ready, record, decision), shape=ready.shape),
+    )
 
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.records import TurnRecord
     from notebook_img.replay import Run
+    from notebook_img.store import HeldReply
     from notebook_img.workspace import Workspace
 
 
@@ -29,8 +30,13 @@ def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, ty
         state = kernel.state(slot.run, lambda current: latest_run(workspace, current, kernel.id), giving_back=mode == "only")
     else:  # a thread that outlived its cell: what replay forbids or gives always holds for it too
         state = CellState(first=True)
-    needs_rows = state.first or mode in ("always", "only")
-    stored = find(workspace, asked.session.id, key) if needs_rows else []
+    stored: list[Stored] = []
+    if mode == "always":
+        stored = find(workspace, asked.session.id, key)
+    elif (state.first or mode == "only") and decide(mode, want, state, (), frozenset()).stored is None:  # type: ignore[arg-type]
+        earlier = earlier_runs(workspace, slot.run, key, kernel.id) if slot is not None else ()
+        state = dataclasses.replace(state, held=[*state.held, *earlier])
+        stored = given_elsewhere(workspace, asked, key, kernel.id)
     # What its own cells made this kernel has had, also in the moment between the storing of a turn and its noting.
     own = {reply.identity for reply in stored if reply.kernel == kernel.id}
     lost: set[tuple[str, float]] = set()
@@ -62,17 +68,32 @@ def find(workspace: Workspace, session_id: str, key: str) -> list[Stored]:
 def latest_run(workspace: Workspace, run: Run, kernel: str) -> tuple[Stored, ...]:
     """Return what the cell's latest run in another kernel got, in order.
 
-    It is known by the cell's own key, else by its source and place among equal cells. What stopped runs in this kernel got is
-    known to the kernel itself.
+    What stopped runs in this kernel got is known to the kernel itself.
     """
-    rows = workspace.store.latest_replies(
-        run.cell, source_hash=run.source_hash, ordinal=run.ordinal, not_kernel=kernel, notebook=run.notebook
-    )
-    if rows:
-        return tuple(
-            Stored(0, row.session_id, row.number, row.request_key, row.model, row.started, row.wanted, content=row.content) for row in rows
-        )
-    return workspace.packs().latest_run(run.cell, source_hash=run.source_hash, ordinal=run.ordinal)
+    cell = run.known(workspace.origins)
+    held = workspace.store.latest_replies(cell, not_kernel=kernel)
+    return tuple(map(_stored, held)) if held else workspace.packs().latest_replies(cell)
+
+
+def earlier_runs(workspace: Workspace, run: Run, key: str, kernel: str) -> list[list[Stored]]:
+    """Return what the cell got for a request in any of its runs in other kernels, the latest first."""
+    runs = workspace.store.earlier_replies(run.known(workspace.origins), key, not_kernel=kernel)
+    return [list(map(_stored, held)) for held in runs]
+
+
+def given_elsewhere(workspace: Workspace, asked: PlacedCall, key: str, kernel: str) -> list[Stored]:
+    """Return the replies of others that a cell may have which never had this one: of its notebook's cells, then of packs.
+
+    Rolls that were rejected are among neither: their cells have others by now.
+    """
+    here = asked.run.notebook if asked.run is not None else str(workspace.notebook or "")
+    notebooks = [name for name in (here, *workspace.origins) if name]
+    rows = workspace.store.claimed_replies(key, notebooks=notebooks, session_id=asked.session.id, not_kernel=kernel)
+    return [*(stored_of(row, 0) for row in rows), *workspace.packs().find(key)]
+
+
+def _stored(held: HeldReply) -> Stored:
+    return Stored(0, held.session_id, held.number, held.request_key, held.model, held.started, held.wanted, content=held.content)
 
 
 def give_back(workspace: Workspace, asked: PlacedCall, stored: Stored) -> TurnRecord:
@@ -102,11 +123,14 @@ def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, *, packed
     return workspace.store.add_turn(copy, move_head=moves)
 
 
-def given_words(ready: PreparedCall, record: TurnRecord) -> str:
-    """Return how a reply that is given back is named in its caption."""
+def given_words(workspace: Workspace, ready: PreparedCall, record: TurnRecord, decision: Decision) -> str:
+    """Return how a reply that is given back is named in its caption: where it is from, unless it is the cell's own."""
+    found = decision.stored
     if record.model.startswith(f"{BUILT_IN}:") and ready.provider.name != BUILT_IN:
         return f"replayed (built-in); run again to ask {ready.provider.title}"
-    return "replayed"
+    if found is None or (decision.own and found.source < FIRST_SOURCE and found.session_id == record.session_id):
+        return "replayed"
+    return f"replayed from {workspace.stored_id(found)}; run again for a new one"
 
 
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:

@@ -256,9 +256,8 @@ def _named(workspace: Workspace, session: SessionRecord, value: Any) -> _Named |
         return _Named(record, getattr(value, "picked", None)) if own else None
     if not isinstance(value, str) or not (found := parse_id(value)):
         return None
-    if found.session and found.session != session.name:
-        return None
-    return _Named(workspace.turn_record(session.id, found.number), found.picture)
+    owner, number = workspace.typed_turn(session.id, found)
+    return _Named(workspace.turn_record(owner, number), found.picture) if owner == session.id else None
 
 
 def _of_another_home(workspace: Workspace, turn: Any) -> bool:
@@ -289,8 +288,10 @@ def load(workspace: Workspace, session: SessionRecord, value: Any) -> Any:
         return value.picture
     if isinstance(value, str):
         if found := parse_id(value):
-            owner = workspace.session_record(found.session) if found.session else session
-            return _of_turn(workspace, workspace.turn_record(owner.id, found.number), found.picture, owner.name)
+            owner, number = workspace.typed_turn(session.id, found)
+            record = (workspace.store.turn(owner, number) or workspace.packs().brought(owner, number, workspace.store)) if owner else None
+            name = workspace.session_name(owner) if owner else workspace.session_record(found.session).name
+            return _of_turn(workspace, record or workspace.turn_record(owner, number), found.picture, name)
         if re.match(r"https?://", value, re.IGNORECASE):
             return value
     return pictures.load(value, settings=workspace.settings)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.replay.rules import decide as decide
     from notebook_img.replay.rules import request_key as request_key
     from notebook_img.replay.rules import stored_of as stored_of
+    from notebook_img.replay.typed_ids import turn_meant as turn_meant
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -32,4 +33,5 @@ else:
         heads="BY_AGENT Heads",
         packs="FIRST_SOURCE SUFFIX Packs find_packs",
         rules="BUILT_IN CellState Decision Stored Want content_key decide request_key stored_of",
+        typed_ids="turn_meant",
     )

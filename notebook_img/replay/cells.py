@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notebook_img.replay.rules import CellState, Stored, Want
-    from notebook_img.store import Store
+    from notebook_img.store import KnownCell, NamedTurn, Store
 
 VSCODE = "vscode-notebook-cell:"
 """VS Code's ids hold a path and change from kernel to kernel, so they only tell cells of the running kernel apart."""
@@ -83,7 +83,7 @@ class Run:
     """Key that tells it apart within this kernel."""
     source_hash: str
     ordinal: int
-    """How many runs of the same source this kernel has had, this one included."""
+    """Its place among the cells of the same source in this kernel; without ids every run is another cell."""
     notebook: str
     row: int = 0
     """Row id in the store; 0 until it makes its first request or move."""
@@ -99,8 +99,16 @@ class Run:
     placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
     asked: set[str] = field(default_factory=set)
     """Sessions this run has asked a question in, likewise."""
+    named: dict[tuple[str, str], NamedTurn] | None = None
+    """By session id and word what ids typed in the cell mean; under an empty session id what they meant in its latest run."""
     earlier: tuple[Stored, ...] | None = None
     """What the cell's latest run in any kernel got; looked up once."""
+
+    def known(self, origins: tuple[str, ...] = ()) -> KnownCell:
+        """Return what other kernels know the cell by, and the notebooks its own is a copy of."""
+        from notebook_img.store import KnownCell
+
+        return KnownCell(self.cell, self.source_hash, self.ordinal, self.notebook, origins)
 
     @property
     def replies(self) -> list[Stored]:
@@ -127,7 +135,8 @@ class Kernel:
         """Identities of the replies that cells of this kernel got."""
         self._runs: dict[str, list[Run]] = {}
         self._counts: Counter[str] = Counter()
-        self._vscode: dict[tuple[str, str], tuple[str, int]] = {}
+        self._places: dict[tuple[str, str], int] = {}
+        """By cell and source the place among the cells of that source."""
         self.lock = self._lock = threading.RLock()
 
     def begin(self, source: str, *, cell_id: str = "", notebook: str = "") -> Run:
@@ -144,17 +153,13 @@ class Kernel:
         """
         source_hash = hashlib.sha256(source.strip().encode("utf-8", "surrogatepass")).hexdigest()[:24]
         with self._lock:
-            if cell_id.startswith(VSCODE):
-                key = (cell_id, source_hash)
-                if key not in self._vscode:
-                    self._counts[source_hash] += 1
-                    self._vscode[key] = (f"src:{source_hash}:{self._counts[source_hash]}", self._counts[source_hash])
-                cell, ordinal = self._vscode[key]
-                local = cell_id
-            else:
+            local = cell_id if cell_id.startswith(VSCODE) else f"id:{cell_id}" if cell_id else ""
+            ordinal = self._places.get((local, source_hash), 0)
+            if not ordinal or not local:
                 self._counts[source_hash] += 1
-                ordinal = self._counts[source_hash]
-                cell = local = f"id:{cell_id}" if cell_id else f"src:{source_hash}:{ordinal}"
+                ordinal = self._places[local, source_hash] = self._counts[source_hash]
+            cell = local if local.startswith("id:") else f"src:{source_hash}:{ordinal}"
+            local = local or cell
             run = Run(cell, local, source_hash, ordinal, notebook)
             # A cell may run others (shell.run_cell), and goes on when they have ended.
             self._stack.append(run)

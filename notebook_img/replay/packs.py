@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from notebook_img.records import TurnRecord
-    from notebook_img.store import Pack, Store
+    from notebook_img.store import KnownCell, NamedTurn, Pack, Store
 
 T = TypeVar("T")
 SUFFIX = ".pictures.zip"
@@ -28,10 +29,13 @@ class Source(Protocol):
     name: str
 
     def find(self, request_key: str) -> Sequence[TurnRecord]:
-        """Return the turns that answered a request, oldest first."""
+        """Return the turns that answered a request, those first that a cell got in its latest run."""
 
-    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> Sequence[TurnRecord]:
+    def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
         """Return what the latest run of a cell got."""
+
+    def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
+        """Return what the ids typed in a cell meant in its latest run."""
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""
@@ -62,6 +66,11 @@ class Packs:
                 self._sources.append(None)
                 say(f"A pack was left out: {error.sentence}")
 
+    def name(self, stored: Stored) -> str:
+        """Return the name of the pack a reply is from."""
+        source = self._sources[stored.source - FIRST_SOURCE]
+        return source.name if source is not None else "a pack"
+
     @property
     def names(self) -> list[str]:
         """Where replies may come from."""
@@ -75,12 +84,34 @@ class Packs:
             for record in self._read(index, lambda source: source.find(request_key)) or ()
         ]
 
-    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> tuple[Stored, ...]:
+    def latest_replies(self, cell: KnownCell) -> tuple[Stored, ...]:
         """Return what the latest run of a cell got, in the first pack that knows the cell."""
+        # Where it was written, its notebook may have stood anywhere.
+        cell = dataclasses.replace(cell, notebook="")
         for index in range(len(self._sources)):
-            if records := self._read(index, lambda source: source.latest_run(cell, source_hash=source_hash, ordinal=ordinal)):
+            if records := self._read(index, lambda source: source.latest_replies(cell)):
                 return tuple(_stored(index, record) for record in records)
         return ()
+
+    def named_in(self, cell: KnownCell) -> dict[tuple[str, str], NamedTurn]:
+        """Return what the ids typed in a cell meant in its latest run, in the first pack that knows of any."""
+        cell = dataclasses.replace(cell, notebook="")
+        for index in range(len(self._sources)):
+            if found := self._read(index, lambda source: source.named_in(cell)):
+                return {("", each.word): each for each in found}
+        return {}
+
+    def turn(self, session_id: str, number: int) -> TurnRecord | None:
+        """Return a turn of any pack."""
+        found = (self._read(index, lambda source: source.turn(session_id, number)) for index in range(len(self._sources)))
+        return next((record for record in found if record is not None), None)
+
+    def brought(self, session_id: str, number: int, store: Store) -> TurnRecord | None:
+        """Return a turn of any pack, its pictures brought into a store."""
+        for index in range(len(self._sources)):
+            if (record := self._read(index, lambda source: source.turn(session_id, number))) is not None:
+                return self.take(stored_of(record, index + FIRST_SOURCE), store)
+        return None
 
     def take(self, stored: Stored, store: Store) -> TurnRecord | None:
         """Return a packed turn, its pictures brought into a store; None where the pack cannot give them, and then it is left out.
@@ -133,8 +164,11 @@ class _PackSource:
     def find(self, request_key: str) -> Sequence[TurnRecord]:
         return self._pack.find_replies(request_key)
 
-    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> Sequence[TurnRecord]:
-        return self._pack.latest_run(cell, source_hash=source_hash, ordinal=ordinal)
+    def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
+        return self._pack.latest_replies(cell)
+
+    def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
+        return self._pack.named_in(cell)
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         return self._pack.turn(session_id, number)
@@ -156,11 +190,15 @@ class _StoreSource:
         with _unusable():
             return self._store.find_replies(request_key)
 
-    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> Sequence[TurnRecord]:
+    def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
         with _unusable():
-            held = self._store.latest_replies(cell, source_hash=source_hash, ordinal=ordinal)
+            held = self._store.latest_replies(cell)
             records = [self._store.turn(reply.session_id, reply.number) for reply in held]
             return [record for record in records if record is not None]
+
+    def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
+        with _unusable():
+            return list(self._store.named_in(cell).values())
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         with _unusable():

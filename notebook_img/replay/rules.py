@@ -88,7 +88,7 @@ class CellState:
         Whether no run of this cell in this kernel has come to its end with a reply.
     held : sequence of sequences of Stored
         What earlier runs got, in the order they got it; the run to look in first comes first. In a cell's first run:
-        its stopped runs in this kernel, then its latest run of all. Later: its last run, if that failed.
+        its stopped runs in this kernel, then its latest run of all, then those before. Later: its last run, if that failed.
     """
 
     first: bool
@@ -100,6 +100,8 @@ class Decision:
     """Give `stored`, or ask when it is None; `miss` when asking is not allowed."""
 
     stored: Stored | None = None
+    own: bool = True
+    """Whether `stored` is what this cell got itself."""
     instead_of: Stored | None = None
     """With ``--fresh``: the reply that this one replaces, so that it is not given to another request."""
     miss: bool = False
@@ -117,7 +119,7 @@ def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stor
     cell : CellState or None
         None outside a kernel's cells: panel, command line, scripts and MCP always ask.
     stored : sequence of Stored
-        All stored replies to the same request, any model.
+        Replies to the same request that others got, any model; the first to be given comes first.
     had : set
         Identities of the replies this kernel has had already.
     """
@@ -125,10 +127,10 @@ def decide(mode: Mode, want: Want, cell: CellState | None, stored: Sequence[Stor
     miss = mode == "only" and not want.model.startswith(f"{BUILT_IN}:")
     if mode == "off" or cell is None:
         return Decision(miss=miss)
-    found = _find(mode, want, cell, [reply for reply in stored if fits(reply, want)], had)
+    found, own = _find(mode, want, cell, [reply for reply in stored if fits(reply, want)], had)
     if want.fresh:
         return Decision(instead_of=found, miss=miss)
-    return Decision(stored=found, miss=miss and found is None)
+    return Decision(stored=found, own=own, miss=miss and found is None)
 
 
 def fits(reply: Stored, want: Want) -> bool:
@@ -150,18 +152,20 @@ def model_fits(want: Want, *models: str) -> bool:
     return want.model.startswith(built_in) or not models[0].startswith(built_in)
 
 
-def _find(mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], had: AbstractSet[tuple[str, float]]) -> Stored | None:
+def _find(
+    mode: Mode, want: Want, cell: CellState, fitting: Sequence[Stored], had: AbstractSet[tuple[str, float]]
+) -> tuple[Stored | None, bool]:
+    """Return the reply that is given, and whether it is the cell's own."""
     if mode == "always":
-        return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None)
+        return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None), False
     for run in cell.held:
         # The cell's own runs: begun without a key, a notebook stays free after one is set.
         replies = [reply for reply in run if reply.request_key == want.request_key and (not want.typed or fits(reply, want))]
         if want.position < len(replies):
-            return replies[want.position]
+            return replies[want.position], True
     if cell.first or mode == "only":
-        free = [reply for reply in fitting if reply.identity not in had]
-        return min(free, key=lambda reply: (reply.source, reply.at, reply.number), default=None)
-    return None
+        return next((reply for reply in fitting if reply.identity not in had), None), False
+    return None, False
 
 
 def request_key(

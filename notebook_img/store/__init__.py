@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from notebook_img.store.cells import ReplyRecord as ReplyRecord
     from notebook_img.store.cells import RunRecord as RunRecord
     from notebook_img.store.gallery import GalleryRow as GalleryRow
+    from notebook_img.store.latest_run import KnownCell as KnownCell
+    from notebook_img.store.latest_run import NamedTurn as NamedTurn
+    from notebook_img.store.lookups import HeldReply as HeldReply
     from notebook_img.store.maintenance import check_store as check_store
     from notebook_img.store.maintenance import repair_store as repair_store
     from notebook_img.store.names import check_session_name as check_session_name
@@ -31,6 +34,8 @@ else:
         bundle="export_sessions import_sessions",
         cells="MoveRecord ReplyRecord RunRecord",
         gallery="GalleryRow",
+        latest_run="KnownCell NamedTurn",
+        lookups="HeldReply",
         maintenance="check_store repair_store",
         names="check_session_name",
         owner="is_alive this_process",

@@ -24,6 +24,7 @@ from notebook_img.store.picture_files import holds, make_folder, told_as_store_e
 from notebook_img.store.rows import PART, dumps, insert_turn, session_record, session_values
 from notebook_img.store.sessions import free_name
 from notebook_img.store.turn_notes import complete_notes
+from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,6 +141,7 @@ def insert_all(store: Store, source: Source) -> list[Imported]:
             names[session.id] = imported.session.id
             done.append(imported)
         _insert_replies(connection, source, runs, names)
+        _insert_named(connection, source, runs, names)
         _insert_moves(connection, source, runs, names)
     return done
 
@@ -239,14 +241,30 @@ def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
     table = schema.runs
     ids: dict[int, int] = {}
     for run in source.runs:
-        facts = {name: getattr(run, name) for name in ("cell", "kernel", "source_hash", "ordinal", "started")}
+        facts = {name: getattr(run, name) for name in ("cell", "kernel", "source_hash", "started")}
         same = select(table.c.id).where(*(table.c[name] == value for name, value in facts.items()))
         present = connection.execute(same).scalars().first()
         if present is None:
-            result = connection.execute(table.insert().values(**facts, ended=run.started, state="ok", notebook=run.notebook, owner=""))
-            present = int(result.lastrowid)
+            # Two stores that know of each other's runs count on from the larger number, so it orders the runs of both.
+            seen = run.seen or _seen_before(connection, run.started)
+            values = {
+                **facts,
+                "ordinal": run.ordinal,
+                "seen": seen,
+                "ended": run.started,
+                "state": "ok",
+                "notebook": run.notebook,
+                "owner": "",
+            }
+            present = int(connection.execute(table.insert().values(**values)).lastrowid)
         ids[run.id] = int(present)
     return ids
+
+
+def _seen_before(connection: Connection, started: float) -> int:
+    """Return where a run of an older version stands among those here: only its clock tells."""
+    query = select(func.max(schema.runs.c.seen)).where(schema.runs.c.started <= started)
+    return int(connection.execute(query).scalar_one() or 0)
 
 
 def _insert_replies(connection: Connection, source: Source, runs: Mapping[int, int], names: Mapping[str, str]) -> None:
@@ -260,6 +278,14 @@ def _insert_replies(connection: Connection, source: Source, runs: Mapping[int, i
             if record is not None:
                 values = {"request_key": record.request_key, "model": record.model, "session_id": names[session_id], "turn": number}
                 connection.execute(table.insert().values(run=here, position=position, **values))
+
+
+def _insert_named(connection: Connection, source: Source, runs: Mapping[int, int], names: Mapping[str, str]) -> None:
+    statement = insert_into(schema.named, unless_there=True)
+    for run in source.runs:
+        for word, session_id, number, own in run.named:
+            values = {"run": runs[run.id], "word": word, "session_id": names.get(session_id, session_id), "turn": number, "own": int(own)}
+            connection.exec_driver_sql(statement, values)
 
 
 def _insert_moves(connection: Connection, source: Source, runs: Mapping[int, int], names: Mapping[str, str]) -> None:

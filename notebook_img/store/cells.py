@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, update
 
 from notebook_img.store import schema
 from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
     from notebook_img.store.database import Database
@@ -31,11 +32,13 @@ class RunRecord:
     """Random id of the kernel it ran in."""
     source_hash: str
     ordinal: int
-    """Which run of this source in its kernel, from 1."""
+    """Its place among the cells of this source, from 1."""
     started: float
     ended: float | None
     state: RunState
     notebook: str = ""
+    seen: int = 0
+    """Its place in the order the store saw runs in."""
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,30 @@ class Cells:
     _database: Database
 
     def start_run(self, cell: str, *, kernel: str, source_hash: str, ordinal: int = 0, notebook: str = "") -> int:
-        """Record that a cell starts; return the run's id, 0 in a store that cannot be written."""
+        """Record that a cell starts; return the run's id, 0 in a store that cannot be written.
+
+        A cell with an id keeps the place it had among equal cells when it first ran: later its neighbours may not have been run.
+        """
         if self._database.read_only:
             return 0
+        values = {
+            "cell": cell,
+            "kernel": kernel,
+            "source_hash": source_hash,
+            "ordinal": ordinal,
+            "started": time.time(),
+            "ended": None,
+            "state": "running",
+            "notebook": notebook,
+            "owner": this_process(),
+        }
         with self._database.write() as connection:
-            result = connection.execute(
-                schema.runs.insert().values(
-                    cell=cell,
-                    kernel=kernel,
-                    source_hash=source_hash,
-                    ordinal=ordinal,
-                    started=time.time(),
-                    ended=None,
-                    state="running",
-                    notebook=notebook,
-                    owner=this_process(),
-                ),
-            )
-            return int(result.lastrowid)
+            values["seen"] = next_place(connection)
+            if cell.startswith("id:"):
+                known = "SELECT ordinal FROM runs WHERE cell = :cell AND source_hash = :source_hash ORDER BY seen DESC LIMIT 1"
+                found = connection.exec_driver_sql(known, {"cell": cell, "source_hash": source_hash}).scalar_one_or_none()
+                values["ordinal"] = ordinal if found is None else found
+            return int(connection.exec_driver_sql(_INSERT_RUN, values).lastrowid)
 
     def end_run(self, run: int, state: RunState) -> None:
         """Record how a run ended: ``ok`` or ``failed`` (also when it was stopped)."""
@@ -137,6 +146,14 @@ class Cells:
         with self._database.read() as connection:
             return [ReplyRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
+    def note_named(self, run: int, word: str, session_id: str, turn: int, *, own: bool) -> None:
+        """Record the turn an id meant that was typed in a cell."""
+        if self._database.read_only:
+            return
+        values = {"run": run, "word": word, "session_id": session_id, "turn": turn, "own": int(own)}
+        with self._database.write() as connection:
+            connection.exec_driver_sql(_INSERT_NAMED, values)
+
     def note_move(self, session_id: str, *, kind: MoveKind, from_head: int | None, to_head: int | None, run: int = 0) -> int:
         """Record that a head moved; return the move's id."""
         if self._database.read_only:
@@ -159,6 +176,15 @@ class Cells:
         query = select(schema.moves).where(schema.moves.c.session_id == session_id).order_by(schema.moves.c.id)
         with self._database.read() as connection:
             return [MoveRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001
+
+
+_INSERT_RUN = insert_into(schema.runs)
+_INSERT_NAMED = insert_into(schema.named, unless_there=True)
+
+
+def next_place(connection: Connection) -> int:
+    """Return the next number in the order the store sees runs in."""
+    return int(connection.exec_driver_sql("SELECT coalesce(max(seen), 0) + 1 FROM runs").scalar_one())
 
 
 def fail_ended_runs(connection: Connection) -> int:

@@ -6,24 +6,30 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, literal_column, select, tuple_
+from sqlalchemy import Connection, and_, literal_column, select, text, tuple_
 
 from notebook_img.store import jumps, schema
+from notebook_img.store.latest_run import NAMED, NO_KERNEL, NamedTurn, find_claimed, find_latest, find_replies
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import PART, Cells
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from sqlalchemy import ColumnElement
 
     from notebook_img.records import TurnRecord
     from notebook_img.store.database import Database
+    from notebook_img.store.latest_run import KnownCell, Read
     from notebook_img.store.rows import AnyRow
 
 ELSEWHERE = 3600.0
 """Seconds for which a process on another host is taken to run: longer than a service takes for a picture."""
 FIRST_PAGE = 8
 """Earlier runs of a cell that are read at first: where it starts is nearly always known from the latest."""
+MOST_RUNS = 20
+"""Earlier runs of a cell in which a reply is looked for."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +127,12 @@ class Lookups:
     def cell_moves(self, session_id: str, cell: str, *, before_run: int | None = None) -> Iterator[CellMove]:
         """Give the head moves of a cell's earlier runs in a session, latest first, read as far as they are asked for."""
         runs, moves = schema.runs.c, schema.moves
-        # By time, not by row: runs of another home may have been imported after later ones of this.
-        query = select(runs.id, runs.started).where(runs.cell == cell).order_by(runs.started.desc(), runs.id.desc())
+        query = select(runs.id, runs.seen).where(runs.cell == cell).order_by(runs.seen.desc(), runs.id.desc())
         if before_run is not None:
             query = query.where(runs.id != before_run)
         size, last = FIRST_PAGE, None
         while True:
-            page = query if last is None else query.where(tuple_(runs.started, runs.id) < tuple_(last.started, last.id))
+            page = query if last is None else query.where(tuple_(runs.seen, runs.id) < tuple_(last.seen, last.id))
             with self._database.read() as connection:
                 rows = connection.execute(page.limit(size)).all()
                 found: dict[int, list[AnyRow]] = {row.id: [] for row in rows}
@@ -141,83 +146,103 @@ class Lookups:
                 return
             size, last = min(2 * size, PART), rows[-1]
 
-    def latest_replies(
-        self, cell: str, *, source_hash: str, ordinal: int, not_kernel: str | None = None, notebook: str = ""
-    ) -> list[HeldReply]:
-        """Return what the latest run of a cell got, in order; a deleted turn keeps its place in it.
+    def latest_replies(self, cell: KnownCell, *, not_kernel: str = NO_KERNEL) -> list[HeldReply]:
+        """Return what the latest run of a cell got, in order (see latest_run.py); a deleted turn keeps its place in it.
 
         Parameters
         ----------
-        cell : str
-            The cell's key. One that has never run under it is looked for by its source: the notebook may have been run before by
-            something that tells cell ids, or that tells none.
-        source_hash, ordinal : str, int
-            Among cells of that source the `ordinal`-th one is meant.
-        not_kernel : str, optional
-            Only runs in other kernels.
-        notebook : str
-            Runs of this notebook come first: a copy of it has the same cells. Another one's count where it has none, as it may have moved.
+        cell : KnownCell
+            What it is known by.
+        not_kernel : str
+            Leave out the runs of this kernel.
         """
-        runs, replies, turns = schema.runs.c, schema.replies.c, schema.turns.c
-        # By time, not by row: runs of another home may have been imported after later ones of this.
-        query = select(runs.id, runs.cell).where(exists().where(replies.run == runs.id)).order_by(runs.started.desc(), runs.id.desc())
-        if not_kernel is not None:
-            query = query.where(runs.kernel != not_kernel)
-        places = [query.where(runs.notebook == notebook), query] if notebook else [query]
         with self._database.read() as connection:
-            found = (connection.execute(place.where(runs.cell == cell).limit(1)).scalar() for place in places)
-            run = next((run for run in found if run is not None), None)
-            if run is None:
-                alike = (
-                    self._by_source(list(connection.execute(place.where(runs.source_hash == source_hash))), ordinal) for place in places
-                )
-                run = next((run for run in alike if run is not None), None)
-            if run is None:
+            found = find_latest(_reader(connection), cell, not_kernel=not_kernel)
+            return _held(connection, schema.replies.c.run == found.run) if found is not None else []
+
+    def earlier_replies(self, cell: KnownCell, request_key: str, *, not_kernel: str = NO_KERNEL) -> list[list[HeldReply]]:
+        """Return what any run of a cell got for one request, the latest run first."""
+        with self._database.read() as connection:
+            found = find_latest(_reader(connection), cell, not_kernel=not_kernel)
+            if found is None:
                 return []
-            held = (
-                select(
-                    *(replies.session_id, replies.turn, replies.request_key, replies.model.label("answered")),
-                    *(turns.model, turns.started, turns.asked, turns.content_key),
-                )
-                .select_from(
-                    schema.replies.outerjoin(schema.turns, and_(turns.session_id == replies.session_id, turns.number == replies.turn))
-                )
-                .where(replies.run == run)
-                .order_by(replies.position)
+            table = schema.replies.c
+            runs = find_replies(_reader(connection), found, request_key)[:MOST_RUNS]
+            return [_held(connection, (table.run == run) & (table.request_key == request_key)) for run in runs]
+
+    def claimed_replies(
+        self, request_key: str, *, notebooks: Sequence[str], session_id: str, not_kernel: str = NO_KERNEL
+    ) -> list[TurnRecord]:
+        """Return the turns that answered a request and are what a cell of these notebooks got in its latest run.
+
+        Also those of a session that no cell asked for (a panel, a command line, an agent), the latest first.
+        """
+        with self._database.read() as connection:
+            found = find_claimed(_reader(connection), request_key, notebooks=notebooks, session_id=session_id, not_kernel=not_kernel)
+            query = (
+                "SELECT number FROM turns WHERE request_key = :key AND session_id = :session AND cell = '' ORDER BY number DESC LIMIT 100"
             )
-            return [
-                HeldReply(
-                    row.session_id,
-                    row.turn,
-                    row.request_key,
-                    row.model or row.answered,
-                    row.started or 0.0,
-                    str(Cells(row).json("asked", dict).get("model") or "") if row.asked else "",
-                    row.content_key or "",
-                )
-                for row in connection.execute(held)
-            ]
+            rows = connection.exec_driver_sql(query, {"key": request_key, "session": session_id}).scalars()
+            found += [(session_id, int(number)) for number in rows]
+        records = [self.turn(session, number) for session, number in dict.fromkeys(found)]  # type: ignore[attr-defined]
+        return [record for record in records if record is not None]
+
+    def named_in(self, cell: KnownCell) -> dict[tuple[str, str], NamedTurn]:
+        """Return what the ids typed in a cell meant in its latest run that had any, by an empty session id and the word."""
+        with self._database.read() as connection:
+            read = _reader(connection)
+            found = find_latest(read, cell, having="named")
+            rows = read(NAMED, {"run": found.run}) if found is not None else []
+        return {("", row[0]): NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows}
+
+    def counterpart(self, session_id: str, of: TurnRecord) -> int | None:
+        """Return the turn of a session that is a copy of another one: the same reply to the same request."""
+        query = (
+            "SELECT number FROM turns WHERE request_key = :request_key AND session_id = :session "
+            "AND content_key = :content_key AND started = :started ORDER BY number DESC LIMIT 1"
+        )
+        values = {"request_key": of.request_key, "session": session_id, "content_key": of.content_key, "started": of.started}
+        with self._database.read() as connection:
+            found = connection.exec_driver_sql(query, values).scalar_one_or_none() if of.content_key else None
+        return int(found) if found is not None else None
 
     def sessions_of_notebook(self, notebook: str, current: str) -> list[str]:
-        """Return the ids of the sessions whose turns the cells of a notebook got, the current one first."""
-        runs, replies = schema.runs.c, schema.replies.c
-        query = (
-            select(replies.session_id)
-            .distinct()
-            .select_from(schema.replies.join(schema.runs, runs.id == replies.run))
-            .join(schema.sessions, schema.sessions.c.id == replies.session_id)
-            .where(runs.notebook == notebook)
+        """Return the ids of the sessions whose turns the cells of a notebook got or named, the current one first."""
+        query = text(
+            "SELECT id FROM sessions WHERE id IN (SELECT replies.session_id FROM replies JOIN runs ON runs.id = replies.run "
+            "WHERE runs.notebook = :notebook UNION SELECT named.session_id FROM named JOIN runs ON runs.id = named.run "
+            "WHERE runs.notebook = :notebook) ORDER BY id"
         )
         with self._database.read() as connection:
-            found = [] if not notebook else [str(row) for row in connection.execute(query).scalars()]
+            found = [] if not notebook else [str(row) for row in connection.execute(query, {"notebook": notebook}).scalars()]
         return [current, *(other for other in found if other != current)]
 
-    @staticmethod
-    def _by_source(rows: list[AnyRow], ordinal: int) -> int | None:
-        """Return the latest run of the `ordinal`-th cell of that source, in the order the cells first ran."""
-        latest: dict[str, int] = {}
-        for row in rows:
-            latest.setdefault(row.cell, int(row.id))
-        # The rows come latest first, so the cell that is seen first from the end ran first.
-        cells = list(dict.fromkeys(row.cell for row in reversed(rows)))
-        return latest[cells[ordinal - 1]] if 1 <= ordinal <= len(cells) else None
+
+def _reader(connection: Connection) -> Read:
+    return lambda query, values: connection.execute(text(query), values).all()
+
+
+def _held(connection: Connection, where: ColumnElement[bool]) -> list[HeldReply]:
+    """Return the replies of a run, joined with their turns."""
+    replies, turns = schema.replies.c, schema.turns.c
+    query = (
+        select(
+            *(replies.session_id, replies.turn, replies.request_key, replies.model.label("answered")),
+            *(turns.model, turns.started, turns.asked, turns.content_key),
+        )
+        .select_from(schema.replies.outerjoin(schema.turns, and_(turns.session_id == replies.session_id, turns.number == replies.turn)))
+        .where(where)
+        .order_by(replies.position)
+    )
+    return [
+        HeldReply(
+            row.session_id,
+            row.turn,
+            row.request_key,
+            row.model or row.answered,
+            row.started or 0.0,
+            str(Cells(row).json("asked", dict).get("model") or "") if row.asked else "",
+            row.content_key or "",
+        )
+        for row in connection.execute(query)
+    ]

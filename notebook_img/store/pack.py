@@ -21,11 +21,13 @@ from notebook_img.files import reason
 from notebook_img.ids import turn_id
 from notebook_img.pictures import sniff
 from notebook_img.store import json_stream, zip_members
+from notebook_img.store.latest_run import NAMED, PLACES, NamedTurn, find_claimed, find_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from notebook_img.records import SessionRecord, TurnRecord
+    from notebook_img.store.latest_run import KnownCell
     from notebook_img.store.pack_schema import PackedRun
 
 VERSION = 2
@@ -49,9 +51,24 @@ CREATE TABLE turns (session INTEGER, number INTEGER, request_key TEXT, started R
 CREATE UNIQUE INDEX turns_by_number ON turns (session, number);
 CREATE TABLE uses (sha256 TEXT, session INTEGER, number INTEGER);
 CREATE INDEX turns_by_request ON turns (request_key);
-CREATE TABLE runs (id INTEGER PRIMARY KEY, cell TEXT, source_hash TEXT, replied INTEGER, facts TEXT);
-CREATE INDEX runs_by_cell ON runs (cell);
-CREATE INDEX runs_by_source ON runs (source_hash);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, cell TEXT, kernel TEXT, source_hash TEXT, ordinal INTEGER, notebook TEXT, seen INTEGER, facts TEXT
+);
+CREATE INDEX runs_by_cell ON runs (cell, seen);
+CREATE INDEX runs_by_source ON runs (source_hash, ordinal, seen);
+CREATE TABLE replies (
+    run INTEGER, position INTEGER, session_id TEXT, turn INTEGER, request_key TEXT, PRIMARY KEY (run, position)
+) WITHOUT ROWID;
+CREATE TABLE named (run INTEGER, word TEXT, session_id TEXT, turn INTEGER, own INTEGER);
+CREATE INDEX named_by_run ON named (run);
+CREATE INDEX replies_by_request ON replies (request_key);
+"""
+
+_INSERT_RUN = "INSERT INTO runs (cell, kernel, source_hash, ordinal, notebook, seen, facts) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_REPLY = """
+INSERT INTO replies (run, position, session_id, turn, request_key) VALUES (?, ?, ?, ?, coalesce(
+    (SELECT request_key FROM turns JOIN sessions ON sessions.position = turns.session WHERE sessions.id = ? AND turns.number = ?), ''
+))
 """
 
 
@@ -113,13 +130,16 @@ class Pack:
         return int(count)
 
     def find_replies(self, request_key: str) -> list[TurnRecord]:
-        """Return the turns that answered a request, oldest first."""
+        """Return the turns that answered a request: what a cell got in its latest run first, then the others, oldest first."""
+        if not request_key:
+            return []
+        claimed = find_claimed(self._read, request_key, notebooks=(), everything=True)
         rows = self._rows(
-            "SELECT sessions.id, turns.facts FROM turns JOIN sessions ON sessions.position = turns.session "
-            "WHERE request_key = ? AND request_key != '' ORDER BY started, number",
+            "SELECT sessions.id, turns.number FROM turns JOIN sessions ON sessions.position = turns.session "
+            "WHERE request_key = ? ORDER BY started, number",
             request_key,
         )
-        return [_record(session, facts) for session, facts in rows]
+        return self._turns_named(dict.fromkeys([*claimed, *((session, number) for session, number in rows)]))
 
     @property
     def runs(self) -> Iterator[PackedRun]:
@@ -127,25 +147,31 @@ class Pack:
         from notebook_img.store.pack_schema import run_values
 
         last = -1
-        while rows := self._rows("SELECT rowid, facts FROM runs WHERE rowid > ? ORDER BY rowid LIMIT ?", last, PAGE):
-            yield from (run_values(json.loads(facts)) for _, facts in rows)
+        while rows := self._rows("SELECT id, ordinal, facts FROM runs WHERE id > ? ORDER BY id LIMIT ?", last, PAGE):
+            yield from (run_values({**json.loads(facts), "ordinal": ordinal}) for _, ordinal, facts in rows)
             last = rows[-1][0]
 
-    def latest_run(self, cell: str, *, source_hash: str, ordinal: int) -> list[TurnRecord]:
-        """Return what the latest run of a cell got; one it does not know is looked for by its source, as the `ordinal`-th of it."""
-        from notebook_img.store.pack_schema import run_values
+    def latest_replies(self, cell: KnownCell) -> list[TurnRecord]:
+        """Return what the latest run of a cell got (see latest_run.py)."""
+        found = find_latest(self._read, cell)
+        rows = self._rows("SELECT session_id, turn FROM replies WHERE run = ? ORDER BY position", found.run) if found is not None else []
+        return self._turns_named(rows)
 
-        latest = "SELECT facts FROM runs WHERE cell = ? AND replied ORDER BY rowid DESC LIMIT 1"
-        found = self._rows(latest, cell)
-        if not found and ordinal >= 1:
-            alike = self._rows(
-                "SELECT cell FROM runs WHERE source_hash = ? AND replied GROUP BY cell ORDER BY min(rowid) LIMIT 1 OFFSET ?",
-                source_hash,
-                ordinal - 1,
-            )
-            found = self._rows(latest, alike[0][0]) if alike else []
-        records = [self.turn(session, number) for session, number in run_values(json.loads(found[0][0])).replies] if found else []
+    def named_in(self, cell: KnownCell) -> list[NamedTurn]:
+        """Return what the ids typed in a cell meant in its latest run that had any."""
+        found = find_latest(self._read, cell, having="named")
+        rows = self._read(NAMED, {"run": found.run}) if found is not None else []
+        return [NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows]
+
+    def _turns_named(self, names: Iterable[tuple[str, int]]) -> list[TurnRecord]:
+        records = [self.turn(session, number) for session, number in names]
         return [record for record in records if record is not None]
+
+    def _read(self, query: str, values: Mapping[str, Any]) -> list[Any]:
+        if not self._is_read:
+            self._read_content()
+        with self._lock, self._told():
+            return self._index.execute(query, dict(values)).fetchall()
 
     # Pictures and raw state
 
@@ -277,7 +303,7 @@ class Pack:
                 return
             self._index.execute("BEGIN")
             try:
-                for table in ("sessions", "turns", "uses", "runs"):
+                for table in ("sessions", "turns", "uses", "runs", "replies", "named"):
                     self._index.execute(f"DELETE FROM {table}")  # noqa: S608 - of an attempt that failed
                 self._read_part("sessions.json", "its list of sessions cannot be understood")
                 if self._rows("SELECT 1 FROM members WHERE name = 'cells.json'", content=False):
@@ -340,8 +366,14 @@ class Pack:
                 run = run_values(value)
                 if int(path[1]) > MOST_ROWS:
                     raise ValueError(f"more than {MOST_ROWS:,} runs")
-                row = (run.cell, run.source_hash, int(bool(run.replies)), _dumps(run.model_dump()))
-                self._index.execute("INSERT INTO runs (cell, source_hash, replied, facts) VALUES (?, ?, ?, ?)", row)
+                row = (run.cell, run.kernel, run.source_hash, run.ordinal, run.notebook, run.seen or None, _dumps(run.model_dump()))
+                number = self._index.execute(_INSERT_RUN, row).lastrowid
+                self._index.executemany(_INSERT_REPLY, ((number, position, *turn, *turn) for position, turn in enumerate(run.replies)))
+                self._index.executemany("INSERT INTO named VALUES (?, ?, ?, ?, ?)", ((number, *each) for each in run.named))
+        # Of an older version: its runs stand in the order of its rows, and count runs of a source instead of places.
+        if self._index.execute("UPDATE runs SET seen = id WHERE seen IS NULL").rowcount:
+            for statement in PLACES.split(";"):
+                self._index.execute(statement)
 
     def _sessions(self) -> list[tuple[int, SessionRecord]]:
         from notebook_img.store.pack_schema import session_record

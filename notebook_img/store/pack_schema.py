@@ -33,6 +33,8 @@ class _Use(_Strict):
     bytes: Annotated[int, Field(ge=0, lt=2**53)]
     name: Place = ""
     pixels_key: Word = ""
+    content: Word = ""
+    address: Word = ""
 
 
 class _Origin(_Strict):
@@ -100,8 +102,12 @@ class PackedRun(_Strict):
     ordinal: Annotated[int, Field(ge=-(2**31), lt=2**31)]
     started: float
     notebook: Place
+    seen: Annotated[int, Field(ge=0, lt=2**53)] = 0
+    """Its place in the order its store saw runs in; 0 where an older version wrote it."""
     replies: tuple[tuple[Id, Number], ...] = ()
     """Session id and turn number."""
+    named: tuple[tuple[Word, Id, Number, bool], ...] = ()
+    """Ids that were typed in the cell, with session id and number of the turns they meant, and whether those were of its own session."""
     moves: tuple[tuple[Id, Word, Number | None, Number | None, float], ...] = ()
     """Session id, kind, head before and after, and when: where the cell started."""
 
@@ -160,5 +166,5 @@ def _with_tuples(plain: Any) -> Any:
     """Return a run with the tuples JSON has no form for."""
     if not isinstance(plain, dict):
         return plain
-    lists = {name: plain[name] for name in ("replies", "moves") if isinstance(plain.get(name), list)}
+    lists = {name: plain[name] for name in ("replies", "named", "moves") if isinstance(plain.get(name), list)}
     return {**plain, **{name: tuple(tuple(item) if isinstance(item, list) else item for item in items) for name, items in lists.items()}}

@@ -121,16 +121,22 @@ def _finite(value: Any) -> Any:
 
 def runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
     """Return the runs that got turns of these sessions or moved their heads, with those replies and moves."""
-    runs, replies, moves = schema.runs, schema.replies, schema.moves
-    names = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook")
-    of_run = select(replies.c.run).where(replies.c.session_id.in_(ids)).union(select(moves.c.run).where(moves.c.session_id.in_(ids)))
+    runs, replies, named, moves = schema.runs, schema.replies, schema.named, schema.moves
+    names = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook", "seen")
+    of_run = (
+        select(replies.c.run)
+        .where(replies.c.session_id.in_(ids))
+        .union(select(moves.c.run).where(moves.c.session_id.in_(ids)), select(named.c.run).where(named.c.session_id.in_(ids)))
+    )
     with store._database.read() as connection:  # noqa: SLF001
         found: dict[int, dict[str, Any]] = {
-            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "moves": []}
-            for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.id))
+            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "named": [], "moves": []}
+            for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.seen, runs.c.id))
         }
         for row in connection.execute(select(replies).where(replies.c.session_id.in_(ids)).order_by(replies.c.run, replies.c.position)):
             found[row.run]["replies"].append([row.session_id, row.turn])
         for row in connection.execute(select(moves).where(moves.c.session_id.in_(ids), moves.c.run != 0).order_by(moves.c.id)):
             found[row.run]["moves"].append([row.session_id, row.kind, row.from_head, row.to_head, row.at])
+        for row in connection.execute(select(named).where(named.c.run.in_(of_run)).order_by(named.c.run, named.c.word)):
+            found[row.run]["named"].append([row.word, row.session_id, row.turn, bool(row.own)])
     return list(found.values())

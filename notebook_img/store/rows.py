@@ -210,6 +210,8 @@ def picture_use(row: AnyRow) -> PictureUse:
         bytes=row.bytes,
         name=row.name,
         pixels_key=row.pixels_key,
+        content=row.content,
+        address=row.address,
     )
 
 
@@ -220,6 +222,8 @@ USE_COLUMNS = (
     schema.uses.c.sha256,
     schema.uses.c.name,
     schema.uses.c.pixels_key,
+    schema.uses.c.content,
+    schema.uses.c.address,
     schema.pictures.c.mime_type,
     schema.pictures.c.width,
     schema.pictures.c.height,
@@ -276,6 +280,8 @@ def insert_turn(connection: Connection, record: TurnRecord) -> int:
                     "sha256": use.sha256,
                     "name": use.name.encode("utf-8", "replace").decode(),
                     "pixels_key": use.pixels_key,
+                    "content": use.content,
+                    "address": use.address,
                 }
                 for position, use in enumerate(record.pictures)
             ],

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from notebook_img.store import schema
 
-TABLES = ("sessions", "turns", "pictures", "uses", "spend", "outputs", "jobs", "runs", "replies", "moves")
+TABLES = ("sessions", "turns", "pictures", "uses", "spend", "outputs", "jobs", "runs", "replies", "named", "refusals", "moves")
 """In an order in which rows come after those they name."""
 _MOST = 1 << 40
 """No row id is larger."""
@@ -41,6 +41,7 @@ def salvage(path: Path, connection: Connection) -> int:
                     connection.exec_driver_sql(f'INSERT INTO "{name}" ({into}) VALUES ({given})', values)  # noqa: S608 - names of our own
                     came += 1
     schema.place_all(connection)
+    connection.exec_driver_sql("UPDATE runs SET seen = id WHERE seen = 0")  # of an older version
     connection.exec_driver_sql(
         "UPDATE sessions SET turns = (SELECT count(*) FROM turns WHERE session_id = sessions.id), "
         "last_number = max(last_number, (SELECT coalesce(max(number), 0) FROM turns WHERE session_id = sessions.id))"

@@ -6,18 +6,20 @@ keys on purpose: a paid reply is stored even if what it builds on was deleted wh
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, Table, Text, func, select, text
 
-from notebook_img.store import search
+from notebook_img.store import latest_run, search
 from notebook_img.store.jumps import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 2
+VERSION = 3
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -107,9 +109,14 @@ uses = Table(
     Column("sha256", Text, ForeignKey("pictures.sha256"), nullable=False),
     Column("name", Text, nullable=False),
     Column("pixels_key", Text, nullable=False),
+    # Of a file: hash of what is seen of it. Of what came from a URL: hash of the URL.
+    Column("content", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
 )
 Index("uses_by_turn", uses.c.turn_id, uses.c.position, unique=True)
 Index("uses_by_picture", uses.c.sha256)
+Index("uses_by_content", uses.c.content, sqlite_where=uses.c.content != "")
+Index("uses_by_address", uses.c.address, sqlite_where=uses.c.address != "")
 Index("uses_by_role", uses.c.role)  # SQLite adds the row id, hence the gallery's order
 
 spend = Table(
@@ -174,10 +181,13 @@ runs = Table(
     Column("state", Text, nullable=False),
     Column("notebook", Text, nullable=False),
     Column("owner", Text, nullable=False),
+    # Where it stands in the order the store saw runs in: a clock may be set back.
+    Column("seen", Integer, nullable=False, server_default="0"),
 )
-Index("runs_by_cell", runs.c.cell, runs.c.started, runs.c.id)
+Index("runs_by_cell", runs.c.cell, runs.c.seen)
 Index("runs_by_kernel", runs.c.kernel)
-Index("runs_by_source", runs.c.source_hash)
+Index("runs_by_source", runs.c.source_hash, runs.c.ordinal, runs.c.seen)
+Index("runs_by_order", runs.c.seen)
 
 replies = Table(
     "replies",
@@ -190,6 +200,30 @@ replies = Table(
     Column("turn", Integer, nullable=False),
 )
 Index("replies_by_turn", replies.c.session_id, replies.c.turn)
+Index("replies_by_request", replies.c.request_key)
+
+named = Table(
+    "named",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    # The id as it was typed, and the turn it meant.
+    Column("word", Text, primary_key=True),
+    Column("session_id", Text, nullable=False),
+    Column("turn", Integer, nullable=False),
+    # Whether that was a turn of the session the cell worked in.
+    Column("own", Integer, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("request_key", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    # The service's words.
+    Column("said", Text, nullable=False),
+)
 
 moves = Table(
     "moves",
@@ -277,8 +311,7 @@ def _from_1(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
     for item in (counts, days):
         item.create(connection)
-    for table, name in ((runs, "runs_by_cell"), (spend, "spend_unknown")):
-        next(index for index in table.indexes if index.name == name).create(connection)
+    _index(spend, "spend_unknown").create(connection)
     place_all(connection)
     connection.exec_driver_sql(
         "INSERT INTO days (day, known) SELECT day, sum(CAST(round(cost * 1e9) AS INTEGER)) FROM spend WHERE cost IS NOT NULL GROUP BY day"
@@ -286,5 +319,39 @@ def _from_1(connection: Connection) -> None:
     finish(connection)
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1}
+def _from_2(connection: Connection) -> None:
+    """Add the order of runs, the place of a cell among equal ones, and what ids, files and URLs in cells meant."""
+    for statement in (
+        "ALTER TABLE runs ADD COLUMN seen INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE uses ADD COLUMN content TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE uses ADD COLUMN address TEXT NOT NULL DEFAULT ''",
+        "DROP INDEX IF EXISTS runs_by_cell",
+        "DROP INDEX runs_by_source",
+        # Rows of this home were written in its order; imported ones, which have no owner, are known by the clock only.
+        "UPDATE runs SET seen = id WHERE owner != ''",
+    ):
+        connection.exec_driver_sql(statement)
+    own = connection.exec_driver_sql("SELECT started, seen FROM runs WHERE owner != '' ORDER BY started, seen").all()
+    times, latest = [row.started for row in own], list(itertools.accumulate((row.seen for row in own), max, initial=0))
+    came = connection.exec_driver_sql("SELECT id, started FROM runs WHERE owner = ''").all()
+    if came:
+        values = [(latest[bisect.bisect_right(times, row.started)], row.id) for row in came]
+        connection.exec_driver_sql("UPDATE runs SET seen = ? WHERE id = ?", values)
+    for statement in latest_run.PLACES.split(";"):
+        connection.exec_driver_sql(statement)
+    for item in (named, refusals):
+        item.create(connection)
+    for table, name in (
+        *((runs, name) for name in ("runs_by_cell", "runs_by_source", "runs_by_order")),
+        *((uses, name) for name in ("uses_by_content", "uses_by_address")),
+        (replies, "replies_by_request"),
+    ):
+        _index(table, name).create(connection)
+
+
+def _index(table: Table, name: str) -> Index:
+    return next(index for index in table.indexes if index.name == name)
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}
 """``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER = "turns"
 _SESSION = ("id", "name", "created", "updated", "model", "notebook")
-_RUN = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook")
+_RUN = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook", "seen")
 _LEFT_OUT = ("sent", "got", "raw")
 _LONGEST = 8_000_000
 """Bytes of a line that is read."""
@@ -132,7 +132,7 @@ class Notes:
     @property
     def runs(self) -> list[PackedRun]:
         """The runs that got its turns, oldest first."""
-        return sorted(self._runs.values(), key=lambda run: run.started)
+        return sorted(self._runs.values(), key=lambda run: (run.seen, run.started))
 
     def turns(self, session_id: str) -> list[TurnRecord]:
         """Return a session's turns by number."""
@@ -174,7 +174,7 @@ class Notes:
 
         if plain is None:
             return record
-        key = tuple(plain[name] for name in _RUN)
+        key = tuple(plain.get(name, 0) for name in _RUN)
         run = self._runs.get(key) or run_values({**plain, "id": len(self._runs) + 1})
         start = record.parent if record.parent is not None else record.head_before
         moves = run.moves if record.kind == "ask" else (*run.moves, (record.session_id, "turn", start, record.number, record.started))

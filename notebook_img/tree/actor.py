@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from notebook_img.ids import TurnId
     from notebook_img.settings import Settings
     from notebook_img.store import Store
     from notebook_img.tree.session import Session
@@ -46,6 +47,9 @@ class Actor(Protocol):
 
     def cell_start(self, session_id: str, head: int | None) -> int | None:
         """Return where the running cell starts: the head, or where its earlier run started if the head is a result of that run."""
+
+    def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
+        """Return session id and number of the turn an id means that somebody typed."""
 
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         """Move this studio's head and the stored one, and keep what can be redone."""

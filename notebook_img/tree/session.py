@@ -118,11 +118,13 @@ class Session:
         if found is None:
             last = ", ".join(map(turn_id, self._last()))
             raise NotFoundError(f"{turn!r} is not the id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
-        if found.session and found.session != (name := self.name):
+        owner, number = self.actor.typed_turn(self.id, found)
+        if owner != self.id:
+            name = self.name
             raise NotFoundError(
                 f"{turn} is a turn of session {found.session!r}, and this is {name!r}.", hint=Hint("open-session", name=found.session)
             )
-        whole = self._numbered(found.number)
+        whole = self._numbered(number)
         return whole if found.picture is None else whole.pick(found.picture)
 
     def turn_from(self, record: TurnRecord) -> Turn:

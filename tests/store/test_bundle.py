@@ -11,7 +11,7 @@ import pytest
 
 from notebook_img.errors import NotFoundError, OutputError, PackError
 from notebook_img.records import Origin, SessionRecord
-from notebook_img.store import Store
+from notebook_img.store import KnownCell, Store
 from notebook_img.store.bundle import export_sessions, import_sessions
 from notebook_img.store.pack import Pack
 from tests.store.making import add, png, problems
@@ -57,7 +57,7 @@ def test_an_export_brings_everything_into_another_store_under_the_same_ids(
             assert other.read_picture(use.sha256) == store.read_picture(use.sha256)
     assert other.load_raw(there[0].raw) == {"signature": b"s" * 9000}
     assert other.load_raw(there[1].raw) == {"inline": [png(2), b"short"]}
-    assert [reply.number for reply in other.latest_replies("id:a", source_hash="", ordinal=1)] == [1]
+    assert [reply.number for reply in other.latest_replies(KnownCell("id:a", "", 1))] == [1]
     assert problems(other) == []
     assert add(other, session, 4).number == 4
 

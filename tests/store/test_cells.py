@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from notebook_img.records import SessionRecord
-from notebook_img.store import Store
+from notebook_img.store import KnownCell, Store
 from tests.store.making import add
 
 
@@ -20,7 +20,7 @@ def test_runs_of_a_cell_are_found_latest_first_with_what_they_got(store: Store, 
     assert store.run(first).state == "ok"  # type: ignore[union-attr]
     assert store.run(second).state == "running"  # type: ignore[union-attr]
     # A run that got nothing is passed over, and so is the one that goes on.
-    assert [reply.number for reply in store.latest_replies("id:a", source_hash="h", ordinal=1, not_kernel="k2")] == [1, 2]
+    assert [reply.number for reply in store.latest_replies(KnownCell("id:a", "h", 1), not_kernel="k2")] == [1, 2]
 
 
 def test_where_a_cells_earlier_runs_started_is_known(store: Store, fox: SessionRecord) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from notebook_img.errors import BudgetError, StoreError
 from notebook_img.records import SessionRecord, TurnRecord
-from notebook_img.store import Store
+from notebook_img.store import KnownCell, Store
 from notebook_img.store.maintenance import repair_store as repair
 from tests.store.making import add, png, problems, use
 
@@ -488,7 +488,7 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
             lambda: store.gallery(limit=20),
             lambda: store.sessions(limit=20),
             lambda: next(store.cell_moves(session.id, f"id:{session.name}")),
-            lambda: store.latest_replies(f"id:{session.name}", source_hash="h", ordinal=1, notebook="/n"),
+            lambda: store.latest_replies(KnownCell(f"id:{session.name}", "h", 1, "/n")),
             lambda: store.spent(session.name),
             lambda: store.reserve("m", 0.03, session.name, "cell", session.name, 1e9),
             lambda: store.turn_numbers(session.id, latest=60),

@@ -17,7 +17,7 @@ from notebook_img.errors import StoreError
 from notebook_img.files import part_name, write_atomically
 from notebook_img.pictures import Picture, provenance
 from notebook_img.records import Origin, SessionRecord, TurnRecord
-from notebook_img.store import Store, export_sessions, import_sessions, rebuild_store, verify_store
+from notebook_img.store import KnownCell, Store, export_sessions, import_sessions, rebuild_store, verify_store
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.maintenance import repair_store as repair
 from tests.store.making import add, png, problems
@@ -86,7 +86,7 @@ def test_a_lost_index_is_made_again_with_all_turns(full: Path, loss: Callable[[P
     with Store.open(full) as store:
         assert content(store) == before
         assert {session.name: session.head for session in store.sessions()} == heads
-        assert [reply.number for reply in store.latest_replies("id:a", source_hash="h", ordinal=1)] == [1]
+        assert [reply.number for reply in store.latest_replies(KnownCell("id:a", "h", 1))] == [1]
         assert [(move.to_head, move.run_start) for move in store.cell_moves(store.session_named("fox").id, "id:a")] == [(1, None)]  # type: ignore[union-attr]
         assert [problem for problem in problems(store) if "raw" not in problem] == []
         assert rebuild_store(full) == ["Nothing was lost that could be made again."]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from notebook_img.errors import PackError
 from notebook_img.records import Origin
 from notebook_img.replay.packs import Packs, find_packs
-from notebook_img.store import Store
+from notebook_img.store import KnownCell, Store
 from notebook_img.store.bundle import export_sessions, import_sessions
 from notebook_img.store.pack import Pack
 from tests.store.making import add, problems
@@ -76,7 +76,7 @@ def tried(store: Store, data: bytes) -> None:
     said: list[str] = []
     packs = Packs([path], said.append)
     packs.find("r1")
-    packs.latest_run("id:1", source_hash="h1", ordinal=1)
+    packs.latest_replies(KnownCell("id:1", "h1", 1))
     assert len(said) <= 1
     own = store.session_named("own")
     assert own is not None
@@ -114,7 +114,7 @@ def sound(store: Store, folder: Path) -> None:
         store.last_question(session.id)
     store.gallery(limit=1000)
     for run in store.runs():
-        store.latest_replies(run.cell, source_hash=run.source_hash, ordinal=run.ordinal)
+        store.latest_replies(KnownCell(run.cell, run.source_hash, run.ordinal))
         list(store.cell_moves(store.sessions()[0].id, run.cell))
     again = folder / "again.zip"
     export_sessions(store, [session.id for session in store.sessions()], again, force=True)
@@ -353,7 +353,7 @@ def test_what_is_no_file_beside_a_notebook_is_said_once_and_left_out(tmp_path: P
     said: list[str] = []
     packs = Packs(find_packs([tmp_path, tmp_path / "no folder"], []), said.append)
     assert packs.find("r1") == []
-    assert packs.latest_run("id:1", source_hash="h", ordinal=1) == ()
+    assert packs.latest_replies(KnownCell("id:1", "h", 1)) == ()
     [text] = said
     assert "left out" in text
 

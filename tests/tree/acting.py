@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from notebook_img.ids import TurnId
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.settings import Settings
 from notebook_img.store import Store
@@ -39,6 +40,9 @@ class Acting:
     def cell_start(self, session_id: str, head: int | None) -> int | None:
         # Where a cell that runs again started before; None outside one.
         return self.starts.pop(session_id) if session_id in self.starts else head
+
+    def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
+        return session_id, typed.number
 
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         self.heads[session_id] = to
