@@ -17,6 +17,7 @@ from notebook_img.calls.outputs import check_output, keep_copies, provenance_of,
 from notebook_img.calls.region import in_region
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
+from notebook_img.calls.same_request import without_network
 from notebook_img.calls.store_reply import keep, put_aside, rescued
 from notebook_img.errors import (
     JobPendingError,
@@ -61,14 +62,7 @@ async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> C
 async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
     slot = asked.slot
     try:
-        ready = await in_thread(begin, workspace, asked)
-        if slot is not None:
-            await slot.wait_for_earlier()
-        key, typed = ready.pending.request_key, bool(asked.call.model)
-        if workspace.kernel is not None:
-            decision = await in_thread(lambda: replay_lookup.look_up(workspace, asked, key, ready.model, typed=typed))
-        else:  # nothing is read, so no thread is needed
-            decision = replay_lookup.look_up(workspace, asked, key, ready.model, typed=typed)
+        ready, decision = await _looked_up(workspace, asked)
         if asked.call.dry_run:
             return await in_thread(_plan, workspace, ready, decision)
         if decision.stored is not None:
@@ -80,6 +74,26 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
         if slot is not None:
             slot.fail()
         raise
+
+
+async def _looked_up(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:
+    """Return the request and whether a stored reply may be given; a URL is fetched only where that is not known without it."""
+    if workspace.kernel is None:
+        ready = await in_thread(begin, workspace, asked)
+        return ready, replay_lookup.look_up(workspace, ready)  # nothing is read, so no thread is needed
+    for known in await in_thread(lambda: list(without_network(workspace, asked))):
+        with contextlib.suppress(NotebookImgError):  # the picture that is known is gone
+            ready, decision = await _looked_up_once(workspace, known)
+            if decision.stored is not None:
+                return ready, decision
+    return await _looked_up_once(workspace, asked)
+
+
+async def _looked_up_once(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:
+    ready = await in_thread(begin, workspace, asked)
+    if asked.slot is not None:
+        await asked.slot.wait_for_earlier()
+    return ready, await in_thread(replay_lookup.look_up, workspace, ready)
 
 
 def _give_back(workspace: Workspace, ready: PreparedCall, decision: Decision, stored: Stored) -> CallResult:

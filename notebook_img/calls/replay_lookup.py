@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from typing import TYPE_CHECKING
 
+from notebook_img.calls.same_request import other_keys
 from notebook_img.errors import PackError
 from notebook_img.replay import BUILT_IN, FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
 
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from notebook_img.calls.request import PreparedCall
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.records import TurnRecord
-    from notebook_img.replay import Run
+    from notebook_img.replay import Kernel, Run
     from notebook_img.store import HeldReply
     from notebook_img.workspace import Workspace
 
 
-def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, typed: bool) -> Decision:
+def look_up(workspace: Workspace, ready: PreparedCall) -> Decision:
     """Look up which stored reply a request may have."""
-    mode = workspace.settings.replay
-    kernel, slot = workspace.kernel, asked.slot
-    want = Want(key, model, typed, 0, fresh=asked.call.fresh)
+    mode, kernel, slot = workspace.settings.replay, workspace.kernel, ready.asked.slot
+    call = ready.asked.call
+    want = Want(ready.pending.request_key, ready.model, bool(call.model), 0, fresh=call.fresh)
     if kernel is None or mode == "off" or (slot is None and mode == "restart"):
         return decide(mode, want, None, (), frozenset())  # type: ignore[arg-type]
     if slot is not None:
@@ -30,6 +31,18 @@ def look_up(workspace: Workspace, asked: PlacedCall, key: str, model: str, *, ty
         state = kernel.state(slot.run, lambda current: latest_run(workspace, current, kernel.id), giving_back=mode == "only")
     else:  # a thread that outlived its cell: what replay forbids or gives always holds for it too
         state = CellState(first=True)
+    decision = _decided(workspace, ready.asked, want, state, kernel)
+    if state.first or mode in ("always", "only"):
+        for key in other_keys(workspace, ready):
+            if decision.stored is not None or decision.instead_of is not None:
+                break
+            decision = _decided(workspace, ready.asked, dataclasses.replace(want, request_key=key), state, kernel)
+    return decision
+
+
+def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellState, kernel: Kernel) -> Decision:
+    """Decide for one form of the request; what is given counts as given in this kernel from here on."""
+    mode, slot, key = workspace.settings.replay, asked.slot, want.request_key
     stored: list[Stored] = []
     if mode == "always":
         stored = find(workspace, asked.session.id, key)

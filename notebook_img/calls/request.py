@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import secrets
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.calls.call import TYPED
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.calls.region import Region
+from notebook_img.calls.same_request import with_addresses
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.providers import choose_model, get, model_info, own_price, today
@@ -21,7 +23,7 @@ from notebook_img.replay import BUILT_IN, request_key
 from notebook_img.tree import Shape, shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from notebook_img.calls.call import Call
     from notebook_img.calls.resolve import PlacedCall
@@ -45,8 +47,15 @@ class PreparedCall:
     region: Region | None
     """Where the reply is pasted; None where it is taken as it is."""
     warnings: tuple[str, ...]
+    key_with: Callable[[Sequence[tuple[str, str]]], str]
+    """The key of this request with other pictures: ``(role, hash)`` of those it names."""
     exact: bool = False
     """Whether the words are exact operations, which the built-in engine does whatever the session's model is."""
+
+    @property
+    def named(self) -> tuple[PictureUse, ...]:
+        """The pictures that were named in the call: those the key is made of."""
+        return _named(self.asked, self.pending.pictures)
 
     @property
     def model(self) -> str:
@@ -77,11 +86,11 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     request = dataclasses.replace(
         _request(workspace, asked, shown, model, able, shape), day=day, price=own_price(provider, model, workspace.settings, day)
     )
-    pending = _record(asked, shown, request, f"{provider.name}:{model}")
+    pending, key_with = _record(asked, shown, request, f"{provider.name}:{model}")
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
     region = Region(shown.frame, shown.mask) if call.confine and shown.frame is not None and shown.mask is not None else None
-    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), exact)
+    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, exact)
 
 
 @dataclass(frozen=True)
@@ -169,12 +178,29 @@ def _prompt(call: Call) -> str:
     return call.prompt if call.boxes is None else call.boxes or "everything notable"
 
 
-def _record(asked: PlacedCall, shown: _Pictures, request: Request, model: str) -> TurnRecord:
-    """Return the turn as far as it is known before the reply, with the key replay compares."""
+def _named(asked: PlacedCall, uses: Sequence[PictureUse]) -> tuple[PictureUse, ...]:
+    """Return the pictures a call names; what it goes on from is known by its turn."""
+    known = asked.continues or asked.follows is not None
+    return tuple(use for use in uses if not (known and use.role == "input"))
+
+
+def _record(
+    asked: PlacedCall, shown: _Pictures, request: Request, model: str
+) -> tuple[TurnRecord, Callable[[Sequence[tuple[str, str]]], str]]:
+    """Return the turn as far as it is known before the reply, with the key replay compares, and how it would be with other pictures."""
     parent, options = asked.parent, asked.call.asked()
-    uses = [use for role, pictures in shown.by_role.items() for use in uses_of(pictures, role)]
+    given = {"input": asked.inputs, "reference": asked.references, "mask": (asked.call.mask,)}
+    uses = [use for role, pictures in shown.by_role.items() for use in with_addresses(uses_of(pictures, role), given[role], pictures)]
     picked = parent.uses("output")[(asked.picked or 1) - 1].sha256 if parent and asked.continues and asked.picked else ""
-    named = [use for use in uses if not (asked.continues and use.role == "input") and not (asked.follows and use.role == "input")]
+    key_with = functools.partial(
+        request_key,
+        request.kind,
+        request.prompt,
+        options,
+        schema=request.schema,
+        parent=parent.content_key if parent else "",
+        picked=picked,
+    )
     return TurnRecord(
         session_id=asked.session.id,
         number=0,
@@ -189,16 +215,8 @@ def _record(asked: PlacedCall, shown: _Pictures, request: Request, model: str) -
         seed=request.seed,
         started=time.time(),
         origin=asked.origin,
-        request_key=request_key(
-            request.kind,
-            request.prompt,
-            options,
-            [(use.role, use.pixels_key or use.sha256) for use in named],
-            schema=request.schema,
-            parent=parent.content_key if parent else "",
-            picked=picked,
-        ),
-    )
+        request_key=key_with([(use.role, use.pixels_key or use.sha256) for use in _named(asked, uses)]),
+    ), key_with
 
 
 CARRIED_OUT = frozenset({"again", "confine", "outpaint", "table"})

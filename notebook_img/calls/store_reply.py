@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.region import noted
 from notebook_img.calls.request import PreparedCall, uses_of
+from notebook_img.calls.same_request import with_content
 from notebook_img.errors import (
     BadReplyError,
     FrameError,
@@ -62,6 +63,8 @@ def keep(
     if region is not None and region.plan is not None:
         # Its own state of the region shows another frame than the turn does, so there is nothing to continue from.
         reply = dataclasses.replace(reply, sent=noted(reply.sent, region.plan), raw=None)
+    if ready is not None:
+        pending = dataclasses.replace(pending, pictures=with_content(pending.pictures, ready.sources, workspace))
     record = _turn(pending, reply, delivered, uses, warnings, answer)
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}

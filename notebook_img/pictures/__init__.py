@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.masks import grow_mask as grow_mask
     from notebook_img.pictures.masks import outpaint as outpaint
     from notebook_img.pictures.picture import Picture as Picture
+    from notebook_img.pictures.picture import key_of_pixels as key_of_pixels
     from notebook_img.pictures.previews import PREVIEW_BYTES as PREVIEW_BYTES
     from notebook_img.pictures.previews import PREVIEW_SIDE as PREVIEW_SIDE
     from notebook_img.pictures.previews import TINY_SIDE as TINY_SIDE
@@ -76,7 +77,7 @@ else:
         intake="SAMPLES is_picture_like load local_path missing",
         limits="Limits",
         masks="as_mask confine grow_mask outpaint",
-        picture="Picture",
+        picture="Picture key_of_pixels",
         regions="Drift RegionPlan Takes align cut_frame measure_drift paste_reply plan_region",
         sheets="contact_sheet",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",

@@ -14,8 +14,8 @@ from notebook_img.replay.rules import Stored, stored_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from notebook_img.records import TurnRecord
-    from notebook_img.store import KnownCell, NamedTurn, Pack, Store
+    from notebook_img.records import PictureUse, TurnRecord
+    from notebook_img.store import KnownCell, NamedTurn, Store
 
 T = TypeVar("T")
 SUFFIX = ".pictures.zip"
@@ -26,9 +26,11 @@ FIRST_SOURCE = 2
 class Source(Protocol):
     """Something replies can be read from."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
-    def find(self, request_key: str) -> Sequence[TurnRecord]:
+    def find_replies(self, request_key: str) -> Sequence[TurnRecord]:
         """Return the turns that answered a request, those first that a cell got in its latest run."""
 
     def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
@@ -40,7 +42,13 @@ class Source(Protocol):
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""
 
-    def picture(self, sha256: str) -> Iterator[bytes]:
+    def same_content(self, content: str) -> Sequence[str]:
+        """Return the hashes of the files of which the same is seen."""
+
+    def from_address(self, address: str) -> Sequence[PictureUse]:
+        """Return the pictures that came from a URL, by its hash."""
+
+    def picture_stream(self, sha256: str) -> Iterator[bytes]:
         """Give a picture's bytes in pieces; at the end they have been checked."""
 
 
@@ -56,12 +64,14 @@ class Packs:
     """
 
     def __init__(self, paths: Sequence[Path], say: Callable[[str], None]) -> None:
+        from notebook_img.store import Pack
+
         self._sources: list[Source | None] = []
         """A pack that cannot be used leaves its place empty, so that the numbers of the others stay."""
         self._say = say
         for path in paths:
             try:
-                self._sources.append(_StoreSource(path) if path.is_dir() else _PackSource(path))
+                self._sources.append(_StoreSource(path) if path.is_dir() else Pack(path))
             except NotebookImgError as error:
                 self._sources.append(None)
                 say(f"A pack was left out: {error.sentence}")
@@ -81,7 +91,7 @@ class Packs:
         return [
             _stored(index, record)
             for index in range(len(self._sources))
-            for record in self._read(index, lambda source: source.find(request_key)) or ()
+            for record in self._read(index, lambda source: source.find_replies(request_key)) or ()
         ]
 
     def latest_replies(self, cell: KnownCell) -> tuple[Stored, ...]:
@@ -93,18 +103,42 @@ class Packs:
                 return tuple(_stored(index, record) for record in records)
         return ()
 
-    def named_in(self, cell: KnownCell) -> dict[tuple[str, str], NamedTurn]:
+    def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
         """Return what the ids typed in a cell meant in its latest run, in the first pack that knows of any."""
         cell = dataclasses.replace(cell, notebook="")
         for index in range(len(self._sources)):
             if found := self._read(index, lambda source: source.named_in(cell)):
-                return {("", each.word): each for each in found}
-        return {}
+                return found
+        return ()
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return a turn of any pack."""
         found = (self._read(index, lambda source: source.turn(session_id, number)) for index in range(len(self._sources)))
         return next((record for record in found if record is not None), None)
+
+    def same_content(self, content: str) -> list[str]:
+        """Return the hashes of the files of which the same is seen."""
+        found = (self._read(index, lambda source: source.same_content(content)) for index in range(len(self._sources)))
+        return [sha256 for hashes in found for sha256 in hashes or ()]
+
+    def from_address(self, address: str) -> list[PictureUse]:
+        """Return the pictures that came from a URL, by its hash."""
+        found = (self._read(index, lambda source: source.from_address(address)) for index in range(len(self._sources)))
+        return [use for uses in found for use in uses or ()]
+
+    def read_picture(self, sha256: str) -> bytes:
+        """Return the bytes of a picture that some pack holds.
+
+        Raises
+        ------
+        PackError
+            When none does.
+        """
+        for index in range(len(self._sources)):
+            with contextlib.suppress(NotebookImgError):
+                if (source := self._sources[index]) is not None:
+                    return b"".join(source.picture_stream(sha256))
+        raise PackError(f"No pack holds picture {sha256[:12]}….")
 
     def brought(self, session_id: str, number: int, store: Store) -> TurnRecord | None:
         """Return a turn of any pack, its pictures brought into a store."""
@@ -130,7 +164,7 @@ class Packs:
             record = source.turn(stored.session_id, stored.number)
             for use in record.pictures if record is not None else ():
                 if not store.is_whole(use.sha256):
-                    store.put_stream(source.picture(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
+                    store.put_stream(source.picture_stream(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
             return record
 
         return self._read(stored.source - FIRST_SOURCE, bring)
@@ -152,31 +186,6 @@ class _UnusableError(NotebookImgError):
     """Another store that cannot be read; told apart from trouble of the store that is worked with."""
 
 
-class _PackSource:
-    """One zip."""
-
-    def __init__(self, path: Path) -> None:
-        from notebook_img.store import Pack
-
-        self.name = path.name
-        self._pack: Pack = Pack(path)
-
-    def find(self, request_key: str) -> Sequence[TurnRecord]:
-        return self._pack.find_replies(request_key)
-
-    def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
-        return self._pack.latest_replies(cell)
-
-    def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
-        return self._pack.named_in(cell)
-
-    def turn(self, session_id: str, number: int) -> TurnRecord | None:
-        return self._pack.turn(session_id, number)
-
-    def picture(self, sha256: str) -> Iterator[bytes]:
-        return self._pack.picture_stream(sha256)
-
-
 class _StoreSource:
     """The home of another store, never written to."""
 
@@ -186,7 +195,7 @@ class _StoreSource:
         self.name = str(home)
         self._store: Store = Store.open(home, read_only=True)
 
-    def find(self, request_key: str) -> Sequence[TurnRecord]:
+    def find_replies(self, request_key: str) -> Sequence[TurnRecord]:
         with _unusable():
             return self._store.find_replies(request_key)
 
@@ -198,13 +207,21 @@ class _StoreSource:
 
     def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
         with _unusable():
-            return list(self._store.named_in(cell).values())
+            return self._store.named_in(cell)
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         with _unusable():
             return self._store.turn(session_id, number)
 
-    def picture(self, sha256: str) -> Iterator[bytes]:
+    def same_content(self, content: str) -> Sequence[str]:
+        with _unusable():
+            return self._store.same_content(content)
+
+    def from_address(self, address: str) -> Sequence[PictureUse]:
+        with _unusable():
+            return self._store.from_address(address)
+
+    def picture_stream(self, sha256: str) -> Iterator[bytes]:
         with _unusable():
             return iter([self._store.read_picture(sha256)])
 

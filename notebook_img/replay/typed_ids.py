@@ -58,7 +58,7 @@ def turn_meant(
     word = turn_id(typed.number, session=typed.session)
     if run.named is None:
         cell = run.known(origins)
-        run.named = store.named_in(cell) or packs().named_in(cell)
+        run.named = {("", each.word): each for each in store.named_in(cell) or packs().named_in(cell)}
     earlier = run.named.get((session_id, word)) or run.named.get(("", word))
     found = plain if earlier is None else _here(store, packs, session_id, word, earlier) or plain
     if run.named.get((session_id, word)) is None and found[0]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, literal_column, select, text, tuple_
 from notebook_img.store import jumps, schema
 from notebook_img.store.latest_run import NAMED, NO_KERNEL, NamedTurn, find_claimed, find_latest, find_replies
 from notebook_img.store.owner import is_alive, this_process
-from notebook_img.store.rows import PART, Cells
+from notebook_img.store.rows import PART, USE_COLUMNS, Cells, picture_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from notebook_img.records import TurnRecord
+    from notebook_img.records import PictureUse, TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.latest_run import KnownCell, Read
     from notebook_img.store.rows import AnyRow
@@ -187,13 +187,33 @@ class Lookups:
         records = [self.turn(session, number) for session, number in dict.fromkeys(found)]  # type: ignore[attr-defined]
         return [record for record in records if record is not None]
 
-    def named_in(self, cell: KnownCell) -> dict[tuple[str, str], NamedTurn]:
-        """Return what the ids typed in a cell meant in its latest run that had any, by an empty session id and the word."""
+    def named_in(self, cell: KnownCell) -> list[NamedTurn]:
+        """Return what the ids typed in a cell meant in its latest run that had any."""
         with self._database.read() as connection:
             read = _reader(connection)
             found = find_latest(read, cell, having="named")
             rows = read(NAMED, {"run": found.run}) if found is not None else []
-        return {("", row[0]): NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows}
+        return [NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows]
+
+    def same_content(self, content: str) -> list[str]:
+        """Return the hashes of the files of which the same is seen."""
+        query = "SELECT DISTINCT sha256 FROM uses WHERE content = :content AND content != '' LIMIT 100"
+        with self._database.read() as connection:
+            return list(connection.exec_driver_sql(query, {"content": content}).scalars())
+
+    def from_address(self, address: str) -> list[PictureUse]:
+        """Return the pictures that came from a URL, by its hash, the latest first."""
+        table = schema.uses.c
+        query = (
+            select(*USE_COLUMNS)
+            .join(schema.pictures, schema.pictures.c.sha256 == table.sha256)
+            .where(table.address == address, table.address != "")
+            .order_by(table.id.desc())
+            .limit(100)
+        )
+        with self._database.read() as connection:
+            found = [picture_use(row) for row in connection.execute(query)]
+        return list({use.sha256: use for use in found}.values())
 
     def counterpart(self, session_id: str, of: TurnRecord) -> int | None:
         """Return the turn of a session that is a copy of another one: the same reply to the same request."""

@@ -26,7 +26,7 @@ from notebook_img.store.latest_run import NAMED, PLACES, NamedTurn, find_claimed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from notebook_img.records import SessionRecord, TurnRecord
+    from notebook_img.records import PictureUse, SessionRecord, TurnRecord
     from notebook_img.store.latest_run import KnownCell
     from notebook_img.store.pack_schema import PackedRun
 
@@ -49,7 +49,9 @@ CREATE TABLE gone (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE sessions (position INTEGER PRIMARY KEY, id TEXT UNIQUE, facts TEXT);
 CREATE TABLE turns (session INTEGER, number INTEGER, request_key TEXT, started REAL, facts TEXT);
 CREATE UNIQUE INDEX turns_by_number ON turns (session, number);
-CREATE TABLE uses (sha256 TEXT, session INTEGER, number INTEGER);
+CREATE TABLE uses (sha256 TEXT, session INTEGER, number INTEGER, content TEXT, address TEXT);
+CREATE INDEX uses_by_content ON uses (content) WHERE content != '';
+CREATE INDEX uses_by_address ON uses (address) WHERE address != '';
 CREATE INDEX turns_by_request ON turns (request_key);
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY, cell TEXT, kernel TEXT, source_hash TEXT, ordinal INTEGER, notebook TEXT, seen INTEGER, facts TEXT
@@ -98,6 +100,11 @@ class Pack:
             self._list_members()
 
     # What is in it
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self.path.name
 
     @property
     def sessions(self) -> list[SessionRecord]:
@@ -162,6 +169,20 @@ class Pack:
         found = find_latest(self._read, cell, having="named")
         rows = self._read(NAMED, {"run": found.run}) if found is not None else []
         return [NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows]
+
+    def same_content(self, content: str) -> list[str]:
+        """Return the hashes of the files of which the same is seen."""
+        rows = self._rows("SELECT DISTINCT sha256 FROM uses WHERE content = ? AND content != '' LIMIT 100", content)
+        return [row[0] for row in rows]
+
+    def from_address(self, address: str) -> list[PictureUse]:
+        """Return the pictures that came from a URL, by its hash, the latest first."""
+        rows = self._rows(
+            "SELECT sessions.id, uses.number FROM uses JOIN sessions ON sessions.position = uses.session "
+            "WHERE address = ? AND address != '' ORDER BY uses.rowid DESC LIMIT 100",
+            address,
+        )
+        return [use for record in self._turns_named(dict.fromkeys(rows)) for use in record.pictures if use.address == address]
 
     def _turns_named(self, names: Iterable[tuple[str, int]]) -> list[TurnRecord]:
         records = [self.turn(session, number) for session, number in names]
@@ -350,8 +371,8 @@ class Pack:
                     raise ValueError(f"more than {MOST_ROWS:,} turns")
                 row = (position, turn["number"], turn["request_key"], turn["started"], _dumps(turn))
                 self._index.execute("INSERT INTO turns VALUES (?, ?, ?, ?, ?)", row)
-                used = ((use["sha256"], position, turn["number"]) for use in turn["pictures"])
-                self._index.executemany("INSERT INTO uses VALUES (?, ?, ?)", used)
+                used = ((use["sha256"], position, turn["number"], use["content"], use["address"]) for use in turn["pictures"])
+                self._index.executemany("INSERT INTO uses VALUES (?, ?, ?, ?, ?)", used)
             elif path[2] != "turns":
                 facts[str(path[2])] = value
             else:
