@@ -71,8 +71,8 @@ def other_keys(workspace: Workspace, ready: PreparedCall) -> Iterator[str]:
             same = [*workspace.store.same_content(content), *workspace.packs().same_content(content)]
             hashes += [sha256 for sha256 in dict.fromkeys(same) if sha256 != use.sha256]
         ways.append(hashes)
-    for hashes in itertools.islice(itertools.product(*ways), 1, MOST_WAYS):
-        yield ready.key_with([(use.role, sha256) for use, sha256 in zip(ready.named, hashes, strict=True)])
+    for chosen in itertools.islice(itertools.product(*ways), 1, MOST_WAYS):
+        yield ready.key_with([(use.role, sha256) for use, sha256 in zip(ready.named, chosen, strict=True)])
 
 
 def without_network(workspace: Workspace, asked: PlacedCall) -> Iterator[PlacedCall]:
