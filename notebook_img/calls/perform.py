@@ -25,6 +25,7 @@ from notebook_img.errors import (
     OverloadedError,
     ProviderError,
     RateLimitError,
+    RefusedError,
     ReplayMissError,
     StoreError,
 )
@@ -67,9 +68,15 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
             return await in_thread(_plan, workspace, ready, decision)
         if decision.stored is not None:
             return await to_the_end(in_thread(_give_back, workspace, ready, decision, decision.stored))
+        if workspace.kernel is not None:
+            await in_thread(replay_lookup.refuse_again, workspace, ready)
         if decision.miss:
             raise ReplayMissError(await in_thread(replay_lookup.explain_miss, workspace, asked, ready.pending))
-        return await _ask_service(workspace, ready, decision, tell)
+        try:
+            return await _ask_service(workspace, ready, decision, tell)
+        except RefusedError as error:
+            await to_the_end(in_thread(replay_lookup.note_refusal, workspace, ready, error.sentence))
+            raise
     except BaseException:
         if slot is not None:
             slot.fail()

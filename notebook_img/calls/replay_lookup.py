@@ -7,7 +7,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from notebook_img.calls.same_request import other_keys
-from notebook_img.errors import PackError
+from notebook_img.errors import PackError, RefusedError
+from notebook_img.ids import turn_id
 from notebook_img.replay import BUILT_IN, FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from notebook_img.workspace import Workspace
 
 
+WITHOUT_IDS = (
+    "This front end does not tell which cell runs, so a cell that is run again counts as one more cell of the same words: its edits go on "
+    "from its own result, and in a new kernel it gets what it got first."
+)
+
+
 def look_up(workspace: Workspace, ready: PreparedCall) -> Decision:
     """Look up which stored reply a request may have."""
     mode, kernel, slot = workspace.settings.replay, workspace.kernel, ready.asked.slot
@@ -27,6 +34,8 @@ def look_up(workspace: Workspace, ready: PreparedCall) -> Decision:
     if kernel is None or mode == "off" or (slot is None and mode == "restart"):
         return decide(mode, want, None, (), frozenset())  # type: ignore[arg-type]
     if slot is not None:
+        if not slot.run.cell_id and slot.run.ordinal > 1:
+            workspace.shared.say_once(WITHOUT_IDS, workspace.say)
         want = dataclasses.replace(want, position=slot.position(want))
         state = kernel.state(slot.run, lambda current: latest_run(workspace, current, kernel.id), giving_back=mode == "only")
     else:  # a thread that outlived its cell: what replay forbids or gives always holds for it too
@@ -60,8 +69,7 @@ def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellSta
             if found is None or asked.call.dry_run:
                 return decision
             kernel.had.add(found.identity)
-        if found.source < FIRST_SOURCE and workspace.store.turn(found.session_id, found.number) is None:
-            # The row was deleted, here or in another process, since the run that got it.
+        if found.source < FIRST_SOURCE and not _is_there(workspace, found):
             return dataclasses.replace(decision, stored=None, miss=decide(mode, want, None, (), frozenset()).miss)  # type: ignore[arg-type]
         if found.source < FIRST_SOURCE or workspace.packs().take(found, workspace.store) is not None:
             return decision
@@ -69,6 +77,19 @@ def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellSta
         lost.add(found.identity)
         stored = [reply for reply in stored if reply.source != found.source]
         state = dataclasses.replace(state, held=[[reply for reply in run if reply.source != found.source] for run in state.held])
+
+
+def _is_there(workspace: Workspace, found: Stored) -> bool:
+    """Return whether a stored turn can be given, its pictures healed from a pack where their files are gone."""
+    record = workspace.store.turn(found.session_id, found.number)
+    if record is None:
+        return False  # deleted, here or in another process, since the run that got it
+    gone = [use for use in record.uses("output") if not workspace.store.has_file(use)]
+    if not all(workspace.packs().heal(use, workspace.store) for use in gone):
+        name = turn_id(record.number, session=workspace.session_name(record.session_id))
+        workspace.shared.say_once(f"The picture of {name} is gone from the store, so it cannot be given back.", workspace.say)
+        return False
+    return True
 
 
 def find(workspace: Workspace, session_id: str, key: str) -> list[Stored]:
@@ -144,6 +165,37 @@ def given_words(workspace: Workspace, ready: PreparedCall, record: TurnRecord, d
     if found is None or (decision.own and found.source < FIRST_SOURCE and found.session_id == record.session_id):
         return "replayed"
     return f"replayed from {workspace.stored_id(found)}; run again for a new one"
+
+
+def refuse_again(workspace: Workspace, ready: PreparedCall) -> None:
+    """Raise what a service said when it refused this request in the cell's latest run, if the cell went on without it.
+
+    A sibling that was refused would be asked, and perhaps billed, at each Run All. Run again, it is asked.
+    """
+    kernel, slot = workspace.kernel, ready.asked.slot
+    if kernel is None or slot is None or ready.asked.call.fresh or workspace.settings.replay == "off" or not kernel.is_first(slot.run):
+        return
+    key = ready.pending.request_key
+    said = workspace.store.refusal(slot.run.known(workspace.origins), key, ready.model, not_kernel=kernel.id)
+    if said is None:
+        return
+    note_refusal(workspace, ready, said)
+    raise RefusedError(
+        f"{said} That was said when this cell was last run; nothing was sent. Run it again to ask again.",
+        stage="prompt",
+        reason="refused before",
+        billed="no",
+        provider=ready.provider.name,
+        model=ready.request.model,
+    )
+
+
+def note_refusal(workspace: Workspace, ready: PreparedCall, said: str) -> None:
+    """Record that a request of the running cell was refused."""
+    kernel, slot = workspace.kernel, ready.asked.slot
+    if kernel is not None and slot is not None:
+        row = kernel.row(workspace.store, slot.run)
+        workspace.store.note_refusal(row, slot.number, ready.pending.request_key, ready.model, said)
 
 
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:

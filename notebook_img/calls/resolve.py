@@ -127,7 +127,7 @@ def _edit(
     if named is None:
         start = workspace.cell_start(session.id, head)
         if start is None:
-            raise UsageError(f"There is nothing to go on from in session {session.name!r} yet. Name an image.", hint=EXAMPLES["edit"])
+            raise UsageError(_nothing_to_go_on_from(workspace, session, head), hint=EXAMPLES["edit"])
         named = _Named(workspace.turn_record(session.id, start), None)
     turn, asked_about = named.turn, None
     while turn.kind == "ask" and turn.parent is not None:
@@ -157,6 +157,22 @@ def _edit(
         references=(*_pictures(workspace, session, images), *references),
         continues=True,
     )
+
+
+def _nothing_to_go_on_from(workspace: Workspace, session: SessionRecord, head: int | None) -> str:
+    """Say why an edit has no picture, and where the work lies."""
+    if head is not None:
+        made = turn_id(head, session=session.name)
+        return (
+            f"{made} comes of this cell itself, and a cell that is run again starts where it started before: there was no picture then. "
+            f"Name a picture ({made}), or edit in a cell of its own."
+        )
+    others = workspace.store.sessions_of_notebook(str(workspace.notebook or ""), session.id)[1:]
+    latest = max(
+        (found for other in others if (found := workspace.store.session(other)) is not None), key=lambda each: each.updated, default=None
+    )
+    work = f" Earlier work of this notebook is in session {latest.name!r}." if latest is not None else ""
+    return f"There is nothing to go on from in session {session.name!r} yet.{work} Name an image."
 
 
 def _ask(

@@ -86,6 +86,7 @@ class NotebookKernel:
         for event, hook in (("pre_run_cell", self.before), ("post_run_cell", self.after)):
             if hook in self.shell.events.callbacks.get(event, []):
                 self.shell.events.unregister(event, hook)
+        kernel().abandon()
 
     def before(self, info: ExecutionInfo) -> None:
         """Record that a cell starts."""

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import threading
+import weakref
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,6 +24,11 @@ VSCODE = "vscode-notebook-cell:"
 
 _RUNNING: ContextVar[tuple[str, Run | None]] = ContextVar("notebook_img_run", default=("", None))
 """The kernel's id and the cell run of this context; tasks inherit it."""
+
+
+def source_hash(source: str) -> str:
+    """Return what a cell's text is known by."""
+    return hashlib.sha256(source.strip().encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 class Slot:
@@ -85,6 +91,8 @@ class Run:
     ordinal: int
     """Its place among the cells of the same source in this kernel; without ids every run is another cell."""
     notebook: str
+    cell_id: str = ""
+    """As the front end tells it."""
     row: int = 0
     """Row id in the store; 0 until it makes its first request or move."""
     state: Literal["running", "ok", "failed"] = "running"
@@ -99,6 +107,10 @@ class Run:
     placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
     asked: set[str] = field(default_factory=set)
     """Sessions this run has asked a question in, likewise."""
+    forked: bool = False
+    """Whether processes were forked in it, of whose requests this one knows nothing."""
+    inner: int = 0
+    """How many cells it has run itself."""
     named: dict[tuple[str, str], NamedTurn] | None = None
     """By session id and word what ids typed in the cell mean; under an empty session id what they meant in its latest run."""
     earlier: tuple[Stored, ...] | None = None
@@ -125,6 +137,9 @@ class Run:
         return slot
 
 
+_living: weakref.WeakSet[Kernel] = weakref.WeakSet()
+
+
 class Kernel:
     """The running kernel. One per process that runs cells; plain scripts have none."""
 
@@ -138,6 +153,7 @@ class Kernel:
         self._places: dict[tuple[str, str], int] = {}
         """By cell and source the place among the cells of that source."""
         self.lock = self._lock = threading.RLock()
+        _living.add(self)
 
     def begin(self, source: str, *, cell_id: str = "", notebook: str = "") -> Run:
         """Record that a cell starts.
@@ -151,16 +167,21 @@ class Kernel:
         notebook : str
             Path of the notebook, where it is known.
         """
-        source_hash = hashlib.sha256(source.strip().encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        told = source_hash(source)
         with self._lock:
             local = cell_id if cell_id.startswith(VSCODE) else f"id:{cell_id}" if cell_id else ""
-            ordinal = self._places.get((local, source_hash), 0)
+            outer = self._stack[-1] if self._stack else None
+            if outer is not None and cell_id and outer.cell_id == cell_id:
+                # A cell that runs another (shell.run_cell): the front end tells the same id for both.
+                outer.inner += 1
+                local = f"{outer.local}>{outer.inner}"
+            ordinal = self._places.get((local, told), 0)
             if not ordinal or not local:
-                self._counts[source_hash] += 1
-                ordinal = self._places[local, source_hash] = self._counts[source_hash]
-            cell = local if local.startswith("id:") else f"src:{source_hash}:{ordinal}"
+                self._counts[told] += 1
+                ordinal = self._places[local, told] = self._counts[told]
+            cell = local if local.startswith("id:") else f"src:{told}:{ordinal}"
             local = local or cell
-            run = Run(cell, local, source_hash, ordinal, notebook)
+            run = Run(cell, local, told, ordinal, notebook, cell_id)
             # A cell may run others (shell.run_cell), and goes on when they have ended.
             self._stack.append(run)
             self._runs.setdefault(local, []).append(run)
@@ -176,6 +197,12 @@ class Kernel:
         # A thread of a cell's own has no context of it.
         return self._stack[-1] if self._stack else None
 
+    @property
+    def cells(self) -> list[str]:
+        """The keys of the cells that run or made requests in this kernel."""
+        with self._lock:
+            return list(dict.fromkeys([*(run.cell for runs in self._runs.values() for run in runs), *(run.cell for run in self._stack)]))
+
     def end(self, store: Callable[[], Store], *, failed: bool) -> None:
         """Record how the running cell ended."""
         with self._lock:
@@ -187,9 +214,14 @@ class Kernel:
         run.state = "failed" if failed else "ok"
         if run.row:
             store().end_run(run.row, run.state)
-        elif not run.slots:
+        elif not (run.slots or run.forked):
             # A run that asked for nothing counts for nothing, and keeping it would only cost memory.
             self._runs[run.local].remove(run)
+
+    def abandon(self) -> None:
+        """Forget which cells run: nobody will tell how they end."""
+        with self._lock:
+            self._stack.clear()
 
     def row(self, store: Store, run: Run) -> int:
         """Return the run's row in the store, written at its first use: most cells of a notebook never need one."""
@@ -199,6 +231,14 @@ class Kernel:
                 if run.state != "running":  # its call outlived the cell
                     store.end_run(run.row, run.state)
             return run.row
+
+    def _before(self, run: Run) -> list[Run]:
+        with self._lock:
+            return [other for other in self._runs.get(run.local, []) if other is not run and (other.replies or other.forked)]
+
+    def is_first(self, run: Run) -> bool:
+        """Return whether no run of the cell in this kernel has come to its end with a reply."""
+        return not any(other.state == "ok" for other in self._before(run))
 
     def state(self, run: Run, latest: Callable[[Run], tuple[Stored, ...]], *, giving_back: bool = False) -> CellState:
         """Return what replay needs to know about the running cell.
@@ -215,9 +255,8 @@ class Kernel:
         # Here and not above: cells are watched from %load_ext on, and the rules take a third of its time.
         from notebook_img.replay.rules import CellState
 
-        with self._lock:
-            before = [other for other in self._runs.get(run.local, []) if other is not run and other.replies]
-        first = not any(other.state == "ok" for other in before)
+        before = self._before(run)
+        first = self.is_first(run)
         stopped: list[list[Stored]] = []
         for other in reversed(before):
             if other.state == "ok":
@@ -237,3 +276,13 @@ class Kernel:
             self.had.add(stored.identity)
             if slot is not None:
                 slot.run.got[slot.number] = stored
+
+
+def _note_fork() -> None:
+    for kernel in list(_living):
+        if (run := kernel.current) is not None:
+            run.forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_note_fork)

@@ -126,6 +126,15 @@ class Packs:
         found = (self._read(index, lambda source: source.from_address(address)) for index in range(len(self._sources)))
         return [use for uses in found for use in uses or ()]
 
+    def heal(self, use: PictureUse, store: Store) -> bool:
+        """Bring a picture back into a store that lost its file; return whether some pack had it."""
+        for index in range(len(self._sources)):
+            with contextlib.suppress(NotebookImgError):
+                if (source := self._sources[index]) is not None:
+                    store.put_stream(source.picture_stream(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
+                    return True
+        return False
+
     def read_picture(self, sha256: str) -> bytes:
         """Return the bytes of a picture that some pack holds.
 

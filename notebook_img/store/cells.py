@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, update
 
 from notebook_img.store import schema
 from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.rows import sound
 from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
@@ -146,6 +147,14 @@ class Cells:
         with self._database.read() as connection:
             return [ReplyRecord(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
 
+    def note_refusal(self, run: int, position: int, request_key: str, model: str, said: str) -> None:
+        """Record that a service refused a request of a run, and in which words."""
+        if self._database.read_only:
+            return
+        values = {"run": run, "position": position, "request_key": request_key, "model": model, "said": said[:10_000]}
+        with self._database.write() as connection:
+            connection.exec_driver_sql(_INSERT_REFUSAL, sound(values))
+
     def note_named(self, run: int, word: str, session_id: str, turn: int, *, own: bool) -> None:
         """Record the turn an id meant that was typed in a cell."""
         if self._database.read_only:
@@ -179,6 +188,7 @@ class Cells:
 
 
 _INSERT_RUN = insert_into(schema.runs)
+_INSERT_REFUSAL = insert_into(schema.refusals, unless_there=True)
 _INSERT_NAMED = insert_into(schema.named, unless_there=True)
 
 

@@ -86,6 +86,14 @@ class Lookups:
         """Return whether a file lies in this store."""
         return path.is_relative_to(self.home)
 
+    def has_file(self, use: PictureUse) -> bool:
+        """Return whether the file of a picture is there and as long as it should be; `is_whole` reads it."""
+        path = self.picture_path(use.sha256, use.mime_type)  # type: ignore[attr-defined]
+        try:
+            return bool(path.stat().st_size == use.bytes)
+        except OSError:
+            return self.is_whole(use.sha256) is True  # type: ignore[attr-defined]
+
     def last_question(self, session_id: str) -> TurnRecord | None:
         """Return the latest question of a session."""
         # Written out and named: SQLite takes the index of questions only where it sees the word, not a parameter, and
@@ -160,6 +168,18 @@ class Lookups:
             found = find_latest(_reader(connection), cell, not_kernel=not_kernel)
             return _held(connection, schema.replies.c.run == found.run) if found is not None else []
 
+    def refusal(self, cell: KnownCell, request_key: str, model: str, *, not_kernel: str = NO_KERNEL) -> str | None:
+        """Return the words in which a request of a cell's latest run was refused, if that run came to a good end all the same."""
+        query = (
+            "SELECT said FROM refusals JOIN runs ON runs.id = refusals.run "
+            "WHERE run = :run AND request_key = :request_key AND model = :model AND state = 'ok' LIMIT 1"
+        )
+        with self._database.read() as connection:
+            found = find_latest(_reader(connection), cell, not_kernel=not_kernel)
+            values = {"run": found.run if found is not None else 0, "request_key": request_key, "model": model}
+            said = connection.exec_driver_sql(query, values).scalar_one_or_none()
+        return None if said is None else str(said)
+
     def earlier_replies(self, cell: KnownCell, request_key: str, *, not_kernel: str = NO_KERNEL) -> list[list[HeldReply]]:
         """Return what any run of a cell got for one request, the latest run first."""
         with self._database.read() as connection:
@@ -225,17 +245,6 @@ class Lookups:
         with self._database.read() as connection:
             found = connection.exec_driver_sql(query, values).scalar_one_or_none() if of.content_key else None
         return int(found) if found is not None else None
-
-    def sessions_of_notebook(self, notebook: str, current: str) -> list[str]:
-        """Return the ids of the sessions whose turns the cells of a notebook got or named, the current one first."""
-        query = text(
-            "SELECT id FROM sessions WHERE id IN (SELECT replies.session_id FROM replies JOIN runs ON runs.id = replies.run "
-            "WHERE runs.notebook = :notebook UNION SELECT named.session_id FROM named JOIN runs ON runs.id = named.run "
-            "WHERE runs.notebook = :notebook) ORDER BY id"
-        )
-        with self._database.read() as connection:
-            found = [] if not notebook else [str(row) for row in connection.execute(query, {"notebook": notebook}).scalars()]
-        return [current, *(other for other in found if other != current)]
 
 
 def _reader(connection: Connection) -> Read:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from notebook_img.calls import unfinished_jobs
 from notebook_img.errors import StoreError
+from notebook_img.replay import COPIED_FROM, find_lineage
 from notebook_img.workspace import working_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from notebook_img.records import SessionRecord
+    from notebook_img.replay.lineage import Lineage
     from notebook_img.workspace import Workspace
 
 
@@ -71,10 +73,16 @@ class CurrentSession:
         workspace, notebook = self._workspace, self._notebook
         if own := self._of_notebook():
             return own
+        made_from = self._made_from()
+        if made_from is not None and made_from.gone and (moved := self._moved(made_from)):
+            return moved
+        settings = {COPIED_FROM: made_from.notebook} if made_from is not None and not made_from.gone else {}
         stem = name = self._stem
         number = 1
         while True:
-            found, created = workspace.store.open_session(name, notebook=notebook)
+            found, created = workspace.store.open_session(name, notebook=notebook, settings=settings)
+            if created and settings:
+                self._say_copied(name, settings[COPIED_FROM])
             if created and number > 1:
                 workspace.say(f"The session {stem!r} belongs to another notebook of that name; this one's is {name!r}.")
             if created or found.notebook == notebook:
@@ -86,6 +94,32 @@ class CurrentSession:
                 return self._own(found, notebook)
             number += 1
             name = f"{stem}-{number}"
+
+    def _made_from(self) -> Lineage | None:
+        """Return the notebook this one was renamed, moved or copied from."""
+        workspace = self._workspace
+        if workspace.notebook is None or workspace.store.read_only:
+            return None
+        running = workspace.kernel.cells if workspace.kernel is not None else ()
+        return find_lineage(workspace.store, workspace.notebook, running)
+
+    def _moved(self, made_from: Lineage) -> SessionRecord | None:
+        """Go on with the session of the notebook that has this name now."""
+        workspace = self._workspace
+        found = workspace.store.session_of_notebook(str(Path(made_from.notebook).resolve()))
+        workspace.store.follow_notebook(made_from.notebook, str(workspace.notebook))
+        if found is not None:
+            workspace.say(f"The notebook was {Path(made_from.notebook).name}; its session {found.name!r} goes on.")
+            return self._own(found, self._notebook)
+        return None
+
+    def _say_copied(self, name: str, original: str) -> None:
+        found = self._workspace.store.session_of_notebook(str(Path(original).resolve()))
+        work = f" The work of the original is in session {found.name!r}." if found is not None else ""
+        self._workspace.say(
+            f"This notebook is a copy of {Path(original).name}: its own session is {name!r}, and its cells get what those of the original "
+            f"got.{work}"
+        )
 
     def _own(self, record: SessionRecord, notebook: str) -> SessionRecord:
         store = self._workspace.store

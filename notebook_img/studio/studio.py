@@ -13,7 +13,7 @@ from notebook_img.calls import Call, Notice, Plan, make_call, note_bill, perform
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.records import Origin, SessionRecord
-from notebook_img.replay import Heads
+from notebook_img.replay import COPIED_FROM, Heads
 from notebook_img.settings import Settings
 from notebook_img.studio.packing import take_in, write_pack
 from notebook_img.studio.sessions import CurrentSession, ProvisionalSessions
@@ -146,6 +146,13 @@ class Studio(Workspace):
     def current(self) -> SessionRecord | None:
         """Return the current session's row, or None. Creates and reports nothing."""
         return self._current.found()
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The notebook this one is a copy of, if it is one."""
+        record = self.current()
+        found = str(record.settings.get(COPIED_FROM) or "") if record is not None else ""
+        return (found,) if found else ()
 
     # ------------------------------------------------------------------------------------------ turns
 

@@ -1,0 +1,76 @@
+"""Where a notebook comes from: the one that vanished and had its cells (renamed, moved), or the one it is a copy of."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from notebook_img.replay.cells import source_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from notebook_img.store import Store
+    from notebook_img.store.notebooks import Relative
+
+COPIED_FROM = "copied_from"
+"""Among a session's settings: the notebook its own is a copy of."""
+MOST_BYTES = 100_000_000
+"""Size of the largest notebook that is read."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The notebook another one was made from."""
+
+    notebook: str
+    """Its path, as its runs have it."""
+    gone: bool
+    """Whether it is no longer there: then this is the same notebook under another name."""
+
+
+def find_lineage(store: Store, notebook: Path, running: Iterable[str]) -> Lineage | None:
+    """Return the notebook this one was made from, if any.
+
+    Ids are random, so one cell in common is enough. Without ids half of what the other one ran must stand in this one, and more than
+    one line: many notebooks begin alike.
+
+    Parameters
+    ----------
+    store : Store
+        Knows which notebooks cells ran in.
+    notebook : Path
+        This one.
+    running : iterable of str
+        Keys of cells that ran in this kernel.
+    """
+    ids, sources = _cells(notebook)
+    found = store.relatives(str(notebook), {*ids, *(key for key in running if key.startswith("id:"))}, sources)
+    here = notebook.resolve()
+    related = [each for each in found if Path(each.notebook).resolve() != here and _is_made_from(each)]
+    gone = [each for each in related if notebook.exists() and not Path(each.notebook).exists()]
+    if gone:
+        return Lineage(gone[0].notebook, gone=True)
+    return Lineage(related[0].notebook, gone=False) if related else None
+
+
+def _is_made_from(other: Relative) -> bool:
+    return other.by_id > 0 or (other.by_source > 1 and 2 * other.by_source >= other.cells)
+
+
+def _cells(notebook: Path) -> tuple[set[str], set[str]]:
+    """Return the ids of a notebook's code cells and the hashes of their sources, as far as its file tells."""
+    ids: set[str] = set()
+    sources: set[str] = set()
+    with contextlib.suppress(OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        if notebook.stat().st_size <= MOST_BYTES:
+            plain: Any = json.loads(notebook.read_bytes())
+            for cell in plain["cells"]:
+                if cell["cell_type"] == "code":
+                    text = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+                    sources.add(source_hash(text))
+                    ids |= {f"id:{cell['id']}"} if cell.get("id") else set()
+    return ids, sources

@@ -1,0 +1,104 @@
+"""Notebooks that were renamed, moved or copied: whose session goes on, what comes back, and where the work lies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+A, B = "edit('first', 'sample:chelsea')", "edit('night')"
+CELLS = {"A": A, "B": B, "N": "gen('new')"}
+
+
+def write(path, ids=True):
+    cells = [
+        {"cell_type": "code", "source": [source], "metadata": {}, "outputs": [], "execution_count": None, **({"id": name} if ids else {})}
+        for name, source in CELLS.items()
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 if ids else 4}))
+    return path
+
+
+@pytest.fixture
+def untitled(tmp_path):
+    return write(tmp_path / "Untitled.ipynb")
+
+
+def start(kernel, notebook, **options):
+    """A kernel that has run nothing: its session is found at the first call."""
+    return kernel(notebook=notebook, session=None, **options)
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without"])
+def test_a_renamed_notebook_goes_on_with_its_session_whatever_cell_is_first(kernel, tmp_path, ids):
+    untitled = write(tmp_path / "Untitled.ipynb", ids)
+    first = start(kernel, untitled, ids=ids)
+    made = [first.run("A", A), first.run("B", B)]
+    foxes = untitled.rename(tmp_path / "foxes.ipynb")
+    again = start(kernel, foxes, ids=ids)
+    assert (again.session.name, again.session.id) == ("Untitled", first.session.id)
+    assert any("The notebook was Untitled.ipynb; its session 'Untitled' goes on." in text for text in again.said)
+    assert again.run("N", "edit('new')").turns[0].parent == made[1].turns[0], "the head is where it was"
+    back = [again.run("A", A), again.run("B", B)]
+    assert [(cell.calls, cell.hashes) for cell in back] == [(0, cell.hashes) for cell in made]
+    write(untitled, ids).write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    fresh = start(kernel, untitled)
+    assert fresh.session.name == "Untitled-2", "another notebook that got the old name"
+
+
+def test_a_notebook_moved_to_another_folder_and_renamed(kernel, tmp_path, untitled):
+    first = start(kernel, untitled)
+    made = first.run("A", A)
+    (tmp_path / "deep").mkdir()
+    moved = untitled.rename(tmp_path / "deep" / "foxes.ipynb")
+    again = start(kernel, moved)
+    assert again.session.id == first.session.id
+    done = again.run("A", A)
+    assert (done.calls, done.hashes, done.turns[0].given) == (0, made.hashes, "replayed")
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without"])
+def test_a_copy_has_a_session_of_its_own_that_knows_its_origin(kernel, tmp_path, ids):
+    one = write(tmp_path / "one.ipynb", ids)
+    first = start(kernel, one, ids=ids)
+    if ids:
+        first.run("A", A)  # without ids a second run is a second cell
+    made = [first.run("A", A), first.run("B", B)]
+    two = tmp_path / "two.ipynb"
+    shutil.copy(one, two)
+    copy = start(kernel, two, ids=ids)
+    assert copy.session.name == "two"
+    assert any("two" in text and "copy of one.ipynb" in text and "in session 'one'" in text for text in copy.said)
+    back = [copy.run("A", A), copy.run("B", B)]
+    assert [(cell.calls, cell.hashes) for cell in back] == [(0, cell.hashes) for cell in made]
+    assert back[0].turns[0].given.startswith("replayed from one/t")
+    pasted = start(kernel, two, ids=ids).run("P", "pass\n" + A)
+    assert (pasted.calls, pasted.hashes) == (0, made[0].hashes), "what a cell of the original has"
+    assert len(first.session.turns) == 2 + ids
+
+
+def test_two_notebooks_that_begin_alike_have_nothing_to_do_with_each_other(kernel, tmp_path):
+    one = write(tmp_path / "one.ipynb", ids=False)
+    start(kernel, one, ids=False).run("?", A)
+    two = write(tmp_path / "two.ipynb", ids=False)
+    other = start(kernel, two, ids=False)
+    assert other.said == []
+    assert other.run("?", A).calls == 1
+
+
+def test_a_cell_that_made_the_picture_itself_is_told_so(kernel):
+    running = kernel()
+    running.run("S", "gen('fox')")
+    failed = running.run("S", "edit('night')")
+    assert failed.calls == 0
+    assert "fox/t1 comes of this cell itself" in str(failed.error)
+    assert "Name a picture (fox/t1)" in str(failed.error)
+    assert running.run("S", "edit('night', 't1')").error is None
+
+
+def test_an_empty_session_says_where_the_work_lies(kernel, tmp_path, untitled):
+    first = start(kernel, untitled)
+    first.run("A", A)
+    other = kernel(notebook=untitled, session="empty")
+    assert "Earlier work of this notebook is in session 'Untitled'" in str(other.run("B", B).error)
