@@ -96,6 +96,12 @@ class Workspace:
         """Return this studio's head: the stored one when first asked for, its own from then on."""
         return self.heads.head(self.store, session_id)
 
+    def head_for_call(self, session_id: str) -> int | None:
+        """Return the head a call starts at: of calls made at once in a cell, that of the first, however quick its reply is."""
+        run = self.cell_run
+        first = run.under_way(session_id) if run is not None else None
+        return self.head(session_id) if first is None else first.head
+
     def reread_head(self, session_id: str) -> int | None:
         """Take the stored head again (``%imgsession use``)."""
         self.heads.reread(session_id)

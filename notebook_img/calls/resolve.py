@@ -98,7 +98,7 @@ def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin:
     NotFoundError
         When a turn, session or file that is named does not exist.
     """
-    head = workspace.head(session.id)
+    head = workspace.head_for_call(session.id)
     if call.again:
         return _again(workspace, session, call, origin, head)
     if not call.prompt.strip() and not (call.kind == "edit" and call.outpaint) and not (call.kind == "ask" and call.boxes is not None):

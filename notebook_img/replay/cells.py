@@ -45,6 +45,9 @@ class Slot:
         """Its request key; None until it is known, and for a request that failed, which does not count."""
         self.model = ""
         """The model it goes to, ``provider:model``."""
+        self.session_id = ""
+        self.head: int | None = None
+        """The head of its session when the call was made."""
         self.ended = False
         self.overlaps = False
         """Whether another request of the run was under way at the same time."""
@@ -126,6 +129,10 @@ class Run:
     def replies(self) -> list[Stored]:
         """What it got, in the order of the requests."""
         return [self.got[number] for number in sorted(self.got)]
+
+    def under_way(self, session_id: str) -> Slot | None:
+        """Return the first of its requests in a session whose caller still waits."""
+        return next((slot for slot in self.slots if slot.session_id == session_id and not slot.ended), None)
 
     def slot(self) -> Slot:
         """Return the place of its next request."""

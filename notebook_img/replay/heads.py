@@ -111,7 +111,8 @@ class Heads:
     @staticmethod
     def start_of(store: Store, session_id: str, head: int | None, run: Run | None) -> int | None:
         """Return where a run starts: the head, or where the cell's earlier run started if the head is a result of that run."""
-        if run is None or session_id in run.moved:
+        # Of calls made at once the first may have moved the head already, and all of them start where it did.
+        if run is None or (session_id in run.moved and run.under_way(session_id) is None):
             return head
         for move in store.cell_moves(session_id, run.cell, before_run=run.row or None):
             to = move.to_head

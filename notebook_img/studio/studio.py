@@ -185,7 +185,11 @@ class Studio(Workspace):
             keys.cleaned(error, providers.key_services(self.settings), self.settings)
             raise
         run = self.cell_run if call.origin is None else None
-        return dataclasses.replace(asked, slot=run.slot()) if run is not None else asked
+        if run is None:
+            return asked
+        slot = run.slot()
+        slot.session_id, slot.head = session.id, asked.head_before
+        return dataclasses.replace(asked, slot=slot)
 
     @contextlib.contextmanager
     def begin(self, session: Session, *calls: Call) -> Iterator[list[PlacedCall]]:

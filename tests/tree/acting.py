@@ -42,7 +42,8 @@ class Acting:
         return self.starts.pop(session_id) if session_id in self.starts else head
 
     def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
-        return session_id, typed.number
+        named = self.store.session_named(typed.session) if typed.session else None
+        return session_id if not typed.session else named.id if named else "", typed.number
 
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         self.heads[session_id] = to
