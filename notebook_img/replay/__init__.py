@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from notebook_img.replay.heads import BY_AGENT as BY_AGENT
     from notebook_img.replay.heads import Heads as Heads
     from notebook_img.replay.lineage import COPIED_FROM as COPIED_FROM
+    from notebook_img.replay.lineage import Lineage as Lineage
     from notebook_img.replay.lineage import find_lineage as find_lineage
     from notebook_img.replay.packs import FIRST_SOURCE as FIRST_SOURCE
     from notebook_img.replay.packs import SUFFIX as SUFFIX
@@ -33,7 +34,7 @@ else:
         __name__,
         cells="Kernel Run Slot",
         heads="BY_AGENT Heads",
-        lineage="COPIED_FROM find_lineage",
+        lineage="COPIED_FROM Lineage find_lineage",
         packs="FIRST_SOURCE SUFFIX Packs find_packs",
         rules="BUILT_IN CellState Decision Stored Want content_key decide request_key stored_of",
         typed_ids="turn_meant",

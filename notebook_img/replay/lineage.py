@@ -13,8 +13,7 @@ from notebook_img.replay.cells import source_hash
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from notebook_img.store import Store
-    from notebook_img.store.notebooks import Relative
+    from notebook_img.store import Relative, Store
 
 COPIED_FROM = "copied_from"
 """Among a session's settings: the notebook its own is a copy of."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from notebook_img.store.maintenance import check_store as check_store
     from notebook_img.store.maintenance import repair_store as repair_store
     from notebook_img.store.names import check_session_name as check_session_name
+    from notebook_img.store.notebooks import Relative as Relative
     from notebook_img.store.owner import is_alive as is_alive
     from notebook_img.store.owner import this_process as this_process
     from notebook_img.store.pack import Pack as Pack
@@ -38,6 +39,7 @@ else:
         lookups="HeldReply",
         maintenance="check_store repair_store",
         names="check_session_name",
+        notebooks="Relative",
         owner="is_alive this_process",
         pack="Pack",
         rebuild="rebuild_store",

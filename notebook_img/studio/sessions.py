@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from notebook_img.records import SessionRecord
-    from notebook_img.replay.lineage import Lineage
+    from notebook_img.replay import Lineage
     from notebook_img.workspace import Workspace
 
 
