@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from notebook_img.display.figures import Shot as Shot
     from notebook_img.display.figures import figure as figure
     from notebook_img.display.overlays import boxes_overlay as boxes_overlay
+    from notebook_img.display.sheets import MOST_ITEMS as MOST_ITEMS
+    from notebook_img.display.sheets import SheetItem as SheetItem
+    from notebook_img.display.sheets import sheet as sheet
     from notebook_img.display.tables import table as table
     from notebook_img.display.trees import TreeNode as TreeNode
     from notebook_img.display.trees import drawn as drawn
@@ -41,6 +44,7 @@ else:
         differences="Differences confront heat measure percent",
         figures="Shot figure",
         overlays="boxes_overlay",
+        sheets="MOST_ITEMS SheetItem sheet",
         tables="table",
         trees="TreeNode drawn tree",
         waiting="Progress note progress",

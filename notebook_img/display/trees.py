@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from html import escape
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from notebook_img.display.captions import NO_MATH
@@ -46,7 +47,7 @@ class TreeNode:
     prompt : str
         What was asked.
     picture : Picture, optional
-        Its first picture; None for a question, or where the file is missing.
+        Its first picture; of a question the one it is about, where that is not the one above it. None where the file is missing.
     is_head : bool
         Whether the next edit goes on from here.
     note : str
@@ -129,7 +130,7 @@ def tree(
         lines.append(f"… {_count(earlier, 'earlier turn')} not drawn")
         body.append(_remark(lines[-1]))
     lines += _text(roots)
-    body += [f'<div style="margin:0 0 18px">{painter.line(root)}</div>' for root in roots]
+    body += [f'<div style="margin:0 0 18px">{painter.row(group)}</div>' for group in _rows(roots)]
     if lost:
         lines.append(f"… {_count(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}")
         body.append(_remark(lines[-1]))
@@ -169,6 +170,10 @@ class _Painter:
         except NotebookImgError:
             return None
 
+    def row(self, group: Sequence[_Twig]) -> str:
+        """Return a line, or lone turns beside each other."""
+        return self.line(group[0]) if len(group) == 1 else _flow([self.card(twig) for twig in group])
+
     def line(self, first: _Twig) -> str:
         """Return a line as a row of cards, with the branches at its end under it."""
         cards, last = [], first
@@ -179,8 +184,7 @@ class _Painter:
             last = twig
         if last.after:
             cards.append(_fold(last.after))
-        flow = "display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start"
-        out = [f'<ul style="{_LIST};{flow}">', *cards, "</ul>"]
+        out = [_flow(cards)]
         if len(last.edits) > 1:
             out.append(f'<ul style="{_BRANCHES}">')
             for child in last.edits:
@@ -195,14 +199,8 @@ class _Painter:
         prompt = escape(shorten(node.prompt, 90))
         head = " <b>← head</b>" if node.is_head else ""
         note = f'<div style="opacity:.8">{escape(shorten(node.note, 60))}</div>' if node.note else ""
-        image = ""
-        seen = self.thumbnail(node.picture) if node.picture is not None else None
-        if seen is not None:
-            self.seen.append((seen, node.id))
-            alt = f"{node.id}: {shorten(node.prompt, 100)}"
-            width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > TINY_SIDE else 2))
-            image = image_html(seen, alt, width=max(width, 8), style="margin:0 0 4px")
-        elif node.kind != "ask":
+        image = self._image(node) if node.kind != "ask" else ""
+        if not image:
             image = '<div style="opacity:.8;border:1px dashed #8888;border-radius:3px;padding:.8em .4em;margin:0 0 4px">no picture</div>'
         asked = "".join(
             f'<li style="margin:4px 0 0;padding-left:6px;border-left:2px solid #8888">{self._question(one)}</li>'
@@ -214,20 +212,42 @@ class _Painter:
         body = self._question(twig) if node.kind == "ask" else f"{image}<div><b>{escape(node.id)}</b>{head}</div><div>{prompt}</div>{note}"
         return f'<li style="{_CARD}{ring}">{body}{asked}</li>'
 
-    @staticmethod
-    def _question(twig: _Twig) -> str:
+    def _image(self, node: TreeNode) -> str:
+        seen = self.thumbnail(node.picture) if node.picture is not None else None
+        if seen is None:
+            return ""
+        self.seen.append((seen, node.id))
+        width = round(seen.width * min(_THUMBNAIL / max(seen.width, seen.height), 1 if seen.width > TINY_SIDE else 2))
+        return image_html(seen, f"{node.id}: {shorten(node.prompt, 100)}", width=max(width, 8), style="margin:0 0 4px")
+
+    def _question(self, twig: _Twig) -> str:
+        image = self._image(twig.node)
         note = f" ({escape(shorten(twig.node.note, 60))})" if twig.node.note else ""
         folded = f"<div>… {_count(len(twig.before), 'question')} not drawn</div>" if twig.before else ""
         rest = f"<div>… {_count(len(twig.after), 'question')} not drawn</div>" if twig.after else ""
-        return f"{folded}<b>? {escape(twig.node.id)}</b> {escape(shorten(twig.node.prompt, 90))}{note}{rest}"
+        return f"{folded}{image}<b>? {escape(twig.node.id)}</b> {escape(shorten(twig.node.prompt, 90))}{note}{rest}"
+
+
+def _flow(cards: Sequence[str]) -> str:
+    return "\n".join([f'<ul style="{_LIST};display:flex;flex-wrap:wrap;gap:10px;align-items:flex-start">', *cards, "</ul>"])
+
+
+def _rows(roots: Sequence[_Twig]) -> list[list[_Twig]]:
+    """Return the lines, lone turns in a row together: twelve photographs are no twelve lines."""
+    return [group for lone, found in groupby(roots, _is_lone) for group in ([list(found)] if lone else [[root] for root in found])]
+
+
+def _is_lone(twig: _Twig) -> bool:
+    return not (twig.edits or twig.before or twig.after)
 
 
 def _text(roots: Sequence[_Twig]) -> list[str]:
     lines: list[str] = []
-    for number, root in enumerate(roots):
-        if number:
+    for group in _rows(roots):
+        if lines:
             lines.append("")
-        _draw(root, "", "", lines)
+        for root in group:
+            _draw(root, "", "", lines)
     return lines
 
 

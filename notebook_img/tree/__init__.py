@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from notebook_img.tree.schemas import shape_of as shape_of
     from notebook_img.tree.session import HISTORIES as HISTORIES
     from notebook_img.tree.session import Session as Session
+    from notebook_img.tree.sheets import TurnList as TurnList
     from notebook_img.tree.turn import Turn as Turn
     from notebook_img.tree.turns import Turns as Turns
 else:
@@ -28,6 +29,7 @@ else:
         pictures="pictures_of stored_picture",
         schemas="Shape columns read_columns shape_of",
         session="HISTORIES Session",
+        sheets="TurnList",
         turn="Turn",
         turns="Turns",
     )

@@ -105,13 +105,16 @@ def _cell(value: Any) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def node(store: Store, record: TurnRecord, *, is_head: bool) -> TreeNode:
-    """Return a turn as a node of the history."""
+def node(store: Store, record: TurnRecord, *, is_head: bool, parent: TurnRecord | None = None) -> TreeNode:
+    """Return a turn as a node of the history; `parent` is what it follows, where that is drawn too."""
     from notebook_img.display import TreeNode
     from notebook_img.tree.pictures import stored_picture
 
     made = record.uses("output")
-    first = made[0] if made and store.picture_path(made[0].sha256, made[0].mime_type).is_file() else None
+    seen = made if record.kind != "ask" else record.uses("input")
+    if record.kind == "ask" and parent is not None and seen and seen[0].sha256 in {use.sha256 for use in parent.pictures}:
+        seen = ()
+    first = seen[0] if seen and store.picture_path(seen[0].sha256, seen[0].mime_type).is_file() else None
     words = [f"{len(made)} pictures" if len(made) > 1 else "", record.model.partition(":")[0]]
     return TreeNode(
         id=record.id,
@@ -153,7 +156,10 @@ def history(session: Session, until: int | None, wording: Mapping[str, str]) -> 
     full = {
         record.number: record for record in store.turns_numbered(session.id, [number for number, *_ in outline if turn_id(number) in kept])
     }
-    nodes = [node(store, full[row[0]], is_head=item.is_head) if row[0] in full else item for row, item in zip(outline, bare, strict=True)]
+    nodes = [
+        node(store, full[number], is_head=item.is_head, parent=full.get(parent or 0)) if number in full else item
+        for (number, parent, _), item in zip(outline, bare, strict=True)
+    ]
     turns, questions = store.count_turns(session.id, until=until)
     earlier = turns + questions - len(outline)
     hidden = [number for number, *_ in outline if number not in full]

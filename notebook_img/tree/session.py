@@ -380,6 +380,16 @@ class Session:
             return f"<Session {self.id}: {error.sentence}>"
         return f"<Session {record.name!r} {record.turns} turn{'s' if record.turns != 1 else ''}, head {turn_id(head) if head else 'none'}>"
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
+        """Return it as a contact sheet of the latest pictures; in a terminal it stays one line."""
+        from notebook_img.tree.sheets import session_sheet
+
+        try:
+            bundle = session_sheet(self)
+        except NotebookImgError:  # it was deleted, which its repr says
+            return {"text/plain": repr(self)}, {}
+        return {**bundle.data, "text/plain": repr(self)}, dict(bundle.metadata)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Session):
             return NotImplemented

@@ -351,14 +351,14 @@ class Turn:
     def show(self) -> None:
         """Show the turn as an output of its own; outside IPython its text is printed."""
         bundle = self.figure()
-        if _shell() is None:
+        if running_shell() is None:
             print(bundle.text)  # noqa: T201 - what showing means in a plain interpreter
             return
         bundle.show(self.session.actor.settings.figure)
 
     def _ipython_display_(self) -> None:
         """Draw nothing if a magic has shown this turn in the cell that is running; otherwise what a figure draws."""
-        shell = _shell()
+        shell = running_shell()
         if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
             return
         replace(self.figure(), form=self.session.actor.settings.figure)._ipython_display_()
@@ -414,7 +414,7 @@ class AsyncTurn:
         return await session.actor.aio.ask(prompt, session=session, start=self._turn, **options)  # type: ignore[no-any-return]
 
 
-def _shell() -> Any:
+def running_shell() -> Any:
     """Return the running IPython shell, without importing IPython."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None

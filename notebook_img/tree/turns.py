@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
+from notebook_img.tree.sheets import TurnList, session_sheet
 from notebook_img.tree.turn import Turn
 
 if TYPE_CHECKING:
@@ -28,14 +29,13 @@ class Turns(Sequence[Turn]):
     @overload
     def __getitem__(self, index: int) -> Turn: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Turn]: ...
-    def __getitem__(self, index: int | slice) -> Turn | list[Turn]:
+    def __getitem__(self, index: slice) -> TurnList: ...
+    def __getitem__(self, index: int | slice) -> Turn | TurnList:
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step > 0:
-                found = self._between(start, stop)
-                return found[::step]
-            return self._between(stop + 1, start + 1)[::-1][::-step]
+                return TurnList(self._between(start, stop)[::step])
+            return TurnList(self._between(stop + 1, start + 1)[::-1][::-step])
         position = index + len(self) if index < 0 else index
         found = self._between(position, position + 1) if position >= 0 else []
         if not found:
@@ -71,3 +71,8 @@ class Turns(Sequence[Turn]):
         count = len(self)
         last = ", ".join(turn.id for turn in self[max(0, count - SHOWN) :])
         return f"<{count} turn{'s' if count != 1 else ''}{': ' if last else ''}{'..., ' if count > SHOWN else ''}{last}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
+        """Return them as a contact sheet of the latest pictures; in a terminal they stay one line."""
+        bundle = session_sheet(self._session)
+        return {**bundle.data, "text/plain": repr(self)}, dict(bundle.metadata)

@@ -17,6 +17,7 @@ from notebook_img.jupyter.output import Screen, together
 from notebook_img.jupyter.wording import EXAMPLES, IN_CELLS, MAGICS, SYNTAX, in_cells_words
 from notebook_img.providers import own_options
 from notebook_img.studio import run_siblings
+from notebook_img.tree import TurnList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | No
         if isinstance(family.results[0], Plan):
             show_plans([plan for plan in family.results if isinstance(plan, Plan)])
             return None
-        turns: list[Turn] = list(family.results)  # type: ignore[arg-type]
+        turns = TurnList(family.results)  # type: ignore[arg-type]
         side = studio.settings.preview
         screen.finish(turns[0].figure(max_side=side) if len(turns) == 1 else together(turns, max_side=side), studio.settings.figure)
     value: Any = turns[0] if len(models) == 1 else turns

@@ -181,7 +181,7 @@ def _unknown(pieces: Pieces, index: int, before: list[Step]) -> UsageError:
     if before and before[-1].operation.parameters and before[-1].operation.parameters[0].kind == "text":
         hint = "Put a text that has commas or 'and' in it in quotes."
     elif re.search(r"\b(?:image|picture|photo) ([2-9]|1\d)\b", phrase):
-        hint = "It edits image 1; another is used by 'blend with image 2 by 40 %' alone."
+        hint = "It edits image 1; others are used by 'blend with image 2 by 40 %', 'side by side' and 'contact sheet' alone."
     return UnknownPhraseError(phrase if len(phrase) <= 80 else phrase[:79] + "…", _nearest(phrase, tried), hint)
 
 

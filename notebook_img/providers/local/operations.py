@@ -57,6 +57,12 @@ _CROP = r"crop(?:ped|ping)?(?: down)?|cut(?: down)?|trim(?:med)?"
 _RATIO = Parameter("ratio", "ratio", help="16:9, square, widescreen, portrait ...")
 _PLACE = Parameter("place", "place", "centre", help="top, left, bottom right, centre ...")
 
+_NAMED = r"(?:with |and )?(?:the |their |file )?(?:captions?|labels?|names?|titles?)"
+_LAID_OUT = _words(
+    "all", "them", "these", "those", "both", "two", "three", "four", "pictures", "images", "photos", "photographs", "put", "lay", "laid", "arrange",
+    "arranged", "show", "place", "into", "out", "one", "together", "background", "width", "underneath", "under", "each", "below", "as",
+)  # fmt: skip
+
 OPERATIONS: tuple[Operation, ...] = (
     # --- frame
     Operation(
@@ -375,6 +381,23 @@ OPERATIONS: tuple[Operation, ...] = (
          Parameter("mode", "mode", "normal", help="multiply, screen, overlay, lighten, darken, difference, soft light")),
         "blend with image 2 by 40 %", "text:blend", "blended with image {image} by {amount} %", needs_image=True,
         fillers=_words("mode", "reference", "over", "them", "both"),
+    ),
+    Operation(
+        "contact sheet", "All pictures that are named, in rows.", ("contact sheet", "grid", "collage", "montage"),
+        {r"contact ?sheets?|(?:photo |picture |image )?(?:grid|collage|montage)": {}},
+        (Parameter("grid", "grid", "", help="4 x 3, 4 columns"), Parameter("captions", "flag", False, help=_NAMED),
+         Parameter("size", "pixel size", optional=True, help="2000 px wide"), Parameter("colour", "colour", "#ffffff")),
+        "contact sheet 4 x 3 with captions", "sheets:contact_sheet", "laid out as a contact sheet", changes_frame=True, needs_image=True,
+        fillers=_LAID_OUT, exact=r"contact ?sheet",
+    ),
+    Operation(
+        "side by side", "All pictures that are named, beside each other or one above the other.",
+        ("side by side", "next to each other", "one above the other", "stacked"),
+        {r"side by side|(?:next to|beside) (?:each other|one another|it)|in (?:a|one) row": {"direction": "across"},
+         r"(?:one |each )?(?:above|below|under|over) (?:the|each) other|stack(?:ed)?|in (?:a|one) column": {"direction": "upright"}},
+        (Parameter("captions", "flag", False, help=_NAMED), Parameter("colour", "colour", "#ffffff"), Parameter("direction", "preset", "across")),
+        "side by side with captions", "sheets:side_by_side", "put together", changes_frame=True, needs_image=True,
+        fillers=_LAID_OUT, exact=r"side by side|(?:next to|above) (?:each|the) other",
     ),
 )  # fmt: skip
 

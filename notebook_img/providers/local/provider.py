@@ -127,7 +127,11 @@ class LocalProvider:
         mask = await asyncio.to_thread(engine.mask_of, request.mask, images[0].size) if request.mask is not None else None
         count = request.count if any(step.operation.seeded for step in steps) else 1
         delivered: list[bytes] = []
-        context = Context(images, space=images[0].info.get("icc_profile"))
+        context = Context(
+            images,
+            names=[" ".join(picture.name.removeprefix("sample:").split()) for picture in pictures],
+            space=images[0].info.get("icc_profile"),
+        )
         for number in range(count):
             image = images[0]
             context.seed = (request.seed or 0) + number
@@ -140,7 +144,7 @@ class LocalProvider:
         if count < request.count:
             context.warn("These operations give the same picture every time, so one was made.")
         if len(pictures) > 1 and not any(step.operation.needs_image for step in steps):
-            context.warn("Only image 1 was used; 'blend with image 2 by 40 %' uses another.")
+            context.warn("Only image 1 was used; 'blend with image 2 by 40 %', 'side by side' and 'contact sheet' use others.")
         kind = "JPEG" if delivered[0][:2] == b"\xff\xd8" else "PNG"
         text = ", ".join(step.words() for step in steps)
         return Reply(

@@ -170,6 +170,14 @@ def read_image(phrase: Phrase, _parameter: Parameter, _presets: Presets) -> int 
     return 2
 
 
+def read_grid(phrase: Phrase, _parameter: Parameter, _presets: Presets) -> str:
+    """Read how many pictures are beside and above each other: ``4 x 3``, ``4 columns``."""
+    if match := phrase.take(r"(?:of |in )?(\d{1,2}) ?(?:x|×|by|\*) ?(\d{1,2})(?! ?(?:px|pixels?))"):
+        return f"{int(match[1])} x {int(match[2])}"
+    match = phrase.take(r"(?:of |in |with )?(\d{1,2}) columns?")
+    return f"{int(match[1])} x 0" if match else ""
+
+
 def read_flag(phrase: Phrase, parameter: Parameter, presets: Presets) -> bool:
     """Read whether the words of `help` are there."""
     return bool(phrase.take(parameter.help)) or bool(presets.get(parameter.name, parameter.default))
@@ -248,6 +256,7 @@ READERS: dict[str, Reader] = {
     "place": read_place,
     "text": read_text,
     "image": read_image,
+    "grid": read_grid,
     "flag": read_flag,
     "pair": read_pair,
     "moon": read_moon,

@@ -19,6 +19,8 @@ class Context:
 
     images: Sequence[Image.Image] = ()
     """All pictures of the request, the edited one first, in one space."""
+    names: Sequence[str] = ()
+    """What each of them is called."""
     space: bytes | None = None
     """Profile of their numbers, None for sRGB; the colours of an operation are given in it."""
     seed: int = 0
