@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures import Picture
 
-MOST_ITEMS = 48
+MOST_ITEMS = 40
 """Items drawn; more would be specks."""
 _WIDTHS = ((4, 240), (12, 176), (10**9, 128))
 """CSS pixels a picture gets on the page, by how many there are."""
+_MARKUP = 500
+"""Bytes of picture that the markup and words of a place take up, once the picture is in base64."""
 _STILL = 24
 """Pictures of the still image."""
+
+_TEXT = "font-size:.85em;line-height:1.35;overflow-wrap:anywhere"
 
 State: TypeAlias = Literal["", "head", "question", "waiting", "running", "failed"]
 
@@ -34,7 +38,7 @@ _MARKS: dict[State, tuple[str, str]] = {
     "question": ("", ""),
     "waiting": ("waiting", "border:1px dashed #8888"),
     "running": ("running", "border:1px dashed #8888"),
-    "failed": ("failed", "border:2px solid #c44"),
+    "failed": ("failed", "border:2px solid #c44;box-sizing:border-box"),
 }
 """What each state says under a picture, and how its place looks."""
 
@@ -91,10 +95,11 @@ def sheet(items: Sequence[SheetItem], *, title: str = "", more: int = 0) -> Bund
     items = items[-MOST_ITEMS:]
     width = next(width for most, width in _WIDTHS if len(items) <= most)
     pictured = sum(item.picture is not None for item in items)
-    seen = [_preview(item.picture, 2 * width, PREVIEW_BYTES // max(1, pictured)) for item in items]
+    each = (PREVIEW_BYTES - _MARKUP * len(items)) // max(1, pictured)
+    seen = [_preview(item.picture, 2 * width, each) for item in items]
     rest = f"… {more} earlier not drawn" if more else ""
     head = f'<div style="margin:0 0 8px"><b>{escape(title)}</b></div>' if title else ""
-    flow = f"display:grid;grid-template-columns:repeat(auto-fill,minmax({width}px,1fr));gap:14px;max-width:{6 * (width + 14)}px"
+    flow = f"display:grid;grid-template-columns:repeat(auto-fill,minmax({width}px,1fr));gap:14px;max-width:{6 * (width + 14)}px;{_TEXT}"
     html = [
         f'<div class="{NO_MATH}" style="max-width:100%">{head}',
         *([f'<div style="opacity:.8;font-size:.85em;margin:0 0 8px">{rest}</div>'] if rest else []),
@@ -127,10 +132,7 @@ def _cell(item: SheetItem, seen: Preview | None, width: int) -> str:
     else:
         inner = f'<span style="opacity:.8;padding:.6em">{escape(mark or "no picture")}</span>'
         look = look or "border:1px dashed #8888"
-    place = f"height:{height}px;display:flex;align-items:flex-end;border-radius:3px;box-sizing:border-box;{look}"
+    place = f"height:{height}px;display:flex;align-items:flex-end;margin:0 0 4px;{look}".rstrip(";")
     named = f"<b>{escape(item.words.split('  ')[0])}</b>{f' {escape(mark)}' if mark and seen is not None else ''}"
     caption = f"<div>{escape(shorten(item.caption, 90))}</div>" if item.caption else ""
-    return (
-        f'<figure style="margin:0;font-size:.85em;line-height:1.35;overflow-wrap:anywhere"><div style="{place}">{inner}</div>'
-        f'<figcaption style="margin:4px 0 0">{named}{caption}</figcaption></figure>'
-    )
+    return f'<figure style="margin:0"><div style="{place}">{inner}</div><figcaption>{named}{caption}</figcaption></figure>'
