@@ -53,7 +53,7 @@ def manage_keys(words: list[str]) -> int:
 def doctor(words: list[str]) -> int:
     """Print what is ready and what is missing; return the exit code, 1 where something is broken."""
     from notebook_img.providers.interface import ProgressEvent
-    from notebook_img.studio import examine
+    from notebook_img.studio import examine, tables_of
 
     places, flags = split_flags(words, "--online", "--repair", "--verify", "--rebuild", "--json")
     mending = {name: f"--{name}" in flags for name in ("repair", "verify", "rebuild")}
@@ -73,9 +73,23 @@ def doctor(words: list[str]) -> int:
     finally:
         line.clear()
     if "--json" in flags:
-        print_json([{"what": each.what, "state": each.state, "details": worded(each, IN_SHELLS)} for each in findings])
+        print_json(
+            [
+                {"what": each.what, "state": each.state, "details": worded(each, IN_SHELLS), "title": each.title, "facts": dict(each.facts)}
+                for each in findings
+            ]
+        )
     else:
-        width = max(len(finding.what) for finding in findings)
-        for finding in findings:
-            print(f"{finding.what:<{width}}  {finding.state:<8} {worded(finding, IN_SHELLS)}")
+        for title, rows in tables_of(findings, lambda finding: worded(finding, IN_SHELLS)):
+            if title:
+                print(f"\n{title}")
+            _print_rows(rows, indent="  " if title else "")
     return 1 if any(finding.state == "problem" for finding in findings) else 0
+
+
+def _print_rows(rows: list[list[str]], *, indent: str) -> None:
+    """Print rows in columns; the last one, sentences, is never cut."""
+    *columns, _last = zip(*rows, strict=True)
+    widths = [max(map(len, column)) for column in columns]
+    for row in rows:
+        print(indent + "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]))

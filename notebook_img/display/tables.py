@@ -12,7 +12,7 @@ from notebook_img.pictures import Bundle, shorten
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CELL = "padding:.25em .8em;text-align:{};vertical-align:top;overflow-wrap:anywhere"
+_CELL = "padding:.25em .8em;text-align:{};vertical-align:top;overflow-wrap:break-word"
 _PLAIN_WIDTH = 60
 """Characters a cell may take in a terminal."""
 

@@ -27,7 +27,8 @@ def model_rows(settings: Settings, day: str = "") -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name`` (``provider:model``), ``ready``, ``does``, ``sizes``, ``references`` (most input pictures),
+        ``name`` (``provider:model``), ``ready``, ``here`` (that, or what it is instead), ``does``, ``sizes``,
+        ``references`` (most input pictures),
         ``price`` (US dollars of one picture, or words), ``price_source`` and ``price_date`` (where it was read, and when),
         ``status``, ``ends`` (the last day, where one is known), ``successor``, ``default`` and ``source`` (where the row comes from).
     """
@@ -36,7 +37,7 @@ def model_rows(settings: Settings, day: str = "") -> list[dict[str, Any]]:
     rows = []
     own, day = usable_own_models(settings)[0], day or today()
     for name, provider in providers.loadable(settings):
-        ready = lacking(provider) is None
+        here = _here(provider)
         defaults = {provider.default_model(kind) for kind in ("generate", "edit", "ask")}
         known = provider.models()
         listed = {each.casefold() for info in known for each in (info.name, *info.aliases)}
@@ -47,12 +48,13 @@ def model_rows(settings: Settings, day: str = "") -> list[dict[str, Any]]:
             rows.append(
                 {
                     "name": f"{name}:{info.name}",
-                    "ready": ready,
+                    "ready": here == "ready",
+                    "here": here,
                     "does": ", ".join(kind for kind in ("generate", "edit", "ask") if kind in info.capabilities.kinds),
                     "sizes": ", ".join(info.capabilities.sizes or ()) or ("any" if info.capabilities.pixel_sizes else ""),
                     "references": info.capabilities.max_inputs,
                     "price": price_words(info, day),
-                    "price_source": price.source if price is not None else "",
+                    "price_source": (price.source or info.source) if price is not None else "",
                     "price_date": (price.checked or price.since) if price is not None else "",
                     "status": info.status,
                     "ends": info.ends,
@@ -64,13 +66,23 @@ def model_rows(settings: Settings, day: str = "") -> list[dict[str, Any]]:
     return rows
 
 
+def _here(provider: Provider) -> str:
+    """Return whether a provider is ready here, in words."""
+    return "not set up" if lacking(provider) is not None else "not running" if _not_running(provider) else "ready"
+
+
+def _not_running(provider: Provider) -> str:
+    told = getattr(provider, "not_running", None)
+    return str(told()) if told is not None else ""
+
+
 def model_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
     """Return the headings and cells of a table of models, from `model_rows`."""
     headings = ["model", "here", "does", "sizes", "pictures in", "price", "read on", "from", "status"]
     return headings, [
         [
             row["name"],
-            "ready" if row["ready"] else "not set up",
+            row["here"],
             row["does"],
             row["sizes"],
             str(row["references"]),
@@ -122,8 +134,8 @@ def lacking(provider: Provider, model: str = "") -> NotebookImgError | None:
     return KeyMissingError(missing, hint=keys.key_hint(providers.service_of(provider)), provider=provider.name, model=model)
 
 
-def service_rows(settings: Settings) -> list[dict[str, Any]]:
-    """Return one row per provider.
+def service_rows(settings: Settings, *, own: bool = True) -> list[dict[str, Any]]:
+    """Return one row per provider, those of the user's own file among them unless `own` is False.
 
     Returns
     -------
@@ -134,7 +146,7 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
     from notebook_img import providers
 
     rows = []
-    for name in providers.names(settings):
+    for name in providers.names(settings if own else None):
         try:
             provider = providers.get(name, settings)
         except NotFoundError as error:
@@ -145,7 +157,7 @@ def service_rows(settings: Settings) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "title": provider.title,
-                "state": lack.sentence if lack else "ready",
+                "state": lack.sentence if lack else _not_running(provider) or "ready",
                 "hints": lack.hints if lack else (),
                 "key": keys.where(service, settings) if service is not None else "",
                 "connection": connection_words(provider) if lack is None else "",

@@ -383,6 +383,9 @@ class Provider(Protocol):
     It is found by the entry point without making a provider. ``notebook_img.keys.find(self.service, self.settings)`` returns the
     key; asking for it, keeping it, marking turns with it and taking it out of errors is done for the provider.
 
+    One whose server is somebody's own has a method ``not_running() -> str``: a sentence where it can be told, without a request, that
+    nothing runs there, and an empty string elsewhere. ``address() -> str`` is the base URL in use, without what may be a secret.
+
     One whose price depends on what it answers has a method ``price_range(request) -> tuple[float, float] | None``: the least and the most
     a request costs in US dollars; `estimate` is the most, which is reserved. It counts with `Request.price` where that is given; for
     providers without the method that is done for them.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from notebook_img import keys, loop
 from notebook_img.calls import waiting_jobs
@@ -17,8 +18,9 @@ from notebook_img.hints import Hint
 from notebook_img.providers import service_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from notebook_img.providers.interface import Kind
     from notebook_img.studio.studio import Studio
 
 
@@ -30,6 +32,10 @@ class Finding:
     state: Literal["ok", "missing", "problem", "info"]
     details: str
     hints: tuple[Hint, ...] = ()
+    title: str = ""
+    """Of a connection: the service in words. Its findings make one table."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """More about it, each under a word."""
 
     @property
     def sentence(self) -> str:
@@ -144,31 +150,83 @@ def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
 
 
 def _services(studio: Studio, *, online: bool) -> Iterator[Finding]:
+    """Tell of each connection what the provider declares, so that a new one needs no line here."""
     from notebook_img import providers
 
     try:
         rows = service_rows(studio.settings)
     except NotebookImgError as error:
         yield _problem("endpoints", error)
-        return
+        rows = service_rows(studio.settings, own=False)
+    else:
+        if wrong := providers.usable_own_models(studio.settings)[1]:
+            yield Finding("endpoints", "problem", wrong)
     for row in rows:
-        if row["state"] != "ready":
-            yield Finding(row["name"], "missing", row["state"], row["hints"])
-            continue
-        yield Finding(row["name"], "ok", ", ".join(part for part in (row["title"], f"key from {row['key']}" if row["key"] else "") if part))
-        if row["connection"]:
-            yield Finding(row["name"], "info", row["connection"])
+        name, title, ready = row["name"], row["title"], row["state"] == "ready"
+        said = ", ".join(part for part in (title, f"key from {row['key']}" if row["key"] else "") if part) if ready else row["state"]
+        yield Finding(name, "ok" if ready else "missing", said, row["hints"], title, tuple(_facts(studio, row)))
+        if online and ready:
+            yield from (dataclasses.replace(found, title=title) for found in _asked(studio, name))
+
+
+_USES: Mapping[str, Kind] = {"pictures": "generate", "edits": "edit", "questions": "ask"}
+
+
+def _facts(studio: Studio, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    from notebook_img import providers
+
+    try:
         provider = providers.get(row["name"], studio.settings)
-        if caution := getattr(provider, "caution", ""):
-            yield Finding(row["name"], "info", caution)
-        if not online:
+        address = provider.address() if hasattr(provider, "address") else ""
+        uses: dict[str, list[str]] = {}
+        for word, kind in _USES.items():
+            if model := provider.default_model(kind):
+                uses.setdefault(model, []).append(word)
+    except NotebookImgError:
+        return  # what is wrong is the state
+    known = {word: row.get(word, "") for word in ("key", "connection")} | {"address": address}
+    yield from ((word, told) for word, told in known.items() if told)
+    for model, words in uses.items():
+        price = providers.price_words(providers.model_info(provider, model, studio.settings))
+        yield ", ".join(words), f"{model}, {'price unknown' if price == 'unknown' else price}"
+    caution = getattr(provider, "caution", "")
+    if caution and caution not in row["state"]:
+        yield "caution", caution
+
+
+def _asked(studio: Studio, name: str) -> Iterator[Finding]:
+    """Ask a service what it has."""
+    from notebook_img import providers
+
+    services = providers.key_services(studio.settings)
+    try:
+        provider = providers.get(name, studio.settings)
+        for sentence in loop.run(lambda _tell: provider.probe()):
+            yield Finding(name, "info", keys.redact(sentence, services, studio.settings))
+    except NotebookImgError as error:
+        yield Finding(name, "problem", keys.redact(error.sentence, services, studio.settings), error.hints)
+
+
+def tables_of(findings: Sequence[Finding], say: Callable[[Finding], str]) -> list[tuple[str, list[list[str]]]]:
+    """Return the report as tables, each with its title: first of the installation, then one for each connection.
+
+    Parameters
+    ----------
+    say : callable
+        Puts a finding into the words of a surface.
+    """
+    general = [[each.what, each.state, say(each)] for each in findings if not each.title]
+    tables: dict[str, list[list[str]]] = {}
+    for each in findings:
+        if not each.title:
             continue
-        try:
-            for sentence in loop.run(lambda _tell, provider=provider: provider.probe()):  # type: ignore[misc]
-                yield Finding(row["name"], "info", keys.redact(sentence, providers.key_services(studio.settings), studio.settings))
-        except NotebookImgError as error:
-            said = keys.redact(error.sentence, providers.key_services(studio.settings), studio.settings)
-            yield Finding(row["name"], "problem", said, error.hints)
+        title = each.title if each.title.casefold() == each.what else f"{each.title} ({each.what})"
+        if title not in tables:
+            ready = each.state == "ok"
+            tables[title] = [["state", "ready" if ready else say(each)], *map(list, each.facts)]
+        else:
+            tables[title].append(["problem" if each.state == "problem" else "online", say(each)])
+    return [("", general), *tables.items()]
 
 
 def _extras() -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notebook_img.errors import NotFoundError, UnreachableError, UnsupportedError, UsageError
-from notebook_img.studio.doctor import examine
+from notebook_img.studio.doctor import examine, tables_of
 from tests.studio.conftest import KEY, jimeng_environ, openai_environ, png, spends
 
 
@@ -80,7 +80,8 @@ def test_a_server_that_does_not_run_says_where_it_was_looked_for(studio_of):
 
 
 def details(studio, name: str, *, online: bool = True) -> str:
-    return "\n".join(finding.details for finding in examine(studio, online=online) if finding.what == name)
+    found = [finding for finding in examine(studio, online=online) if finding.what == name]
+    return "\n".join(text for finding in found for text in (finding.details, *dict(finding.facts).values()))
 
 
 def test_the_doctor_says_online_what_each_endpoint_can_do(studio_of, service, garage):
@@ -97,6 +98,33 @@ def test_the_doctor_says_online_what_each_endpoint_can_do(studio_of, service, ga
     assert "answer questions, make pictures, edit pictures; nothing there is billed" in told
     assert "garage-key" not in told
     assert "127.0.0.1:9" in details(studio, "ollama")
+
+
+def test_a_server_of_ones_own_is_ready_only_while_it_runs(studio_of, service):
+    down = dict.fromkeys(("OLLAMA_BASE_URL", "LMSTUDIO_BASE_URL", "VLLM_BASE_URL"), "http://127.0.0.1:9/v1")
+    studio = studio_of({**down, "OLLAMA_BASE_URL": f"{service.url}/v1"})
+    here = {row["name"].partition(":")[0]: row["here"] for row in studio.models()}
+    assert (here["ollama"], here["lmstudio"], here["vllm"]) == ("ready", "not running", "not running")
+    findings = {finding.what: finding for finding in examine(studio)}
+    assert (findings["ollama"].state, findings["lmstudio"].state) == ("ok", "missing")
+    said = "LM Studio does not run: nothing listens at http://127.0.0.1:9/v1. Start it, or set LMSTUDIO_BASE_URL to where it is."
+    assert findings["lmstudio"].details == said
+    assert not service.requests(), "a connect, and no request"
+
+
+def test_a_server_elsewhere_is_not_connected_to_before_it_is_asked(studio_of):
+    studio = studio_of({"OLLAMA_BASE_URL": "http://192.0.2.1:11434/v1"})
+    assert next(finding.state for finding in examine(studio) if finding.what == "ollama") == "ok"
+
+
+def test_a_service_that_cannot_be_reached_is_never_called_ok_online(studio_of):
+    studio = studio_of({"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, retries=0)
+    found = [finding for finding in examine(studio, online=True) if finding.what == "openai"]
+    assert [finding.state for finding in found][-1] == "problem"
+    title, rows = next(table for table in tables_of(found, lambda finding: finding.details) if table[0])
+    assert title == "OpenAI"
+    assert [word for word, _ in rows] == ["state", "key", "address", "pictures, edits", "questions", "problem"]
+    assert "No connection" in rows[-1][1]
 
 
 def test_offline_the_doctor_asks_nobody(studio_of, service, garage):

@@ -64,8 +64,7 @@ def _overview(kernel: NotebookKernel) -> None:
     provider, model = choose_model("edit", studio.settings, session=session.model, ran_on=session.record.ran_on)
     asker, ask_model = choose_model("ask", studio.settings, session=session.model)
     services = service_rows(studio.settings)
-    # A server on this machine needs no key, but nobody knows whether it runs until it is asked.
-    ready = [row["title"] for row in services if row["state"] == "ready" and (row["key"] or row["name"] == "local")]
+    ready = [row["title"] for row in services if row["state"] == "ready"]
     waiting = [name for name in PAID_ORDER if any(row["name"] == name and row["state"] != "ready" for row in services)]
     rows = [
         ["session", f"{session.name}, {session.record.turns} turns"],
@@ -122,7 +121,7 @@ def _models(kernel: NotebookKernel) -> None:
 
 def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
     from notebook_img import display
-    from notebook_img.studio import examine
+    from notebook_img.studio import examine, tables_of
 
     known = ("--online", "--repair", "--verify", "--rebuild")
     online, repair, verify, rebuild = (name in rest for name in known)
@@ -132,5 +131,5 @@ def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
             f"%img doctor has no {str(lacking[0])!r}. It takes --online, --repair, --verify, --rebuild, and files or folders to look in."
         )
     findings = examine(kernel.studio, online=online, repair=repair, verify=verify, rebuild=rebuild, places=places)
-    rows = [[item.what, item.state, worded(item, IN_CELLS)] for item in findings]
-    put(display.table(["what", "state", "details"], rows, caption="Doctor"))
+    for title, rows in tables_of(findings, lambda item: worded(item, IN_CELLS)):
+        put(display.table(["what", "state", "details"] if not title else ["", ""], rows, caption=title or "Doctor"))

@@ -18,7 +18,7 @@ from notebook_img.errors import (
     ReplyTimeoutError,
     UnsupportedError,
 )
-from notebook_img.network import checked_url
+from notebook_img.network import checked_url, shown_url
 from notebook_img.providers.ark import jobs
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
@@ -66,6 +66,10 @@ class ArkProvider:
         if keys.find(self.service, self.settings):
             return None
         return "No key for Ark (Seedream) is set up."
+
+    def address(self) -> str:
+        """Return the base URL in use."""
+        return shown_url(self.settings.ark_base_url)
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default first."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
 from notebook_img.errors import BadReplyError, KeyMissingError, NotebookImgError, ProviderError, UsageError
+from notebook_img.network import shown_url
 from notebook_img.providers.gemini import models, questions, raw, reading, replies
 from notebook_img.providers.gemini.cloud import Cloud, Credentials, cloud_of, connection_of, labels, missing
 from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Clients, hearing
@@ -62,6 +63,10 @@ class GeminiProvider:
     def keyless(settings: Settings) -> bool:
         """Whether Google Cloud is chosen, which wants no key."""
         return settings.google_cloud
+
+    def address(self) -> str:
+        """Return the base URL in use; on Google Cloud the connection says where it is."""
+        return "" if self.settings.google_cloud else shown_url(self.settings.gemini_base_url or GOOGLE_URL)
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default model first."""

@@ -21,7 +21,7 @@ from notebook_img.errors import (
     UnsupportedError,
     UsageError,
 )
-from notebook_img.network import checked_url
+from notebook_img.network import checked_url, shown_url
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Wish, submission
@@ -74,6 +74,10 @@ class JimengProvider:
         if keys.find(self.service, self.settings):
             return None
         return f"Jimeng needs JIMENG_API_TOKEN, the sessionid cookie of a login at its site. {self.caution}"
+
+    def address(self) -> str:
+        """Return the base URL in use."""
+        return shown_url(self.settings.jimeng_base_url)
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default first."""

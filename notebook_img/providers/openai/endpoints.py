@@ -210,12 +210,13 @@ def find_endpoint(name: str, settings: Settings) -> Endpoint:
     UsageError
         No such endpoint, or a base URL that is none.
     """
+    if name in ENDPOINTS:  # whatever is wrong with the user's file
+        return placed(ENDPOINTS[name], settings)
     own = own_endpoints(settings)
-    endpoint = own.get(name) or ENDPOINTS.get(name)
-    if endpoint is None:
+    if name not in own:
         msg = f"There is no endpoint {name!r}.{did_you_mean(name, [*ENDPOINTS, *own])}"
         raise UsageError(msg)
-    return placed(endpoint, settings)
+    return placed(own[name], settings)
 
 
 def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:

@@ -16,12 +16,12 @@ from notebook_img.errors import (
     RequestRefusedError,
     UnreachableError,
     UnsupportedError,
-    UsageError,
     did_you_mean,
     near,
 )
 from notebook_img.hints import Hint
 from notebook_img.network import shown_url
+from notebook_img.providers.listening import listens
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
@@ -82,6 +82,18 @@ class CompatibleProvider:
         if endpoint.service is None or self._key(endpoint) or not _wants_key(endpoint):
             return None
         return f"{endpoint.title} has no key."
+
+    def address(self) -> str:
+        """Return the base URL in use."""
+        return shown_url(self.endpoint().base_url)
+
+    def not_running(self) -> str:
+        """Return a sentence where nothing listens at an address of this machine."""
+        endpoint = self.endpoint()
+        if not endpoint.free or listens(endpoint.base_url) is not False:
+            return ""
+        move = f", or set {endpoint.url_variable} to where it is" if endpoint.url_variable else ""
+        return f"{endpoint.title} does not run: nothing listens at {shown_url(endpoint.base_url)}. Start it{move}."
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the models known without asking, the default first."""
@@ -175,12 +187,9 @@ class CompatibleProvider:
 
     async def probe(self) -> Sequence[str]:
         """Ask ``/models`` and report what the endpoint offers."""
-        try:
-            endpoint = self.endpoint()
-            exchange = await self._exchange(_nothing(), lambda _event: None)
-            listed = await self._listed(exchange)
-        except (ProviderError, UsageError) as error:
-            return [error.sentence]
+        endpoint = self.endpoint()
+        exchange = await self._exchange(_nothing(), lambda _event: None)
+        listed = await self._listed(exchange)
         names = [_name(model) for model in listed]
         where, many = shown_url(endpoint.base_url), "" if len(names) == 1 else "s"
         sentences = [f"{endpoint.title} answers at {where} and has {len(names)} model{many}."]
