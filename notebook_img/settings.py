@@ -295,6 +295,14 @@ class Settings:
     )
     gemini_store = Setting(_flag, True, "NOTEBOOK_IMG_GEMINI_STORE", help="Let the service keep interactions when history is server.")
     openai_base_url = Setting(_text, "", "OPENAI_BASE_URL", help="Base URL of the OpenAI API.")
+    openai_connection = Setting(
+        _choice("auto", "openai", "azure"),
+        "auto",
+        "NOTEBOOK_IMG_OPENAI_CONNECTION",
+        help="Where OpenAI's models are reached: openai, azure, or auto (Azure where only that is set up).",
+    )
+    azure_endpoint = Setting(_text, "", "AZURE_OPENAI_ENDPOINT", help="URL of an Azure OpenAI resource.")
+    azure_api_version = Setting(_text, "", "OPENAI_API_VERSION", help="Its api-version; the v1 style, which needs none, when empty.")
     openai_chat_model = Setting(_text, "", "NOTEBOOK_IMG_OPENAI_CHAT_MODEL", help="Model that OpenAI questions go to.")
     endpoints = Setting(_text, "", "NOTEBOOK_IMG_ENDPOINTS", help="File (TOML) with OpenAI-compatible endpoints of your own.")
     vision_base_url = Setting(_text, "", "VISION_BASE_URL", help="OpenAI-compatible endpoint for questions.")

@@ -12,7 +12,20 @@ from tests.emulators.process import start_emulator
 
 __all__ = ["start_emulator"]
 
-PREFIXES = ("NOTEBOOK_IMG_", "GEMINI_", "GOOGLE_", "OPENAI_", "VISION_", "ARK_", "JIMENG_", "FAL_", "OPENROUTER_", "ZHIPU", "ZAI_")
+PREFIXES = (
+    "NOTEBOOK_IMG_",
+    "GEMINI_",
+    "GOOGLE_",
+    "OPENAI_",
+    "VISION_",
+    "ARK_",
+    "JIMENG_",
+    "FAL_",
+    "AZURE_",
+    "OPENROUTER_",
+    "ZHIPU",
+    "ZAI_",
+)
 
 
 @pytest.fixture(autouse=True)

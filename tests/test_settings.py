@@ -23,6 +23,8 @@ DESIGNED = {
     "google_vertex_base_url": "GOOGLE_VERTEX_BASE_URL",
     "google_credentials": "GOOGLE_APPLICATION_CREDENTIALS",
     "openai_base_url": "OPENAI_BASE_URL",
+    "azure_endpoint": "AZURE_OPENAI_ENDPOINT",
+    "azure_api_version": "OPENAI_API_VERSION",
     "vision_base_url": "VISION_BASE_URL",
     "vision_model": "VISION_MODEL",
     "vision_timeout": "VISION_TIMEOUT",

@@ -391,7 +391,8 @@ class Provider(Protocol):
     providers without the method that is done for them.
 
     One that can be reached in more than one way has a method ``connection()`` that returns the `Connection` in use: the doctor shows it,
-    and raw state is bound to it. Where a way needs no key, a static method ``keyless(settings)`` tells whether that way is chosen.
+    and raw state is bound to it. Where a way needs no key, a static method ``keyless(settings)`` tells whether that way is chosen;
+    keys of further ways stand in an attribute ``more_services``, a tuple of `Service`.
 
     One that makes every request under the retry policy has ``tells_sending = True``: a call that is stopped before its first request, or
     while it waits to ask again, then costs nothing in the books.

@@ -28,7 +28,9 @@ def key_services(settings: Settings) -> list[Service]:
     except UsageError:
         own = []
     found: list[Service] = []
-    for each in (*map(service_of, provider_classes()), *own):
+    kinds = provider_classes()
+    more = [each for kind in kinds for each in getattr(kind, "more_services", ())]
+    for each in (*map(service_of, kinds), *more, *own):
         if each is not None and each not in found:
             found.append(each)
     return found

@@ -1,10 +1,10 @@
 """Emulates OpenAI's API and servers like it: chat, images, responses with the image tool, models.
 
-Strict where the real one is: keys, field names, data URLs, form parts, masks, sizes. What other servers do differently is switched
+The same behind an Azure resource, with deployments of its own: openai_azure.py. Strict where the real one is: keys, field names, data URLs, form parts, masks, sizes. What other servers do differently is switched
 by options (see `defaults`). Run ``python -m tests.emulators.openai``; the base URL is the printed URL with ``/v1``.
 
 ``{"kind": "reply", "reply": ...}`` plays: refuse_prompt, refuse_output, error_in_200, refusal, content_filter, length, text_only,
-say (with ``text``), cut_stream, end_early, hang_midway, error_midway, no_pictures, bad_picture, one_fails, two_pictures_short, url (with ``url``).
+azure_filter, say (with ``text``), cut_stream, end_early, hang_midway, error_midway, no_pictures, bad_picture, one_fails, two_pictures_short, url (with ``url``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from tests.emulators.drifting import drifted
+from tests.emulators.openai_azure import through_azure
 from tests.emulators.openai_chat import answer_chat
 from tests.emulators.painting import opened, painted
 from tests.emulators.serving import Call, Emulator, Rejected, decoded, serve
@@ -68,6 +69,10 @@ class OpenAI(Emulator):
         "most": 10,  # pictures per request
         "spill": True,  # edits change pixels outside the mask too, as the real ones do
         "weight": 0,
+        "azure_key": "azure-key-0123456789",
+        "azure_token": "eyJhbGciOiJub25lIn0.azure-token-0123456789.x",
+        "azure_versions": ["2025-04-01-preview"],
+        "azure_deployments": {"painter": "gpt-image-2.6-sunburst", "reader": "gpt-6.1-terra"},
         "drift": None,  # what an edit does to its first picture, see drifting.py
     }
 
@@ -89,6 +94,8 @@ class OpenAI(Emulator):
         if call.path.startswith("/files/"):
             self.give_file(call)
             return
+        if call.path.startswith("/openai/"):
+            through_azure(self, call)
         self.check_key(call)
         match call.method, call.path:
             case "GET", "/v1/models":

@@ -88,6 +88,7 @@ class Case:
 
 KINDS = {
     "openai": ("generate", "edit", "ask"),
+    "azure": ("generate", "edit", "ask"),
     "garage": ("generate", "edit", "ask"),
     "openrouter": ("generate", "edit", "ask"),
     "gemini": ("generate", "edit", "ask"),
@@ -98,6 +99,7 @@ KINDS = {
 }
 MODELS = {
     "openai": {"generate": "openai", "edit": "openai", "ask": "openai:gpt-6-astra"},
+    "azure": dict.fromkeys(("generate", "edit", "ask"), "openai"),
     "garage": {"generate": "garage:flux", "edit": "garage:flux", "ask": "garage:seeing"},
     "openrouter": dict.fromkeys(("generate", "edit", "ask"), "openrouter:google/gemini-image"),
     **{name: dict.fromkeys(("generate", "edit", "ask"), "gemini") for name in ("gemini", "google-cloud")},
@@ -114,6 +116,8 @@ def own_form(provider: str, status: int) -> str:
             return json.dumps({"error": {"code": status, "message": words, "status": "SOMETHING"}})
         case "ark":
             return json.dumps({"error": {"code": "SomethingElse", "message": words}})
+        case "azure":
+            return json.dumps({"error": {"code": str(status), "message": words}})
         case "fal":
             return json.dumps({"detail": words})
         case "jimeng":
@@ -293,6 +297,9 @@ def studio_at(url: str, home: Path, provider: str) -> ni.Studio:
         "JIMENG_BASE_URL": url,
         "JIMENG_UPLOAD_URL": url,
     }
+    if provider == "azure":
+        (home / "endpoints.toml").write_text('[azure.deployments]\npainter = "gpt-image-2.6-sunburst"\nreader = "gpt-6.1-terra"\n')
+        environ |= {"AZURE_OPENAI_ENDPOINT": url, "AZURE_OPENAI_API_KEY": KEY, "NOTEBOOK_IMG_OPENAI_CONNECTION": "azure"}
     if provider == "google-cloud":
         environ |= {
             "GOOGLE_GENAI_USE_VERTEXAI": "true",

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.keys import Service
 from notebook_img.network import checked_url
+from notebook_img.providers.openai.azure import SERVICE, Azure, azure_of, is_chosen
 from notebook_img.providers.user_file import NO_SERVERS, user_files
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Endpoint:
     json_object: bool = True
     responses: bool = False
     """Whether conversations are kept by the server (``/responses`` with the image tool)."""
+    azure: Azure | None = None
+    """The Azure resource whose deployments are spoken to."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     billed: bool = False
@@ -88,8 +91,8 @@ class Endpoint:
 
     @property
     def is_openai(self) -> bool:
-        """Whether this is OpenAI itself, wherever a test or a proxy puts it."""
-        return self.responses
+        """Whether these are OpenAI's own models and ways: there, on Azure, or wherever a test or a proxy puts them."""
+        return self.responses or self.azure is not None
 
     @property
     def free(self) -> bool:
@@ -223,6 +226,8 @@ def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:
     """Return `endpoint` with the base URL and models the settings give it."""
     changes: dict[str, Any] = {}
     url = settings.environ.get(endpoint.url_variable, "").strip() if endpoint.url_variable else ""
+    if endpoint.name == "openai" and is_chosen(settings, endpoint.service):
+        return _on_azure(endpoint, settings)
     if endpoint.name == "openai":
         url = settings.openai_base_url
         if settings.openai_chat_model:
@@ -238,6 +243,25 @@ def placed(endpoint: Endpoint, settings: Settings) -> Endpoint:
     return replace(endpoint, **changes)
 
 
+def _on_azure(openai: Endpoint, settings: Settings) -> Endpoint:
+    """Return OpenAI's endpoint over a resource on Azure: its default models are those that are deployed there."""
+    azure = azure_of(settings)
+    paint, read = openai.image_model, settings.openai_chat_model or openai.ask_model
+    painting = [model for model in azure.models if "image" in model]
+    reading = [model for model in azure.models if "image" not in model]
+    return replace(
+        openai,
+        title="Azure OpenAI",
+        base_url=azure.base_url,
+        service=SERVICE,
+        url_variable="AZURE_OPENAI_ENDPOINT",
+        image_model=paint if paint in painting or not painting else painting[0],
+        ask_model=read if read in reading or not reading else reading[0],
+        responses=False,  # its image tool there wants a deployment of its own, named in a header
+        azure=azure,
+    )
+
+
 def on_own_network(host: str) -> bool:
     """Return whether `host` is this machine or one of the user's own network."""
     if host in {"localhost", "host.docker.internal"} or host.endswith((".localhost", ".local", ".lan", ".internal", ".home.arpa")):
@@ -249,8 +273,9 @@ def on_own_network(host: str) -> bool:
     return address.is_loopback or address.is_private or address.is_link_local
 
 
+_OURS = {"name", "service", "responses", "azure", "source"}
 _KINDS: dict[str, type] = {
-    **{field.name: type(field.default) for field in fields(Endpoint) if field.name not in ("name", "service", "responses", "source")},
+    **{field.name: type(field.default) for field in fields(Endpoint) if field.name not in _OURS},
     **dict.fromkeys(("title", "base_url", "key_variable"), str),
 }
 """What a table of the user's file may contain. A key is named by its variable there."""

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, ReplyTimeoutError, UsageError
 from notebook_img.network import setup_problem, shown_url
 from notebook_img.providers.interface import PartialEvent
+from notebook_img.providers.openai.azure import client_for
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
 from notebook_img.providers.openai.models import find_model
@@ -44,15 +45,16 @@ KEEP_ALIVE_SECONDS = 2.0
 
 
 class Clients:
-    """The SDK's clients, one per event loop, base URL and key."""
+    """The SDK's clients, one per event loop, base URL, key and version."""
 
     def __init__(self) -> None:
-        self._made: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], AsyncOpenAI]] = weakref.WeakKeyDictionary()
+        self._made: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, ...], AsyncOpenAI]] = weakref.WeakKeyDictionary()
 
     def get(self, endpoint: Endpoint, key: str) -> AsyncOpenAI:
         """Return the client for `endpoint`; no key is told as ``none``, which local servers take."""
         made = self._made.setdefault(asyncio.get_running_loop(), {})
-        client = made.get((endpoint.base_url, key))
+        which = (endpoint.base_url, key, endpoint.azure.version if endpoint.azure else "")
+        client = made.get(which)
         if client is None:
             import httpx2
             import openai
@@ -67,12 +69,15 @@ class Clients:
                 raise
             # A query of the base URL goes along with each request; the SDK would glue the path to it.
             base, _, query = endpoint.base_url.partition("?")
-            client = openai.AsyncOpenAI(
-                api_key=key or "none", base_url=base, max_retries=0, http_client=http, default_query=dict(parse_qsl(query))
-            )
-            if endpoint.name != "openai":
+            if endpoint.azure is not None:
+                client = client_for(endpoint.azure, key, http)
+            else:
+                client = openai.AsyncOpenAI(
+                    api_key=key or "none", base_url=base, max_retries=0, http_client=http, default_query=dict(parse_qsl(query))
+                )
+            if endpoint.name != "openai" or endpoint.azure is not None:
                 client.organization = client.project = None  # OPENAI_ORG_ID is nobody else's business
-            made[endpoint.base_url, key] = client
+            made[which] = client
         return client
 
     async def aclose(self) -> None:
@@ -93,6 +98,8 @@ class Exchange:
     request: Request
     info: ModelInfo
     seconds: float
+    deployment: str = ""
+    """What the model is called in requests, where that is a name of the user's own (Azure)."""
     warnings: list[str] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -104,6 +111,11 @@ class Exchange:
     def capabilities(self) -> Capabilities:
         """What the model accepts."""
         return self.info.capabilities
+
+    @property
+    def wire_model(self) -> str:
+        """What the model is called in requests."""
+        return self.deployment or self.request.model
 
     def facts(self) -> dict[str, Any]:
         """Return who is speaking, for errors."""
@@ -179,7 +191,7 @@ class Exchange:
 
     def translated(self, error: Exception, *, begun: bool = False) -> NotebookImgError:
         """Return our error for one of the SDK's, of the network's, or of reading an answer that is not what it should be."""
-        return translate(error, self.endpoint, self.request, key=self.key, begun=begun)
+        return translate(error, self.endpoint, self.request, key=self.key, begun=begun, deployment=self.deployment)
 
     def note(self, route: str, body: Mapping[str, Any]) -> None:
         """Record a request as sent, hashes in place of pictures."""

@@ -26,6 +26,7 @@ from notebook_img.errors import (
 )
 from notebook_img.network import shown_url
 from notebook_img.providers.connection_faults import NO_HEADER, class_names, connection_fault
+from notebook_img.providers.openai.azure import refusal as azure_refusal
 from notebook_img.providers.received import retry_after
 from notebook_img.providers.sending import nothing_left
 from notebook_img.providers.status_table import PERHAPS_BILLED, error_for
@@ -41,6 +42,8 @@ MODERATED = {
     "image_content_policy_violation",
     "content_policy_violation",
     "content_filter",
+    "contentFilter",
+    "ResponsibleAIPolicyViolation",
     "sensitive_words_detected",
     "1301",
 }
@@ -59,30 +62,34 @@ NO_EYES = re.compile(
 """How servers say that a model cannot see: OpenAI, vLLM, Ollama, LM Studio, OpenRouter, DeepSeek."""
 
 
-def translate(error: BaseException, endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False) -> NotebookImgError:
+def translate(
+    error: BaseException, endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False, deployment: str = ""
+) -> NotebookImgError:
     """Return our error for `error`.
 
     Parameters
     ----------
     begun : bool
         Whether part of the answer had arrived: then it is never asked for again on its own.
+    deployment : str
+        What the model is called there, where that is another name.
     """
     facts: dict[str, Any] = {"provider": endpoint.name, "model": request.model if request else ""}
     try:
-        return _translated(error, endpoint, request, facts, key=key, begun=begun)
+        return _translated(error, endpoint, request, facts, key=key, begun=begun, deployment=deployment)
     except Exception as odd:  # the body of an error may hold anything, too
         return _unreadable(odd, endpoint, facts)
 
 
 def _translated(
-    error: BaseException, endpoint: Endpoint, request: Request | None, facts: dict[str, Any], *, key: str, begun: bool
+    error: BaseException, endpoint: Endpoint, request: Request | None, facts: dict[str, Any], *, key: str, begun: bool, deployment: str
 ) -> NotebookImgError:
     import openai
 
     if isinstance(error, NotebookImgError):
         return error
     if isinstance(error, openai.APIStatusError):
-        return _by_status(error, endpoint, request, key, facts)
+        return _by_status(error, endpoint, request, key, facts, deployment)
     if sentence := _header_problem(error, endpoint):
         return UsageError(sentence)
     start = "Is it running?" if endpoint.local or endpoint.free else ""
@@ -129,7 +136,7 @@ def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | No
     return error_for(told, title=endpoint.title, own=True, facts=facts, said=said, free=endpoint.free)
 
 
-def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str, facts: dict[str, Any]) -> ProviderError:
+def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str, facts: dict[str, Any], deployment: str) -> ProviderError:
     status, code = int(error.status_code), str(error.code or error.type or "")
     body = error.body if isinstance(error.body, dict) else {}
     message, is_page = _message(body or {"message": error.body if isinstance(error.body, str) else _text(error)}, key), _is_page(error)
@@ -137,6 +144,10 @@ def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str
     facts |= {"status": status}
     if refusal := _refusal(body, message, endpoint, request, facts):
         return refusal
+    if endpoint.azure is not None:
+        found = azure_refusal(status, code, message, endpoint.azure, key=key, deployment=deployment, wait=wait, facts=facts)
+        if found is not None:
+            return found
     said = f" It says: {message}" if message else ""
     if status == 401:
         # OpenAI's own message shows both ends of the key; nothing of it is quoted.
@@ -282,4 +293,6 @@ def scrub(text: str, key: str = "", most: int = 300) -> str:
     return short if len(short) <= most else short[:most].rsplit(" ", 1)[0] + " ..."
 
 
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key|gsk|xai|or)-[\w*.-]{4,}|\bbearer\b|\w+\*{2,}\w*|\*{3,}\w+|\bAIza[\w-]+", re.IGNORECASE)
+_KEY_LIKE = re.compile(
+    r"\b(?:sk|pk|rk|key|gsk|xai|or)-[\w*.-]{4,}|\bbearer\b|\w+\*{2,}\w*|\*{3,}\w+|\bAIza[\w-]+|\beyJ[\w-]{8,}[\w.-]*", re.IGNORECASE
+)

@@ -79,7 +79,7 @@ def own_options(exchange: Exchange) -> dict[str, Any]:
 
 async def _params(exchange: Exchange) -> dict[str, Any]:
     request, endpoint = exchange.request, exchange.endpoint
-    params: dict[str, Any] = {"model": request.model, "prompt": await prompt_of(exchange)}
+    params: dict[str, Any] = {"model": exchange.wire_model, "prompt": await prompt_of(exchange)}
     size = picture_size(request, exchange.capabilities)
     if size:
         params["size"] = size

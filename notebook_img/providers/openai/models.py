@@ -167,6 +167,10 @@ _SERVER_OPTIONS = (
 
 def model_table(endpoint: Endpoint) -> tuple[ModelInfo, ...]:
     """Return the rows of `endpoint`, the default model for pictures first, else that for questions."""
+    if endpoint.azure is not None and endpoint.azure.deployments:
+        return tuple(
+            find_model(endpoint, model) for model in dict.fromkeys((endpoint.image_model, endpoint.ask_model, *endpoint.azure.models))
+        )
     if endpoint.is_openai:
         rows = OPENAI_MODELS
         if all(row.name != endpoint.ask_model for row in rows):
@@ -226,6 +230,10 @@ def server_capabilities(endpoint: Endpoint, model: str) -> Capabilities:
 
 def find_model(endpoint: Endpoint, model: str) -> ModelInfo:
     """Return the row of `model`; a name without one gets what its family or its server permits."""
+    if endpoint.azure is not None:
+        behind = endpoint.azure.model_of(model)
+        row = find_model(replace(endpoint, azure=None, responses=True), behind or model)
+        return row if behind else replace(row, price=None, note="a deployment whose model is not named under [azure.deployments]")
     for row in model_table(endpoint):
         if model == row.name or model in row.aliases:
             return row

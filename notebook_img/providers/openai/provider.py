@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from notebook_img import keys
@@ -22,6 +23,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.network import shown_url
 from notebook_img.providers.listening import listens
+from notebook_img.providers.openai import azure
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_img.keys import Service
-    from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request
+    from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request
     from notebook_img.providers.openai.endpoints import Endpoint
     from notebook_img.settings import Settings
 
@@ -66,7 +68,9 @@ class CompatibleProvider:
 
     def endpoint(self) -> Endpoint:
         """Return the endpoint as the settings place it now."""
-        return placed(self._given, self.settings) if self._given else find_endpoint(self.endpoint_name, self.settings)
+        found = placed(self._given, self.settings) if self._given else find_endpoint(self.endpoint_name, self.settings)
+        self.title, self.service = found.title, found.service  # another connection has another key
+        return found
 
     def _key(self, endpoint: Endpoint) -> str:
         key = keys.find(endpoint.service, self.settings) or ""
@@ -77,6 +81,10 @@ class CompatibleProvider:
     def missing(self) -> str | None:
         """Return what is missing before this endpoint can be used."""
         endpoint = self.endpoint()
+        if endpoint.azure is not None:
+            if (lack := azure.missing(self.settings)) is not None:
+                raise lack
+            return None
         if self.endpoint_name == "vision" and not (self.settings.vision_base_url or self.settings.vision_model or self._key(endpoint)):
             return "No endpoint is set for questions; set VISION_BASE_URL and VISION_MODEL."
         if endpoint.service is None or self._key(endpoint) or not _wants_key(endpoint):
@@ -146,6 +154,10 @@ class CompatibleProvider:
         key = await asyncio.to_thread(self._key, endpoint)  # a keyring may take its time
         if not key and (lacking := await asyncio.to_thread(self.missing)):
             raise KeyMissingError(lacking, hint=keys.key_hint(endpoint.service), provider=endpoint.name, model=request.model)
+        info, deployment = priced(find_model(endpoint, request.model), request), ""
+        if endpoint.azure is not None:
+            deployment = endpoint.azure.deployment_of(request.model)
+            request = replace(request, model=endpoint.azure.model_of(request.model) or request.model)
         if "openai" not in _loaded():
             await asyncio.to_thread(__import__, "openai")  # a second of import must not stop the loop
         return Exchange(
@@ -155,8 +167,9 @@ class CompatibleProvider:
             settings=self.settings,
             emit=emit,
             request=request,
-            info=priced(find_model(endpoint, request.model), request),
+            info=info,
             seconds=self.settings.vision_timeout if endpoint.name == "vision" else self.settings.timeout,
+            deployment=deployment,
         )
 
     async def _answer(self, exchange: Exchange) -> Reply:
@@ -245,8 +258,8 @@ class CompatibleProvider:
 
     async def _explained(self, error: ProviderError, exchange: Exchange) -> ProviderError:
         """Add to an error what ``/models`` knows: near names of a missing model, models that can see."""
-        if not isinstance(error, ModelNotFoundError | RequestRefusedError):
-            return error
+        if not isinstance(error, ModelNotFoundError | RequestRefusedError) or exchange.endpoint.azure is not None:
+            return error  # Azure lists what could be deployed, not what is
         blind = NO_EYES.search(error.sentence) is not None and exchange.request.kind == "ask"
         if not blind and not isinstance(error, ModelNotFoundError):
             return error
@@ -269,10 +282,20 @@ class CompatibleProvider:
 
 
 class OpenAIProvider(CompatibleProvider):
-    """OpenAI itself."""
+    """OpenAI's own models, there or on Azure."""
 
     endpoint_name = "openai"
     service = ENDPOINTS["openai"].service
+    more_services = (azure.SERVICE,)
+
+    def connection(self) -> Connection | None:
+        """Return whether calls go to OpenAI or to Azure, and why; None where only OpenAI is set up."""
+        return azure.connection_of(self.settings, OpenAIProvider.service)
+
+    @staticmethod
+    def keyless(settings: Settings) -> bool:
+        """Whether Azure is chosen, which takes tokens in place of a key."""
+        return azure.is_chosen(settings, OpenAIProvider.service)
 
 
 class OllamaProvider(CompatibleProvider):

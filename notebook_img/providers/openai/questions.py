@@ -66,7 +66,7 @@ def _reply(exchange: Exchange, completions: Sequence[Completion], **values: Any)
 
 
 def _params(exchange: Exchange, messages: Messages, **more: Any) -> dict[str, Any]:
-    params: dict[str, Any] = {"model": exchange.request.model, "messages": messages, **more}
+    params: dict[str, Any] = {"model": exchange.wire_model, "messages": messages, **more}
     if exchange.endpoint.name == "vision":
         settings = exchange.settings
         if settings.vision_temperature >= 0:
