@@ -7,7 +7,7 @@ Deployments have names of their own; the user's TOML file (`user_file.py`) says 
     reader = "gpt-6.1-terra"
 
 Sources: learn.microsoft.com/azure/ai-foundry/openai: api-version-lifecycle (the v1 style needs no api-version), reference, and
-openai 3.52.0, ``lib/azure.py``.
+the Azure client of openai 3.52.0.
 """
 
 from __future__ import annotations
