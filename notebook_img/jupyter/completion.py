@@ -102,6 +102,8 @@ class Completion:
             found += starting(HISTORIES, last)
         if command == "resume" and len(words) == 1:
             found += starting((job.id for job in self.kernel.studio.waiting_jobs()), last)
+        if command == "pack":
+            found += starting(("--all", "--force"), last)
         if command in ("export", "import", "pack") and len(words) == 1:
             found += image_files(last, suffixes={".zip", ".py"} if command == "export" else {".zip"})
         return found

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from notebook_img.store.owner import is_alive as is_alive
     from notebook_img.store.owner import this_process as this_process
     from notebook_img.store.pack import Pack as Pack
+    from notebook_img.store.pack_selection import Selection as Selection
+    from notebook_img.store.pack_selection import select_for_cells as select_for_cells
     from notebook_img.store.rebuild import rebuild_store as rebuild_store
     from notebook_img.store.store import Store as Store
     from notebook_img.store.verify import verify_store as verify_store
@@ -42,6 +44,7 @@ else:
         notebooks="Relative",
         owner="is_alive this_process",
         pack="Pack",
+        pack_selection="Selection select_for_cells",
         rebuild="rebuild_store",
         store="Store",
         verify="verify_store",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.store import Store
     from notebook_img.store.pack_schema import PackedRun
+    from notebook_img.store.pack_selection import Selection
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ class Imported:
         )
 
 
-def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool = True, force: bool = False) -> list[str]:
+def export_sessions(
+    store: Store, ids: Sequence[str], path: Path, *, raw: bool = True, force: bool = False, only: Selection | None = None
+) -> list[str]:
     """Write sessions with their pictures into one zip; return what is missing from it, one sentence each.
 
     Pictures and raw states that are missing or damaged are left out: the rest of the work is not held back by them.
@@ -72,6 +75,8 @@ def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool =
         Whether the providers' raw state goes along.
     force : bool
         Overwrite whatever lies there.
+    only : Selection, optional
+        Which of their turns; all of them when left out.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def export_sessions(store: Store, ids: Sequence[str], path: Path, *, raw: bool =
         remove_left_parts(path.parent)
         with temporary.open("x+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                missing = PackWriter(store, archive, raw=raw).write([session for session in sessions if session is not None])
+                missing = PackWriter(store, archive, raw=raw).write([session for session in sessions if session is not None], only)
             file.flush()
             os.fsync(file.fileno())
             file.seek(0)

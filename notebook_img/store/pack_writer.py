@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.store import Store
+    from notebook_img.store.pack_selection import Selection
 
 
 class PackWriter:
@@ -36,10 +37,13 @@ class PackWriter:
         """Type and first user by hash."""
         self.states: dict[str, str] = {}
 
-    def write(self, sessions: Sequence[SessionRecord]) -> list[str]:
-        """Write everything; return what is missing."""
-        self._add("sessions.json", self._sessions(sessions))
-        self._add("cells.json", [dumps({"runs": runs_of(self.store, [session.id for session in sessions])}).encode()])
+    def write(self, sessions: Sequence[SessionRecord], only: Selection | None = None) -> list[str]:
+        """Write everything, or what is selected; return what is missing."""
+        if only is not None:
+            sessions = [session for session in sessions if session.id in only.turns]
+        self._add("sessions.json", self._sessions(sessions, only))
+        runs = runs_of(self.store, [session.id for session in sessions]) if only is None else only.runs
+        self._add("cells.json", [dumps({"runs": runs}).encode()])
         missing = []
         gone = []
         for sha256, (mime_type, user) in self.pictures.items():
@@ -59,17 +63,22 @@ class PackWriter:
         self._add(pack.MANIFEST, [json.dumps(manifest, indent=1).encode()])
         return missing
 
-    def _sessions(self, sessions: Sequence[SessionRecord]) -> Iterator[bytes]:
+    def _sessions(self, sessions: Sequence[SessionRecord], only: Selection | None) -> Iterator[bytes]:
         """Give the list of sessions with their turns, a page at a time."""
         yield b'{"sessions":['
-        for position, session in enumerate(sessions):
+        for position, whole in enumerate(sessions):
+            numbers = only.turns[whole.id] if only is not None else None
+            session = whole if numbers is None or whole.head in numbers else dataclasses.replace(whole, head=max(numbers))
             facts = dumps({name: value for name, value in dataclasses.asdict(session).items() if name not in ("turns", "redo")})
             yield f'{"," if position else ""}{facts[:-1]},"turns":['.encode("utf-8", "replace")
-            last = 0
+            last, between = 0, ""
             while page := self.store.turns(session.id, after=last, limit=pack.PAGE):
-                turns = dumps([self._turn(session.name, record) for record in page])[1:-1]
-                yield f"{',' if last else ''}{turns}".encode("utf-8", "replace")
                 last = page[-1].number
+                kept = [_within(record, numbers) for record in page if numbers is None or record.number in numbers]
+                if kept:
+                    turns = dumps([self._turn(session.name, record) for record in kept])[1:-1]
+                    yield f"{between}{turns}".encode("utf-8", "replace")
+                    between = ","
             yield b"]}"
         yield b"]}"
 
@@ -103,6 +112,12 @@ class PackWriter:
                 digest.update(data)
                 size += len(data)
         self.members[name] = {"sha256": digest.hexdigest(), "bytes": size}
+
+
+def _within(record: TurnRecord, numbers: frozenset[int] | None) -> TurnRecord:
+    """Return a turn that names no turn which stays behind."""
+    known = numbers is None or record.head_before is None or record.head_before in numbers
+    return record if known else dataclasses.replace(record, head_before=None)
 
 
 def plain_turn(record: TurnRecord) -> dict[str, Any]:

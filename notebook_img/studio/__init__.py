@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from notebook_img.studio.default import default_studio as default_studio
     from notebook_img.studio.doctor import examine as examine
     from notebook_img.studio.doctor import tables_of as tables_of
+    from notebook_img.studio.packing import Packed as Packed
+    from notebook_img.studio.packing import write_pack as write_pack
     from notebook_img.studio.sessions import session_name_from as session_name_from
     from notebook_img.studio.siblings import Family as Family
     from notebook_img.studio.siblings import outputs_for as outputs_for
@@ -32,6 +34,7 @@ else:
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",
         doctor="examine tables_of",
+        packing="Packed write_pack",
         sessions="session_name_from",
         siblings="Family outputs_for run_siblings",
         studio="AsyncStudio Studio",

@@ -2,31 +2,116 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_img.replay import SUFFIX
 
 if TYPE_CHECKING:
-    from notebook_img.records import SessionRecord
+    from collections.abc import Sequence
+
+    from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.studio.studio import Studio
     from notebook_img.workspace import Workspace
 
 
-def write_pack(studio: Studio, output: str | None) -> tuple[Path, int, int]:
-    """Write the pack of the studio's notebook; see `Studio.pack`."""
-    from notebook_img.store import export_sessions
+LARGE = 50_000_000
+"""Bytes from which a pack is too large for many places: GitHub warns of such files."""
 
-    session = studio.session()
+
+@dataclass(frozen=True)
+class Packed:
+    """A pack, and what it holds."""
+
+    path: Path
+    turns: int
+    made: int
+    """Pictures that calls made."""
+    given: int
+    """Pictures that were put in: photographs, masks."""
+    bytes: int
+    new: bool
+    """Whether it was written; one that has everything already is left as it is."""
+
+    @property
+    def words(self) -> str:
+        """What it holds, in a sentence."""
+        parts = [_count(self.turns, "turn"), _count(self.made, "picture") + " made"]
+        given = f", {_count(self.given, 'picture')} put in" if self.given else ""
+        holds = f"{' with '.join(parts)}{given} ({self.bytes / 1e6:.1f} MB)"
+        return f"Packed {holds} into {self.path}." if self.new else f"{self.path} is up to date: {holds}."
+
+
+def write_pack(studio: Studio, output: str | None, *, everything: bool = False, force: bool = False) -> Packed:
+    """Write the pack of the studio's notebook; see `Studio.pack`.
+
+    Parameters
+    ----------
+    studio : Studio
+        Whose notebook.
+    output : str, optional
+        File name.
+    everything : bool
+        All turns of its sessions, not only what its cells give back.
+    force : bool
+        Overwrite the file whatever it holds.
+    """
+    from notebook_img.store import export_sessions, select_for_cells
+
+    store, session = studio.store, studio.session()
     stem = studio.notebook.stem if studio.notebook else session.name
     path = Path(output).expanduser() if output else studio.working_folder / f"{stem}{SUFFIX}"
     if not path.name.endswith(SUFFIX):
         path = path.with_name(f"{path.name.removesuffix('.zip')}{SUFFIX}")
-    ids = studio.store.sessions_of_notebook(str(studio.notebook or ""), session.id)
-    for missing in export_sessions(studio.store, ids, path, raw=False):
-        studio.say(missing)
-    records = [record for name in ids if (record := studio.store.session(name))]
-    return path, sum(record.turns for record in records), path.stat().st_size
+    notebook = str(studio.notebook or "")
+    ids = store.sessions_of_notebook(notebook, session.id)
+    only = None
+    if not everything and studio.kernel is not None:
+        only = select_for_cells(store, ids, notebook)
+        if not only.count:
+            studio.say("No cell has got a picture here yet, so everything of the session is packed.")
+            only = None
+    records = [
+        record for each in ids for record in store.turns(each) if only is None or record.number in only.turns.get(each, ())
+    ]  # fmt: skip
+    new = force or not _holds_all(path, records, exactly=studio.store.last_written(path) is not None)
+    if new:
+        for missing in export_sessions(store, ids, path, raw=False, force=force, only=only):
+            studio.say(missing)
+    made = {use.sha256 for record in records for use in record.uses("output")}
+    given = {use.sha256 for record in records for use in record.pictures} - made
+    packed = Packed(path, len(records), len(made), len(given), path.stat().st_size, new)
+    if new and packed.bytes > LARGE:
+        studio.say(f"Warning: {path.name} has {packed.bytes / 1e6:.0f} MB. Many places take no file of more than 50 MB.")
+    return packed
+
+
+def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> bool:
+    """Return whether a pack that lies there has these turns, and `exactly` these: then there is nothing to write.
+
+    A colleague who runs the cell again has the pack from elsewhere; what it was made of has other numbers here, and the same content.
+    """
+    from notebook_img.errors import NotebookImgError
+    from notebook_img.store import Pack
+
+    if not path.is_file() or not records:
+        return False
+    try:
+        pack = Pack(path)
+        if exactly and sum(pack.count_turns(session.id) for session in pack.sessions) != len(records):
+            return False
+        return all(
+            any(found.content_key == record.content_key for found in pack.find_replies(record.request_key))
+            and all(pack.holds_picture(use.sha256) for use in record.pictures)
+            for record in records
+        )
+    except NotebookImgError:
+        return False
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def take_in(workspace: Workspace, path: Path) -> list[SessionRecord]:

@@ -292,20 +292,27 @@ class Studio(Workspace):
 
     # ------------------------------------------------------------------------------------------ sharing
 
-    def pack(self, output: str | None = None) -> tuple[Path, int, int]:
-        """Write the pictures that this notebook's cells got into one zip beside it.
+    def pack(self, output: str | None = None, *, everything: bool = False, force: bool = False) -> tuple[Path, int, int]:
+        """Write what this notebook's cells give back, and what leads to it, into one zip beside it.
+
+        A pack that has all of it already is left as it is. Outside a notebook everything of the session goes in.
 
         Parameters
         ----------
         output : str, optional
             File name; ``NOTEBOOK.pictures.zip`` otherwise, or one named after the session where the notebook is unknown.
+        everything : bool
+            All turns of its sessions, rejected ones too.
+        force : bool
+            Overwrite the file whatever it holds.
 
         Returns
         -------
         Path, int, int
             The file, the number of turns in it, its size in bytes.
         """
-        return write_pack(self, output)
+        packed = write_pack(self, output, everything=everything, force=force)
+        return packed.path, packed.turns, packed.bytes
 
     def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
         """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""

@@ -29,7 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": ("delete NAME --yes", "delete a session; delete ID --yes: a turn and all that follows it"),
     "cost": ("cost", "what was spent, by model and day"),
     "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word, show the choice"),
-    "pack": ("pack [FILE]", "write NOTEBOOK.pictures.zip beside the notebook, for colleagues without a key"),
+    "pack": (
+        "pack [FILE] [--all]",
+        "write what the cells give back into NOTEBOOK.pictures.zip beside the notebook; --all: rejected rolls too",
+    ),
     "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
     "import": ("import FILE", "bring in the sessions of an exported zip"),
@@ -224,13 +227,18 @@ def _model(kernel: NotebookKernel, rest: list[str]) -> None:
 
 
 def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
-    path, turns, size = kernel.studio.pack(rest[0] if rest else None)
-    tell(
-        kernel.shell,
-        f"Packed {turns} turn{'s' if turns != 1 else ''} into {path} ({size / 1e6:.1f} MB). "
-        "Share it beside the notebook: whoever runs it there gets these pictures without a key.",
-    )
-    return path
+    from notebook_img.studio import write_pack
+
+    flags = {word for word in rest if word.startswith("--")}
+    if unknown := flags - {"--all", "--force"}:
+        raise UsageError(f"%imgsession pack has no option {min(unknown)}.{did_you_mean(min(unknown), ('--all', '--force'))}")
+    names = [word for word in rest if word not in flags]
+    if len(names) > 1:
+        raise UsageError(f"Write %imgsession {COMMANDS['pack'][0]}.")
+    packed = write_pack(kernel.studio, names[0] if names else None, everything="--all" in flags, force="--force" in flags)
+    more = " Share it beside the notebook: whoever runs it there gets these pictures without a key." if packed.new else ""
+    tell(kernel.shell, f"{packed.words}{more}")
+    return packed.path
 
 
 def _export(kernel: NotebookKernel, rest: list[str]) -> Any:
