@@ -19,7 +19,7 @@ from notebook_img.store.jumps import places
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 3
+VERSION = 4
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -97,6 +97,13 @@ pictures = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("bytes", Integer, nullable=False),
+)
+
+stars = Table(
+    "stars",
+    metadata,
+    Column("sha256", Text, ForeignKey("pictures.sha256", ondelete="CASCADE"), primary_key=True),
+    Column("at", Float, nullable=False),
 )
 
 uses = Table(
@@ -353,5 +360,10 @@ def _index(table: Table, name: str) -> Index:
     return next(index for index in table.indexes if index.name == name)
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: Connection) -> None:
+    """Add the stars that people give to pictures."""
+    stars.create(connection)
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""

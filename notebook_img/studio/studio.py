@@ -116,6 +116,7 @@ class Studio(Workspace):
                 raise unknown_session(self.store, name)
             record, created = self.store.open_session(name)
             self._current.take(record.id)
+            self.shared.changed("current", record.id)
             turns = f"{record.turns} turn{'s' if record.turns != 1 else ''}"
             self.say(f"Session {name!r}: {'created' if created else 'opened, ' + turns}.")
         if model:

@@ -8,8 +8,10 @@ from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state
+from notebook_img.widgets.gallery import Gallery
 from notebook_img.widgets.history import History
 from notebook_img.widgets.incoming import Incoming
+from notebook_img.widgets.key_setting import KeySetting
 from notebook_img.widgets.requests import Requests
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ class Actions:
         self.history = History(self)
         self.incoming = Incoming(self)
         self.requests = Requests(self)
-        self._groups = (self, self.history, self.incoming, self.requests, panel.views)
+        self._groups = (self, self.history, self.incoming, self.requests, KeySetting(self), Gallery(self), panel.views)
 
     def perform(self, message: Message, buffers: Sequence[bytes]) -> None:
         """Do what a message asks for.
@@ -93,6 +95,7 @@ class Actions:
                 "spent": f"Spent today: {spent_today(panel.studio)}",
                 "running": panel.runner.current.described() if panel.runner.current else None,
                 "newer": newer,
+                "cells": self.history.cells_elsewhere,
             }
         )
 

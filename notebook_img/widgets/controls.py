@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError
 from notebook_img.hints import worded
-from notebook_img.widgets.wording import IN_PANELS
+from notebook_img.widgets.wording import IN_PANELS, remedies
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind, Provider
@@ -18,10 +18,12 @@ def models(settings: Settings) -> list[dict[str, Any]]:
     from notebook_img import providers
     from notebook_img.providers import model_rows
 
-    missing = {name: _missing(provider) for name, provider in providers.loadable(settings)}
+    known = dict(providers.loadable(settings))
+    missing = {name: _missing(provider) for name, provider in known.items()}
     rows = [
         {
             "name": row["name"],
+            "service": known[str(row["name"]).partition(":")[0]].title,
             "kinds": row["does"].split(", "),
             "ready": row["ready"],
             "missing": missing.get(str(row["name"]).partition(":")[0], ""),
@@ -47,19 +49,22 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
     session_model : str
         The session's model.
     """
-    from notebook_img.providers import choose_model
+    from notebook_img.providers import choose_model, lacking
 
     try:
         provider, bare = choose_model(kind, settings, asked=model, session=session_model)
     except NotebookImgError as error:
-        return {"kind": kind, "asked": model, "model": model, "problem": worded(error, IN_PANELS), "kinds": [], "own": []}
+        problem = {"problem": worded(error, IN_PANELS), "remedies": remedies(error)}
+        return {"kind": kind, "asked": model, "model": model, **problem, "kinds": [], "own": []}
     takes = provider.model_info(bare).capabilities
+    lack = lacking(provider)
     return {
         "kind": kind,
         "asked": model,
         "model": f"{provider.name}:{bare}",
         "title": provider.title,
-        "problem": _missing(provider),
+        "problem": worded(lack, IN_PANELS) if lack else "",
+        "remedies": remedies(lack) if lack else [],
         "kinds": sorted(takes.kinds),
         "ratios": None if takes.aspect_ratios is None else list(takes.aspect_ratios),
         "sizes": None if takes.sizes is None else list(takes.sizes),
@@ -86,6 +91,44 @@ def _missing(provider: Provider) -> str:
 
     lack = lacking(provider)
     return worded(lack, IN_PANELS) if lack else ""
+
+
+def can(kind: Kind, settings: Settings, *, model: str = "", session_model: str = "") -> dict[str, Any]:
+    """Return what a model can do, in words: sentences, and rows of name, help and example.
+
+    Raises
+    ------
+    NotebookImgError
+        When there is no such model.
+    """
+    from notebook_img.providers import choose_model, price_words
+    from notebook_img.providers.local import help_table
+
+    provider, bare = choose_model(kind, settings, asked=model, session=session_model)
+    info = provider.model_info(bare)
+    takes = info.capabilities
+    title = f"{provider.title}: {bare}"
+    if provider.name == "local":
+        lines = ["Ordinary image operations, not AI: free, and nothing leaves this machine. Several can stand in one prompt, with amounts."]
+        rows = [[row.name, row.help, row.example] for row in help_table()]
+        return {"title": title, "lines": lines, "rows": rows}
+    does = {"generate": "make pictures", "edit": "edit them", "ask": "answer questions about them"}
+    price = price_words(info)
+    facts = {
+        "It can": ", ".join(does[each] for each in ("generate", "edit", "ask") if each in takes.kinds),
+        "One picture costs": price if price != "unknown" else "an amount that is not known",
+        "Aspect ratios": "any" if takes.aspect_ratios is None else ", ".join(takes.aspect_ratios),
+        "Sizes": "any" if takes.sizes is None else ", ".join(takes.sizes),
+        "Pictures at once": str(takes.max_count),
+        "Pictures it looks at": str(takes.max_inputs),
+        "A mask": "is taken" if takes.mask != "no" else "confines its edit afterwards",
+        "Takes also": ", ".join(
+            words
+            for words, takes_it in (("a seed", takes.seed), ("a negative prompt", takes.negative_prompt), ("a strength", takes.strength))
+            if takes_it
+        ),
+    }
+    return {"title": title, "lines": [], "rows": [[name, words, ""] for name, words in facts.items() if words]}
 
 
 def options_of(given: dict[str, Any]) -> dict[str, Any]:

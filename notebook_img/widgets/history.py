@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.ids import parse_id, turn_id
+from notebook_img.ids import turn_id
 from notebook_img.widgets import state
+from notebook_img.widgets.names import file_stem, original_of
 from notebook_img.widgets.stage import Base, brought
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ class History:
     def __init__(self, actions: Actions) -> None:
         self.actions = actions
         self.panel = actions.panel
+        self.cells_elsewhere = ""
+        """The session the cells work in where it is not the one shown here."""
 
     def do_session(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Open or create a session by name."""
@@ -42,7 +43,33 @@ class History:
         if not name:
             raise UsageError("Type a name for the session.")
         panel.session = panel.studio.session(name)
+        self._note_cells()
+        panel.follows = not self.cells_elsewhere
+        self.cells_elsewhere = ""  # the user knows; said again when a cell does something there
         self.show_head()
+
+    def _note_cells(self) -> None:
+        current = self.panel.cells.current()
+        self.cells_elsewhere = current.name if current is not None and current.id != self.panel.session.id else ""
+
+    def cells_moved(self, session_id: str) -> None:
+        """Go where the cells work now, or say where that is: while a mask is painted or a call runs the picture stays."""
+        panel, before = self.panel, self.cells_elsewhere
+        current = panel.cells.current()
+        if current is None or current.id != session_id:
+            return  # another studio's doing: an agent's, or this panel's own
+        self._note_cells()
+        if self.cells_elsewhere and panel.follows and not panel.pinned and panel.runner.current is None:
+            self.do_session({"name": current.name}, ())
+            panel.notify(f"The cells work in session {current.name!r} now; the panel went along.")
+        elif self.cells_elsewhere != before:
+            self.actions.send_state()
+
+    def do_sessions(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the sessions to choose from, as they are now."""
+        store = self.panel.studio.store
+        told = {"kind": "sessions", "sessions": state.sessions(store, store.session(self.panel.session.id))}
+        self.panel.views.reply(message, told)
 
     def do_rename(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Give the session another name."""
@@ -160,13 +187,11 @@ class History:
         return found[0] if found else None
 
     def file_name(self, base: Base) -> str:
-        """Return what a file of this picture is called, without suffix: after the photograph it was made from, and its turn."""
-        original = self.original(base)
-        name = original.name if original is not None else ""
-        if parse_id(name) is not None or (base.turn is not None and not name):
-            name = self.panel.session_name  # made from words, or brought in from another session
-        stem = PurePath(name.removeprefix("sample:")).stem or "picture"
-        return re.sub(r"[^\w.+-]+", "-", f"{stem}-{base.id.replace('.', '-')}" if base.id else stem).strip("-.") or "picture"
+        """Return what a file of this picture is called, without suffix."""
+        studio = self.panel.studio
+        if base.turn is None:
+            return file_stem(base.name, "")
+        return file_stem(original_of(studio, studio.turn_record(self.panel.session.id, base.turn)), base.id, self.panel.session_name)
 
     # ------------------------------------------------------------------------------------------ masks
 

@@ -62,12 +62,16 @@ class Incoming:
         """Take a picture of the gallery to edit, ask about, compare with or refer to."""
         panel = self.panel
         record = panel.studio.turn_record(str(message["session"]), int(message["turn"]))
-        index, to = int(message.get("index") or 1), message.get("to")
+        index, to, source = int(message.get("index") or 1), message.get("to"), bool(message.get("source"))
+        picture = panel.studio.pictures_of(record, "input" if source else "output")[0 if source else index - 1]
         if to == "compare":
-            picture = panel.studio.pictures_of(record, "output")[index - 1]
             if panel.base.picture is None:
                 raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
             panel.views.send_comparison(message, picture, picture.name)
+        elif source and to != "reference" and record.session_id == panel.session.id:
+            self.actions.history.do_look({"source": picture.sha256}, ())
+        elif source:
+            self._bring_in(picture, "reference" if to == "reference" else "base")
         else:
             self._take(record, index, "reference" if to == "reference" else "base")
 

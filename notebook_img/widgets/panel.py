@@ -71,11 +71,14 @@ class Panel(anywidget.AnyWidget):
 
     def __init__(self, studio: Studio, name: str | None = None) -> None:
         super().__init__()
+        self.cells = studio
         self.studio = studio.beside(Origin(surface="panel"), same_heads=True)
         self.studio.say = self.notify
         self.session: Session = self._bound(studio.session(name))
         self.base = Base()
         self.pinned = False
+        self.follows = name is None
+        """Whether it goes along when the cells go on in another session."""
         self.picks: dict[tuple[str, int], int] = {}
         """Which picture was chosen of turns with several, by session and number."""
         self.references: list[Picture] = []
@@ -87,6 +90,7 @@ class Panel(anywidget.AnyWidget):
         self.actions = Actions(self)
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="notebook_img panel")
         self._seen: tuple[Any, ...] = ("nothing yet",)
+        self._latest: tuple[Any, ...] = ()
         self._closed = threading.Event()
         self._refreshing = False
         self._listener = _listening(self)
@@ -196,7 +200,9 @@ class Panel(anywidget.AnyWidget):
 
     def changed(self, what: str, session_id: str, number: int | None) -> None:
         """Take note of what happened in the studio, here or in a cell."""
-        if session_id == self.session.id and not self._refreshing:
+        if what == "current" or (what == "turn" and session_id != self.session.id):
+            self.later(self.actions.history.cells_moved, session_id)
+        elif session_id == self.session.id and not self._refreshing:
             self._refreshing = True
             self.later(self._refresh, what, number)
 
@@ -210,7 +216,11 @@ class Panel(anywidget.AnyWidget):
         return (found.updated, found.turns, found.name) if found else ()
 
     def look_around(self) -> None:
-        """Notice what other processes did to the session."""
+        """Notice what other processes did to the session, and to the list of sessions."""
+        latest = tuple((found.id, found.name, found.turns) for found in self.studio.store.sessions(limit=1))
+        if latest != self._latest:
+            self._latest = latest
+            self.later(self.actions.history.do_sessions, {}, ())
         seen = self._row()
         if seen != self._seen:
             self._seen = seen

@@ -174,7 +174,7 @@ class Requests:
         from notebook_img.calls import Plan
 
         panel = self.panel
-        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": ""}
+        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": "", "remedies": []}
         try:
             call = self.painting_call({**message, "mask": None}, ())
             plan = panel.studio.run(panel.session, call.but(dry_run=True, prompt=call.prompt.strip() or "…"))
@@ -184,5 +184,5 @@ class Requests:
         except NotFoundError:
             return
         except NotebookImgError as error:
-            answer["problem"] = worded(error, IN_PANELS)
+            answer["problem"], answer["remedies"] = worded(error, IN_PANELS), remedies(error)
         self.panel.views.reply(message, answer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import io
+import secrets
+from typing import IO, TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
@@ -187,11 +189,15 @@ class Views:
         self._send_file(message, picture, self.panel.actions.history.file_name(self.panel.base) + picture.suffix)
 
     def _send_file(self, message: Message, picture: Picture, name: str) -> None:
-        data = picture.data
-        pieces = [data[at : at + PIECE] for at in range(0, len(data), PIECE)] or [b""]
-        for index, piece in enumerate(pieces):
-            told = {"kind": "file", "name": name, "type": picture.mime_type, "sha": picture.sha256, "index": index, "count": len(pieces)}
-            self.reply(message, told, [piece])
+        self.send_bytes(message, io.BytesIO(picture.data), len(picture.data), name, picture.mime_type)
+
+    def send_bytes(self, message: Message, data: IO[bytes], size: int, name: str, mime_type: str) -> None:
+        """Send an open file of `size` bytes in pieces."""
+        count = max(1, -(-size // PIECE))
+        token = secrets.token_hex(6)
+        for index in range(count):
+            told = {"kind": "file", "name": name, "type": mime_type, "token": token, "index": index, "count": count}
+            self.reply(message, told, [data.read(PIECE)])
 
     def do_magic(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the cell that repeats a turn."""
@@ -202,46 +208,3 @@ class Views:
         record = panel.studio.turn_record(panel.session.id, int(number))
         text = as_magic(record, panel.session_name, uploads.names_in_notebook())
         self.reply(message, {"kind": "magic", "turn": record.id, "text": text})
-
-    # ------------------------------------------------------------------------------------------ the gallery
-
-    def do_gallery(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Send a page of all pictures of the store, newest first."""
-        panel, store = self.panel, self.panel.studio.store
-        rows = store.gallery(
-            limit=PAGE,
-            before=message.get("before"),
-            search=str(message.get("search") or "").strip(),
-            session=message.get("session") or None,
-            model=message.get("model") or None,
-        )
-        panel.thumbnails.know(row.picture for row in rows)
-        told: Message = {
-            "kind": "gallery",
-            "token": message.get("token", ""),
-            "first": message.get("before") is None,
-            "more": len(rows) == PAGE,
-            "cursor": rows[-1].cursor if rows else None,
-            "rows": [
-                {
-                    "sha": row.picture.sha256,
-                    "session": row.session_id,
-                    "sessionName": row.session,
-                    "turn": row.turn,
-                    "index": row.index,
-                    "id": row.id,
-                    "prompt": row.prompt[:300],
-                    "model": row.model,
-                    "width": row.picture.width,
-                    "height": row.picture.height,
-                    "when": row.started,
-                }
-                for row in rows
-            ],
-        }
-        if told["first"]:
-            told["sessions"] = [{"id": record.id, "name": record.name} for record in store.sessions(limit=200)]
-            told["models"] = sorted(
-                {record.shown_model for record in store.sessions(limit=200) if record.shown_model} | {row.model for row in rows}
-            )
-        self.reply(message, told)

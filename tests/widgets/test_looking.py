@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -178,3 +179,8 @@ def test_a_panel_of_no_session_name_is_that_of_the_current_one(studio: Studio) -
     assert panel.session_name == "current"
     assert panel.studio.origin == Origin(surface="panel")
     panel.close()
+
+
+def test_no_two_modules_of_the_browsers_side_use_one_name() -> None:
+    names = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", front.script(), re.MULTILINE)
+    assert sorted(names) == sorted(set(names)), "they are joined into one module"

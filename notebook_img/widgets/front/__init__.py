@@ -8,7 +8,7 @@ from importlib.resources import files
 
 MODULES = (
     *("elements", "markdown", "link", "messages", "sources", "zoom", "strokes", "mask", "compare", "chooser", "stage", "strip"),
-    *("options", "edit_tab", "ask_tab", "gallery_tab", "panel"),
+    *("dialogs", "options", "edit_tab", "ask_tab", "gallery_tab", "panel"),
 )
 """In the order they need each other. anywidget loads one module from text, in which relative imports mean nothing."""
 

@@ -5,10 +5,10 @@ import { markdown } from "./markdown.js";
 import { ModelChoice } from "./options.js";
 
 export class AskTab {
-  constructor(link, stage, progress, messages) {
+  constructor(link, stage, progress, ways) {
     this.link = link;
     this.stage = stage;
-    this.messages = messages;
+    this.messages = ways.messages;
     this.progress = progress;
     this.log = h("div", { class: "nbi-chat", role: "log", "aria-label": "Questions and answers", tabindex: "0" });
     this.question = h("textarea", {
@@ -17,7 +17,7 @@ export class AskTab {
       placeholder: "What do you want to know?",
       onkeydown: (event) => this.key(event),
     });
-    this.model = new ModelChoice(link, "ask", () => this.askAbilities());
+    this.model = new ModelChoice(link, "ask", () => this.askAbilities(), ways);
     this.anew = h("input", { type: "checkbox", id: `${this.question.id || "nbi"}-anew-${Math.random().toString(36).slice(2)}` });
     this.boxes = h("input", { type: "checkbox", id: `nbi-find-${Math.random().toString(36).slice(2)}` });
     this.findRow = h("label", { class: "nbi-inline", for: this.boxes.id }, this.boxes, "Draw boxes");
@@ -40,6 +40,7 @@ export class AskTab {
       this.findRow.hidden = !content.boxes;
       if (!content.boxes) this.boxes.checked = false;
     });
+    link.on("key kept", () => this.askAbilities());
     link.on("progress", ({ run }) => {
       if (run.what === "ask") this.stream(run);
     });

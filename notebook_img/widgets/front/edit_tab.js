@@ -4,10 +4,10 @@ import { button, choices, differs, field, fill, h, icon, soon } from "./elements
 import { ModelChoice, Options } from "./options.js";
 
 export class EditTab {
-  constructor(link, stage, progress, messages) {
+  constructor(link, stage, progress, ways) {
     this.link = link;
     this.stage = stage;
-    this.messages = messages;
+    this.messages = ways.messages;
     this.kind = "edit";
     this.prompt = h("textarea", {
       class: "nbi-text",
@@ -28,7 +28,7 @@ export class EditTab {
     this.model = new ModelChoice(link, "edit", () => {
       this.fail("");
       this.askAbilities();
-    });
+    }, ways);
     this.options = new Options(() => this.estimate());
     this.references = h("div", { class: "nbi-references", role: "group", "aria-label": "Reference pictures" });
     this.maskNote = h("div", { class: "nbi-hint", hidden: true });
@@ -73,8 +73,9 @@ export class EditTab {
       this.noteMask();
       this.estimate();
     });
-    link.on("estimate", ({ text, problem }) => {
-      this.cost.textContent = problem || text;
+    link.on("key kept", () => this.askAbilities());
+    link.on("estimate", ({ text, problem, remedies }) => {
+      fill(this.cost, problem || text, this.messages.buttons(remedies));
       this.cost.classList.toggle("nbi-warning", Boolean(problem));
     });
     link.on("done", ({ what }) => {

@@ -119,7 +119,7 @@ export class Link {
   }
 
   collect(content, data) {
-    const key = `${content.sha} ${content.name}`;
+    const key = content.token;
     if (content.index === 0) this.files.set(key, []);
     const pieces = this.files.get(key);
     pieces?.push(data);

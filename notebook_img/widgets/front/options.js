@@ -1,6 +1,14 @@
 // Which model, and only those options it has use for.
 
-import { field, fill, h } from "./elements.js";
+import { button, field, fill, h } from "./elements.js";
+
+const FOLDED = "\n"; // no model's name
+
+function grouped(models) {
+  const found = {};
+  for (const model of models) (found[model.service] ??= []).push(model);
+  return found;
+}
 
 const BUILT_IN = {
   generate: "Built-in engine, not AI: it draws shapes, gradients, patterns and text cards.",
@@ -10,13 +18,20 @@ const BUILT_IN = {
 
 // A choice of models for one or more kinds of work; models without a key stand apart and say what they need.
 export class ModelChoice {
-  constructor(link, kind, changed) {
+  constructor(link, kind, changed, { messages, can, setKey }) {
     this.link = link;
     this.kind = kind;
+    this.messages = messages;
     this.changed = changed;
-    this.select = h("select", { onchange: changed });
+    this.select = h("select", { onchange: () => this.picked() });
     this.hint = h("div", { class: "nbi-hint" });
-    this.element = h("div", {}, field("Model", this.select, { wide: true }), this.hint);
+    const ways = h(
+      "div",
+      { class: "nbi-bar" },
+      button("What can it do?", "info", { onclick: () => can(this.kind, this.value) }),
+      button("Set a key", "key", { onclick: () => setKey(this.service) }),
+    );
+    this.element = h("div", { class: "nbi-model" }, field("Model", this.select, { wide: true }), this.hint, ways);
     link.on("models", ({ models }) => {
       this.models = models;
       this.draw();
@@ -28,19 +43,38 @@ export class ModelChoice {
     this.draw();
   }
 
+  // By service; what cannot be used yet is folded away behind the last line.
   draw() {
     const chosen = this.select.value;
     const fitting = (this.models ?? []).filter((model) => model.kinds.includes(this.kind));
-    const option = (model) => h("option", { value: model.name }, `${model.name}${model.price !== "unknown" ? `  (${model.price})` : ""}`);
-    const ready = fitting.filter((model) => model.ready);
+    const option = (model) => h("option", { value: model.name }, `${model.name.replace(/^[^:]*:/, "")}${model.price !== "unknown" ? `  (${model.price})` : ""}`);
+    const groups = (models) => Object.entries(grouped(models)).map(([service, each]) => h("optgroup", { label: service }, each.map(option)));
     const others = fitting.filter((model) => !model.ready);
+    const open = this.unfolded || others.some((model) => model.name === chosen);
     fill(
       this.select,
       h("option", { value: "" }, this.usual ? `Default: ${this.usual}` : "Default"),
-      ready.length ? h("optgroup", { label: "Ready" }, ready.map(option)) : null,
-      others.length ? h("optgroup", { label: "Needs a key or a server" }, others.map(option)) : null,
+      groups(fitting.filter((model) => model.ready)),
+      open ? groups(others) : null,
+      others.length && !open ? h("option", { value: FOLDED }, `${others.length} more that need a key or a server…`) : null,
     );
     this.select.value = fitting.some((model) => model.name === chosen) ? chosen : "";
+  }
+
+  picked() {
+    if (this.select.value === FOLDED) {
+      this.unfolded = true;
+      this.draw();
+      this.select.value = this.last ?? "";
+      try {
+        this.select.showPicker();
+      } catch {
+        // a browser that opens it only by hand
+      }
+      return;
+    }
+    this.last = this.select.value;
+    this.changed();
   }
 
   get value() {
@@ -48,8 +82,10 @@ export class ModelChoice {
   }
 
   choose(name) {
+    this.unfolded ||= !(this.models ?? []).find((model) => model.name === name)?.ready;
+    this.draw();
     this.select.value = name;
-    this.changed();
+    this.picked();
   }
 
   take(abilities) {
@@ -58,6 +94,7 @@ export class ModelChoice {
       this.draw();
     }
     const words = [];
+    this.service = abilities.remedies?.find((each) => each.do === "key")?.name ?? abilities.model?.split(":")[0];
     if (abilities.problem) words.push(h("span", { class: "nbi-warning" }, abilities.problem));
     else if (abilities.local) words.push(BUILT_IN[this.kind]);
     fill(this.hint, words);

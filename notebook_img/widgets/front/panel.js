@@ -2,6 +2,7 @@
 
 import { button, differs, fill, h, seconds, unique } from "./elements.js";
 import { AskTab } from "./ask_tab.js";
+import { CanDialog, KeyDialog } from "./dialogs.js";
 import { EditTab } from "./edit_tab.js";
 import { GalleryTab } from "./gallery_tab.js";
 import { Link } from "./link.js";
@@ -60,10 +61,13 @@ class View {
   constructor(model, el) {
     this.link = new Link(model);
     this.messages = new Messages(this.link, this.remedies());
+    this.keys = new KeyDialog(this.link);
+    this.can = new CanDialog(this.link, (words) => this.edit.offer(words));
+    const ways = { messages: this.messages, can: (kind, model) => this.can.ask(kind, model), setKey: (name) => this.keys.open(name) };
     this.progresses = [new Progress(this.link), new Progress(this.link), new Progress(this.link)];
     this.stage = new Stage(this.link, (text, tone) => this.say(text, tone), () => this.findBoxes());
-    this.edit = new EditTab(this.link, this.stage, this.progresses[0], this.messages);
-    this.ask = new AskTab(this.link, this.stage, this.progresses[1], this.messages);
+    this.edit = new EditTab(this.link, this.stage, this.progresses[0], ways);
+    this.ask = new AskTab(this.link, this.stage, this.progresses[1], ways);
     this.gallery = new GalleryTab(this.link, this.stage, this.progresses[2], this.messages, (tab) => this.show(tab));
     this.gallery.list.id = unique("gallery");
     this.strip = new Strip(this.link, () => this.show("ask"));
@@ -75,11 +79,14 @@ class View {
       { class: "nbi", role: "region", "aria-label": "notebook_img panel" },
       (this.hiding = hidden(model.get("left_class"))),
       this.makeHeader(),
+      this.elsewhere,
       h("div", { class: "nbi-headline" }, this.tabs.element, this.messages.line),
       this.work,
       this.gallery.element,
       this.strip.element,
       this.messages.toast,
+      this.keys.element,
+      this.can.element,
     );
     this.listen();
     el.append(this.root);
@@ -95,6 +102,8 @@ class View {
 
   makeHeader() {
     this.sessions = h("select", { class: "nbi-session", "aria-label": "Session", onchange: () => this.pickSession() });
+    for (const look of ["pointerdown", "focus"]) this.sessions.addEventListener(look, () => this.link.send("sessions"));
+    this.elsewhere = h("div", { class: "nbi-newer", role: "status", hidden: true });
     this.name = h("input", { type: "text", class: "nbi-text", "aria-label": "Name of the session", onkeydown: (event) => this.nameKey(event) });
     this.naming = h(
       "span",
@@ -149,6 +158,9 @@ class View {
   listen() {
     const link = this.link;
     link.on("state", (state) => this.update(state));
+    link.on("sessions", ({ sessions }) => {
+      if (this.state) this.drawSessions((this.state.sessions = sessions), this.state.session);
+    });
     link.on("gone", ({ sessions }) => this.drawSessions(sessions, null));
     link.on("progress", ({ run }) => this.progresses.forEach((progress) => progress.take(run)));
     link.on("notice", ({ text, tone }) => this.say(text, tone));
@@ -229,6 +241,11 @@ class View {
     this.theme();
     this.drawSessions(state.sessions, state.session);
     this.spent.textContent = state.spent;
+    this.elsewhere.hidden = !state.cells;
+    if (state.cells) {
+      const go = button("Show it here", null, { onclick: () => this.link.send("session", { name: state.cells }) });
+      fill(this.elsewhere, h("span", {}, "The cells work in session ", h("b", {}, state.cells), "."), go);
+    }
     this.stage.update(state);
     this.strip.update(state);
     this.edit.update(state);
@@ -298,6 +315,7 @@ class View {
   // What a remedy's button does.
   remedies() {
     return {
+      key: ({ name }) => this.keys.open(name),
       model: ({ model }) => this.edit.chooseModel(model),
       models: () => this.edit.chooseModel(),
       prompt: ({ text }) => this.edit.offer(text),
