@@ -142,7 +142,7 @@ class Gallery:
                 later = [each for each in following if each not in turns]
                 if later:
                     name = turn_id(number, session=studio.session_name(session_id))
-                    lines.append(f"With {name} {'goes' if len(later) == 1 else 'go'} what comes of it: {_listed(later)}.")
+                    lines.append(f"What comes of {name} goes too: {_listed(later)}.")
         told = {"kind": "doom", "rows": message["rows"], "count": _count(doomed), "lines": list(dict.fromkeys(lines))}
         self.panel.views.reply(message, told)
 

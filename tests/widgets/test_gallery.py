@@ -87,7 +87,7 @@ def test_deleting_says_what_goes_with_it_and_does_nothing_before_it_is_agreed_to
     shop.do("doom", rows=wanted)
     told = shop.last("doom")
     assert told["count"] == 3
-    assert told["lines"] == ["With fox/t1 go what comes of it: t2, t3."]
+    assert told["lines"] == ["What comes of fox/t1 goes too: t2, t3."]
     assert shop.panel.studio.store.session(shop.panel.session.id).turns == 5
     shop.do("look", turn=2)
     run(shop, "cooler")
@@ -106,7 +106,7 @@ def test_a_photograph_goes_with_its_lines_and_a_turn_with_all_its_pictures(shop:
     assert told["lines"] == [
         "fox/t5 goes with all its pictures.",
         "mug.jpg starts t1 of session fox.",
-        "With fox/t1 go what comes of it: t2, t3.",
+        "What comes of fox/t1 goes too: t2, t3.",
     ]
     shop.do("delete", rows=named(shop, "mug.jpg", "fox/t5.1"), count=4)
     assert [row["id"] for row in rows(shop)] == ["fox/t4.1", "plate.jpg"]

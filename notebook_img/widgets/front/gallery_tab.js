@@ -124,10 +124,10 @@ export class GalleryTab {
         return;
       }
       const still = new Set(content.rows.map((row) => row.cursor));
+      this.clear();
       this.rows = [];
       this.at = -1;
       this.choose([...this.chosen.values()].filter((row) => this.looking && still.has(row.cursor)));
-      this.clear();
       this.list.scrollTop = 0;
       const keep = (select, first, options) => {
         const value = select.value;
