@@ -37,6 +37,7 @@ COMMANDS = {
     "resume": "fetch the pictures of jobs that were left with a service",
     "keys": "where keys come from; keys set NAME, keys forget NAME",
     "doctor": "what is ready and what is missing; --online asks the services; --repair, --verify, --rebuild heal the store",
+    "panel": "the panel in the browser, without a notebook:  notebook-img panel fox",
     "completion": 'Tab completion for your shell: eval "$(notebook-img completion bash)"; zsh and fish likewise',
     "mcp": "serve MCP clients over stdio; --http [PORT] over HTTP on 127.0.0.1",
 }
@@ -51,6 +52,12 @@ FLAGS = {
         "  SESSION: only what it has cost\n"
         "  --by NAMES   one or several of day, month, model, person, notebook, session, with commas between them\n"
         "  --csv  --json"
+    ),
+    "panel": (
+        "  SESSION: the one it shows; without a name that of the folder, as in a notebook\n"
+        "  --port N      a port of 127.0.0.1 instead of any free one\n"
+        "  --no-browser  only print the address\n"
+        "  --json"
     ),
     "completion": "  bash, zsh or fish: print its script  --json",
     "models": "  WORD: only models with it in their name  --json",
@@ -164,6 +171,7 @@ ACTIONS: dict[str, Callable[[list[str]], int]] = {
     "show": _action("history", "show"),
     "tree": _action("history", "tree"),
     "cost": _action("sessions", "cost"),
+    "panel": _action("panel", "panel"),
     "completion": _action("completion", "completion"),
     "models": _action("sessions", "models"),
     "resume": _action("sessions", "resume"),

@@ -13,7 +13,7 @@ import tempfile
 import time
 import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from notebook_img.cli.printing import print_json, say, split_flags, take_value
 from notebook_img.errors import UsageError
@@ -43,7 +43,9 @@ def panel(words: list[str]) -> int:
     if port is not None and not (port.isdigit() and 0 < int(port) < 65536):
         raise UsageError(f"{port!r} is no port. It is a number up to 65535.")
     if importlib.util.find_spec("voila") is None:
-        raise UsageError("The panel in a browser needs Voila, which is not installed.", hint=Hint("install", package="'notebook-img[panel]'"))
+        raise UsageError(
+            "The panel in a browser needs Voila, which is not installed.", hint=Hint("install", package="'notebook-img[panel]'")
+        )
     signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory(prefix="notebook-img-panel-", ignore_cleanup_errors=True) as place:
         folder, number, token = Path(place), int(port or _free_port()), secrets.token_urlsafe(24)
@@ -70,7 +72,7 @@ def panel(words: list[str]) -> int:
 
 def _served(folder: Path, session: str | None, port: int, token: str) -> subprocess.Popen[bytes]:
     """Start Voila over a notebook of one cell. The token is in a file only this user can read: a command line can be seen by others."""
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "id": "panel",
         "metadata": {},
@@ -86,7 +88,7 @@ def _served(folder: Path, session: str | None, port: int, token: str) -> subproc
     command = [sys.executable, "-m", "voila", "notebook_img.ipynb", "--no-browser", "--strip_sources=True"]
     with (folder / "log").open("wb") as log:
         # A session of its own: Ctrl+C comes here alone, and Voila is ended in order.
-        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - this Python, our words
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ import logging
 import secrets
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
@@ -150,7 +150,7 @@ class Panel(anywidget.AnyWidget):
         self._threads.submit(lambda: None).result()
         run = self.runner.current
         if run is not None and run.future is not None:
-            run.future.exception()
+            wait([run.future])
         self._threads.submit(lambda: None).result()
 
     # ------------------------------------------------------------------------------------------ state

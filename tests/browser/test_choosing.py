@@ -57,7 +57,7 @@ def test_a_key_set_in_the_panel_takes_effect_at_once(voila: Server, page: Any, t
     field.press("Enter")
     expect(panel.locator(".nbi-live")).to_contain_text("is kept in", timeout=SOON)
     expect(hint).to_be_hidden(timeout=SOON)
-    assert field.input_value() == ""
+    assert page.locator("dialog input[type=password]").input_value() == ""
     assert KEY in (home / "keys.json").read_text(encoding="utf-8"), "there is no keyring here, so it is in the file"
     assert KEY not in page.content()
     # Nothing of it is a part of the widgets' state, which a saved notebook would hold.
