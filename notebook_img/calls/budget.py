@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from notebook_img.calls.leaving import as_sent
 from notebook_img.calls.outputs import check_output
 from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UnsupportedError, UsageError
 from notebook_img.hints import Hint
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 class Books(NamedTuple):
     """What is settled about money and keys before anything is sent."""
 
+    ready: PreparedCall
+    """The call as it is sent."""
     mark: str
     """Hash that recognises the key."""
     estimate: float | None
@@ -44,11 +47,13 @@ class Books(NamedTuple):
 def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     """Check the request against its output file, key, model and budget, and reserve what it may cost at most."""
     check_output(workspace, ready.asked)
-    provider, request, settings = ready.provider, ready.request, workspace.settings
-    if why := banned(provider, request.model, settings):
+    provider, settings = ready.provider, workspace.settings
+    if why := banned(provider, ready.request.model, settings):
         raise UnsupportedError(why, hint=Hint("choose-model"))
-    if lack := lacking(provider, request.model):
+    if lack := lacking(provider, ready.request.model):
         raise lack
+    ready = as_sent(ready)
+    request = ready.request
     check_request(request, provider, settings)
     mark = mark_of(provider, settings)
     price = expected(provider, request)
@@ -56,10 +61,10 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     workspace.store.check_room(None if estimate == 0.0 else 0 if request.kind == "ask" else request.count)
     notices = (*moved_notice(ready), *_once(workspace, usable_own_models(settings)[1]), *_once(workspace, _ending(workspace, ready)))
     if estimate == 0.0:
-        return Books(mark, estimate, None, notices)
+        return Books(ready, mark, estimate, None, notices)
     uncounted = unpriced_notice(workspace, ready.model) if price is None else ()
     spend = _reserve(workspace, ready, estimate)
-    return Books(mark, estimate, spend, (*notices, *paid_notice(workspace, provider, price), *uncounted))
+    return Books(ready, mark, estimate, spend, (*notices, *paid_notice(workspace, provider, price), *uncounted))
 
 
 def _ending(workspace: Workspace, ready: PreparedCall) -> str:

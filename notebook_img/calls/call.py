@@ -54,6 +54,7 @@ class Call:
     """The provider's own options."""
     output: str | Path | None = None
     force: bool = False
+    keep_metadata: bool = False
     fresh: bool = False
     again: bool = False
     dry_run: bool = False

@@ -13,8 +13,8 @@ from notebook_img import keys
 from notebook_img.calls import replay_lookup
 from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
 from notebook_img.calls.jobs import keep_job, leave_job
+from notebook_img.calls.leaving import as_sent
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
-from notebook_img.calls.region import in_region
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
 from notebook_img.calls.same_request import without_network
@@ -115,7 +115,7 @@ def _give_back(workspace: Workspace, ready: PreparedCall, decision: Decision, st
 
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
-    ready = in_region(ready)
+    ready = as_sent(ready)
     check_request(ready.request, ready.provider, workspace.settings)
     if decision.stored is None:
         check_output(workspace, ready.asked)
@@ -132,6 +132,7 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         spent=workspace.store.known_today(),
         options=dict(ready.pending.asked),
         region=ready.region,
+        left_out=ready.left_out,
     )
 
 
@@ -156,9 +157,7 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
 
 
 async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
-    if ready.region is not None:
-        ready = await in_thread(in_region, ready)
-    provider, request = ready.provider, ready.request
+    provider = ready.provider
     opening = asyncio.ensure_future(in_thread(open_books, workspace, ready))
     try:
         books = await asyncio.shield(opening)
@@ -168,7 +167,8 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
             late = await opening
             await to_the_end(in_thread(settle_unsent, workspace, late.spend))
         raise
-    mark, estimate, spend, notices = books
+    ready, mark, estimate, spend, notices = books
+    request = ready.request
     for text in notices:
         tell(Notice(text))
     started = time.monotonic()

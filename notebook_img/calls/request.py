@@ -49,6 +49,8 @@ class PreparedCall:
     warnings: tuple[str, ...]
     key_with: Callable[[Sequence[tuple[str, str]]], str]
     """The key of this request with other pictures: ``(role, hash)`` of those it names."""
+    left_out: tuple[str, ...] = ()
+    """What was cut out of the pictures that are sent: ``place``, ``owner`` ..."""
     exact: bool = False
     """Whether the words are exact operations, which the built-in engine does whatever the session's model is."""
 
@@ -90,7 +92,7 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
     region = Region(shown.frame, shown.mask) if call.confine and shown.frame is not None and shown.mask is not None else None
-    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, exact)
+    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, exact=exact)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,9 @@ class Plan:
             return "unknown"
         return price_range_words(self.estimate if self.least is None else self.least, self.estimate)
 
+    left_out: tuple[str, ...] = ()
+    """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
+
     def drawn(self) -> Preview | None:
         """Return the picture with what is sent and what may change drawn in; None without a mask."""
         from notebook_img import display, pictures
@@ -77,6 +80,7 @@ class Plan:
             f"Dry run, nothing was sent: {self.kind} with {self.model}",
             f"  prompt    {self.prompt}",
             f"  pictures  {names}",
+            *([f"  left out  {', '.join(self.left_out)} (in the pictures' files)"] if self.left_out else []),
             *(self.region.lines() if self.region is not None else ()),
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",
             f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else self.price}",

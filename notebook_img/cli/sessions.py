@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from notebook_img.studio import Studio
 
-SESSIONS = "list sessions; sessions export NAME FILE [--force], import FILE, rename NAME NEW, delete NAME --yes, cost [NAME]"
+SESSIONS = (
+    "list sessions; sessions export NAME FILE [--force] [--keep-metadata], import FILE, rename NAME NEW, delete NAME --yes, cost [NAME]"
+)
 
 
 def sessions(words: list[str]) -> int:
     """List sessions, or change one as the words say; return the exit code."""
     studio = open_studio()
-    rest, flags = split_flags(words, "--json", "--yes", "--force")
+    rest, flags = split_flags(words, "--json", "--yes", "--force", "--keep-metadata")
     as_json = "--json" in flags
     action, *names = rest or ["list"]
     if action == "list" and not names:
@@ -39,7 +41,9 @@ def sessions(words: list[str]) -> int:
     elif action == "cost" and len(names) < 2:
         _cost(studio, names, form="json" if as_json else "")
     elif action == "export" and len(names) == 2:
-        path = studio.session_for(names[0], creates=False).export(names[1], force="--force" in flags)
+        path = studio.session_for(names[0], creates=False).export(
+            names[1], force="--force" in flags, keep_metadata="--keep-metadata" in flags
+        )
         print_done(str(path), {"session": names[0], "file": str(path)}, as_json=as_json)
     elif action == "import" and len(names) == 1:
         came = [{"name": session.name, "turns": session.record.turns} for session in studio.import_sessions(names[0])]

@@ -242,6 +242,13 @@ OPTIONS: tuple[Option, ...] = (
         in_request=True,
         constant=False,
     ),
+    Option(
+        "keep_metadata",
+        ("--keep-metadata",),
+        "Send place, serial numbers and owner that stand in the files of input pictures.",
+        "flag",
+        values.FLAG,
+    ),
     Option("fresh", ("--fresh",), "Ask again even if a reply is stored.", "flag", values.FLAG),
     Option("dry_run", ("--dry-run",), "Show the final prompt, pictures, model and cost; send nothing.", "flag", values.FLAG),
     Option("quiet", ("--quiet",), "Show nothing.", "flag", values.FLAG),

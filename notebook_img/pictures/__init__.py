@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import preview as preview
     from notebook_img.pictures.previews import scale_down as scale_down
     from notebook_img.pictures.previews import small_image as small_image
+    from notebook_img.pictures.privacy import to_leave as to_leave
     from notebook_img.pictures.privacy import without_private_parts as without_private_parts
     from notebook_img.pictures.provenance import write_provenance as write_provenance
     from notebook_img.pictures.regions import Drift as Drift
@@ -85,5 +86,5 @@ else:
         sheets="contact_sheet line_height strip strip_sizes",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",
-        privacy="without_private_parts",
+        privacy="to_leave without_private_parts",
     )

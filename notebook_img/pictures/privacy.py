@@ -10,8 +10,12 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from notebook_img.pictures.formats import sniff
+
+if TYPE_CHECKING:
+    from notebook_img.pictures.picture import Picture
 
 PLACE, SERIALS, OWNER = "place", "serial numbers", "owner"
 
@@ -74,6 +78,17 @@ def without_private_parts(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     except (struct.error, IndexError, ValueError, zlib.error):
         return data, ()
     return (cut, tuple(name for name in (PLACE, SERIALS, OWNER) if name in found)) if found else (data, ())
+
+
+def to_leave(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    """Return a picture as it may leave this machine, the same where nothing had to go, and what went."""
+    from notebook_img.pictures.picture import Picture
+
+    cut, gone = without_private_parts(picture.data)
+    if not gone:
+        return picture, ()
+    # The pixels are the same, so what is known of them holds.
+    return Picture(cut, name=picture.name, mime_type=picture.mime_type, width=picture.width, height=picture.height), gone
 
 
 def _from_jpeg(data: bytes) -> tuple[bytes, set[str]]:

@@ -57,9 +57,16 @@ class Imported:
 
 
 def export_sessions(
-    store: Store, ids: Sequence[str], path: Path, *, raw: bool = True, force: bool = False, only: Selection | None = None
+    store: Store,
+    ids: Sequence[str],
+    path: Path,
+    *,
+    raw: bool = True,
+    force: bool = False,
+    only: Selection | None = None,
+    keep_metadata: bool = False,
 ) -> list[str]:
-    """Write sessions with their pictures into one zip; return what is missing from it, one sentence each.
+    """Write sessions with their pictures into one zip; return what is missing from it or was left out, one sentence each.
 
     Pictures and raw states that are missing or damaged are left out: the rest of the work is not held back by them.
 
@@ -77,6 +84,8 @@ def export_sessions(
         Overwrite whatever lies there.
     only : Selection, optional
         Which of their turns; all of them when left out.
+    keep_metadata : bool
+        Leave place, serial numbers and owner in the files of input pictures.
 
     Raises
     ------
@@ -95,7 +104,8 @@ def export_sessions(
         remove_left_parts(path.parent)
         with temporary.open("x+b") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                missing = PackWriter(store, archive, raw=raw).write([session for session in sessions if session is not None], only)
+                writer = PackWriter(store, archive, raw=raw, keep_metadata=keep_metadata)
+                missing = writer.write([session for session in sessions if session is not None], only)
             file.flush()
             os.fsync(file.fileno())
             file.seek(0)

@@ -13,14 +13,14 @@ from sqlalchemy import select
 
 from notebook_img.errors import StoreError
 from notebook_img.ids import turn_id
-from notebook_img.pictures import SUFFIXES
+from notebook_img.pictures import SUFFIXES, without_private_parts
 from notebook_img.store import pack, schema
 from notebook_img.store.rows import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from notebook_img.records import SessionRecord, TurnRecord
+    from notebook_img.records import PictureUse, SessionRecord, TurnRecord
     from notebook_img.store import Store
     from notebook_img.store.pack_selection import Selection
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class PackWriter:
     """Writes the members of one zip, and notes each in its manifest."""
 
-    def __init__(self, store: Store, archive: zipfile.ZipFile, *, raw: bool) -> None:
+    def __init__(self, store: Store, archive: zipfile.ZipFile, *, raw: bool, keep_metadata: bool = False) -> None:
         self.store = store
         self.archive = archive
         self.raw = raw
@@ -36,6 +36,14 @@ class PackWriter:
         self.pictures: dict[str, tuple[str, str]] = {}
         """Type and first user by hash."""
         self.states: dict[str, str] = {}
+        self.keep_metadata = keep_metadata
+        self.made: set[str] = set()
+        """Hashes of what services delivered and of what was made of it: these files are never touched."""
+        self.cut: dict[str, str] = {}
+        """Hash of an input: hash of its file without what tells place, camera and owner, the same where nothing does."""
+        self.uncut: dict[str, str] = {}
+        """The other way round, of those that differ."""
+        self.left_out: dict[str, None] = {}
 
     def write(self, sessions: Sequence[SessionRecord], only: Selection | None = None) -> list[str]:
         """Write everything, or what is selected; return what is missing."""
@@ -47,7 +55,7 @@ class PackWriter:
         missing = []
         gone = []
         for sha256, (mime_type, user) in self.pictures.items():
-            if (problem := self._added(f"pictures/{sha256}{SUFFIXES.get(mime_type, '.bin')}", self.store.read_picture, sha256)) is not None:
+            if (problem := self._added(f"pictures/{sha256}{SUFFIXES.get(mime_type, '.bin')}", self._picture, sha256)) is not None:
                 gone.append(sha256)
                 missing.append(f"A picture of {user} is missing from it: {problem}")
         raw = self.store._raw  # noqa: SLF001 - the same package
@@ -61,6 +69,9 @@ class PackWriter:
                 missing.append(f"The raw state of {user} is not whole in it: {problem or lost[0]}")
         manifest = {"format": pack.FORMAT, "version": pack.VERSION, "members": self.members, "missing": gone}
         self._add(pack.MANIFEST, [json.dumps(manifest, indent=1).encode()])
+        if self.uncut:
+            pictures = "one input picture" if len(self.uncut) == 1 else f"{len(self.uncut)} input pictures"
+            missing.append(f"Left out of the files of {pictures} in it: {', '.join(self.left_out)}.")
         return missing
 
     def _sessions(self, sessions: Sequence[SessionRecord], only: Selection | None) -> Iterator[bytes]:
@@ -83,12 +94,40 @@ class PackWriter:
         yield b"]}"
 
     def _turn(self, session: str, record: TurnRecord) -> dict[str, Any]:
-        kept = record if self.raw else dataclasses.replace(record, raw="")
+        self.made.update(use.sha256 for use in record.uses("output", "delivered"))
+        kept = dataclasses.replace(record, raw=record.raw if self.raw else "", pictures=tuple(map(self._shared, record.pictures)))
+        record = kept
         for use in record.pictures:
             self.pictures.setdefault(use.sha256, (use.mime_type, turn_id(record.number, session=session)))
         if kept.raw:
             self.states.setdefault(kept.raw, turn_id(record.number, session=session))
         return plain_turn(kept)
+
+    def _shared(self, use: PictureUse) -> PictureUse:
+        """Return the use of a picture as it stands in the pack. Keys of requests stay: they were made of the picture as it was."""
+        if self.keep_metadata or use.role not in ("input", "reference") or use.sha256 in self.made:
+            return use
+        if use.sha256 not in self.cut:
+            self.cut[use.sha256] = self._cut(use.sha256)
+        sha256 = self.cut[use.sha256]
+        return use if sha256 == use.sha256 else dataclasses.replace(use, sha256=sha256, bytes=len(self._picture(sha256)))
+
+    def _cut(self, sha256: str) -> str:
+        try:
+            data, gone = without_private_parts(self.store.read_picture(sha256))
+        except StoreError:
+            return sha256  # missed where it would be written
+        if not gone:
+            return sha256
+        self.left_out.update(dict.fromkeys(gone))
+        cut = hashlib.sha256(data).hexdigest()
+        self.uncut[cut] = sha256
+        return cut
+
+    def _picture(self, sha256: str) -> bytes:
+        if sha256 in self.uncut:
+            return without_private_parts(self.store.read_picture(self.uncut[sha256]))[0]
+        return self.store.read_picture(sha256)
 
     def _added(self, name: str, read: Callable[..., bytes], *what: str) -> str | None:
         """Add a member unless it is there already; return why it cannot be read, where it cannot."""

@@ -43,7 +43,9 @@ class Packed:
         return f"Packed {holds} into {self.path}." if self.new else f"{self.path} is up to date: {holds}."
 
 
-def write_pack(studio: Studio, output: str | None, *, everything: bool = False, force: bool = False) -> Packed:
+def write_pack(
+    studio: Studio, output: str | None, *, everything: bool = False, force: bool = False, keep_metadata: bool = False
+) -> Packed:
     """Write the pack of the studio's notebook; see `Studio.pack`.
 
     Parameters
@@ -56,6 +58,8 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
         All turns of its sessions, not only what its cells give back.
     force : bool
         Overwrite the file whatever it holds.
+    keep_metadata : bool
+        Leave place, serial numbers and owner in the files of input pictures.
     """
     from notebook_img.store import export_sessions, select_for_cells
 
@@ -75,9 +79,9 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
     records = [
         record for each in ids for record in store.turns(each) if only is None or record.number in only.turns.get(each, ())
     ]  # fmt: skip
-    new = force or not _holds_all(path, records, exactly=studio.store.last_written(path) is not None)
+    new = force or keep_metadata or not _holds_all(path, records, exactly=studio.store.last_written(path) is not None)
     if new:
-        for missing in export_sessions(store, ids, path, raw=False, force=force, only=only):
+        for missing in export_sessions(store, ids, path, raw=False, force=force, only=only, keep_metadata=keep_metadata):
             studio.say(missing)
     made = {use.sha256 for record in records for use in record.uses("output")}
     given = {use.sha256 for record in records for use in record.pictures} - made
@@ -102,8 +106,10 @@ def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> b
         if exactly and sum(pack.count_turns(session.id) for session in pack.sessions) != len(records):
             return False
         return all(
-            any(found.content_key == record.content_key for found in pack.find_replies(record.request_key))
-            and all(pack.holds_picture(use.sha256) for use in record.pictures)
+            any(
+                found.content_key == record.content_key and all(pack.holds_picture(use.sha256) for use in found.pictures)
+                for found in pack.find_replies(record.request_key)
+            )
             for record in records
         )
     except NotebookImgError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, OutputError, UsageError
 from notebook_img.files import reason, write_atomically
+from notebook_img.pictures import without_private_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ class _Script:
         return self.path.parent / f"{self.path.stem}-files"
 
 
-def export_script(workspace: Workspace, session: Session, path: Path, *, force: bool = False) -> Path:
+def export_script(workspace: Workspace, session: Session, path: Path, *, force: bool = False, keep_metadata: bool = False) -> Path:
     """Write a script that repeats the work of a session: every line of it, with its branches and questions.
 
     Parameters
@@ -61,6 +62,8 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
         The script. A file that is not ours, or was changed since, is not overwritten.
     force : bool
         Overwrite it whatever it holds.
+    keep_metadata : bool
+        Leave place, serial numbers and owner in the files of input pictures.
 
     Returns
     -------
@@ -95,12 +98,13 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
             script.folder.mkdir(exist_ok=True)
         for file, use in script.files.items():
             if not file.exists():
-                write_atomically(file, workspace.store.read_picture(use.sha256))
+                data = workspace.store.read_picture(use.sha256)
+                write_atomically(file, data if keep_metadata else without_private_parts(data)[0])
     except OSError as error:
         raise OutputError(f"{script.folder} cannot be created: {reason(error)}.") from error
-    data = text.encode("utf-8")
-    write_atomically(path, data)
-    workspace.store.note_written(path, hashlib.sha256(data).hexdigest())
+    code = text.encode("utf-8")
+    write_atomically(path, code)
+    workspace.store.note_written(path, hashlib.sha256(code).hexdigest())
     return path
 
 

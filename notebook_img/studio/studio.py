@@ -293,7 +293,9 @@ class Studio(Workspace):
 
     # ------------------------------------------------------------------------------------------ sharing
 
-    def pack(self, output: str | None = None, *, everything: bool = False, force: bool = False) -> tuple[Path, int, int]:
+    def pack(
+        self, output: str | None = None, *, everything: bool = False, force: bool = False, keep_metadata: bool = False
+    ) -> tuple[Path, int, int]:
         """Write what this notebook's cells give back, and what leads to it, into one zip beside it.
 
         A pack that has all of it already is left as it is. Outside a notebook everything of the session goes in.
@@ -306,20 +308,22 @@ class Studio(Workspace):
             All turns of its sessions, rejected ones too.
         force : bool
             Overwrite the file whatever it holds.
+        keep_metadata : bool
+            Leave place, serial numbers and owner in the files of input pictures.
 
         Returns
         -------
         Path, int, int
             The file, the number of turns in it, its size in bytes.
         """
-        packed = write_pack(self, output, everything=everything, force=force)
+        packed = write_pack(self, output, everything=everything, force=force, keep_metadata=keep_metadata)
         return packed.path, packed.turns, packed.bytes
 
-    def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
+    def export(self, session: Session, path: Path, *, force: bool = False, keep_metadata: bool = False) -> Path:
         """Write a script that repeats a session's work through ``ni.*``; see `Session.export`."""
         from notebook_img.studio.script import export_script
 
-        return export_script(self, session, path, force=force)
+        return export_script(self, session, path, force=force, keep_metadata=keep_metadata)
 
     def import_sessions(self, path: str | Path) -> list[Session]:
         """Import the sessions of an exported zip, and report on each."""

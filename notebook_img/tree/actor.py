@@ -54,5 +54,5 @@ class Actor(Protocol):
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         """Move this studio's head and the stored one, and keep what can be redone."""
 
-    def export(self, session: Session, path: Path, *, force: bool = False) -> Path:
+    def export(self, session: Session, path: Path, *, force: bool = False, keep_metadata: bool = False) -> Path:
         """Write a script that repeats the session's work, over any file with `force`; return its path."""

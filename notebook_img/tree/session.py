@@ -334,7 +334,7 @@ class Session:
             self.actor.move_head(self.id, found.record.parent, "checkout")
         return gone
 
-    def export(self, path: str | Path, *, raw: bool = True, force: bool = False) -> Path:
+    def export(self, path: str | Path, *, raw: bool = True, force: bool = False, keep_metadata: bool = False) -> Path:
         """Write everything of it into one ``.zip`` that another store can import, or a ``.py`` that repeats its work.
 
         A picture that is gone is left out of the ``.zip``, and this is said.
@@ -347,6 +347,8 @@ class Session:
             Whether the providers' raw state goes along in a ``.zip``, so that a conversation can be continued there.
         force : bool
             Overwrite the file whatever it holds.
+        keep_metadata : bool
+            Leave place, serial numbers and owner in the files of input pictures.
 
         Raises
         ------
@@ -360,7 +362,7 @@ class Session:
         target = Path(path).expanduser()
         suffix = target.suffix.casefold()
         if suffix == ".py":
-            return self.actor.export(self, target, force=force)
+            return self.actor.export(self, target, force=force, keep_metadata=keep_metadata)
         if suffix != ".zip":
             raise UsageError(
                 f"A session is exported as .zip (everything) or .py (a script that repeats the work), not "
@@ -368,7 +370,7 @@ class Session:
             )
         from notebook_img.store import export_sessions
 
-        for missing in export_sessions(self.actor.store, [self.id], target, raw=raw, force=force):
+        for missing in export_sessions(self.actor.store, [self.id], target, raw=raw, force=force, keep_metadata=keep_metadata):
             self.actor.say(missing)
         return target
 

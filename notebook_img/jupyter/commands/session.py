@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
+KEEPS = "--keep-metadata"
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "use": ("use NAME", "switch to an existing session, at its stored head"),
     "list": ("list", "all sessions, the one used last first"),
@@ -30,10 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cost": ("cost", "what was spent, by model and day"),
     "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word, show the choice"),
     "pack": (
-        "pack [FILE] [--all]",
+        "pack [FILE] [--all] [--keep-metadata]",
         "write what the cells give back into NOTEBOOK.pictures.zip beside the notebook; --all: rejected rolls too",
     ),
-    "export": ("export FILE [--force]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
+    "export": ("export FILE [--force] [--keep-metadata]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
     "import": ("import FILE", "bring in the sessions of an exported zip"),
     "resume": ("resume [JOB]", "fetch pictures of jobs that were left with a service"),
@@ -230,12 +232,15 @@ def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
     from notebook_img.studio import write_pack
 
     flags = {word for word in rest if word.startswith("--")}
-    if unknown := flags - {"--all", "--force"}:
-        raise UsageError(f"%imgsession pack has no option {min(unknown)}.{did_you_mean(min(unknown), ('--all', '--force'))}")
+    known = ("--all", "--force", KEEPS)
+    if unknown := flags.difference(known):
+        raise UsageError(f"%imgsession pack has no option {min(unknown)}.{did_you_mean(min(unknown), known)}")
     names = [word for word in rest if word not in flags]
     if len(names) > 1:
         raise UsageError(f"Write %imgsession {COMMANDS['pack'][0]}.")
-    packed = write_pack(kernel.studio, names[0] if names else None, everything="--all" in flags, force="--force" in flags)
+    packed = write_pack(
+        kernel.studio, names[0] if names else None, everything="--all" in flags, force="--force" in flags, keep_metadata=KEEPS in flags
+    )
     more = " Share it beside the notebook: whoever runs it there gets these pictures without a key." if packed.new else ""
     tell(kernel.shell, f"{packed.words}{more}")
     return packed.path
@@ -243,7 +248,8 @@ def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
 
 def _export(kernel: NotebookKernel, rest: list[str]) -> Any:
     session = kernel.studio.session()
-    path = session.export(_one([word for word in rest if word != "--force"], "export"), force="--force" in rest)
+    names = [word for word in rest if word not in ("--force", KEEPS)]
+    path = session.export(_one(names, "export"), force="--force" in rest, keep_metadata=KEEPS in rest)
     tell(kernel.shell, f"Exported session {session.name!r} to {path}.")
     return path
 

@@ -1,0 +1,124 @@
+"""Place, serial numbers and owner of a photograph stay here, whichever way it goes out; what is kept and compared stays as it was."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from notebook_img.pictures import Picture, load
+from tests.pictures.making import file, photo
+from tests.pictures.test_privacy import SECRETS, XMP, exif
+from tests.studio.conftest import GEMINI_KEY, ark_environ, openai_environ
+
+
+def photograph() -> bytes:
+    tags = exif()
+    tags[0x0112] = 1  # an upright one goes as it is; a turned one is encoded anew
+    return file(photo(320, 240), "JPEG", quality=95, exif=tags.tobytes(), xmp=XMP)
+
+
+def told(data: bytes) -> list[bytes]:
+    return [secret for secret in SECRETS if secret in data]
+
+
+@pytest.fixture(params=["openai", "gemini", "ark"])
+def painting(request, studio_of, start):
+    running = start(request.param)
+    if request.param == "gemini":
+        running.control(key=GEMINI_KEY)
+        environ = {"GEMINI_API_KEY": GEMINI_KEY, "GOOGLE_GEMINI_BASE_URL": running.url}
+    else:
+        environ = {"openai": openai_environ, "ark": ark_environ}[request.param](running)
+    return studio_of(environ).session("fox", model=request.param), running
+
+
+def sent(running) -> bytes:
+    """All bodies, with what base64 holds."""
+    import base64
+    import re
+
+    bodies = [running.body(row["number"]) for row in running.requests() if row["method"] == "POST"]
+    packed = [
+        base64.b64decode(found.replace(b"-", b"+").replace(b"_", b"/") + b"==")
+        for body in bodies
+        for found in re.findall(rb"[\w+/-]{400,}", body)
+    ]
+    return b"".join((*bodies, *packed))
+
+
+def test_a_service_gets_neither_place_nor_owner_and_the_turn_keeps_the_file(painting):
+    session, running = painting
+    data = photograph()
+    assert told(data)
+    turn = session.edit("make it night", data, references=[data])
+    assert not told(sent(running))
+    assert turn.inputs[0].data == data
+    running.reset()
+    running.control(**({"key": GEMINI_KEY} if "gemini" in session.model else {}))
+    kept = session.edit("make it night", data, references=[data], keep_metadata=True)
+    assert told(sent(running)) == told(data)
+    assert kept.record.request_key == turn.record.request_key
+
+
+def test_a_question_keeps_them_to_itself_too(studio_of, service):
+    session = studio_of(openai_environ(service)).session("fox")
+    session.ask("where was this?", photograph())
+    assert not told(sent(service))
+
+
+def test_a_dry_run_says_what_is_left_out(fox):
+    plan = fox.edit("make it night", photograph(), dry_run=True)
+    assert "left out  place, serial numbers, owner (in the pictures' files)" in repr(plan)
+    assert "left out" not in repr(fox.edit("make it night", photograph(), dry_run=True, keep_metadata=True))
+
+
+def test_what_a_service_delivered_is_sent_back_as_it_came(fox, service):
+    first = fox.edit("make it night", photograph())
+    fox.edit("warmer")
+    assert first.picture.sha256 in str(fox.head.sent)
+
+
+@pytest.mark.parametrize("way", ["pack", "zip", "script"])
+def test_packs_and_exports_hold_none_of_it_unless_they_are_to(studio_of, home, tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    studio = studio_of({})
+    said: list[str] = []
+    studio.say = said.append
+    session = studio.session("fox")
+    turn = session.edit("grayscale", photograph(), model="local")
+
+    def written(**options: bool) -> bytes:
+        if way == "pack":
+            path, *_ = studio.pack("work", **options)
+        else:
+            path = session.export(f"work.{'py' if way == 'script' else 'zip'}", force=True, **options)
+        if way != "script":
+            with zipfile.ZipFile(path) as archive:
+                return b"".join(archive.read(name) for name in archive.namelist())
+        return b"".join(file.read_bytes() for file in Path("work-files").iterdir())
+
+    assert not told(written())
+    assert (said == ["Left out of the files of one input picture in it: place, serial numbers, owner."]) == (way != "script")
+    if way == "zip":
+        other = studio_of({"NOTEBOOK_IMG_HOME": str(tmp_path / "elsewhere")})
+        (came,) = other.import_sessions("work.zip")
+        there = came.turn("t1") if hasattr(came, "turn") else next(iter(came.turns))
+        assert there.inputs[0].size == turn.inputs[0].size
+        assert there.inputs[0].sha256 != turn.inputs[0].sha256
+        assert (there.record.request_key, there.record.content_key) == (turn.record.request_key, turn.record.content_key)
+        assert (there.inputs[0].pil().tobytes()) == turn.inputs[0].pil().tobytes()
+    for left in Path().glob("work-files/*"):
+        left.unlink()
+    assert told(written(keep_metadata=True)) == told(photograph())
+
+
+def test_a_picture_without_any_of_it_leaves_as_the_same_object():
+    from notebook_img.pictures import to_leave
+
+    plain = load(file(photo(32, 24), "JPEG"))
+    assert to_leave(plain) == (plain, ())
+    cut, gone = to_leave(Picture(photograph()))
+    assert gone == ("place", "serial numbers", "owner")
+    assert cut.pil().tobytes() == load(photograph()).pil().tobytes()
