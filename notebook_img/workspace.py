@@ -213,6 +213,8 @@ class Shared:
         self.kernel: Kernel | None = None
         self.listeners: list[Callable[[str, str, int | None], None]] = []
         self.noticed: set[str] = set()
+        self.found: dict[tuple[str, str], Any] = {}
+        """What models found of words in pictures, by the picture's hash and the words."""
         self.packs: tuple[tuple[Any, ...], Packs] | None = None
         self._store: Store | None = None
         self._lock = threading.RLock()

@@ -31,6 +31,8 @@ class Call:
     """What is named to be edited or asked about: anything a notebook holds, turns and their ids included."""
     references: tuple[Any, ...] = ()
     mask: Any = None
+    grow: Any = None
+    """Pixels or percent by which the mask is widened, negative to shrink it."""
     confine: bool = True
     outpaint: str | None = None
     model: str = ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
 from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
+from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.leaving import as_sent
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
@@ -115,6 +116,7 @@ def _give_back(workspace: Workspace, ready: PreparedCall, decision: Decision, st
 
 
 def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan:
+    ready, sought, looking = sought_mask(workspace, ready)
     ready = as_sent(ready)
     check_request(ready.request, ready.provider, workspace.settings)
     if decision.stored is None:
@@ -125,14 +127,15 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         prompt=ready.request.prompt,
         model=ready.model,
         pictures=(*ready.request.inputs, *ready.request.references, *((ready.request.mask,) if ready.request.mask else ())),
-        estimate=price.high if price is not None else None,
-        least=price.low if price is not None else None,
+        estimate=price.high + looking if price is not None else None,
+        least=price.low + looking if price is not None else None,
         replay=workspace.stored_id(decision.stored) if decision.stored else "",
         budget=workspace.settings.budget,
         spent=workspace.store.known_today(),
         options=dict(ready.pending.asked),
         region=ready.region,
         left_out=ready.left_out,
+        mask=sought,
     )
 
 
@@ -157,6 +160,8 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
 
 
 async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+    if ready.wanted:
+        ready = await find_mask(workspace, ready, tell)
     provider = ready.provider
     opening = asyncio.ensure_future(in_thread(open_books, workspace, ready))
     try:

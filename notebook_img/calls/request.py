@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.call import TYPED
+from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.calls.region import Region
 from notebook_img.calls.same_request import with_addresses
@@ -49,6 +50,10 @@ class PreparedCall:
     warnings: tuple[str, ...]
     key_with: Callable[[Sequence[tuple[str, str]]], str]
     """The key of this request with other pictures: ``(role, hash)`` of those it names."""
+    wanted: str = ""
+    """Words of what the mask has to be found for, as long as it is not."""
+    found: str = ""
+    """What was found for them, by whom and at what cost."""
     left_out: tuple[str, ...] = ()
     """What was cut out of the pictures that are sent: ``place``, ``owner`` ..."""
     exact: bool = False
@@ -92,7 +97,9 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     sources = {picture.sha256: picture for picture in shown.all}
     notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
     region = Region(shown.frame, shown.mask) if call.confine and shown.frame is not None and shown.mask is not None else None
-    return PreparedCall(asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, exact=exact)
+    return PreparedCall(
+        asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, wanted=shown.wanted, exact=exact
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,8 @@ class _Pictures:
     """The picture the mask belongs to: the first input, or the larger canvas made of it."""
     sent: tuple[Picture, ...]
     """The inputs as they are sent."""
+    wanted: str = ""
+    """Words of what the mask has to be found for."""
 
     @property
     def by_role(self) -> dict[Role, tuple[Picture, ...]]:
@@ -127,10 +136,14 @@ def _pictures(workspace: Workspace, asked: PlacedCall) -> _Pictures:
     if call.outpaint and inputs:
         frame, mask = pictures.outpaint(inputs[0], call.outpaint)
         return _Pictures(inputs, references, mask, frame, sent=(frame, *inputs[1:]))
+    if (wanted := words_of(call.mask)) and inputs:
+        return _Pictures(inputs, references, None, None, sent=inputs, wanted=wanted)
     if call.mask is not None and inputs:
         is_address = isinstance(call.mask, str) and call.mask.startswith(("http://", "https://"))
         source = _loaded(workspace, call.mask) if is_address else call.mask
         mask = pictures.as_mask(source, inputs[0], settings=workspace.settings)
+        if call.grow is not None:
+            mask = pictures.grow_mask(mask, call.grow)
         return _Pictures(inputs, references, mask, inputs[0], sent=inputs)
     return _Pictures(inputs, references, None, None, sent=inputs)
 
@@ -191,6 +204,8 @@ def _record(
 ) -> tuple[TurnRecord, Callable[[Sequence[tuple[str, str]]], str]]:
     """Return the turn as far as it is known before the reply, with the key replay compares, and how it would be with other pictures."""
     parent, options = asked.parent, asked.call.asked()
+    if shown.wanted:  # it counts as its words: the shape may come out otherwise another time
+        options |= {"mask": shown.wanted, **({"grow": str(asked.call.grow)} if asked.call.grow is not None else {})}
     given = {"input": asked.inputs, "reference": asked.references, "mask": (asked.call.mask,)}
     uses = [use for role, pictures in shown.by_role.items() for use in with_addresses(uses_of(pictures, role), given[role], pictures)]
     picked = parent.uses("output")[(asked.picked or 1) - 1].sha256 if parent and asked.continues and asked.picked else ""
@@ -274,6 +289,8 @@ def _check_region(call: Call) -> None:
         raise UsageError(f"{given.capitalize()} belongs to an edit of a picture, and this is not one. Leave it out, or edit the picture.")
     if call.mask is not None and call.outpaint:
         raise UsageError("Outpainting makes its own mask, of what is new around the picture. Leave out mask or outpaint.")
+    if call.grow is not None and call.mask is None:
+        raise UsageError("There is no mask to grow. Give one, or leave grow out.")
 
 
 def _loaded(workspace: Workspace, value: Any) -> Picture:

@@ -225,7 +225,7 @@ def _again(workspace: Workspace, session: SessionRecord, call: Call, origin: Ori
     base = named.turn
     if call.kind not in (base.kind, "ask"):
         call = call.but(kind=base.kind)
-    typed = {name: value for name, value in base.asked.items() if name not in ("seed", "again", "model")}
+    typed = {name: value for name, value in base.asked.items() if name not in ("seed", "again", "model", "mask", "grow")}
     own = {name: typed.pop(name) for name in list(typed) if not hasattr(call, name)}
     repeated = {name: value for name, value in typed.items() if getattr(call, name) is None or isinstance(getattr(call, name), bool)}
     # Outpainting makes its mask anew.

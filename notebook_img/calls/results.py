@@ -51,6 +51,8 @@ class Plan:
             return "unknown"
         return price_range_words(self.estimate if self.least is None else self.least, self.estimate)
 
+    mask: str = ""
+    """How a mask given by words is found."""
     left_out: tuple[str, ...] = ()
     """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
 
@@ -80,6 +82,7 @@ class Plan:
             f"Dry run, nothing was sent: {self.kind} with {self.model}",
             f"  prompt    {self.prompt}",
             f"  pictures  {names}",
+            *([f"  mask      {self.mask}"] if self.mask else []),
             *([f"  left out  {', '.join(self.left_out)} (in the pictures' files)"] if self.left_out else []),
             *(self.region.lines() if self.region is not None else ()),
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",

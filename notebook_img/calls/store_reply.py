@@ -59,7 +59,9 @@ def keep(
     if ready is not None and ready.exact:
         reply = dataclasses.replace(reply, note="built-in, exact, free")
     if region is not None:
-        reply = dataclasses.replace(reply, note=", ".join(filter(None, (reply.note, "pasted inside the mask", *mended))))
+        reply = dataclasses.replace(
+            reply, note=", ".join(filter(None, (reply.note, ready.found if ready is not None else "", "pasted inside the mask", *mended)))
+        )
     if region is not None and region.plan is not None:
         # Its own state of the region shows another frame than the turn does, so there is nothing to continue from.
         reply = dataclasses.replace(reply, sent=noted(reply.sent, region.plan), raw=None)

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.regions import measure_drift as measure_drift
     from notebook_img.pictures.regions import paste_reply as paste_reply
     from notebook_img.pictures.regions import plan_region as plan_region
+    from notebook_img.pictures.shapes import shapes_in as shapes_in
     from notebook_img.pictures.sheets import contact_sheet as contact_sheet
     from notebook_img.pictures.sheets import line_height as line_height
     from notebook_img.pictures.sheets import strip as strip
@@ -83,6 +84,7 @@ else:
         masks="as_mask confine grow_mask outpaint",
         picture="Picture key_of_pixels",
         regions="Drift RegionPlan Takes align cut_frame measure_drift paste_reply plan_region",
+        shapes="shapes_in",
         sheets="contact_sheet line_height strip strip_sizes",
         previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
         provenance="write_provenance",

@@ -65,6 +65,11 @@ class Box:
         clipped = replace(self, left=left, top=top, right=max(left, right), bottom=max(top, bottom))
         return clipped, clipped != self
 
+    def scaled(self, factor: float) -> Box:
+        """Return the box in pixels of a picture `factor` times as large."""
+        left, top, right, bottom = (round(value * factor) for value in (self.left, self.top, self.right, self.bottom))
+        return replace(self, left=left, top=top, right=right, bottom=bottom)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the box as JSON-like data."""
         plain: dict[str, Any] = {"label": self.label, "left": self.left, "top": self.top, "right": self.right, "bottom": self.bottom}

@@ -177,7 +177,7 @@ def _sources(script: _Script, record: TurnRecord) -> tuple[str, list[str], list[
 
 def _options(script: _Script, record: TurnRecord) -> list[str]:
     """Return the keyword arguments: model, mask and what was typed."""
-    given: dict[str, Any] = {name: value for name, value in record.asked.items() if name not in ("again", "seed", "model")}
+    given: dict[str, Any] = {name: value for name, value in record.asked.items() if name not in ("again", "seed", "model", "mask", "grow")}
     seed = _seed(script.workspace, record)
     if seed is not None:
         given["seed"] = seed

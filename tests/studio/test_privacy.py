@@ -99,6 +99,7 @@ def test_packs_and_exports_hold_none_of_it_unless_they_are_to(studio_of, home, t
                 return b"".join(archive.read(name) for name in archive.namelist())
         return b"".join(file.read_bytes() for file in Path("work-files").iterdir())
 
+    said.clear()
     assert not told(written())
     assert (said == ["Left out of the files of one input picture in it: place, serial numbers, owner."]) == (way != "script")
     if way == "zip":

@@ -202,6 +202,9 @@ def _mask(text: str, names: Namespace) -> Any:
     if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or Path(text).exists():
         return text
     expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    root = re.match(r"[^\W\d]\w*", expression)
+    if root is None or root[0] not in names:  # words; "all" and "list" are no masks either
+        return text
     try:
         return eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
     except (SyntaxError, NameError, AttributeError, LookupError, TypeError):

@@ -1,0 +1,171 @@
+"""A mask from words: a model finds boxes of what is named, the shape is found inside them, and the edit goes on as with any mask.
+
+In the request such a mask counts as its words, so that replay holds where the shape comes out otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from notebook_img.calls.budget import booking_of, paid_notice, settle_failure
+from notebook_img.calls.region import Region
+from notebook_img.calls.request import uses_of
+from notebook_img.calls.results import Notice
+from notebook_img.errors import UsageError
+from notebook_img.hints import Hint
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.providers import choose_model, lacking, watching
+from notebook_img.providers.interface import ProgressEvent, Request
+from notebook_img.replay import BUILT_IN
+
+if TYPE_CHECKING:
+    from notebook_img.calls.request import PreparedCall
+    from notebook_img.loop import Tell
+    from notebook_img.pictures import Box, Picture
+    from notebook_img.providers.interface import Provider
+    from notebook_img.workspace import Workspace
+
+SIDE = 1536
+"""Longest side, pixels, of the copy in which a model looks for things."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a model found.
+
+    Attributes
+    ----------
+    boxes : tuple of Box
+        In pixels of the upright picture.
+    by : str
+        ``provider:model``.
+    cost : float or None
+        US dollars of the question; None where nobody knows.
+    """
+
+    boxes: tuple[Box, ...]
+    by: str
+    cost: float | None = 0.0
+
+
+def asker_of(workspace: Workspace, ready: PreparedCall) -> tuple[Provider, str]:
+    """Return who looks for what is named: the service that edits where it can, else the one that answers questions.
+
+    Raises
+    ------
+    UsageError
+        When neither finds things in pictures.
+    """
+    own = ready.provider.default_model("ask")
+    candidates = [(ready.provider, own)] if own else []
+    other, model = choose_model("ask", workspace.settings)
+    for provider, name in (*candidates, (other, model)):
+        able = provider.model_info(name).capabilities
+        if provider.name != BUILT_IN and able.boxes and "ask" in able.kinds and lacking(provider, name) is None:
+            return provider, name
+    raise UsageError(
+        f'No model that is set up here finds "{ready.wanted}" in a picture. Give the mask as a picture or as x,y,w,h in pixels.',
+        hint=Hint("use-model", model="gemini"),
+    )
+
+
+def question_of(ready: PreparedCall, model: str) -> tuple[Request, float]:
+    """Return the question, about a small copy, and by how much its boxes have to be enlarged."""
+    from notebook_img import pictures
+
+    picture = ready.request.inputs[0]
+    copy = pictures.prepare(picture, mime_types=("image/jpeg",), max_side=SIDE)
+    small = pictures.Picture(copy.data, name=picture.name)
+    return Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted), picture.width / small.width
+
+
+def sought_mask(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall, str, float]:
+    """Return a call for a dry run, which asks nothing: with its mask where that was found before, what is said, and what looking costs."""
+    if not ready.wanted:
+        return ready, "", 0.0
+    before = known(workspace, ready)
+    if before is not None and before.boxes:
+        ready = with_found(ready, before)
+        return ready, ready.found, 0.0
+    provider, model = asker_of(workspace, ready)
+    cost = provider.estimate(question_of(ready, model)[0])
+    unknown = "" if cost is not None else ", at a price that is not known"
+    return ready, f'"{ready.wanted}" is looked for first, by {provider.name}:{model}{unknown}', cost or 0.0
+
+
+def known(workspace: Workspace, ready: PreparedCall) -> Found | None:
+    """Return what was found before in this picture, in this process."""
+    found = workspace.shared.found.get((ready.request.inputs[0].sha256, ready.wanted.casefold()))
+    return found if isinstance(found, Found) else None
+
+
+async def find_mask(workspace: Workspace, ready: PreparedCall, tell: Tell) -> PreparedCall:
+    """Return the call with the mask its words mean; a question is asked unless the answer is known.
+
+    Raises
+    ------
+    UsageError
+        When there is nothing of that kind in the picture: nothing is edited then.
+    """
+    found = known(workspace, ready) or await _asked(workspace, ready, tell)
+    if not found.boxes:
+        raise UsageError(
+            f'{found.by} found no "{ready.wanted}" in the picture, so nothing was edited. '
+            "Name it otherwise, or give the mask as a picture or as x,y,w,h in pixels."
+        )
+    return await in_thread(with_found, ready, found)
+
+
+async def _asked(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Found:
+    provider, model = asker_of(workspace, ready)
+    request, factor = await in_thread(question_of, ready, model)
+    tell(ProgressEvent(f"looking for {ready.wanted} with {provider.title}"))
+    estimate, edit = provider.estimate(request), ready.provider.estimate(ready.request)
+    spend = None
+    if estimate != 0.0:
+        # Room for the edit as well, or the question would be paid for nothing.
+        both = None if edit is None else edit + (estimate or 0.0)
+        spend = await in_thread(lambda: _reserved(workspace, ready, f"{provider.name}:{model}", both))
+        for text in paid_notice(workspace, provider, estimate):
+            tell(Notice(text))
+    try:
+        with watching(told=getattr(provider, "tells_sending", False)) as traffic:
+            reply = await provider.run(request, tell)
+    except BaseException as error:
+        await to_the_end(in_thread(settle_failure, workspace, spend, booking_of(error, traffic, estimate, submitted=False)))
+        raise
+    cost = 0.0 if reply.free else reply.cost
+    if spend is not None:
+        await to_the_end(in_thread(lambda: workspace.store.settle(spend, "free" if reply.free else "billed", cost, {})))
+    boxes = tuple(box.scaled(factor) for box in reply.boxes or ())
+    found = Found(boxes, f"{provider.name}:{model}", cost)
+    workspace.shared.found[ready.request.inputs[0].sha256, ready.wanted.casefold()] = found
+    return found
+
+
+def _reserved(workspace: Workspace, ready: PreparedCall, model: str, estimate: float | None) -> int:
+    asked = ready.asked
+    return workspace.store.reserve(
+        model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
+    )
+
+
+def with_found(ready: PreparedCall, found: Found) -> PreparedCall:
+    """Return the call with the mask of what was found."""
+    from notebook_img import pictures
+    from notebook_img.display import money
+
+    picture: Picture = ready.request.inputs[0]
+    mask, how = pictures.shapes_in(picture, found.boxes)
+    if ready.asked.call.grow is not None:
+        mask = pictures.grow_mask(mask, ready.asked.call.grow)
+    cost = f", {money(found.cost)}" if found.cost else ""
+    return replace(
+        ready,
+        request=replace(ready.request, mask=mask),
+        pending=replace(ready.pending, pictures=(*ready.pending.pictures, *uses_of((mask,), "mask"))),
+        sources={**ready.sources, mask.sha256: mask},
+        region=Region(picture, mask) if ready.asked.call.confine else None,
+        found=f'"{ready.wanted}": {len(found.boxes)} found by {found.by} ({how}{cost})',
+    )

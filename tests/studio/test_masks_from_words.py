@@ -1,0 +1,188 @@
+"""A mask given by words: found by a model, its shape inside the box, priced with the edit; in the request it counts as its words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from notebook_img.calls.mask_words import words_of
+from notebook_img.errors import BudgetError, NotFoundError, UsageError
+from notebook_img.pictures import Box, grow_mask, load, shapes_in
+from tests.pictures.regions.stand_in import tiled
+from tests.studio.conftest import GEMINI_KEY, ark_environ, noise, openai_environ, rgb, spends
+
+SIZE = (600, 400)
+DISC = (210, 120, 330, 240)
+BOXES = [
+    {
+        "box_2d": [1000 * (DISC[1] - 8) // 400, 1000 * (DISC[0] - 8) // 600, 1000 * (DISC[3] + 8) // 400, 1000 * (DISC[2] + 8) // 600],
+        "label": "cup",
+    }
+]
+
+
+def cup() -> Image.Image:
+    """A red disc on a photograph's grey ground."""
+    image = Image.fromarray(tiled("coffee", 0, 0, *SIZE)).convert("L").point(lambda value: 90 + value // 6).convert("RGB")
+    ImageDraw.Draw(image).ellipse(DISC, fill=(200, 30, 30))
+    return image
+
+
+@pytest.fixture
+def gemini(start):
+    running = start("gemini")
+    running.control(key=GEMINI_KEY, drift={"mark": 0.1}, boxes=BOXES)
+    return running
+
+
+def environ(running) -> dict[str, str]:
+    return {"GEMINI_API_KEY": GEMINI_KEY, "GOOGLE_GEMINI_BASE_URL": running.url}
+
+
+@pytest.fixture
+def session(studio_of, gemini):
+    return studio_of(environ(gemini)).session("fox", model="gemini")
+
+
+def inside(turn) -> np.ndarray:
+    return rgb(turn.mask)[..., 0] > 0
+
+
+def test_what_is_named_is_found_and_its_shape_becomes_the_mask(session, gemini):
+    turn = session.edit("paint it blue", cup(), mask="the cup")
+    true = np.zeros(SIZE[::-1], bool)
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    true[((x - 270) / 60) ** 2 + ((y - 180) / 60) ** 2 <= 1] = True
+    found = inside(turn)
+    assert (found & true).sum() / true.sum() > 0.98
+    assert found.sum() < 1.25 * true.sum(), "a disc, and not its box"
+    assert np.array_equal(rgb(turn.picture)[~found], np.asarray(cup())[~found])
+    assert '"the cup": 1 found by gemini:' in turn.record.note
+    assert "shape by GrabCut" in turn.record.note
+    assert turn.asked["mask"] == "the cup"
+    assert [state for state, _ in spends(session.actor)] == ["billed", "billed"]
+    assert len(gemini.requests("generateContent")) == 2
+
+
+def test_the_same_words_about_the_same_picture_are_asked_once(session, gemini):
+    session.edit("paint it blue", cup(), mask="the cup")
+    session.edit("paint it green", cup(), mask="The Cup", grow=6)
+    assert len(gemini.requests("generateContent")) == 3
+
+
+def test_a_dry_run_asks_nothing_and_prices_both(session, gemini):
+    plan = session.edit("paint it blue", cup(), mask="the cup", dry_run=True)
+    assert not gemini.requests("generateContent")
+    assert 'mask      "the cup" is looked for first, by gemini:' in repr(plan)
+    assert plan.region is None
+    session.edit("paint it blue", cup(), mask="the cup")
+    again = session.edit("paint it green", cup(), mask="the cup", dry_run=True)
+    assert "1 found by" in repr(again)
+    assert again.region is not None
+
+
+def test_none_found_is_an_error_before_the_edit_and_the_question_is_booked(session, gemini):
+    gemini.control(boxes=[])
+    with pytest.raises(UsageError, match='found no "unicorn" in the picture, so nothing was edited'):
+        session.edit("paint it blue", cup(), mask="unicorn")
+    assert len(gemini.requests("generateContent")) == 1
+    assert [state for state, _ in spends(session.actor)] == ["billed"]
+    assert not list(session.turns)
+
+
+def test_several_are_all_in_the_mask_and_said(session, gemini):
+    gemini.control(boxes=[*BOXES, {"box_2d": [700, 50, 950, 250], "label": "cup"}])
+    turn = session.edit("paint them blue", cup(), mask="cups")
+    assert '"cups": 2 found' in turn.record.note
+    assert inside(turn)[330, 90]
+    assert inside(turn)[180, 270]
+
+
+def test_room_in_the_budget_is_for_both_before_the_question_is_asked(studio_of, gemini):
+    session = studio_of(environ(gemini), budget=0.0338).session("fox", model="gemini")
+    with pytest.raises(BudgetError):
+        session.edit("paint it blue", noise((2000, 1500)), mask="the cup", size="2K")
+    assert not gemini.requests("generateContent")
+
+
+def test_a_service_that_cannot_ask_has_another_look(studio_of, gemini, ark):
+    session = studio_of({**environ(gemini), **ark_environ(ark)}).session("fox", model="ark")
+    turn = session.edit("paint it blue", cup(), mask="the cup")
+    assert turn.model.startswith("ark:")
+    assert "found by gemini:" in turn.record.note
+
+
+def test_where_nothing_can_look_the_error_says_what_to_give(studio_of):
+    session = studio_of({}).session("fox", model="local")
+    with pytest.raises(UsageError, match=r'No model that is set up here finds "the cup".*x,y,w,h in pixels'):
+        session.edit("blur", cup(), mask="the cup")
+
+
+def test_the_built_in_engine_edits_inside_what_a_model_found(studio_of, gemini):
+    session = studio_of(environ(gemini)).session("fox")
+    turn = session.edit("grayscale", cup(), mask="the cup", model="local")
+    assert np.ptp(rgb(turn.picture)[180, 270].astype(int)) == 0
+    assert np.array_equal(rgb(turn.picture)[~inside(turn)], np.asarray(cup())[~inside(turn)])
+
+
+def test_the_request_is_the_same_whatever_shape_is_found(session, gemini):
+    first = session.edit("paint it blue", cup(), mask="the cup")
+    gemini.control(boxes=[{"box_2d": [100, 100, 300, 300], "label": "cup"}])
+    session.actor.shared.found.clear()
+    second = session.edit("paint it blue", cup(), mask="the cup")
+    third = session.edit("paint it blue", cup(), mask="the saucer")
+    assert first.record.request_key == second.record.request_key != third.record.request_key
+    assert not np.array_equal(inside(first), inside(second))
+
+
+def test_a_grown_mask_counts_as_what_it_is(studio_of, service):
+    session = studio_of(openai_environ(service)).session("fox")
+    turn = session.edit("paint it blue", noise(SIZE), mask="100,100,60,40", grow="1%")
+    assert inside(turn).sum() > 60 * 40
+    assert inside(turn)[98, 130]
+    assert not inside(turn)[90, 130]
+    assert turn.asked == {}
+    again = session.edit("paint it blue", noise(SIZE), mask=grow_mask(load(rectangle()), "1%").pil())
+    assert again.record.request_key == turn.record.request_key
+    with pytest.raises(UsageError, match="no mask to grow"):
+        session.edit("paint it blue", noise(SIZE), grow=12)
+
+
+def rectangle() -> Image.Image:
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (100, 100, 160, 140))
+    return mask
+
+
+@pytest.mark.parametrize(
+    "mask", ["cup.png", "masks/cup", "10,20,30,40", "https://a.example/m.png", "sample:chelsea", b"x", None, [1, 2, 3, 4]]
+)
+def test_what_is_a_file_or_numbers_is_no_words(mask):
+    assert words_of(mask) == ""
+
+
+def test_a_file_that_exists_is_a_file(tmp_path, monkeypatch):
+    (tmp_path / "the cup").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert words_of("the cup") == ""
+    assert words_of("the mug") == "the mug"
+
+
+@pytest.mark.parametrize("word", ["the", "A", "an"])
+def test_a_lone_article_wants_quotes(fox, service, word):
+    with pytest.raises(UsageError, match="Put its words in quotes"):
+        fox.edit("cup blue", noise(SIZE), mask=word)
+    with pytest.raises(NotFoundError, match=r"nowhere\.png"):
+        fox.edit("blue", noise(SIZE), mask="nowhere.png")
+    assert not service.requests()
+
+
+def test_where_no_shape_stands_out_the_box_is_the_mask():
+    flat = load(Image.new("RGB", (200, 150), "grey"))
+    mask, how = shapes_in(flat, [Box("x", 40, 30, 120, 90), Box("beside it", 300, 0, 400, 50)])
+    assert how == "as a box"
+    assert mask.pil().getbbox() == (40, 30, 120, 90)
+    assert mask.pil().getextrema() == (0, 255)
+    with pytest.raises(UsageError, match="no box has a pixel"):
+        shapes_in(flat, [Box("beside it", 300, 0, 400, 50)])
