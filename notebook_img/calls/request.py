@@ -160,7 +160,7 @@ def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: s
         references=shown.references,
         mask=shown.mask,
         schema=shape.schema if shape else None,
-        options={name: value for name, value in call.own.items() if value is not None},
+        options=_own(call, able),
         past=_past(workspace, asked, whole=history == "full", first=able.needs_first_input) if asked.parent is not None else (),
         wants_partials=call.partials and able.partial_pictures,
         labels=_labels(workspace, asked),
@@ -262,12 +262,27 @@ def _chosen(workspace: Workspace, asked: PlacedCall) -> tuple[Provider, str, boo
     plain = call.kind == "edit" and not call.model and call.mask is None and not asked.references and not set(call.asked()) - {"n"}
     if provider.name == BUILT_IN or not plain or (call.n or 1) > 1:
         return provider, model, False
-    from notebook_img.providers.local import is_exact
+    from notebook_img.providers.local import cuts_out, is_exact
 
-    if not is_exact(call.prompt):
+    if not is_exact(call.prompt) or (cuts_out(call.prompt) and has_transparency(provider.model_info(model).capabilities)):
         return provider, model, False
     built_in = get(BUILT_IN, workspace.settings)
     return built_in, built_in.default_model("edit") or "", True
+
+
+def has_transparency(able: Capabilities) -> bool:
+    """Return whether a model can give a picture with real transparency."""
+    return any(option.name == "background" and "transparent" in option.choices for option in able.options)
+
+
+def _own(call: Call, able: Capabilities) -> dict[str, Any]:
+    """Return the provider's own options: those typed, and a transparent background where that is what the words ask for."""
+    own = {name: value for name, value in call.own.items() if value is not None}
+    if call.kind != "edit" or not has_transparency(able) or "background" in own or own.get("format") == "jpeg":
+        return own
+    from notebook_img.providers.local import cuts_out
+
+    return {**own, "background": "transparent"} if cuts_out(call.prompt) else own
 
 
 def note_model(workspace: Workspace, ready: PreparedCall) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ from notebook_img.errors import (
 )
 from notebook_img.providers.interface import NAMED_SIZES, Reply, Request, Usage
 from notebook_img.records import PictureUse, TurnRecord
-from notebook_img.replay import content_key
+from notebook_img.replay import BUILT_IN, content_key
+
+LEAST_CHEQUERBOARD = 0.05
+"""Share of a picture that counts as a painted chequerboard."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +49,7 @@ def keep(
         if pending.kind != "ask" and not delivered:
             raise _without_picture(pending, reply, warnings, kept)
         uses, sources, mended, notes = _results(workspace, region, delivered)
-        warnings += notes
+        warnings += [*notes, *_painted_transparency(pending, delivered)]
         if ready is not None and pending.kind != "ask" and region is None:
             warnings += _mismatch(ready.request, delivered)
         answer, odd = _answer(reply, ready.shape if ready is not None else None)
@@ -57,7 +61,7 @@ def keep(
             workspace.store.settle(spend, "billed", reply.cost, _usage(reply.usage))
         raise
     if ready is not None and ready.exact:
-        reply = dataclasses.replace(reply, note="built-in, exact, free")
+        reply = dataclasses.replace(reply, note=reply.note.replace("built-in, not AI", "built-in, exact, free"))
     if region is not None:
         reply = dataclasses.replace(
             reply, note=", ".join(filter(None, (reply.note, ready.found if ready is not None else "", "pasted inside the mask", *mended)))
@@ -257,6 +261,26 @@ def _results(
         raise refused
     uses = [*uses_of(confined, "output"), *uses_of(fitting, "delivered")]
     return uses, {item.sha256: item for item in (*confined, *fitting)}, mended, [text[:1].upper() + text[1:] for text in warnings]
+
+
+ASKS_FOR_TRANSPARENCY = re.compile(
+    r"transparen|cut ?(?:it )?out|(?:remove|without|no|erase) (?:the |any |its |a )?back ?ground", re.IGNORECASE
+)
+
+
+def _painted_transparency(pending: TurnRecord, delivered: Sequence[Picture]) -> list[str]:
+    """Return a warning where a model painted a chequerboard instead of transparency."""
+    from notebook_img import pictures
+
+    if pending.kind == "ask" or pending.model.startswith(f"{BUILT_IN}:") or not ASKS_FOR_TRANSPARENCY.search(pending.prompt):
+        return []
+    try:
+        painted = any(pictures.painted_chequerboard(item) > LEAST_CHEQUERBOARD for item in delivered)
+    except PictureError:  # what cannot be decoded is told elsewhere
+        return []
+    if not painted:
+        return []
+    return ["The model painted a chequerboard where transparency was asked for: the picture has none. The built-in engine can cut out."]
 
 
 def _mismatch(request: Request, delivered: Sequence[Picture]) -> list[str]:

@@ -35,6 +35,7 @@ _MARGINS = (0.02, 0.06)
 _ROUNDS = 4
 _EDGE = 1e-4
 """How little a channel must vary for the edge not to follow it (regularisation of the guided filter, of values 0 to 1)."""
+_ALL_ALIKE = "Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model."
 UNSURE = 0.75
 """A sureness below this is said."""
 
@@ -80,17 +81,10 @@ def cut_out(picture: Picture, *, model: str | Path | None = None, fetch_weights:
     PictureError
         When the weights cannot be used.
     """
-    named = model or os.environ.get(MODEL_VARIABLE)
     image = picture.pil()
-    seen = colours.to_srgb(image).convert("RGB")
-    if named or fetch_weights:
-        alpha, method, sureness = _by_weights(seen, Path(named).expanduser() if named else None), "cut out by a segmenter", None
-    else:
-        alpha, sureness = _by_grabcut(seen)
-        method = f"cut out by GrabCut, {sureness:.0%} sure"
-    notes = (f"the edge is uncertain ({sureness:.0%} sure)",) if sureness is not None and sureness < UNSURE else ()
+    cut = cut_alpha(image, model=model, fetch_weights=fetch_weights)
     result = image.convert("LA" if image.mode in {"L", "LA"} else "RGBA")
-    mask = Pillow.fromarray(alpha)
+    mask = cut.alpha
     if "A" in image.getbands():  # what was transparent stays so
         from PIL import ImageChops
 
@@ -98,7 +92,28 @@ def cut_out(picture: Picture, *, model: str | Path | None = None, fetch_weights:
     result.putalpha(mask)
     space = colours.space_of(image)
     result.info = {"icc_profile": space} if space else {}
-    return CutOut(from_pil(result, name=picture.name), method, sureness, notes)
+    return CutOut(from_pil(result, name=picture.name), cut.method, cut.sureness, cut.notes)
+
+
+@dataclass(frozen=True)
+class CutAlpha:
+    """The transparency of what was cut out, with the facts of `CutOut`."""
+
+    alpha: Image
+    method: str
+    sureness: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def cut_alpha(image: Image, *, model: str | Path | None = None, fetch_weights: bool = False) -> CutAlpha:
+    """Return what `cut_out` makes opaque of an image, which has its profile with it."""
+    named = model or os.environ.get(MODEL_VARIABLE)
+    seen = colours.to_srgb(image).convert("RGB")
+    if named or fetch_weights:
+        return CutAlpha(Pillow.fromarray(_by_weights(seen, Path(named).expanduser() if named else None)), "cut out by a segmenter")
+    alpha, sureness = _by_grabcut(seen)
+    notes = (f"the edge is uncertain ({sureness:.0%} sure)",) if sureness < UNSURE else ()
+    return CutAlpha(Pillow.fromarray(alpha), f"cut out by GrabCut, {sureness:.0%} sure", sureness, notes)
 
 
 def put_on(cut: Picture, ground: str | Picture) -> Picture:
@@ -202,11 +217,14 @@ def _by_grabcut(image: Image) -> tuple[NDArray[np.uint8], float]:
     small = image.copy()
     small.thumbnail((_SIDE, _SIDE), Pillow.Resampling.BOX)
     pixels = np.ascontiguousarray(np.asarray(small)[:, :, ::-1])
-    found = [_grabbed(cv2, pixels, margin) for margin in _MARGINS]
+    try:
+        found = [_grabbed(cv2, pixels, margin) for margin in _MARGINS]
+    except cv2.error as error:  # a picture with too few pixels or colours for two kinds of them
+        raise UsageError(_ALL_ALIKE) from error
     together, either = (found[0] & found[1]).sum(), (found[0] | found[1]).sum()
     share = found[0].mean()
     if not 0.002 < share < 0.98:
-        raise UsageError("Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model.")
+        raise UsageError(_ALL_ALIKE)
     return _refined(cv2, image, found[0]), float(together / max(1, either))
 
 

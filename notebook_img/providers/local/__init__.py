@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from notebook_img.providers.local.edits import is_exact
+from notebook_img.providers.local.edits import cuts_out, is_exact
 from notebook_img.providers.local.operations import HelpRow, help_table, operation_names, operation_words
 from notebook_img.providers.local.provider import LocalProvider
 
-__all__ = ["HelpRow", "LocalProvider", "help_table", "is_exact", "operation_names", "operation_words"]
+__all__ = ["HelpRow", "LocalProvider", "cuts_out", "help_table", "is_exact", "operation_names", "operation_words"]

@@ -216,9 +216,17 @@ def frame_steps(aspect_ratio: str | None, size: str | None) -> list[Step]:
 
 
 def is_exact(prompt: str) -> bool:
-    """Return whether a prompt is nothing but exact operations: resize, crop, rotate, flip, border, auto levels, greyscale."""
+    """Return whether a prompt is nothing but exact operations: resize, crop, rotate, flip, border, auto levels, greyscale, cut out."""
     try:
         steps = parse(prompt)
     except UsageError:
         return False
     return bool(steps) and all(step.operation.exact and re.search(step.operation.exact, step.source, re.IGNORECASE) for step in steps)
+
+
+def cuts_out(prompt: str) -> bool:
+    """Return whether a prompt asks for transparency around what the picture is of."""
+    try:
+        return any(step.operation.name == "cut out" for step in parse(prompt))
+    except UsageError:
+        return False

@@ -54,6 +54,11 @@ def _words(*words: str) -> frozenset[str]:
 
 
 _CROP = r"crop(?:ped|ping)?(?: down)?|cut(?: down)?|trim(?:med)?"
+_CUT_OUT = (
+    r"cut ?outs?(?: of)?|cut (?:it|this|that) out|(?:remove|erase|delete|take away|drop|knock out) (?:the |its )?back ?ground"
+    r"|(?:make )?(?:the |its )?back ?ground transparent|(?:with )?(?:a )?transparent back ?ground|isolate"
+)
+_PUT_ON = r"(?:put|place|set|lay)(?: (?:it|this|that|the (?:subject|object|product)))?(?: on(?:to)?| in front of| against)(?: an?| the)?"
 _RATIO = Parameter("ratio", "ratio", help="16:9, square, widescreen, portrait ...")
 _PLACE = Parameter("place", "place", "centre", help="top, left, bottom right, centre ...")
 
@@ -103,6 +108,24 @@ OPERATIONS: tuple[Operation, ...] = (
         "crop to a circle", "Cut out a circle; the rest becomes transparent.", ("circle", "round", "avatar"),
         {rf"(?:{_CROP})(?: (?:in)?to)?(?: a)? (?:circle|disc|disk)|(?:make|cut)(?: it)?(?: (?:in)?to)?(?: a)? (?:circle|disc|disk|circular)|circular crop": {}},
         (), "crop to a circle", "frame:circle", "cut to a circle", changes_frame=True, fillers=_words("out"),
+    ),
+    Operation(
+        "cut out", "Make everything but what the picture is of transparent; better with weights of your own (NOTEBOOK_IMG_CUTOUT_MODEL).",
+        ("cut out", "remove the background", "transparent background", "isolate"),
+        {_CUT_OUT: {}}, (Parameter("fetch", "flag", False, help="with (?:weights|u2net|rembg)"),),
+        "cut out", "cutting:cut_out", "cut out", fillers=_words("subject", "object", "foreground", "person", "thing", "product", "main"), exact=_CUT_OUT,
+    ),
+    Operation(
+        "put on a colour", "Put what was cut out on a colour; a picture without transparency is cut out first.", ("put on white", "white background"),
+        {_PUT_ON: {}, r"(?=.*background)": {}}, (Parameter("colour", "colour"),),
+        "put it on white", "cutting:put_on_colour", "put on {colour}",
+        fillers=_words("background", "plain", "solid", "backdrop", "pure", "onto", "ground", "subject", "object", "product", "colour", "color"), exact=_PUT_ON,
+    ),
+    Operation(
+        "put on a picture", "Put what was cut out on a second picture, scaled and cut to the frame.", ("put on image 2",),
+        {_PUT_ON: {}}, (Parameter("image", "image", 2),),
+        "put it on image 2", "cutting:put_on_picture", "put on image {image}", needs_image=True,
+        fillers=_words("background", "onto", "subject", "object", "product"),
     ),
     Operation(
         "trim", "Cut an even margin off.", ("trim", "autocrop", "remove the margins"),

@@ -137,6 +137,10 @@ class LocalProvider:
             context.seed = (request.seed or 0) + number
             for index, step in enumerate(steps):
                 # Each operation is a thread of its own, so that cancelling takes effect between two of them.
+                if step.values.get("fetch"):
+                    from notebook_img.pictures import WEIGHTS
+
+                    emit(ProgressEvent(f"loading the weights {', '.join(WEIGHTS)}"))
                 emit(ProgressEvent(step.words(), (number * len(steps) + index) / (count * len(steps))))
                 image = await asyncio.to_thread(engine.apply, image, step, context, mask)
             delivered.append(await asyncio.to_thread(engine.encoded, image, request.inputs[0]))
@@ -167,7 +171,7 @@ class LocalProvider:
             },
             warnings=tuple(context.warnings),
             free=True,
-            note=NOTE,
+            note=", ".join((NOTE, *context.notes)),
         )
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - there is nothing to resume

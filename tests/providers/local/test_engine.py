@@ -16,6 +16,8 @@ from notebook_img.providers.local.operations import OPERATIONS
 from notebook_img.settings import Settings
 from tests.providers.local.conftest import picture_of, png
 
+CUTTING = ("cut out", "put on a colour", "put on a picture")
+
 
 def pixels(data):
     return np.asarray(picture_of(data).convert("RGBA"), dtype=float)
@@ -35,7 +37,7 @@ def test_every_example_changes_the_picture(operation, cat, cup, run):
     assert before.shape != after.shape or np.abs(before - after).mean() > 0.05
     assert (before.shape != after.shape) <= operation.changes_frame
     assert reply.text
-    assert (reply.note, reply.free, reply.cost) == ("built-in, not AI", True, 0.0)
+    assert (reply.note.partition(", cut out")[0], reply.free, reply.cost) == ("built-in, not AI", True, 0.0)
     assert reply.sent["operations"][0]["operation"] == operation.name
 
 
@@ -191,8 +193,15 @@ def test_letters_the_font_lacks_are_drawn_otherwise_or_said(cat, run):
 def test_tiny_and_grey_pictures_are_fine(run, cup):
     small = png(Image.new("L", (1, 1), 90))
     for operation in OPERATIONS:
-        if operation.name not in {"crop to a size", "crop a side", "crop to a box", "flatten"}:
+        if operation.name not in {"crop to a size", "crop a side", "crop to a box", "flatten", *CUTTING}:
             assert run("edit", operation.example, small, references=(cup,)).pictures
+
+
+def test_where_nothing_stands_out_nothing_is_cut_out(run, cup):
+    for operation in OPERATIONS:
+        if operation.name in CUTTING:
+            with pytest.raises(UsageError, match="Nothing in this picture stands out"):
+                run("edit", operation.example, png(Image.new("L", (1, 1), 90)), references=(cup,))
 
 
 def test_it_is_a_provider_with_one_free_model(engine):

@@ -27,11 +27,18 @@ class Context:
     region: tuple[int, int, int, int] | None = None
     """Bounds of the mask: left, top, right, bottom in pixels."""
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """How something was done, in a few words each, for the caption."""
 
     def warn(self, sentence: str) -> None:
         """Keep a sentence for the reply, once."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+    def say(self, words: str) -> None:
+        """Keep a few words for the caption, once."""
+        if words not in self.notes:
+            self.notes.append(words)
 
 
 Function: TypeAlias = Callable[[Image.Image, Values, Context], Image.Image]
