@@ -33,6 +33,8 @@ class Call:
     mask: Any = None
     grow: Any = None
     """Pixels or percent by which the mask is widened, negative to shrink it."""
+    align: bool = False
+    """Whether shift and scale of the reply against what was edited are taken out."""
     confine: bool = True
     outpaint: str | None = None
     model: str = ""

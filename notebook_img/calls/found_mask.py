@@ -15,7 +15,7 @@ from notebook_img.calls.results import Notice
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import choose_model, lacking, watching
+from notebook_img.providers import choose_model, expected, lacking, watching
 from notebook_img.providers.interface import ProgressEvent, Request
 from notebook_img.replay import BUILT_IN
 
@@ -89,9 +89,9 @@ def sought_mask(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall
         ready = with_found(ready, before)
         return ready, ready.found, 0.0
     provider, model = asker_of(workspace, ready)
-    cost = provider.estimate(question_of(ready, model)[0])
-    unknown = "" if cost is not None else ", at a price that is not known"
-    return ready, f'"{ready.wanted}" is looked for first, by {provider.name}:{model}{unknown}', cost or 0.0
+    price = expected(provider, question_of(ready, model)[0])
+    unknown = "" if price is not None else ", at a price that is not known"
+    return ready, f'"{ready.wanted}" is looked for first, by {provider.name}:{model}{unknown}', price.high if price is not None else 0.0
 
 
 def known(workspace: Workspace, ready: PreparedCall) -> Found | None:
@@ -121,13 +121,14 @@ async def _asked(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Found
     provider, model = asker_of(workspace, ready)
     request, factor = await in_thread(question_of, ready, model)
     tell(ProgressEvent(f"looking for {ready.wanted} with {provider.title}"))
-    estimate, edit = provider.estimate(request), ready.provider.estimate(ready.request)
+    price, edit = expected(provider, request), expected(ready.provider, ready.request)
+    estimate = price.high if price is not None else None
     spend = None
     if estimate != 0.0:
         # Room for the edit as well, or the question would be paid for nothing.
-        both = None if edit is None else edit + (estimate or 0.0)
+        both = None if edit is None else edit.high + (estimate or 0.0)
         spend = await in_thread(lambda: _reserved(workspace, ready, f"{provider.name}:{model}", both))
-        for text in paid_notice(workspace, provider, estimate):
+        for text in paid_notice(workspace, provider, price):
             tell(Notice(text))
     try:
         with watching(told=getattr(provider, "tells_sending", False)) as traffic:

@@ -236,7 +236,7 @@ def _record(
     ), key_with
 
 
-CARRIED_OUT = frozenset({"again", "confine", "outpaint", "table"})
+CARRIED_OUT = frozenset({"again", "align", "confine", "outpaint", "table"})
 """Options of a request that this side carries out; a provider sees what comes of them: a prompt, a mask, a schema."""
 
 

@@ -48,7 +48,7 @@ def keep(
     try:
         if pending.kind != "ask" and not delivered:
             raise _without_picture(pending, reply, warnings, kept)
-        uses, sources, mended, notes = _results(workspace, region, delivered)
+        uses, sources, mended, notes = _results(workspace, region, delivered, _aligned_to(workspace, pending, ready))
         warnings += [*notes, *_painted_transparency(pending, delivered)]
         if ready is not None and pending.kind != "ask" and region is None:
             warnings += _mismatch(ready.request, delivered)
@@ -62,10 +62,9 @@ def keep(
         raise
     if ready is not None and ready.exact:
         reply = dataclasses.replace(reply, note=reply.note.replace("built-in, not AI", "built-in, exact, free"))
-    if region is not None:
-        reply = dataclasses.replace(
-            reply, note=", ".join(filter(None, (reply.note, ready.found if ready is not None else "", "pasted inside the mask", *mended)))
-        )
+    found = ready.found if ready is not None else ""
+    how = "pasted inside the mask" if region is not None else ""
+    reply = dataclasses.replace(reply, note=", ".join(filter(None, (reply.note, found, how, *mended))))
     if region is not None and region.plan is not None:
         # Its own state of the region shows another frame than the turn does, so there is nothing to continue from.
         reply = dataclasses.replace(reply, sent=noted(reply.sent, region.plan), raw=None)
@@ -232,9 +231,11 @@ def rescued(workspace: Workspace, error: StoreError, reply: Reply, spend: int | 
 
 
 def _results(
-    workspace: Workspace, region: Region | None, delivered: list[Picture]
+    workspace: Workspace, region: Region | None, delivered: list[Picture], before: Picture | None = None
 ) -> tuple[list[PictureUse], dict[str, Picture], list[str], list[str]]:
     """Return the uses of the delivered pictures, pasted into the frame where a mask confines them; what was mended, and what to warn of."""
+    if region is None and before is not None:
+        return _aligned(before, delivered)
     if region is None:
         return uses_of(delivered, "output"), {item.sha256: item for item in delivered}, [], []
     confined: list[Picture] = []
@@ -266,6 +267,29 @@ def _results(
 ASKS_FOR_TRANSPARENCY = re.compile(
     r"transparen|cut ?(?:it )?out|(?:remove|without|no|erase) (?:the |any |its |a )?back ?ground", re.IGNORECASE
 )
+
+
+def _aligned_to(workspace: Workspace, pending: TurnRecord, ready: PreparedCall | None) -> Picture | None:
+    """Return the picture that a reply is to be aligned to; None where that was not asked."""
+    if not pending.asked.get("align"):
+        return None
+    inputs = ready.request.inputs if ready is not None else workspace.pictures_of(pending, "input")
+    return inputs[0] if inputs else None
+
+
+def _aligned(before: Picture, delivered: list[Picture]) -> tuple[list[PictureUse], dict[str, Picture], list[str], list[str]]:
+    """Return the uses of pictures whose shift and scale against `before` are taken out; what was delivered is kept beside them."""
+    from notebook_img import pictures
+
+    made, said = [], []
+    for item in delivered:
+        aligned, drift = pictures.align(item, before)
+        made.append(aligned)
+        moved = [part for part in drift.parts() if "moved" in part or "%" in part]
+        said.append("aligned: " + ", ".join(moved) if aligned is not item else "" if drift.aligned else f"not aligned: {drift.words()}")
+    mended = [text for text in dict.fromkeys(said) if text]
+    changed = [item for item, aligned in zip(delivered, made, strict=True) if aligned is not item]
+    return [*uses_of(made, "output"), *uses_of(changed, "delivered")], {item.sha256: item for item in (*made, *changed)}, mended, []
 
 
 def _painted_transparency(pending: TurnRecord, delivered: Sequence[Picture]) -> list[str]:

@@ -44,6 +44,8 @@ class Caption:
         ``provider:model``.
     size : tuple of int, optional
         Width and height of the (first) picture, pixels.
+    was : tuple of int, optional
+        Width and height of what was edited, where the result is smaller though nobody asked: that stands first.
     seconds : float, optional
         How long the service took.
     cost : float, optional
@@ -69,6 +71,7 @@ class Caption:
     pictures: str = ""
     model: str = ""
     size: tuple[int, int] | None = None
+    was: tuple[int, int] | None = None
     seconds: float | None = None
     cost: float | None = 0.0
     today: float | None = None
@@ -121,11 +124,12 @@ class Caption:
 
     def _rest(self) -> list[str]:
         parts = [
+            f"{size_words(self.size)}, was {size_words(self.was)}" if self.was else "",
             f"by {self.who}" if self.who else "",
             self.pictures,
             self.model,
             self.note,
-            size_words(self.size),
+            size_words(self.size) if not self.was else "",
             seconds_words(self.seconds),
             self._cost_words(),
             f"today {money(self.today)}" if self.today and not self.replayed else "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR
 from notebook_img.display.differences import VISIBLE, confront, heat
 from notebook_img.display.figures import image_html
-from notebook_img.pictures import Bundle, encode_within, scale_down, shorten, still
+from notebook_img.pictures import Bundle, encode_within, measure_drift, scale_down, shorten, still
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def compare(a: Picture, b: Picture, labels: Sequence[str] = ("before", "after"))
     compared = confront(a, b)
     numbers = compared.numbers
     line = SEPARATOR.join(numbers.parts())
-    notes = list(numbers.notes)
+    notes = [*numbers.notes, f"{names[1]} against {names[0]}: {measure_drift(b, a).words()}."]
     map_image, top = heat(compared.gaps, _SMALL_SIDE)
     drawn = [(compared.first, names[0]), (compared.second, names[1])]
     small = [encode_within(scale_down(image, _SMALL_SIDE), _SMALL_BYTES) for image, _ in drawn]

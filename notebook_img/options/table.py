@@ -240,6 +240,15 @@ OPTIONS: tuple[Option, ...] = (
         needs="mask",
         in_request=True,
     ),
+    Option(
+        "align",
+        ("--align",),
+        "Take out by what the model moved and scaled the picture; colours stay as they came.",
+        "flag",
+        values.FLAG,
+        commands=EDIT,
+        in_request=True,
+    ),
     Option("again", ("--again",), "The same prompt from the same start, with a new seed.", "flag", values.FLAG, in_request=True),
     Option(
         "confine",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from notebook_img.tree.actor import Actor as Actor
     from notebook_img.tree.drawing import caption as caption
     from notebook_img.tree.drawing import numbered as numbered
+    from notebook_img.tree.drifting import drift_lines as drift_lines
     from notebook_img.tree.pictures import pictures_of as pictures_of
     from notebook_img.tree.pictures import stored_picture as stored_picture
     from notebook_img.tree.schemas import Shape as Shape
@@ -26,6 +27,7 @@ else:
         __name__,
         actor="Actor",
         drawing="caption numbered",
+        drifting="drift_lines",
         pictures="pictures_of stored_picture",
         schemas="Shape columns read_columns shape_of",
         session="HISTORIES Session",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from notebook_img.display import Caption, Shot, TreeNode
     from notebook_img.pictures import Bundle
-    from notebook_img.records import TurnRecord
+    from notebook_img.records import PictureUse, TurnRecord
     from notebook_img.store import Store
     from notebook_img.tree.session import Session
     from notebook_img.tree.turn import Turn
@@ -40,6 +40,7 @@ def caption(turn: Turn) -> Caption:
         pictures=", ".join(numbered([use.name or "picture" for use in uses])) if len(uses) > 1 else "",
         model=record.model,
         size=(shown.width, shown.height) if shown else None,
+        was=_was(record, shown) if shown else None,
         seconds=record.seconds or None,
         cost=record.cost,
         today=turn.today,
@@ -55,6 +56,15 @@ def caption(turn: Turn) -> Caption:
 def numbered(names: Sequence[str]) -> list[str]:
     """Return pictures as a prompt calls them, in the order they are sent: ``image 1 cat.png``; a lone one is not numbered."""
     return [f"image {number} {name}" for number, name in enumerate(names, 1)] if len(names) > 1 else list(names)
+
+
+def _was(record: TurnRecord, shown: PictureUse) -> tuple[int, int] | None:
+    """Return the size of what was edited where a service made it smaller; the built-in engine does what it was told."""
+    inputs = record.uses("input")
+    if record.kind != "edit" or not inputs or record.model.startswith("local:") or record.asked.get("size"):
+        return None
+    before = (inputs[0].width, inputs[0].height)
+    return before if shown.width < before[0] and shown.height < before[1] else None
 
 
 def shots(turn: Turn) -> list[Shot]:

@@ -315,8 +315,9 @@ class Gemini(Emulator):
         mime_type = "image/jpeg" if kind in {"jpeg", "jpeg_as_png"} else self.options["mime_type"]
         size = (640, 400) if kind == "wrong_size" else frame_of(request["ratio"], request["size"], request["pictures"])
         weight = self.options["picture_bytes"]
-        if self.options["drift"] is not None and request.get("latest"):
-            return drifted(request["latest"][0], size, self.options["drift"], mime_type), mime_type
+        edited = request.get("latest") or request["pictures"][-1:]
+        if self.options["drift"] is not None and edited:
+            return drifted(edited[0], size, self.options["drift"], mime_type), mime_type
         # The number of the call keeps parallel pictures of one prompt apart.
         data = painted(request["prompt"], request["pictures"][-1:], size, mime_type, weight, call.number * 10 + variant)
         return data, "image/png" if kind == "jpeg_as_png" else mime_type

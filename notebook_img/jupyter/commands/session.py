@@ -9,6 +9,7 @@ from notebook_img.ids import parse_id
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import Screen, put, tell
 from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
+from notebook_img.tree import drift_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -289,7 +290,10 @@ def _show(kernel: NotebookKernel, rest: list[str]) -> Any:
     turn = session.turn(rest[0]) if rest else session.head
     if turn is None:
         raise UsageError(f"Session {session.name!r} has no turn to show yet.")
-    return _show_turn(kernel, turn)
+    _show_turn(kernel, turn)
+    for line in drift_lines(turn):
+        tell(kernel.shell, line)
+    return kernel.shown(turn)
 
 
 ACTIONS: dict[str, Callable[[NotebookKernel, list[str]], Any]] = {

@@ -19,6 +19,13 @@ WHY: Mapping[State, str] = {
 }
 """Why a reply was pasted as it came."""
 
+_UNALIGNED: Mapping[State, str] = {
+    "featureless": "too little texture to be compared",
+    "changed": "painted anew, so its frame cannot be compared",
+    "too far": "moved or scaled by more than a tenth, or painted anew",
+    "nothing around": "nothing to compare",
+}
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -71,6 +78,15 @@ class Drift:
             *([f"{'brighter' if self.brightness > 0 else 'darker'} by {abs(self.brightness):.0f}"] if abs(self.brightness) >= 1 else []),
             *([f"{'warmer' if self.warmth > 0 else 'cooler'} by {abs(self.warmth):.0f}"] if abs(self.warmth) >= 1 else []),
         ]
+
+    def words(self) -> str:
+        """Return in one line what is other without anybody having asked, of an edit without a mask."""
+        if not self.aligned:
+            return _UNALIGNED.get(self.state, "cannot be compared")
+        said = self.parts()
+        if self.sharpness is not None and abs(self.sharpness - 1) >= 0.1:
+            said.append(f"{'softer' if self.sharpness < 1 else 'sharper'} ({self.sharpness:.0%} of the fine detail)")
+        return ", ".join(said) or "in its place, colours and sharpness as they were"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON-like data, rounded to what means something."""
