@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_img.calls.leaving import as_sent
+from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.outputs import check_output
 from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UnsupportedError, UsageError
 from notebook_img.hints import Hint

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
+from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
 from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.jobs import keep_job, leave_job
-from notebook_img.calls.leaving import as_sent
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
