@@ -43,9 +43,7 @@ class Packed:
         return f"Packed {holds} into {self.path}." if self.new else f"{self.path} is up to date: {holds}."
 
 
-def write_pack(
-    studio: Studio, output: str | None, *, everything: bool = False, force: bool = False, keep_metadata: bool = False
-) -> Packed:
+def write_pack(studio: Studio, output: str | None, *, everything: bool = False, force: bool = False, keep_metadata: bool = False) -> Packed:
     """Write the pack of the studio's notebook; see `Studio.pack`.
 
     Parameters
