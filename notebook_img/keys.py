@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ LEAST_PIECE = 6
 """Shortest piece of a key that is recognised, in characters: services like to quote its beginning or end."""
 LEAST_WORD = 8
 """The same for a piece of lower-case letters only, which may be an ordinary word."""
-MASKED = re.compile(r"[\w.-]*\*{3,}[\w.*-]*")
+STARS = re.compile(r"\*{3,}")
 """How services mask a key: ``abc***xyz``."""
 
 
@@ -142,21 +142,43 @@ def scrubbed(text: str, *keys: str) -> str:
     *keys : str
         The keys it was sent. Short dummies are left alone: they are no secret.
     """
-    marks = [False] * len(text)
-    for length in (LEAST_PIECE, LEAST_WORD):
-        pieces = {
-            piece
-            for key in keys
-            if len(key) >= LEAST_SECRET
-            for piece in (key[at : at + length] for at in range(len(key) - length + 1))
-            if length == LEAST_WORD or re.search(r"[A-Z0-9]", piece)
-        }
-        for at in range(len(text) - length + 1 if pieces else 0):
-            if text[at : at + length] in pieces:
-                marks[at : at + length] = [True] * length
-    for match in MASKED.finditer(text):
-        marks[match.start() : match.end()] = [True] * len(match[0])
-    return "".join("[key]" if marked and not (at and marks[at - 1]) else "" if marked else text[at] for at, marked in enumerate(marks))
+    spans = [(at, at + len(piece)) for piece in _pieces(keys) for at in _places(piece, text)]
+    masked = 0
+    for match in STARS.finditer(text):
+        start, end = match.span()
+        if start < masked:
+            continue
+        while start and re.match(r"[\w.-]", text[start - 1]):
+            start -= 1
+        while end < len(text) and re.match(r"[\w.*-]", text[end]):
+            end += 1
+        spans.append((start, masked := end))
+    clean, done = [], 0
+    for start, end in sorted(spans):
+        if start > done or not clean:
+            clean += [text[done:start], "[key]"]
+        done = max(done, end)
+    return "".join([*clean, text[done:]])
+
+
+def _pieces(keys: Iterable[str]) -> set[str]:
+    """Return what a text is searched for: every piece of the keys that is no ordinary word."""
+    return {
+        piece
+        for key in keys
+        if len(key) >= LEAST_SECRET
+        for length in (LEAST_PIECE, LEAST_WORD)
+        for piece in (key[at : at + length] for at in range(len(key) - length + 1))
+        if length == LEAST_WORD or re.search(r"[A-Z0-9]", piece)
+    }
+
+
+def _places(piece: str, text: str) -> Iterator[int]:
+    # One plain search for each piece: an answer may be 50 MB of text.
+    at = text.find(piece)
+    while at >= 0:
+        yield at
+        at = text.find(piece, at + 1)
 
 
 def redact(text: str, services: Iterable[Service], settings: Settings) -> str:

@@ -79,6 +79,8 @@ class Clients:
             }  # fmt: skip
         else:
             base = settings.gemini_base_url and checked_url(settings.gemini_base_url, "GOOGLE_GEMINI_BASE_URL")
+            if found := re.fullmatch(r"(.+)/(v1\w*)", base):  # copied from a list of endpoints; the SDK adds the version itself
+                base, version = found[1], version or found[2]
             who = {"vertexai": False, "api_key": key}
         wanted = (key, cloud, id(credentials), settings.gemini_base_url, version, settings.timeout, os.getpid())
         if self._client is None or self._client[0] != wanted:

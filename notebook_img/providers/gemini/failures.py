@@ -37,6 +37,20 @@ PROVIDER = "gemini"
 SERVICE = keys.Service(PROVIDER, "Google Gemini", ("GOOGLE_API_KEY", "GEMINI_API_KEY"), "https://aistudio.google.com/apikey")
 LONGEST = 300
 """Characters of a service's own words in a message."""
+KEY_FAULTS: Mapping[str, str] = {
+    "reported as leaked": "it was reported as leaked, so Google has blocked it",
+    "SERVICE_DISABLED|has not been used in project|API is disabled": (
+        "the Generative Language API is not enabled in the key's Google Cloud project. Enable it there, and wait a few minutes"
+    ),
+    "API_KEY_SERVICE_BLOCKED": "the key is restricted to other APIs. Allow the Generative Language API for it in the Google Cloud console",
+    "API_KEY_IP_ADDRESS_BLOCKED": "the key is restricted to other IP addresses. Change that in the Google Cloud console",
+    "API_KEY_HTTP_REFERRER_BLOCKED": "the key is restricted to web pages. Change that in the Google Cloud console",
+    "API_KEY_(ANDROID|IOS)_APP_BLOCKED": "the key is restricted to an app. Change that in the Google Cloud console",
+    "CONSUMER_SUSPENDED|has been suspended": "its Google Cloud project is suspended",
+    "BILLING_DISABLED": "billing is disabled in its Google Cloud project",
+    "API key expired": "it has expired",
+}
+"""Why a key is refused, by google.rpc.ErrorInfo's reason (googleapis/google/api/error_reason.proto) or by the service's words."""
 _UNREADABLE = {
     "JSONDecodeError",
     "ValidationError",
@@ -98,6 +112,7 @@ def translate(
 
 def words(text: str, key: str, longest: int = LONGEST) -> str:
     """Return a service's words fit for a message: one line, no mark-up, no part of the key, clipped, without a final full stop."""
+    text = text[: 20 * longest]  # a reply may hold 50 MB of them
     if "<html" in text.casefold() or "<!doctype" in text.casefold():
         title = re.search(r"<title>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
         text = f"an HTML page ({title[1].strip()})" if title else "an HTML page"
@@ -120,11 +135,14 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
         found = refusal(status, said, reasons, cloud, model=facts["model"], wait=wait, facts=facts)
         if found is not None:
             return found
-    if status in {401, 403} or any(detail.get("reason") == "API_KEY_INVALID" for detail in details) or "API key not valid" in said:
-        # The service's words are left out: they like to quote the key.
-        return AuthenticationError(
-            f"Gemini refused the key (HTTP {status}), or it may not use this model.", hint=keys.key_hint(SERVICE, another=True), **facts
+    reasons = {str(detail.get("reason")) for detail in details}
+    if status in {401, 403} or "API_KEY_INVALID" in reasons or "API key not valid" in said:
+        why = next(
+            (why for reason, why in KEY_FAULTS.items() if any(re.search(reason, told, re.IGNORECASE) for told in (*reasons, said))), ""
         )
+        # Other words of a refused key are left out: they like to quote it.
+        why = f": {why or said}" if why or (status == 403 and said) else ", or it may not use this model"
+        return AuthenticationError(f"Gemini refused the key (HTTP {status}){why}.", hint=keys.key_hint(SERVICE, another=True), **facts)
     if continues and (status in {404, 410} or (status in {400, 403} and "interaction" in said.casefold())):
         return InteractionGoneError(f"Gemini no longer has the earlier interaction ({said or status}).", **facts)
     if status == 404:

@@ -157,6 +157,8 @@ class GeminiProvider:
             with hearing() as heard:
                 try:
                     response = await client.aio.models.generate_content(model=route.row.name, contents=contents, config=typed)
+                    if not response.candidates and (told := reading.error_in(heard.body)) is not None:
+                        raise told
                     return reading.from_response(response, heard.messages)
                 except Exception:
                     answer = reading.mended(heard.body, heard.messages)

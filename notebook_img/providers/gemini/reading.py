@@ -133,6 +133,19 @@ def mended(body: bytes, heard: Sequence[str] = ()) -> Answer | None:
     return answer
 
 
+def error_in(body: bytes) -> Exception | None:
+    """Return the SDK's error for one that stands in an answer of status 200, as proxies send it; None where there is none."""
+    from google.genai import errors
+
+    try:
+        plain = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    told = plain.get("error") if isinstance(plain, Mapping) else None
+    code = _count(told.get("code")) if isinstance(told, Mapping) else None
+    return errors.APIError(code, plain) if code is not None and 400 <= code < 600 else None
+
+
 def from_interaction(interaction: Any, *, stored: bool) -> Answer:
     """Read an Interaction. The SDK does not check it, so it may hold anything.
 

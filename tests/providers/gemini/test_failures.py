@@ -11,6 +11,7 @@ from notebook_img.errors import (
     AuthenticationError,
     BadReplyError,
     ModelNotFoundError,
+    NoPictureError,
     OverloadedError,
     RateLimitError,
     ReplyTimeoutError,
@@ -246,3 +247,79 @@ async def test_halves_of_characters_in_an_error_do_not_get_into_its_message(run,
     with pytest.raises(RequestRefusedError, match=r"bad \? prompt") as caught:
         await run("generate", "a fox")
     assert str(caught.value).encode()
+
+
+def info(reason: str) -> dict:
+    return {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"}
+
+
+REFUSED = [
+    ("Your API key was reported as leaked. Please use another API key.", "", "it was reported as leaked, so Google has blocked it"),
+    (
+        "Generative Language API has not been used in project 123 before or it is disabled.",
+        "",
+        "not enabled in the key's Google Cloud project",
+    ),
+    ("Not allowed.", "SERVICE_DISABLED", "not enabled in the key's Google Cloud project"),
+    ("Requests to this API are blocked.", "API_KEY_SERVICE_BLOCKED", "restricted to other APIs"),
+    ("The provided API key has an IP address restriction.", "API_KEY_IP_ADDRESS_BLOCKED", "restricted to other IP addresses"),
+    ("Requests from referer <empty> are blocked.", "API_KEY_HTTP_REFERRER_BLOCKED", "restricted to web pages"),
+    ("Permission denied: Consumer has been suspended.", "CONSUMER_SUSPENDED", "its Google Cloud project is suspended"),
+    (f"The caller with {KEY} may not use this.", "", "The caller with [key] may not use this"),
+]
+
+
+@pytest.mark.parametrize(("message", "reason", "said"), REFUSED)
+async def test_a_refusal_with_403_says_why(message, reason, said, run, service):
+    body = {"error": {"code": 403, "status": "PERMISSION_DENIED", "message": message, "details": [info(reason)] if reason else []}}
+    service.control({"kind": "status", "status": 403, "body": body})
+    with pytest.raises(AuthenticationError) as caught:
+        await run("generate", "a fox")
+    assert said in str(caught.value)
+    assert caught.value.billed == "no"
+    assert holds_no_key(caught.value)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(403, AuthenticationError), (400, RequestRefusedError), (404, ModelNotFoundError)])
+async def test_an_error_in_an_answer_of_status_200_is_that_error(code, kind, run, service):
+    body = {"error": {"code": code, "status": "ODD", "message": "the project has no such luck"}}
+    service.control({"kind": "status", "status": 200, "body": body})
+    with pytest.raises(kind) as caught:
+        await run("generate", "a fox")
+    assert code == 404 or "no such luck" in str(caught.value)
+
+
+@pytest.mark.parametrize("version", ["v1beta", "v1"])
+async def test_a_base_url_may_end_with_the_version(version, service, home):
+    provider = GeminiProvider(
+        Settings({"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": f"{service.url}/{version}/", "NOTEBOOK_IMG_HOME": str(home)})
+    )
+    try:
+        assert (await provider.run(Request("generate", "a fox", "gemini-nano-banana-2.1"), lambda _event: None)).pictures
+    finally:
+        await provider.aclose()
+    assert service.requests()[0]["path"] == f"/{version}/models/gemini-nano-banana-2.1:generateContent"
+
+
+async def test_megabytes_of_words_are_read_once_and_quoted_briefly(run, service):
+    body = {"candidates": [{"content": {"role": "model", "parts": [{"text": "x" * 5_000_000}]}, "finishReason": "STOP"}]}
+    service.control({"kind": "status", "status": 200, "body": body})
+    with pytest.raises(NoPictureError) as caught:
+        await run("generate", "a fox")
+    assert len(str(caught.value)) < 600
+    assert len(caught.value.text) == 5_000_000, "what was paid for is kept"
+
+
+def test_a_megabyte_is_scrubbed_by_a_search_for_each_piece_of_the_key():
+    text = f"{'x' * 1_000_000} {KEY} {KEY[:9]} sk-***** {'y' * 1_000_000}"
+    searched: list[str] = []
+
+    class Text(str):
+        __slots__ = ()
+
+        def find(self, piece, *place):
+            searched.append(piece)
+            return super().find(piece, *place)
+
+    assert scrubbed(Text(text), KEY) == f"{'x' * 1_000_000} [key] [key] [key] {'y' * 1_000_000}"
+    assert len(searched) < 200
