@@ -12,12 +12,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help demo lab test nightly check bench mcpb clean
+.PHONY: help demo lab test nightly prices check bench mcpb clean
 help:
 	@echo "make demo   run notebooks/01-quickstart.ipynb and write build/01-quickstart.html"
 	@echo "make lab    open the same notebook in JupyterLab"
 	@echo "make test   run all tests, notebooks included"
 	@echo "make nightly  the tests that take long: thousands of damaged packs and hurt stores"
+	@echo "make prices compares our prices with those of genai-prices"
 	@echo "make check  ruff, mypy, import-linter"
 	@echo "make bench  the measurements of benchmarks/"
 	@echo "make mcpb   build/notebook-img.mcpb, a bundle for MCP clients"
@@ -54,6 +55,11 @@ test: $(DEV_STAMP)
 
 nightly: $(DEV_STAMP)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600 -m nightly --ignore=tests/browser tests
+
+prices: $(DEV_STAMP)
+	@echo "Fetching the newest genai-prices, to compare our prices with ..."
+	@$(PIP) install --upgrade --group prices
+	$(BIN)/python -m benchmarks.prices
 
 check: $(DEV_STAMP)
 	$(BIN)/python -m ruff check .

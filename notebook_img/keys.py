@@ -153,7 +153,8 @@ def scrubbed(text: str, *keys: str) -> str:
         while end < len(text) and re.match(r"[\w.*-]", text[end]):
             end += 1
         spans.append((start, masked := end))
-    clean, done = [], 0
+    clean: list[str] = []
+    done = 0
     for start, end in sorted(spans):
         if start > done or not clean:
             clean += [text[done:start], "[key]"]

@@ -48,19 +48,19 @@ class Row:
 
 
 TABLE = (
-    Row(429, 429, "any", RateLimitError, True, "no", "{title} gets too many requests (HTTP 429)", "RFC 6585, section 4: refused unread"),
-    Row(503, 503, "own", OverloadedError, True, "no", "{title} is overloaded for the moment (HTTP 503)", "RFC 9110, section 15.6.4"),
-    Row(500, 500, "unbilled", OverloadedError, True, "no", "{title} is out of order (HTTP 500)", "see UNBILLED_500"),
+    Row(429, 429, "any", RateLimitError, True, "no", "{title} received too many requests (HTTP 429)", "RFC 6585, section 4"),
+    Row(503, 503, "own", OverloadedError, True, "no", "{title} is overloaded at the moment (HTTP 503)", "RFC 9110, section 15.6.4"),
+    Row(500, 500, "unbilled", OverloadedError, True, "no", "{title} had an internal error (HTTP 500)", "see UNBILLED_500"),
     Row(
-        408, 408, "any", ReplyTimeoutError, False, "maybe", "{title} gave up waiting (HTTP 408)",
+        408, 408, "any", ReplyTimeoutError, False, "maybe", "{title} timed out while it read the request (HTTP 408)",
         "RFC 9110, section 15.5.9; proxies send it with the request in hand",
     ),
     Row(
-        504, 504, "any", ReplyTimeoutError, False, "maybe", "{title} gave up waiting for its own answer (HTTP 504)",
+        504, 504, "any", ReplyTimeoutError, False, "maybe", "{title} did not answer its gateway in time (HTTP 504)",
         "RFC 9110, section 15.6.5: what stands behind the gateway goes on",
     ),
     Row(
-        524, 524, "any", ReplyTimeoutError, False, "maybe", "{title} gave up waiting for its own answer (HTTP 524)",
+        524, 524, "any", ReplyTimeoutError, False, "maybe", "{title} did not answer its gateway in time (HTTP 524)",
         "developers.cloudflare.com, error 524: connected, no answer in time",
     ),
     Row(500, 999, "any", BadReplyError, False, "maybe", "{title} failed (HTTP {status})", "nobody says what became of the request"),
@@ -73,7 +73,7 @@ TABLE = (
         300, 399, "any", RequestRefusedError, False, "no",
         "{title}'s base URL redirects elsewhere (HTTP {status}); pictures and keys are not sent along", "RFC 9110, section 15.4",
     ),
-    Row(100, 299, "any", BadReplyError, False, "maybe", "{title} answered without an answer (HTTP {status})", "a success, so perhaps work"),
+    Row(100, 299, "any", BadReplyError, False, "maybe", "{title} sent no answer (HTTP {status})", "a success, so perhaps work"),
 )  # fmt: skip
 
 

@@ -44,6 +44,7 @@ CASES: list[tuple[str, Usage, Made | None, float, str]] = [
     ("gemini:gemini-3-pro-image", usage(input_image=560, thought=900, output_image=1120), Made(1, "1K"), 0.00112 + 0.0108 + 0.1344, "repo"),
     ("gemini:gemini-3.1-flash-lite-image", usage(input_text=100, output_image=1120), Made(1, "1K"), 100 * 0.25 / M + 0.0336, "promptfoo"),
     ("gemini:gemini-3.1-flash-image", usage(output_image=1120), Made(1, "1K"), 0.0672, "price page: 60 a million"),
+    ("gemini:gemini-3.1-flash-image", usage(input_text=1000, thought=100), Made(0), (1000 * 0.5 + 100 * 3) / M, "genai-prices: refused"),
     ("gemini:gemini-2.5-flash-image", usage(input_text=1000, output_image=1290), Made(1, "1K"), 0.0003 + 0.0387, "repo: 0.039 a picture"),
     (
         "gemini:gemini-3.8-flash",
@@ -60,6 +61,7 @@ CASES: list[tuple[str, Usage, Made | None, float, str]] = [
         "39357",
     ),
     ("gemini:gemini-3.5-flash-lite", usage(input_text=1000, output_text=100), None, (1000 * 0.3 + 100 * 2.5) / M, "genai-prices"),
+    ("gemini:gemini-4-argon", usage(input_text=2000, cached=1000, output_text=100), None, (2000 + 100 + 1000) / M, "genai-prices"),
     ("gemini:gemini-4-hydrogen", usage(input_text=1000, output_text=100), None, (1000 * 1.5 + 100 * 7.5) / M, "TokenMeter"),
     ("gemini:gemini-4-neon", usage(input_text=1000, output_text=100), None, (1000 * 3 + 100 * 15) / M, "TokenMeter"),
     *(
@@ -74,11 +76,22 @@ CASES: list[tuple[str, Usage, Made | None, float, str]] = [
         "model page: half of each was cached",
     ),
     ("openai:gpt-image-1.5", usage(input_text=50, input_image=1000, output_image=1056), Made(1), (250 + 8000 + 1056 * 32) / M, "repo"),
+    (
+        "openai:gpt-image-1",
+        usage(input_text=50, input_image=1000, output_image=1056),
+        Made(1),
+        (250 + 10_000 + 1056 * 40) / M,
+        "genai-prices",
+    ),
     ("openai:gpt-image-1-mini", usage(input_text=50, input_image=1000, output_image=1056), Made(1), (100 + 2500 + 1056 * 8) / M, "repo"),
     ("openai:gpt-6.1-terra", usage(input_text=1000, output_text=60, thought=40), None, (1000 * 1 + 100 * 5) / M, "litellm blog"),
     ("openai:gpt-6.1-terra", usage(input_text=300_000, output_text=100), None, (300_000 * 2 + 100 * 7.5) / M, "litellm blog: above 272K"),
     ("openai:gpt-6.1-terra", usage(input_text=2000, cached=1000, output_text=0), None, (1000 * 1 + 1000 * 0.05) / M, "litellm blog"),
     ("openai:gpt-6.1-sol", usage(input_text=1000, output_text=100), None, (1000 * 2 + 100 * 10) / M, "litellm blog"),
+    ("openai:chatgpt-image-latest", usage(input_text=50, output_image=1056), Made(1), (250 + 1056 * 32) / M, "genai-prices"),
+    ("openai:gpt-6-astra", usage(input_text=1000, output_text=100), None, (1000 * 10 + 100 * 50) / M, "genai-prices"),
+    ("openai:gpt-6-sol", usage(input_text=1000, output_text=100), None, (1000 * 2 + 100 * 10) / M, "genai-prices"),
+    ("openai:gpt-6-luna", usage(input_text=1000, output_text=100), None, (1000 * 0.1 + 100 * 0.5) / M, "genai-prices"),
     ("openai:gpt-5.5", usage(input_text=1000, output_text=100), None, (1000 * 5 + 100 * 30) / M, "repo"),
     ("openai:gpt-5.4", usage(input_text=1000, output_text=100), None, (1000 * 2.5 + 100 * 15) / M, "repo"),
     ("openai:gpt-5.4-mini", usage(input_text=1000, output_text=100), None, (1000 * 0.75 + 100 * 4.5) / M, "repo"),
@@ -120,6 +133,8 @@ def test_a_price_holds_from_day_to_day():
     counted = usage(input_text=1_000_000)
     assert [cost_of(counted, flash, day=day) for day in ("2026-12-31", "2027-01-01")] == [0.75, 1.50]
     assert price_on(flash, "2030-06-01").text_out == 7.50
+    argon = row("gemini:gemini-4-argon")
+    assert [cost_of(counted, argon, day=day) for day in ("2026-11-30", "2026-12-01")] == [2.0, 4.0]
 
 
 def test_tokens_without_a_kind_are_counted_all_the_same():
@@ -185,3 +200,27 @@ def test_a_successor_is_a_current_model_of_the_same_table(provider):
 
 def test_imagen_is_answered_with_what_its_users_are_told_to_take():
     assert row("gemini:imagen-4.0-fast-generate-001").successor == "gemini-nano-banana-2.1"
+
+
+def test_the_nightly_check_names_each_difference():
+    from benchmarks.prices import differences
+
+    ours = [
+        ModelInfo("same", row("gemini:gemini-nano-banana-2.1").capabilities, price=Price(text_in=1.0, text_out=2.0)),
+        ModelInfo("other", row("gemini:gemini-nano-banana-2.1").capabilities, price=Price(text_in=1.0, text_out=2.0)),
+        ModelInfo("painter", row("gemini:gemini-nano-banana-2.1").capabilities, price=Price(text_in=5.0, image_out=30.0, text_out=10.0)),
+        ModelInfo("unknown", row("gemini:gemini-nano-banana-2.1").capabilities),
+        ModelInfo("ours alone", row("gemini:gemini-nano-banana-2.1").capabilities, price=Price(text_in=9.0)),
+    ]
+    theirs = {
+        "same": {"text_in": 1.0, "text_out": 2.0},
+        "other-preview": {"text_in": 1.5, "text_out": 2.0, "cached_in": 0.1},
+        "painter": {"text_in": 5.0, "text_out": 40.0},
+        "unknown": {"text_in": 3.0},
+    }
+    assert list(differences(ours, theirs, DAY)) == [
+        "other: text_in is $1 here, $1.5 there",
+        "other: cached_in is not known here, $0.1 there",
+        "painter: image_out is $30 here, $40 there",
+        "unknown: we have no price, they have text_in $3",
+    ]

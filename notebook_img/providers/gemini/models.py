@@ -61,6 +61,9 @@ THIRD = "2026-11-27"
 """When the third parties' texts were read."""
 
 
+GENAI_PRICES = "pydantic/genai-prices 0.2.3, which names Google's price page"
+
+
 def _about(source: str, **rates: Any) -> Price:
     return Price(**rates, about=True, source=f"{source} (third party)", checked=THIRD)
 
@@ -104,7 +107,8 @@ MODELS: tuple[ModelInfo, ...] = (
         replace(_PAINTS, aspect_ratios=ALL_RATIOS, sizes=("512", "1K", "2K", "4K"), options=_thinking("minimal", "high")),
         status="retired",
         price=Price(
-            {"512": 0.045, "1K": 0.067, "2K": 0.101, "4K": 0.151}, image_out=60.0, source="Google's price page", checked=CHECKED,
+            {"512": 0.045, "1K": 0.067, "2K": 0.101, "4K": 0.151}, text_in=0.50, image_in=0.50, text_out=3.0, image_out=60.0,
+            source=f"Google's price page; words by {GENAI_PRICES} (third party)", checked=THIRD,
         ),
         note="One reseller says that it goes on there.",
         source=f"Google's price page, {CHECKED}; its end by litellm discussion 44983, read {THIRD}",
@@ -130,15 +134,20 @@ MODELS: tuple[ModelInfo, ...] = (
             (
                 QUESTIONS, "Answers questions.",
                 _about(
-                    "litellm discussion 39357 and api-evangelist/deepmind plans, read off Google's page 2026-10-07",
-                    text_in=0.75, text_out=3.75, cached_in=0.075, until="2026-12-31",
-                    then=_about("litellm discussion 39357", text_in=1.50, text_out=7.50, since="2027-01-01"),
+                    f"{GENAI_PRICES}; litellm discussion 39357 agrees", text_in=0.75, text_out=3.75, cached_in=0.075, until="2026-12-31",
+                    then=_about(GENAI_PRICES, text_in=1.50, text_out=7.50, cached_in=0.15, since="2027-01-01"),
                 ),
             ),
-            ("gemini-4-argon", "Answers questions; frontier model.", None),
+            (
+                "gemini-4-argon", "Answers questions; frontier model.",
+                _about(
+                    GENAI_PRICES, text_in=2.0, text_out=10.0, cached_in=0.1, until="2026-11-30",
+                    then=_about(GENAI_PRICES, text_in=4.0, text_out=20.0, cached_in=0.2, since="2026-12-01"),
+                ),
+            ),
             (
                 "gemini-3.5-flash-lite", "Answers questions; fastest.",
-                _about("pydantic/genai-prices, 2026-07-22", text_in=0.30, text_out=2.50),
+                _about(GENAI_PRICES, text_in=0.30, text_out=2.50, cached_in=0.03),
             ),
         )
     ),

@@ -109,23 +109,26 @@ def _about(source: str, **rates: Any) -> Price:
     return Price(**rates, about=True, source=f"{source} (third party)", checked=THIRD)
 
 
-_REPO = "model-price-repo, 2026-07-24"
+_GENAI = "pydantic/genai-prices 0.2.3, which names OpenAI's price pages"
 _METER = "iyulab/TokenMeter v0.17.0"
 _SUCCESSOR = "gpt-image-2.6-sunburst"
 _LONG: dict[str, Any] = {"long_from": 272_000, "long_factors": (2.0, 1.5)}
-"""Twice the input and 1.5 times the output above 272K tokens of input (docs.litellm.ai/blog/gpt-6-1-terra)."""
-_CHAT_PRICES: Mapping[str, Price | None] = {
-    "gpt-6.1-terra": _about("docs.litellm.ai/blog/gpt-6-1-terra", text_in=1.0, text_out=5.0, cached_in=0.05, **_LONG),
-    "gpt-6.1-sol": _about("docs.litellm.ai/blog/gpt-6-1-terra", text_in=2.0, text_out=10.0),
-    "gpt-6-astra": None,
-    "gpt-6-sol": None,
-    "gpt-6-luna": None,
-    "gpt-5.5": _about(_REPO, text_in=5.0, text_out=30.0),
-    "gpt-5.4": _about(_REPO, text_in=2.5, text_out=15.0),
-    "gpt-5.4-mini": _about(_REPO, text_in=0.75, text_out=4.5),
+"""Twice the input and 1.5 times the output above 272K tokens of input (model pages, by the same source)."""
+_CHAT_PRICES: Mapping[str, Price] = {
+    "gpt-6.1-terra": _about(f"{_GENAI}; docs.litellm.ai agrees", text_in=1.0, text_out=5.0, cached_in=0.05, **_LONG),
+    "gpt-6.1-sol": _about(f"{_GENAI}; docs.litellm.ai agrees", text_in=2.0, text_out=10.0, cached_in=0.1, **_LONG),
+    "gpt-6-astra": _about(_GENAI, text_in=10.0, text_out=50.0, cached_in=1.0, **_LONG),
+    "gpt-6-sol": _about(_GENAI, text_in=2.0, text_out=10.0, cached_in=0.2, **_LONG),
+    "gpt-6-luna": _about(_GENAI, text_in=0.1, text_out=0.5, cached_in=0.01, **_LONG),
+    "gpt-5.5": _about(_GENAI, text_in=5.0, text_out=30.0, cached_in=0.5, **_LONG),
+    "gpt-5.4": _about(_GENAI, text_in=2.5, text_out=15.0, cached_in=0.25, **_LONG),
+    "gpt-5.4-mini": _about(_GENAI, text_in=0.75, text_out=4.5, cached_in=0.075),
     "gpt-6.2-sol": _about(_METER, text_in=2.0, text_out=10.0),
     "gpt-6.2-astra": _about(_METER, text_in=8.0, text_out=40.0),
 }
+_IMAGE_1_5 = _about(
+    f"{_GENAI}; model-price-repo agrees", text_in=5.0, cached_in=1.25, image_in=8.0, cached_image_in=2.0, image_out=32.0, text_out=10.0,
+)  # fmt: skip
 
 
 def _picture_row(name: str, capabilities: Capabilities = FREE_SIZES, price: Price | None = None, **facts: Any) -> ModelInfo:
@@ -139,18 +142,23 @@ OPENAI_MODELS: tuple[ModelInfo, ...] = (
     _picture_row("gpt-image-2.5-sunburst", FREE_SIZES, IMAGE_PRICE, aliases=("gpt-image-2.5-sunburst-2026-09-08",)),
     _picture_row("gpt-image-2.5-flare", FREE_SIZES, IMAGE_PRICE, aliases=("gpt-image-2.5-flare-2026-09-08",)),
     _picture_row("gpt-image-2", replace(FREE_SIZES, options=_OPTIONS_2), IMAGE_PRICE, aliases=("gpt-image-2-2026-04-21",)),
-    _picture_row(
-        "gpt-image-1.5", THREE_SIZES,
-        _about(f"{_REPO}; pydantic/genai-prices agrees", text_in=5.0, image_in=8.0, image_out=32.0, text_out=10.0), status="legacy",
-    ),
+    _picture_row("gpt-image-1.5", THREE_SIZES, _IMAGE_1_5, status="legacy"),
     _picture_row(
         "gpt-image-1-mini", replace(THREE_SIZES, options=_OPTIONS_1_MINI),
-        _about(f"{_REPO}; pydantic/genai-prices agrees", text_in=2.0, image_in=2.5, image_out=8.0), status="legacy",
+        _about(f"{_GENAI}; model-price-repo agrees", text_in=2.0, cached_in=0.2, image_in=2.5, cached_image_in=0.25, image_out=8.0),
+        status="legacy",
     ),
-    _picture_row("chatgpt-image-latest", replace(THREE_SIZES, options=_OPTIONS_2), note="whatever ChatGPT uses"),
+    _picture_row("chatgpt-image-latest", replace(THREE_SIZES, options=_OPTIONS_2), _IMAGE_1_5, note="whatever ChatGPT uses"),
     *(
-        _picture_row(name, THREE_SIZES, status="retired", ends=ends, successor=_SUCCESSOR)
-        for name, ends in (("gpt-image-1", "2026-10-23"), ("dall-e-3", "2026-05-12"), ("dall-e-2", "2026-05-12"))
+        _picture_row(name, THREE_SIZES, price, status="retired", ends=ends, successor=_SUCCESSOR)
+        for name, ends, price in (
+            (
+                "gpt-image-1", "2026-10-23",
+                _about(_GENAI, text_in=5.0, cached_in=1.25, image_in=10.0, cached_image_in=2.5, image_out=40.0),
+            ),
+            ("dall-e-3", "2026-05-12", None),
+            ("dall-e-2", "2026-05-12", None),
+        )
     ),
     *(
         ModelInfo(name, CHAT, price=price, source="openai 3.52.0, types/shared/chat_model.py, read 2026-11-20")

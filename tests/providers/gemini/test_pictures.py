@@ -252,4 +252,4 @@ def test_an_estimate_grows_with_size_and_count(provider):
     assert provider.estimate(Request("generate", "a fox", PICTURES, size="4K", count=3)) == pytest.approx(3 * (0.1134 + thinking), rel=0.01)
     assert provider.estimate(Request("edit", "a fox", PICTURES, inputs=(png(),))) > one
     assert provider.estimate(Request("generate", "a fox", "gemini-secret-preview")) is None
-    assert provider.estimate(Request("ask", "what?", "gemini-4-argon")) is None
+    assert provider.estimate(Request("ask", "what?", "gemini-9-neutrino")) is None
