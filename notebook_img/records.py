@@ -11,6 +11,12 @@ Role: TypeAlias = Literal["input", "reference", "mask", "output", "delivered"]
 """``delivered``: the picture as the service sent it, where `output` is ours pasted inside a mask."""
 
 
+class Remark(str):
+    """Something that was done as it was asked for: told under a picture, and no warning."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Origin:
     """Who asked: which surface, and in a kernel which cell and which run of it."""

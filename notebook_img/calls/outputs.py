@@ -13,6 +13,7 @@ from notebook_img.errors import NotebookImgError, OutputError, sentence_of
 from notebook_img.files import reason
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
+from notebook_img.records import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,10 +131,10 @@ def write_outputs(
     contents: dict[Path, bytes] = {}
     for index, (path, picture) in enumerate(zip(paths, pictures, strict=True)):
         if path in kept:
-            said.append(f"{path} already holds this picture and was left as it is.")
+            said.append(Remark(f"{path} already holds this picture and was left as it is."))
             continue
         contents[path] = _content(path, picture, facts(index))
-        said += conversion_notes(picture, path)
+        said += map(Remark, conversion_notes(picture, path))
     with _writing:
         for path in contents:
             if inside is not None:

@@ -213,6 +213,25 @@ def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: 
         workspace.store.note_reply(row, record.request_key, record.model, record.session_id, record.number, position=slot.number)
 
 
+LOOKED_AT = 500
+"""Stored turns that are looked through for what might have been meant, of the session and of each pack."""
+
+
+def _nearest(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> str:
+    """Return the stored prompts nearest to a request: those about its picture, where there are any."""
+    own = workspace.store.turns(asked.session.id, limit=LOOKED_AT, newest_first=True)
+    stored = [*own, *workspace.packs().some_turns(LOOKED_AT)]
+    shown = {use.sha256 for use in pending.uses("input")}
+    about = [turn for turn in stored if turn.kind == pending.kind and shown & {use.sha256 for use in turn.uses("input")}]
+    prompts = {turn.prompt: turn for turn in reversed(about or stored)}
+    near = difflib.get_close_matches(pending.prompt, prompts, n=3 if about else 1, cutoff=0.0 if about else 0.3)
+    if not near:
+        return ""
+    named = {prompt: f" ({asked.session.name}/{turn.id})" for prompt, turn in prompts.items() if turn.session_id == asked.session.id}
+    listed = ", ".join(f"{prompt[:80]!r}{named.get(prompt, '')}" for prompt in near)
+    return f" Stored about this picture: {listed}." if about else f" The nearest stored request is {listed}."
+
+
 def explain_miss(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> str:
     """Say that replay is "only" and nothing fits, with the nearest stored request."""
     if workspace.kernel is None:
@@ -222,9 +241,7 @@ def explain_miss(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -
         )
     run = asked.run
     cell = f"The cell {run.cell.removeprefix('id:')!r}" if run and run.cell.startswith("id:") else "This cell"
-    prompts = {turn.prompt: turn for turn in workspace.store.turns(asked.session.id, limit=200, newest_first=True)}
-    near = difflib.get_close_matches(pending.prompt, prompts, n=1, cutoff=0.3)
-    nearest = f" The nearest stored request is {asked.session.name}/{prompts[near[0]].id}: {near[0][:80]!r}." if near else ""
+    nearest = _nearest(workspace, asked, pending)
     return (
         f"{cell} asks for something no stored reply fits ({pending.kind}: {pending.prompt[:80]!r}), and replay is 'only', "
         f"so nothing was sent.{nearest} Set replay to 'restart' to ask the service."

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.call import TYPED
+from notebook_img.calls.inherited import inherited
 from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.calls.region import Region
@@ -90,15 +91,34 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     shown = _pictures(workspace, asked)
     day = today()
     able = model_info(provider, model, workspace.settings, day).capabilities
+    taken = inherited(workspace, asked, able, f"{provider.name}:{model}")
     request = dataclasses.replace(
-        _request(workspace, asked, shown, model, able, shape), day=day, price=own_price(provider, model, workspace.settings, day)
+        _request(workspace, asked, shown, model, able, shape),
+        day=day,
+        price=own_price(provider, model, workspace.settings, day),
+        **taken.fields,
     )
     pending, key_with = _record(asked, shown, request, f"{provider.name}:{model}")
+    if taken.wished:
+        pending = dataclasses.replace(pending, sent={"inherited": dict(taken.wished)})
     sources = {picture.sha256: picture for picture in shown.all}
-    notes = dict.fromkeys(note for picture in shown.all for note in picture.notes)
+    from notebook_img.pictures import FIGURE_NOTE
+
+    redraws = provider.name != BUILT_IN
+    notes = dict.fromkeys(note for picture in shown.all for note in picture.notes if redraws or note != FIGURE_NOTE)
     region = Region(shown.frame, shown.mask) if call.confine and shown.frame is not None and shown.mask is not None else None
     return PreparedCall(
-        asked, provider, request, pending, sources, shape, region, (*asked.notes, *notes), key_with, wanted=shown.wanted, exact=exact
+        asked,
+        provider,
+        request,
+        pending,
+        sources,
+        shape,
+        region,
+        (*asked.notes, *notes, *taken.notes),
+        key_with,
+        wanted=shown.wanted,
+        exact=exact,
     )
 
 
@@ -190,6 +210,8 @@ def _prompt(call: Call) -> str:
         return call.prompt
     if call.outpaint:
         return f"Extend the picture beyond its old edges to {call.outpaint}, continuing what is there."
+    if call.table:
+        return f"Fill in this table about what is shown: {call.table}"
     return call.prompt if call.boxes is None else call.boxes or "everything notable"
 
 

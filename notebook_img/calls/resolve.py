@@ -101,7 +101,8 @@ def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin:
     head = workspace.head_for_call(session.id)
     if call.again:
         return _again(workspace, session, call, origin, head)
-    if not call.prompt.strip() and not (call.kind == "edit" and call.outpaint) and not (call.kind == "ask" and call.boxes is not None):
+    says_enough = call.outpaint if call.kind == "edit" else call.kind == "ask" and (call.boxes is not None or call.table)
+    if not call.prompt.strip() and not says_enough:
         raise UsageError("The prompt is empty. Say what to do.", hint=EXAMPLES[call.kind])
     if call.kind == "generate":
         pictures = (*_pictures(workspace, session, call.images), *_pictures(workspace, session, call.references))

@@ -166,7 +166,7 @@ def _turn(
         text=reply.text,
         # "lmstudio:default" and dated versions answer under another name; what was asked for is asked for again.
         asked={**pending.asked, "model": pending.model} if reply.model and reply.model != model else pending.asked,
-        sent=reply.sent,
+        sent={**(reply.sent or {}), **pending.sent} if pending.sent and isinstance(reply.sent or {}, dict) else reply.sent,
         got=got,
         seed=reply.seed if reply.seed is not None else pending.seed,
         usage=_usage(reply.usage),

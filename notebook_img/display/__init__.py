@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from notebook_img.display.answers import answer as answer
     from notebook_img.display.answers import answers_together as answers_together
     from notebook_img.display.captions import Caption as Caption
+    from notebook_img.display.captions import counted as counted
     from notebook_img.display.captions import money as money
     from notebook_img.display.captions import price_range_words as price_range_words
     from notebook_img.display.comparisons import compare as compare
@@ -39,7 +40,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         answers="answer answers_together",
-        captions="Caption money price_range_words",
+        captions="Caption counted money price_range_words",
         comparisons="compare",
         differences="Differences confront heat measure percent",
         figures="Shot figure",

@@ -31,7 +31,9 @@ _PIECES = re.compile(
 )
 _CODE_ESCAPES = {ord(c): f"&#{ord(c)};" for c in "<>&\"'`*_[]!$~\\|"}
 _UNSAFE_LINK = re.compile(r"\](?=\(|:)(?!.\s*(?:https?://|mailto:))")
-_PRICE = re.compile(r"\\?\$(?=\d)")
+_DOLLAR = re.compile(r"\\?\$")
+_WORDS = re.compile(r"[^\W\d_]{3,}\s+[^\W\d_]{2,}")
+"""Two words in a row: between two dollar signs that is a sentence with two prices in it, unless a command (``\\text``) is there too."""
 _PICTURE = re.compile(r"!(?=\[)")
 
 
@@ -110,6 +112,8 @@ def safe_markdown(text: str) -> str:
             out.append(_block(piece["info"], piece["block"]))
         elif piece["code"] is not None:
             out.append(f"<code>{piece['inline'].strip().translate(_CODE_ESCAPES)}</code>")
+        elif _WORDS.search(piece["math"]) and "\\" not in piece["math"] and not piece["math"].startswith("$$"):
+            out.append(_prose(piece["math"]))
         else:
             # A formula is not HTML: MathJax would show a character reference as its letters.
             out.append(_UNSAFE_LINK.sub(r"]\\", piece["math"].replace("<", r"\lt ").replace(">", r"\gt ")))
@@ -120,8 +124,8 @@ def safe_markdown(text: str) -> str:
 def _prose(text: str) -> str:
     # ">" begins a quotation and does no harm without "<".
     text = text.replace("&", "&amp;").replace("<", "&lt;")
-    # A price: in an element of its own it does not begin a formula that ends at the next price.
-    text = _PRICE.sub("<span>&#36;</span>", text)
+    # A price or a shell's name: in an element of its own it begins no formula that ends at the next one.
+    text = _DOLLAR.sub("<span>&#36;</span>", text)
     return _UNSAFE_LINK.sub(r"]\\", _PICTURE.sub("", text))
 
 

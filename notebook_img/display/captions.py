@@ -56,6 +56,8 @@ class Caption:
         Where it was saved; several names separated by a comma.
     warnings : tuple of str
         Each one is shown in a line of its own.
+    remarks : tuple of str
+        What else was done as asked; one line, without a sign.
     replayed : str
         How a stored reply that was given back is named: ``replayed``. Its cost is not told again.
     note : str
@@ -77,6 +79,7 @@ class Caption:
     today: float | None = None
     file: str = ""
     warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     replayed: str = ""
     note: str = ""
     who: str = ""
@@ -92,12 +95,15 @@ class Caption:
 
     def plain(self) -> str:
         """Return the line, the warnings and the model's words for a terminal."""
-        return "\n".join(part for part in (self.line(), *(f"Warning: {w.strip()}" for w in self.warnings), cut(self.text.strip())) if part)
+        warnings = (f"Warning: {warning.strip()}" for warning in self.warnings)
+        return "\n".join(part for part in (self.line(), *warnings, "; ".join(self.remarks), cut(self.text.strip())) if part)
 
     def html(self) -> str:
         """Return the same as HTML; all of it is escaped."""
         out = [f'<div style="{QUIET}">{line}</div>'] if (line := self.line_html()) else []
         out += [f'<div style="{WARNING}">⚠ {escape(warning.strip())}</div>' for warning in self.warnings]
+        if self.remarks:
+            out.append(f'<div style="{QUIET}">{escape("; ".join(self.remarks))}</div>')
         if words := cut(self.text.strip()):
             out.append(f'<div style="{WORDS}">{paragraphs(words)}</div>')
         return "\n".join(out)
@@ -182,3 +188,8 @@ def seconds_words(seconds: float | None) -> str:
 def paragraphs(text: str) -> str:
     """Return plain text as escaped HTML that keeps its lines without CSS."""
     return "<br>\n".join(escape(line) for line in text.strip().splitlines())
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 turn``, ``2 turns``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

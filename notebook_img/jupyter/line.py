@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from notebook_img.options import Command, OwnOptionLike
 
-NO_TEXT_NEEDED = ("again", "outpaint", "boxes")
+NO_TEXT_NEEDED = ("again", "outpaint", "boxes", "table")
 """Options that say enough without a text."""
 
 LONE_WORDS: dict[str, str] = {
@@ -200,6 +200,8 @@ class _Reader:
         if body is None and text in {"?", "??"}:
             return Parsed(help=True)
         self.text_on_line = text
+        if body is None and (mark := re.search(r"\S #[ \t]", text)):
+            notes.append(f"{text[mark.start() + 2 :][:60]!r} is part of the text; with two spaces before the # it would be a comment.")
         text = "\n".join(part for part in (text, below) if part)
         filled = [(option, self.fill(value)) for option, value in given]
         return Parsed(text, values_of(filled), images, (*said, *notes), literal=literal and not below)

@@ -52,21 +52,54 @@ class NotebookImg(Magics):
     @needs_local_scope
     @line_cell_magic
     def imggen(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
-        """Make an image: ``%imggen -n 4 --aspect 16:9 a watercolour fox``. ``%imggen -h`` lists the options."""
+        """Make an image from words.
+
+        %imggen [options] what to make [options]
+
+            %imggen a watercolour fox
+            %imggen -n 4 --aspect 16:9 --size 2K a watercolour fox
+            %imggen -m gemini -m openai -o fox.png a watercolour fox
+            %imggen a card that says {greeting}
+
+        -n N: several  -o FILE: also as a file  -m MODEL: which model  --dry-run: what would be sent, and its price
+        %imggen -h lists all options the current model takes.
+        """
         return self._perform("generate", line, cell, local_ns)
 
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
     def imgedit(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
-        """Edit an image over many turns: ``%imgedit sample:chelsea make it night``, then ``%imgedit warmer``."""
+        """Edit an image, over many turns.
+
+        %imgedit [options] [images] what to change [options]
+
+            %imgedit sample:chelsea make it night     begins with a picture: a file, a URL, t2, {variable}
+            %imgedit warmer by 20 %                   goes on from the last one
+            %imgedit put {logo} on the mug            {logo} goes along
+            %imgedit --mask 40,20,200,180 a red hat   only there
+
+        -o FILE: also as a file  --from ID: go on from another turn  -m MODEL: which model  --dry-run: what would be sent
+        %imgedit -h lists all options the current model takes; %img local what works without a key.
+        """
         return self._perform("edit", line, cell, local_ns)
 
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
     def askimage(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
-        """Ask about an image: ``%askimage cat.png what breed is this?``."""
+        """Ask about an image.
+
+        %askimage [options] [images] a question [options]
+
+            %askimage what is in it?                  about the last picture, or goes on from the last question
+            %askimage cat.png what breed is this?
+            %askimage chart.png --table "year int, sales float?" --as sales
+            %askimage street.jpg --boxes cars
+
+        --table, --schema, --boxes: an answer in a form  --as NAME: into a variable  -m MODEL: which model
+        %askimage -h lists all options the current model takes.
+        """
         return self._perform("ask", line, cell, local_ns)
 
     @no_var_expand

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from notebook_img.calls import Notice, Progress
+from notebook_img.records import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,13 +162,14 @@ def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:
             part for part in (turn.id, turn.model, f"{turn.seconds:.1f} s", cost, "replayed" if turn.replayed else "") if part
         )
         shots += [display.Shot(picture, label=label, alt=f"{turn.model}: {turn.prompt}") for picture in turn.pictures]
-        warnings += [f"{turn.id}: {warning}" for warning in dict.fromkeys((*turn.warnings, *turn.notices))]
+        warnings += [f"{turn.id}: {said}" for said in dict.fromkeys((*turn.warnings, *turn.notices)) if not isinstance(said, Remark)]
     first = turns[0]
     caption = display.Caption(
         id=", ".join(turn.full_id for turn in turns),
         parent=first.parent.id if first.parent else "",
         file=", ".join(str(file) for turn in turns for file in turn.files),
         warnings=tuple(warnings),
+        remarks=(f"The next edit goes on from {first.id}; %imgsession checkout {turns[-1].id} goes on from that one.",),
     )
     return display.figure(shots, caption, max_side=max_side)
 

@@ -1,4 +1,4 @@
-"""The help of a magic or a command: how it is written, its options, and which of them the current model does not take."""
+"""The help of a magic or a command: how it is written, the options the current model takes, and the names of the others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def help_text(
     own : iterable
         Options of providers.
     capabilities : Capabilities, optional
-        Those of the model in use; options it does not take are marked with ``-``.
+        Those of the model in use; options it does not take are only named, in the last line.
     head : iterable of str
         The lines it begins with: how it is written, and examples, in the surface's words.
     model : str
@@ -66,13 +66,15 @@ def help_text(
     import textwrap
 
     lines = [*head, ""]
-    marked = False
+    others: list[str] = []
     for option in dict.fromkeys(table_for(command, own, notebook=notebook).values()):
         taken = capabilities is None or _takes(capabilities, option)
-        marked = marked or not taken
+        if not taken:
+            others.append(option.long)
+            continue
         metavar = {"optional": f" [{option.metavar}]", "flag": ""}.get(option.takes, f" {option.metavar}")
-        left = f"{' ' if taken else '-'} {', '.join(option.flags)}{metavar}"
-        right = option.help.rstrip(".") + "." + (_values(option, capabilities) if capabilities is not None and taken else "")
+        left = f"  {', '.join(option.flags)}{metavar}"
+        right = option.help.rstrip(".") + "." + (_values(option, capabilities) if capabilities is not None else "")
         wrapped = textwrap.wrap(right, 76) or [""]
         if len(left) > 32:
             lines.append(left)
@@ -81,6 +83,7 @@ def help_text(
     lines += ["", "Options go before or after the text; -- ends them."]
     if notebook:
         lines.append("{name} is replaced by the variable of that name: its text, or an image to attach.")
-    if marked:
-        lines.append(f"Not taken by {model or 'the current model'}: the options marked with -.")
+    if others:
+        said = f"Other models take more (-m MODEL -h lists its options); {model or 'the current model'} does not take {', '.join(others)}."
+        lines += textwrap.wrap(said, 110, break_on_hyphens=False)
     return "\n".join(lines)

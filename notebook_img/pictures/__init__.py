@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.masks import confine as confine
     from notebook_img.pictures.masks import grow_mask as grow_mask
     from notebook_img.pictures.masks import outpaint as outpaint
+    from notebook_img.pictures.objects import FIGURE_NOTE as FIGURE_NOTE
     from notebook_img.pictures.picture import Picture as Picture
     from notebook_img.pictures.picture import key_of_pixels as key_of_pixels
     from notebook_img.pictures.previews import PREVIEW_BYTES as PREVIEW_BYTES
@@ -88,6 +89,7 @@ else:
         intake="SAMPLES is_picture_like load local_path missing",
         limits="Limits",
         masks="as_mask confine grow_mask outpaint",
+        objects="FIGURE_NOTE",
         picture="Picture key_of_pixels",
         regions="Drift RegionPlan Takes align cut_frame measure_drift paste_reply plan_region",
         shapes="shapes_in",

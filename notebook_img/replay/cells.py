@@ -96,6 +96,8 @@ class Run:
     notebook: str
     cell_id: str = ""
     """As the front end tells it."""
+    keys: tuple[str, ...] = ()
+    """What its runs in this kernel are known by, this one first: with VS Code's ids each wording of a cell has a key of its own."""
     row: int = 0
     """Row id in the store; 0 until it makes its first request or move."""
     state: Literal["running", "ok", "failed"] = "running"
@@ -188,7 +190,9 @@ class Kernel:
                 ordinal = self._places[local, told] = self._counts[told]
             cell = local if local.startswith("id:") else f"src:{told}:{ordinal}"
             local = local or cell
-            run = Run(cell, local, told, ordinal, notebook, cell_id)
+            before = reversed(self._runs.get(local, ()))
+            keys = tuple(dict.fromkeys([cell, *(other.cell for other in before)]))
+            run = Run(cell, local, told, ordinal, notebook, cell_id, keys)
             # A cell may run others (shell.run_cell), and goes on when they have ended.
             self._stack.append(run)
             self._runs.setdefault(local, []).append(run)

@@ -114,10 +114,11 @@ class Heads:
         # Of calls made at once the first may have moved the head already, and all of them start where it did.
         if run is None or (session_id in run.moved and run.under_way(session_id) is None):
             return head
-        for move in store.cell_moves(session_id, run.cell, before_run=run.row or None):
-            to = move.to_head
-            if to == head or (to is not None and head is not None and to < head and store.descends(session_id, head, to)):
-                return move.run_start
+        for cell in run.keys or (run.cell,):
+            for move in store.cell_moves(session_id, cell, before_run=run.row or None):
+                to = move.to_head
+                if to == head or (to is not None and head is not None and to < head and store.descends(session_id, head, to)):
+                    return move.run_start
         return head
 
     def last_question(self, store: Store, session_id: str, head: int | None, run: Run | None) -> TurnRecord | None:
@@ -138,7 +139,7 @@ class Heads:
         link: TurnRecord | None = record
         while link is not None and link.kind == "ask":
             before = store.turn(session_id, link.parent) if link.parent is not None else None
-            if link.origin.cell == run.cell:
+            if link.origin.cell in (run.cell, *run.keys):
                 record = before
             link = before
         return record if record is not None and record.kind == "ask" else None

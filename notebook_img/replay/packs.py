@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -41,6 +42,9 @@ class Source(Protocol):
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""
+
+    def some_turns(self, most: int) -> Sequence[TurnRecord]:
+        """Return up to so many turns, to say what there is."""
 
     def same_content(self, content: str) -> Sequence[str]:
         """Return the hashes of the files of which the same is seen."""
@@ -115,6 +119,11 @@ class Packs:
         """Return a turn of any pack."""
         found = (self._read(index, lambda source: source.turn(session_id, number)) for index in range(len(self._sources)))
         return next((record for record in found if record is not None), None)
+
+    def some_turns(self, most: int) -> list[TurnRecord]:
+        """Return turns of all packs, up to so many of each, to say what there is."""
+        found = (self._read(index, lambda source: source.some_turns(most)) for index in range(len(self._sources)))
+        return [record for records in found for record in records or ()]
 
     def same_content(self, content: str) -> list[str]:
         """Return the hashes of the files of which the same is seen."""
@@ -221,6 +230,11 @@ class _StoreSource:
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         with _unusable():
             return self._store.turn(session_id, number)
+
+    def some_turns(self, most: int) -> Sequence[TurnRecord]:
+        with _unusable():
+            latest = (self._store.turns(session.id, limit=most, newest_first=True) for session in self._store.sessions())
+            return list(itertools.islice(itertools.chain.from_iterable(latest), most))
 
     def same_content(self, content: str) -> Sequence[str]:
         with _unusable():

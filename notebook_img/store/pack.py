@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import sqlite3
 import threading
@@ -123,6 +124,11 @@ class Pack:
         ):
             yield from (_record(session_id, facts) for _, facts in rows)
             last = rows[-1][0]
+
+    def some_turns(self, most: int) -> list[TurnRecord]:
+        """Return up to so many turns."""
+        every = itertools.chain.from_iterable(self.turns(session.id) for session in self.sessions)
+        return list(itertools.islice(every, most))
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return one turn."""

@@ -218,6 +218,6 @@ def _over_budget(model: str, estimate: float | None, known: float, reserved: flo
     asked = "unknown" if estimate is None else f"about ${estimate:.2f}" if estimate >= 0.01 else f"about ${estimate:.4f}"
     in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
     return (
-        f"Nothing was sent: the cost of this call to {model} is {asked}, and of today's budget of ${budget:.2f} "
-        f"${known:.2f} is spent{in_flight}."
+        f"Nothing was sent: the cost of this call to {model} is {asked}, and today ${known:.2f} of at most ${budget:.2f} has been spent"
+        f"{in_flight}."
     )

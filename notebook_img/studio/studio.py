@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 log = logging.getLogger("notebook_img")
 
 
+_first: weakref.WeakValueDictionary[str, Studio] = weakref.WeakValueDictionary()
+"""By home the first studio of this process: a kernel's own, where there is a kernel."""
+
+
+def studio_of_home(home: str) -> Studio:
+    """Return this process's studio over a home, or a new one."""
+    return _first.get(home) or Studio(home)
+
+
 class Studio(Workspace):
     """A workspace with the calls on it: make, edit and question images in sessions.
 
@@ -50,9 +60,14 @@ class Studio(Workspace):
                 self.settings.set(name, value)
         self._current = CurrentSession(self)
         self.provisional = ProvisionalSessions(self)
+        _first.setdefault(str(self.settings.home), self)
 
     def __repr__(self) -> str:
         return f"<Studio {self.settings.home}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A turn or session that goes to another process (joblib, multiprocessing) is looked at through the studio there.
+        return studio_of_home, (str(self.settings.home),)
 
     def beside(self, origin: Origin, *, same_heads: bool = False, keeps_stored_head: bool = False) -> Studio:
         """Return a studio over the same store and settings.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
+from notebook_img.records import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,8 @@ def caption(turn: Turn) -> Caption:
         cost=record.cost,
         today=turn.today,
         file=", ".join(str(path) for path in turn.files),
-        warnings=tuple(dict.fromkeys((*record.warnings, *turn.notices))),
+        warnings=tuple(dict.fromkeys((*record.warnings, *(each for each in turn.notices if not isinstance(each, Remark))))),
+        remarks=tuple(dict.fromkeys(each for each in turn.notices if isinstance(each, Remark))),
         replayed=turn.given or ("replayed" if turn.replayed else ""),
         note=record.note,
         who="" if record.origin.surface in HERE else record.origin.words,

@@ -408,6 +408,55 @@ def test_vscode_ids_tell_cells_apart_only_in_the_running_kernel(kernel):
     assert back[1].hashes == again.hashes
 
 
+def test_a_cell_whose_words_changed_starts_where_it_started_with_ids_of_vscode_too(kernel):
+    running = kernel()
+    a = running.run("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", A)
+    first = running.run("vscode-notebook-cell:/a.ipynb#W1sZmlsZQ==", "edit('night')")
+    changed = running.run("vscode-notebook-cell:/a.ipynb#W1sZmlsZQ==", "edit('dusk')")
+    assert changed.turns[0].parent == first.turns[0].parent == a.turns[0], "not on top of its own result"
+    back = running.run("vscode-notebook-cell:/a.ipynb#W1sZmlsZQ==", "edit('night')")
+    assert back.turns[0].parent == a.turns[0]
+    after = running.run("vscode-notebook-cell:/a.ipynb#W2sZmlsZQ==", "edit('a scarf')")
+    assert after.turns[0].parent == back.turns[0], "another cell goes on from it"
+
+
+def test_a_question_that_changed_is_asked_where_it_was_asked_with_ids_of_vscode(kernel):
+    running = kernel()
+    running.run("vscode-notebook-cell:/a.ipynb#W0sZmlsZQ==", A)
+    running.run("vscode-notebook-cell:/a.ipynb#W1sZmlsZQ==", "ask('what is it?')")
+    changed = running.run("vscode-notebook-cell:/a.ipynb#W1sZmlsZQ==", "ask('and what colour?')")
+    assert changed.turns[0].parent.kind != "ask", "it follows the picture, not its own answer"
+
+
+def test_mode_only_leaves_the_built_in_engine_free(kernel, painter):
+    running = kernel(replay="only", model="local")
+    assert running.run("A", "gen('a red circle')").turns[0].model == "local:builtin"
+    assert running.run("B", "edit('crop to a square')").error is None
+    assert painter.calls == []
+
+
+def test_a_miss_in_mode_only_lists_what_is_stored_about_the_picture(kernel):
+    kernel().run("A", A)
+    kernel().run("B", "edit('make it night', start='t1')")
+    kernel().run("C", "edit('make it dawn', start='t1')")
+    missed = kernel(replay="only").run("D", "edit('make it dusk', start='t1')").error
+    text = str(missed)
+    assert "Stored about this picture: " in text
+    assert "'make it night' (fox/t2)" in text
+    assert "'make it dawn' (fox/t3)" in text
+
+
+def test_a_miss_lists_what_a_pack_has_about_the_picture(kernel, tmp_path):
+    teacher = kernel()
+    teacher.run("A", A)
+    teacher.run("B", "edit('make it night')")
+    path = teacher.studio.pack(str(tmp_path / "class.pictures.zip"))[0]
+    student = kernel(home=tmp_path / "student", replay="only", replay_from=(path,))
+    assert student.run("A", A).error is None
+    text = str(student.run("B", "edit('make it nigth')").error)
+    assert "Stored about this picture: 'make it night'" in text
+
+
 def test_again_repeats_the_head_with_the_same_prompt_and_start(kernel):
     running = kernel()
     a = running.run("A", A)

@@ -6,6 +6,7 @@ import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.display import counted
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.hints import worded
 from notebook_img.jupyter.line import split_words
@@ -67,7 +68,7 @@ def _overview(kernel: NotebookKernel) -> None:
     ready = [row["title"] for row in services if row["state"] == "ready"]
     waiting = [name for name in PAID_ORDER if any(row["name"] == name and row["state"] != "ready" for row in services)]
     rows = [
-        ["session", f"{session.name}, {session.record.turns} turns"],
+        ["session", f"{session.name}, {counted(session.record.turns, 'turn')}"],
         ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
         ["edits go to", f"{provider.name}:{model}" + (" (built-in, not AI)" if provider.name == "local" else "")],
         ["questions go to", f"{asker.name}:{ask_model}" + (" (built-in, not AI)" if asker.name == "local" else "")],
@@ -103,11 +104,14 @@ def _key(kernel: NotebookKernel, rest: list[str]) -> None:
 
 def _local() -> None:
     from notebook_img import display
-    from notebook_img.providers.local import help_table
+    from notebook_img.providers.local import can_draw, can_tell, help_table
 
     rows = [[row.name, row.help, row.example, row.parameters] for row in help_table()]
-    caption = "What the built-in engine can do (ordinary image operations, not AI)"
+    caption = "What the built-in engine can do (ordinary image operations, not AI): %imgedit"
     put(display.table(["edit", "what it does", "for example", "amounts"], rows, caption=caption))
+    put(display.table(["what", "which"], can_draw(), caption="What it draws: %imggen"))
+    caption = 'What it tells: %askimage, also as a table (--table "width int, sharpness float")'
+    put(display.table(["fact", "what it is"], can_tell(), caption=caption))
 
 
 def _models(kernel: NotebookKernel) -> None:

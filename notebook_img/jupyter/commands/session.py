@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.display import counted
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.ids import parse_id
 from notebook_img.jupyter.line import split_words
@@ -146,6 +147,8 @@ def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
 
 
 def _tree(kernel: NotebookKernel, rest: list[str]) -> None:
+    if rest[:1] in (["-s"], ["--session"]):  # as the magics write it
+        rest = rest[1:]
     named = parse_id(_one(rest, "tree")) if rest else None
     name = named.session if named is not None else rest[0] if rest else ""
     session = kernel.studio.session_for(name, creates=False) if name else kernel.studio.session()
@@ -198,7 +201,7 @@ def _delete(kernel: NotebookKernel, rest: list[str]) -> None:
     session = kernel.studio.session_for(name, creates=False)
     if not sure:
         raise UsageError(
-            f"This would delete session {name!r} with its {session.record.turns} turns for good. "
+            f"This would delete session {name!r} with its {counted(session.record.turns, 'turn')} for good. "
             f"If that is meant: %imgsession delete {name} --yes"
         )
     session.delete()

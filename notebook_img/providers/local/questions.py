@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.hints import Hint
@@ -75,8 +75,9 @@ def answer(request: Request, settings: Settings) -> Reply:
     charts: list[bytes] = []
     value: Any = None
     if wanted is not None:
-        value = {name: _coerced(known[0][fact], kind) for name, (fact, kind) in wanted.items()}
-        text = "; ".join(f"{name}: {_plain(value[name])}" for name in value)
+        rows = [{name: _coerced(each[fact], kind) for name, (fact, kind) in wanted.columns.items()} for each in known]
+        value = {wanted.rows: rows} if wanted.rows else rows[0]
+        text = "\n".join("; ".join(f"{name}: {_plain(row[name])}" for name in row) for row in (rows if wanted.rows else rows[:1]))
     else:
         text = _sentences(topics, known, [picture.name for picture in pictures], request.prompt)
         charts = _charts(topics, request, known)
@@ -87,7 +88,11 @@ def answer(request: Request, settings: Settings) -> Reply:
         value_by="schema" if wanted is not None else "",
         usage=Usage(pictures=len(charts)),
         cost=0.0,
-        sent={"engine": ENGINE, "topics": topics or list(wanted or ()), "inputs": [f"sha256:{picture.sha256}" for picture in pictures]},
+        sent={
+            "engine": ENGINE,
+            "topics": topics or list(wanted.columns if wanted is not None else ()),
+            "inputs": [f"sha256:{picture.sha256}" for picture in pictures],
+        },
         got={"facts": [dict(each) for each in known]},
         free=True,
         note=NOTE,
@@ -119,10 +124,25 @@ def _take_all(phrase: Phrase, pattern: str) -> bool:
     return found
 
 
-def _schema_facts(request: Request, settings: Settings) -> dict[str, tuple[str, str]]:
-    """Return property: (fact, JSON type) of a schema whose properties are facts."""
+class _Wanted(NamedTuple):
+    """The facts a schema asks for."""
+
+    columns: dict[str, tuple[str, str]]
+    """Property: fact and JSON type."""
+    rows: str = ""
+    """The property that holds rows, of a table; each picture is one."""
+
+
+def _schema_facts(request: Request, settings: Settings) -> _Wanted:
+    """Return what is wanted by a schema whose properties are facts, or by a table of them."""
     schema = request.schema or {}
     properties = schema.get("properties") or {}
+    rows = ""
+    if isinstance(properties, dict) and len(properties) == 1:
+        name, rule = next(iter(properties.items()))
+        items = rule.get("items") if isinstance(rule, dict) and rule.get("type") == "array" else None
+        if isinstance(items, dict) and items.get("properties"):
+            rows, properties = str(name), items["properties"]
     if not isinstance(properties, dict) or not properties:
         raise UsageError(f"The built-in engine answers only schemas whose properties are facts: {', '.join(FACTS)}.")
     wanted: dict[str, tuple[str, str]] = {}
@@ -134,7 +154,7 @@ def _schema_facts(request: Request, settings: Settings) -> dict[str, tuple[str, 
             raise refusals.cannot(f"fill in {name}", "ask", settings, f"Facts it can fill in: {', '.join(list(FACTS)[:20])} ...{near}")
         kind = rule.get("type", "") if isinstance(rule, dict) else ""
         wanted[name] = (fact, next((each for each in kind if each != "null"), "") if isinstance(kind, list) else str(kind))
-    return wanted
+    return _Wanted(wanted, rows)
 
 
 def _coerced(value: Any, kind: str) -> Any:
