@@ -169,18 +169,25 @@ class Requests:
         threading.Thread(target=fetch, name="notebook_img resume", daemon=True).start()
         panel.notify("Asking the service for its pictures…")
 
-    def do_estimate(self, message: Message, _buffers: Sequence[bytes]) -> None:
+    def do_estimate(self, message: Message, buffers: Sequence[bytes]) -> None:
         """Send what the call would cost, or why it would be refused, before it is made."""
         from notebook_img.calls import Plan
 
         panel = self.panel
-        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": "", "remedies": []}
+        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": "", "remedies": [], "notes": ""}
         try:
-            call = self.painting_call({**message, "mask": None}, ())
+            call = self.painting_call(message, buffers)
             plan = panel.studio.run(panel.session, call.but(dry_run=True, prompt=call.prompt.strip() or "…"))
             assert isinstance(plan, Plan)
             cost = "price unknown" if plan.estimate is None else "free" if plan.estimate == 0 else plan.price
             answer["text"] = f"{plan.model} · {cost}"
+            region = plan.region.plan if plan.region is not None else None
+            if region is not None:  # the built-in engine sends nothing, so it has none
+                box = region.box
+                answer["region"] = [box.left, box.top, box.right, box.bottom]
+                (wide, high), whole = region.frame_size, region.picture
+                sent = f"The frame is what is sent: {wide} × {high} of {whole[0]} × {whole[1]}"
+                answer["notes"] = f"{'; '.join((sent, *region.notes))}."
         except NotFoundError:
             return
         except NotebookImgError as error:

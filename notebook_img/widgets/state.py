@@ -81,6 +81,7 @@ def details(record: TurnRecord) -> dict[str, Any]:
         "pictures": [{"sha": use.sha256, "width": use.width, "height": use.height} for use in made],
         "parent": record.parent,
         "masked": bool(record.uses("mask")),
+        "delivered": bool(record.uses("delivered")),
         "comparable": bool(made) and bool(record.uses("input")),
         "who": record.origin.words,
         "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started)) if record.started else "",

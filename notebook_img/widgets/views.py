@@ -145,6 +145,17 @@ class Views:
         before, label = self._before(message)
         self.send_comparison(message, before, label)
 
+    def do_delivered(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Send the picture as the service delivered it beside the one on the stage, which was pasted inside its mask."""
+        panel = self.panel
+        record = panel.studio.turn_record(panel.session.id, int(message["turn"]))
+        pictures = panel.studio.pictures_of(record, "delivered")
+        if not pictures:
+            raise UsageError(f"{record.id} is as it was delivered.")
+        self.send_comparison(
+            {**message, "do": "send"}, pictures[min((panel.base.pick or 1), len(pictures)) - 1], f"{record.id} as delivered"
+        )
+
     def send_comparison(self, message: Message, before: Picture, label: str) -> None:
         """Send a picture and the one on the stage, then how they differ."""
         from notebook_img.pictures import preview

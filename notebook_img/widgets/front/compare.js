@@ -25,9 +25,9 @@ export class Compare {
       },
     );
     this.select = h("select", { "aria-label": "Compare with", onchange: () => this.select.value !== GALLERY && this.request(this.select.value) });
-    this.summary = h("summary", { role: "status" });
+    this.summary = h("span", { role: "status" });
     this.numbers = h("p", { class: "nbi-quiet" });
-    this.words = h("details", { class: "nbi-numbers", hidden: true }, this.summary, this.numbers);
+    this.words = h("details", { class: "nbi-numbers", hidden: true }, h("summary", {}, this.summary), this.numbers);
     this.bar = h(
       "div",
       { class: "nbi-bar", role: "toolbar", "aria-label": "Compare", hidden: true },

@@ -1,7 +1,9 @@
 // The Edit tab's side: what to do, with which model and options, what it costs, and how it goes.
 
-import { button, choices, differs, field, fill, h, icon, soon } from "./elements.js";
+import { button, choices, differs, field, fill, h, icon, soon, unique } from "./elements.js";
 import { ModelChoice, Options } from "./options.js";
+
+const ROUGH = 640; // pixels of the copy of a mask that an estimate is made with
 
 export class EditTab {
   constructor(link, stage, progress, ways) {
@@ -58,7 +60,11 @@ export class EditTab {
     stage.onprompt = (prompt) => {
       if (prompt !== undefined) this.prompt.value = prompt;
     };
-    stage.onmask = () => this.noteMask();
+    stage.onmask = () => {
+      this.noteMask();
+      this.stage.region(null);
+      this.estimate();
+    };
     progress.onended = () => this.runButton.focus();
     // Words dropped on a field are words for it; pictures and what leads to one become references.
     const words = (event) => !event.dataTransfer.types.includes("Files") && event.target.closest("textarea, input");
@@ -74,9 +80,12 @@ export class EditTab {
       this.estimate();
     });
     link.on("key kept", () => this.askAbilities());
-    link.on("estimate", ({ text, problem, remedies }) => {
+    link.on("estimate", ({ token, text, problem, remedies, region, notes }) => {
+      if (token !== this.asked) return;
       fill(this.cost, problem || text, this.messages.buttons(remedies));
       this.cost.classList.toggle("nbi-warning", Boolean(problem));
+      this.stage.region(region);
+      this.noteMask(notes);
     });
     link.on("done", ({ what }) => {
       if (what !== "ask") this.fail("");
@@ -152,20 +161,26 @@ export class EditTab {
     this.dropped = false;
   }
 
-  noteMask() {
+  noteMask(notes = "") {
     const { mask } = this.stage;
     const used = this.kind === "edit" && mask.on && !mask.empty;
     this.maskNote.hidden = !used;
     if (used || !mask.on) this.doubt.hidden = true;
-    this.maskNote.textContent = used ? "Only what is painted will change." : "";
+    this.maskNote.textContent = used ? `Only what is painted will change. ${notes}`.trim() : "";
   }
 
   message() {
     return { what: this.kind, prompt: this.prompt.value, model: this.model.value, options: this.options.value() };
   }
 
-  estimateNow() {
-    if (this.state && !this.progress.running) this.link.send("estimate", this.message());
+  // With the mask: what is sent of the picture, and what that costs, is known before it is paid for. A small copy is enough.
+  async estimateNow() {
+    if (!this.state || this.progress.running) return;
+    const { mask, base } = this.stage;
+    const used = this.kind === "edit" && mask.on && !mask.empty && base.sha;
+    const token = (this.asked = unique("estimate"));
+    const buffers = used ? [await mask.png(ROUGH)] : [];
+    if (token === this.asked) this.link.send("estimate", { ...this.message(), token, mask: used ? { sha: base.sha } : null }, buffers);
   }
 
   async run({ whole = false } = {}) {

@@ -242,7 +242,7 @@ export class Mask {
     this.changed();
   }
 
-  png() {
-    return this.strokes.png();
+  png(most) {
+    return this.strokes.png(most);
   }
 }

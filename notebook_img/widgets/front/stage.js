@@ -20,10 +20,11 @@ export class Stage {
     this.before = h("img", { class: "nbi-before", alt: "", draggable: "false", hidden: true });
     this.plate = h("span", { class: "nbi-plate nbi-left", hidden: true });
     this.overlay = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
+    this.sent = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
     this.mask = new Mask(() => this.maskChanged(), { findBoxes, lastMask: () => link.send("last_mask") });
     this.compare = new Compare(link, () => this.arrange());
     this.chooser = new Chooser(link);
-    const lying = [this.image, this.detail, this.overlay, this.mask.canvas, this.mask.pointer, this.before];
+    const lying = [this.image, this.detail, this.overlay, this.sent, this.mask.canvas, this.mask.pointer, this.before];
     this.frame = h("div", { class: "nbi-canvas", hidden: true }, lying);
     this.empty = this.sources.makeEmpty();
     this.wait = h("div", { class: "nbi-wait", hidden: true });
@@ -86,9 +87,13 @@ export class Stage {
       title: "Back to what this was made from, with its mask and prompt",
       onclick: () => link.send("again_masked", { turn: this.base.turn }),
     });
+    this.delivered = button("As delivered", "compare", {
+      title: "What the service sent, before it was pasted inside the mask",
+      onclick: () => link.send("delivered", { turn: this.base.turn }),
+    });
     this.downloadButton = button("Download", "download", { title: "Download the original file", onclick: () => link.send("download") });
     this.magicButton = button("Copy as magic", "copy", { title: "Copy the cell that repeats this turn", onclick: () => link.send("magic") });
-    this.moreTools = h("div", { class: "nbi-bar", role: "group", "aria-label": "More for this picture" }, this.goOn, this.again, this.downloadButton, this.magicButton);
+    this.moreTools = h("div", { class: "nbi-bar", role: "group", "aria-label": "More for this picture" }, this.goOn, this.again, this.delivered, this.downloadButton, this.magicButton);
     this.more = h("details", { class: "nbi-more" }, h("summary", {}, "More"), this.moreTools, this.sources.element);
     return this.more;
   }
@@ -180,6 +185,7 @@ export class Stage {
     const { base, turn } = state;
     this.goOn.hidden = base.turn === null || base.turn === state.head;
     this.again.hidden = !turn?.masked;
+    this.delivered.hidden = !turn?.delivered;
     this.mask.last.hidden = !state.masked;
     this.maskButton.disabled = this.eye.disabled = this.downloadButton.disabled = !base.sha;
     this.compareButton.disabled = !base.sha || !this.compare.possible;
@@ -318,6 +324,19 @@ export class Stage {
         return [s("rect", { ...place, class: "nbi-box-back" }), s("rect", { ...place, class: "nbi-box" }), words];
       }),
     );
+  }
+
+  // The part of the picture that an edit inside the mask sends to its service.
+  region(box) {
+    const { width, height } = this.base;
+    this.sent.setAttribute("viewBox", `0 0 ${width || 1} ${height || 1}`);
+    if (!box || !this.mask.on || this.mask.empty) {
+      this.sent.replaceChildren();
+      return;
+    }
+    const [left, top, right, bottom] = box;
+    const place = { x: left, y: top, width: right - left, height: bottom - top };
+    this.sent.replaceChildren(s("rect", { ...place, class: "nbi-box-back" }), s("rect", { ...place, class: "nbi-region" }));
   }
 
   partial(content, buffers) {

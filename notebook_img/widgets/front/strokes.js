@@ -132,20 +132,22 @@ export class Strokes {
     return painted / Math.max(1, seen);
   }
 
-  // White where it may change, black elsewhere, as PNG.
-  async png() {
-    const { width, height } = this.canvas;
-    const picture = this.context.getImageData(0, 0, width, height);
+  // White where it may change, black elsewhere, as PNG; no side longer than `most` pixels.
+  async png(most = Infinity) {
+    const scale = Math.min(1, most / Math.max(this.canvas.width, this.canvas.height));
+    const copy = h("canvas");
+    copy.width = Math.max(1, Math.round(this.canvas.width * scale));
+    copy.height = Math.max(1, Math.round(this.canvas.height * scale));
+    const context = copy.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.canvas, 0, 0, copy.width, copy.height);
+    const picture = context.getImageData(0, 0, copy.width, copy.height);
     const data = picture.data;
     for (let index = 0; index < data.length; index += 4) {
       const value = data[index + 3] > 127 ? 255 : 0;
       data[index] = data[index + 1] = data[index + 2] = value;
       data[index + 3] = 255;
     }
-    const copy = h("canvas");
-    copy.width = width;
-    copy.height = height;
-    copy.getContext("2d").putImageData(picture, 0, 0);
+    context.putImageData(picture, 0, 0);
     const blob = await new Promise((resolve) => copy.toBlob(resolve, "image/png"));
     return blob.arrayBuffer();
   }
