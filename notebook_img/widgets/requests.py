@@ -106,12 +106,38 @@ class Requests:
             message,
         )
 
-    def _start(self, call: Call, message: Message) -> None:
+    def do_find(self, message: Message, _buffers: Sequence[bytes]) -> None:
+        """Ask a model where something is; its shape becomes the mask, to be seen and mended before an edit is paid for."""
+        panel = self.panel
+        panel.record()
+        panel.base.needed("look for something in")
+        words = str(message.get("words", "")).strip()
+        if not words:
+            raise UsageError("Type what to find, for example: the cup.")
+        call = Call(kind="ask", prompt=words, boxes=words, model=str(message.get("model", "")), partials=True, **panel.base.call_fields())
+        self._start(call, message, finds=words)
+
+    def _paint_found(self, run: Run, turn: Turn) -> None:
+        from notebook_img.pictures import shapes_in
+
+        picture = self.panel.base.picture
+        if not turn.boxes:
+            self.panel.fail(f"{turn.model} found no “{run.finds}” in the picture. Name it otherwise, or paint it.")
+            return
+        if picture is None or picture.sha256 not in {each.sha256 for each in turn.inputs}:
+            self.panel.notify(f"“{run.finds}” was found, but another picture is on the stage now.", "error")
+            return
+        mask, how = shapes_in(picture, turn.boxes)
+        told = {"kind": "mask", "sha": picture.sha256, "turn": turn.id, "type": mask.mime_type, "anew": True, "view": run.view}
+        self.panel.tell(told, [mask.data])
+        self.panel.notify(f"“{run.finds}”: {len(turn.boxes)} found by {turn.model} ({how}). Mend it with brush and eraser.", "done")
+
+    def _start(self, call: Call, message: Message, finds: str = "") -> None:
         panel = self.panel
         panel.busy = True
         try:
             title = f"{TITLES[call.kind]} with {call.model}" if call.model else TITLES[call.kind]
-            panel.runner.start(panel.session, call, title, str(message.get("view", "")))
+            panel.runner.start(panel.session, call, title, str(message.get("view", "")), finds)
         except UsageError:
             panel.busy = panel.runner.current is not None
             raise
@@ -141,7 +167,10 @@ class Requests:
         warnings = "".join(f" {warning}" for warning in turn.warnings)
         where = f" of session {turn.session.name!r}" if elsewhere else ""
         panel.status = f"{said}: {turn.record.id}{where} in {turn.seconds:.1f} s.{warnings}"
-        boxes = run.call.boxes is not None and not elsewhere
+        boxes = run.call.boxes is not None and not elsewhere and not run.finds
+        if run.finds:
+            self._paint_found(run, turn)
+            return
         panel.tell({"kind": "done", "what": run.call.kind, "turn": turn.record.id, "text": panel.status, "boxes": boxes})
 
     def _ended_in(self, run: Run, error: BaseException | None) -> None:

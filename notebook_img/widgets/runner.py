@@ -36,6 +36,8 @@ class Run:
         self.started = time.monotonic()
         self.progress = Progress()
         self.stopped = False
+        self.finds = ""
+        """What is looked for to be painted as a mask."""
         self.watch: Stopwatch | None = None
         self.future: Future[Any] | None = None
 
@@ -79,7 +81,7 @@ class Runner:
         self._timer: threading.Timer | None = None
         self.current: Run | None = None
 
-    def start(self, session: Session, call: Call, title: str, view: str = "") -> Run:
+    def start(self, session: Session, call: Call, title: str, view: str = "", finds: str = "") -> Run:
         """Start a call, from one of the panel's views.
 
         Raises
@@ -88,7 +90,7 @@ class Runner:
             While another one runs.
         """
         run = Run(call, title)
-        run.view = view
+        run.view, run.finds = view, finds
         with self._lock:
             if self.current is not None:
                 short = self.current.call.prompt[:60] or self.current.title

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.browser.conftest import Server
 from tests.browser.opening import open_panel
 from tests.browser.screenshots import take
-from tests.browser.test_voila import SOON, clean, drag, expect, head, more, open_sample, prompt, run, stored_pixels, turns, undo
+from tests.browser.test_voila import GEMINI, SOON, clean, drag, expect, head, more, open_sample, prompt, run, stored_pixels, turns, undo
 
 WORDS = ".nbi-maskbar [role=status]"
 
@@ -216,6 +216,35 @@ def test_two_fingers_zoom_and_move_while_one_paints(voila: Server, browser: Any)
         expect(panel.locator(WORDS)).to_contain_text("may change")
         expect(panel.locator(WORDS)).not_to_have_text("Paint what may change.")
         clean(page)
+
+
+def test_what_is_named_is_painted_and_what_is_sent_is_framed(voila: Server, page: Any, start_emulator: Any) -> None:
+    emulator = start_emulator("gemini")
+    emulator.reset()
+    page.set_viewport_size({"width": 1080, "height": 1100})
+    panel = open_panel(page, voila, "region", GEMINI.format(emulator.url))
+    open_sample(panel)
+    panel.locator("details.nbi-more").first.evaluate("details => { details.open = false; }")
+    panel.get_by_role("button", name="Mask").click()
+    panel.get_by_label("What to find and paint").fill("the cat")
+    panel.get_by_label("What to find and paint").press("Enter")
+    expect(panel.locator(".nbi-live")).to_contain_text("“the cat”: 1 found by gemini", timeout=SOON)
+    expect(panel.locator(WORDS)).to_contain_text("% may change", timeout=SOON)
+    prompt(panel).fill("a red scarf")
+    note = panel.get_by_text("The frame is what is sent")
+    expect(note).to_be_visible(timeout=SOON)
+    expect(panel.locator(".nbi-region")).to_have_count(1)
+    expect(panel.locator(".nbi-cost")).to_contain_text("$")
+    take(panel, "panel-region")
+    panel.get_by_role("button", name="Clear").click()
+    expect(panel.locator(".nbi-region")).to_have_count(0)
+    # Cutting out is one click, and needs no service.
+    panel.get_by_role("button", name="Mask").click()
+    more(panel)
+    panel.get_by_role("button", name="Cut out").click()
+    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("t2 cut out", timeout=30_000)
+    clean(page)
+    emulator.reset()
 
 
 def test_of_several_pictures_one_is_chosen(voila: Server, page: Any) -> None:

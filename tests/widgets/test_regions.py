@@ -52,3 +52,33 @@ def test_what_was_delivered_is_seen_beside_what_was_pasted(large: Watched) -> No
     run(large, "sepia", model="local")
     large.do("delivered", turn=2)
     assert large.error == "t2 is as it was delivered."
+
+
+def test_what_is_named_is_found_and_painted_before_an_edit_is_paid_for(large: Watched) -> None:
+    large.do("open", text="sample:chelsea")
+    large.do("find", words=" ")
+    assert "Type what to find" in large.error
+    large.do("find", words="the cat", model="gemini", view="v")
+    content, (data,) = large.all("mask")[-1]
+    assert (content["sha"], content["anew"], content["view"]) == (large.state["base"]["sha"], True, "v")
+    mask = Image.open(io.BytesIO(data))
+    assert mask.size == (451, 300)
+    assert 0 < sum(mask.convert("L").histogram()[128:]) < 451 * 300
+    assert "“the cat”: 1 found by gemini:" in large.last("notice")["text"]
+    assert large.state["chat"][0]["prompt"] == "the cat", "the question stands in the conversation"
+    assert large.state["base"]["broughtIn"], "nothing was edited"
+
+
+def test_a_model_that_finds_nothing_says_what_helps(panel: Watched) -> None:
+    panel.do("open", text="sample:chelsea")
+    panel.do("find", words="the cat")
+    assert panel.all("mask") == []
+    assert panel.error
+    assert panel.last("error")["remedies"]
+
+
+def test_cut_out_is_a_button(panel: Watched) -> None:
+    panel.do("open", text="sample:coffee")
+    run(panel, "cut out")
+    assert panel.error == ""
+    assert panel.panel.session.turn("t1").picture.pil().mode == "RGBA"

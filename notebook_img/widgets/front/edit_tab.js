@@ -57,6 +57,7 @@ export class EditTab {
       this.error,
       this.more,
     );
+    stage.oncut = () => this.runWords("cut out");
     stage.onprompt = (prompt) => {
       if (prompt !== undefined) this.prompt.value = prompt;
     };
@@ -203,6 +204,16 @@ export class EditTab {
     this.cost.textContent = "";
     this.estimate(); // for when it is refused; while it runs nothing is asked
     this.link.send("run", { ...this.message(), mask: used ? { sha: base.sha } : null }, buffers);
+  }
+
+  // A button's own words: what stands in the prompt stays there.
+  runWords(prompt) {
+    if (this.progress.running) {
+      this.fail("Still working. Wait until it is done, or stop it.");
+      return;
+    }
+    this.fail("");
+    this.link.send("run", { what: "edit", prompt, model: "", options: {}, mask: null });
   }
 
   key(event) {

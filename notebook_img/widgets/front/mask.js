@@ -27,7 +27,7 @@ export class Mask {
     this.listen();
   }
 
-  makeBar({ findBoxes, lastMask }) {
+  makeBar({ find, lastMask }) {
     const id = unique("size");
     this.tools = choices(
       "Mask tool",
@@ -42,6 +42,13 @@ export class Mask {
     const title = "Size of the brush, in pixels of the picture ([ and ])";
     this.slider = h("input", { type: "range", id, title, min: "2", max: "200", value: "40", oninput: () => this.setSize(+this.slider.value) });
     this.words = h("span", { class: "nbi-quiet", role: "status" });
+    this.wanted = h("input", {
+      type: "text",
+      class: "nbi-text nbi-wanted",
+      placeholder: "the cup",
+      "aria-label": "What to find and paint",
+      onkeydown: (event) => event.key === "Enter" && !event.isComposing && find(this.wanted.value),
+    });
     this.last = button("Last mask", "mask", { title: "Paint what was painted for the last run", hidden: true, onclick: lastMask });
     return h(
       "div",
@@ -51,7 +58,7 @@ export class Mask {
       button("Invert", "invert", { onclick: () => this.add({ kind: "invert" }) }),
       button("Clear", "clear", { onclick: () => this.add({ kind: "clear" }) }),
       this.last,
-      button("Boxes", "boxes", { title: "Start from boxes that a model finds", onclick: findBoxes }),
+      h("span", { class: "nbi-inline" }, this.wanted, button("Find", "boxes", { title: "A model looks for it, and its shape is painted", onclick: () => find(this.wanted.value) })),
       this.words,
     );
   }

@@ -65,7 +65,7 @@ class View {
     this.can = new CanDialog(this.link, (words) => this.edit.offer(words));
     const ways = { messages: this.messages, can: (kind, model) => this.can.ask(kind, model), setKey: (name) => this.keys.open(name) };
     this.progresses = [new Progress(this.link), new Progress(this.link), new Progress(this.link)];
-    this.stage = new Stage(this.link, (text, tone) => this.say(text, tone), () => this.findBoxes());
+    this.stage = new Stage(this.link, (text, tone) => this.say(text, tone), (words) => this.find(words));
     this.edit = new EditTab(this.link, this.stage, this.progresses[0], ways);
     this.ask = new AskTab(this.link, this.stage, this.progresses[1], ways);
     this.gallery = new GalleryTab(this.link, this.stage, this.progresses[2], this.messages, (tab) => this.show(tab));
@@ -294,18 +294,10 @@ class View {
     this.rename(null);
   }
 
-  findBoxes() {
-    const known = (this.state?.chat ?? []).findLast((each) => each.boxes.length);
-    if (known) {
-      this.stage.mask.boxes(known.boxes);
-      this.say(`The mask starts from ${known.boxes.length} box${known.boxes.length > 1 ? "es" : ""} of ${known.id}.`);
-      return;
-    }
-    this.show("ask");
-    this.ask.boxes.checked = !this.ask.findRow.hidden;
-    this.ask.question.focus();
-    const able = this.ask.findRow.hidden ? " Choose a model that can locate things, such as gemini." : "";
-    this.say(`Ask for boxes first: type what to find, then “Use as mask”.${able}`);
+  // A question to a model, like those of the Ask tab; what it finds is painted.
+  find(words) {
+    if (this.progresses[0].running) this.say("Still working. Wait until it is done, or stop it.", "error");
+    else this.link.send("find", { words, model: this.ask.model.value });
   }
 
   say(text, tone = "info", remedies = []) {

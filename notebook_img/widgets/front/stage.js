@@ -10,7 +10,7 @@ import { Zoom } from "./zoom.js";
 const ORIGINAL = "o"; // the key that shows the original while it is held
 
 export class Stage {
-  constructor(link, say, findBoxes) {
+  constructor(link, say, find) {
     this.link = link;
     this.say = say;
     this.base = { key: "", sha: "", width: 0, height: 0, choices: [] };
@@ -21,7 +21,7 @@ export class Stage {
     this.plate = h("span", { class: "nbi-plate nbi-left", hidden: true });
     this.overlay = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
     this.sent = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
-    this.mask = new Mask(() => this.maskChanged(), { findBoxes, lastMask: () => link.send("last_mask") });
+    this.mask = new Mask(() => this.maskChanged(), { find, lastMask: () => link.send("last_mask") });
     this.compare = new Compare(link, () => this.arrange());
     this.chooser = new Chooser(link);
     const lying = [this.image, this.detail, this.overlay, this.sent, this.mask.canvas, this.mask.pointer, this.before];
@@ -87,13 +87,14 @@ export class Stage {
       title: "Back to what this was made from, with its mask and prompt",
       onclick: () => link.send("again_masked", { turn: this.base.turn }),
     });
+    this.cut = button("Cut out", "cut", { title: "Make everything but what the picture is of transparent", onclick: () => this.oncut?.() });
     this.delivered = button("As delivered", "compare", {
       title: "What the service sent, before it was pasted inside the mask",
       onclick: () => link.send("delivered", { turn: this.base.turn }),
     });
     this.downloadButton = button("Download", "download", { title: "Download the original file", onclick: () => link.send("download") });
     this.magicButton = button("Copy as magic", "copy", { title: "Copy the cell that repeats this turn", onclick: () => link.send("magic") });
-    this.moreTools = h("div", { class: "nbi-bar", role: "group", "aria-label": "More for this picture" }, this.goOn, this.again, this.delivered, this.downloadButton, this.magicButton);
+    this.moreTools = h("div", { class: "nbi-bar", role: "group", "aria-label": "More for this picture" }, this.goOn, this.again, this.delivered, this.cut, this.downloadButton, this.magicButton);
     this.more = h("details", { class: "nbi-more" }, h("summary", {}, "More"), this.moreTools, this.sources.element);
     return this.more;
   }
@@ -187,7 +188,7 @@ export class Stage {
     this.again.hidden = !turn?.masked;
     this.delivered.hidden = !turn?.delivered;
     this.mask.last.hidden = !state.masked;
-    this.maskButton.disabled = this.eye.disabled = this.downloadButton.disabled = !base.sha;
+    this.maskButton.disabled = this.eye.disabled = this.cut.disabled = this.downloadButton.disabled = !base.sha;
     this.compareButton.disabled = !base.sha || !this.compare.possible;
     this.magicButton.disabled = base.turn === null;
     this.noteUndo();
