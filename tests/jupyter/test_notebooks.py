@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.jupyter.kernels import environment, notebook, running_kernel
@@ -81,3 +82,15 @@ def test_vscode_tells_the_notebooks_name_in_a_variable(tmp_path: Path) -> None:
         kernel.good(f"__vsc_ipynb_file__ = {str(place / 'hens.ipynb')!r}\n%load_ext notebook_img")
         kernel.good("%imggen --quiet a red circle")
         assert "hens" in kernel.good("%imgsession").text
+
+
+@pytest.mark.parametrize("number", ["04", "05", "06"])
+def test_a_notebook_for_a_service_says_what_it_needs_outside_the_repository(tmp_path: Path, number: str) -> None:
+    (path,) = (Path(__file__).parents[2] / "notebooks").glob(f"{number}-*.ipynb")
+    first = next(cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code").source
+    with running_kernel(environment(tmp_path / "home"), tmp_path / "elsewhere") as kernel:
+        ran = kernel.run(first)
+    assert ran.status == "error"
+    assert ran.error.startswith("RuntimeError: Set ")
+    assert "in a clone of the repository" in ran.error
+    assert not list((tmp_path / "home").rglob("*.sqlite*")), "nothing was written into the user's home"
