@@ -124,7 +124,8 @@ def test_a_file_that_changed_since_is_written_beside_the_script(studio, tmp_path
     s.edit("invert", "mine.png")
     Image.new("RGB", (12, 12), "blue").save("mine.png")
     script = s.export("work.py")
-    assert "mine.png" not in script.read_text()
+    assert "HERE / 'mine.png'" not in script.read_text()
+    assert "FILES / 'mine.png'" in script.read_text()
     assert hashes(repeated(script, "fox", tmp_path)) == hashes(s)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.outputs import check_output_files as check_output_files
     from notebook_img.calls.outputs import check_output_place as check_output_place
     from notebook_img.calls.outputs import output_names as output_names
+    from notebook_img.calls.outputs import portable as portable
     from notebook_img.calls.outputs import provenance_of as provenance_of
     from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
     from notebook_img.calls.outputs import write_outputs as write_outputs
@@ -39,7 +40,7 @@ else:
         __name__,
         call="Call images_of make_call",
         jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
-        outputs="check_output_files check_output_place output_names provenance_of refuse_foreign write_outputs",
+        outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_outputs",
         perform="perform_call",
         progress="Change Progress",
         resolve="PlacedCall TURN_ID is_id place_call",

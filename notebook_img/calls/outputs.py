@@ -141,6 +141,8 @@ def write_outputs(
                 inside(path)
             refuse_foreign(path, store, force=force)
         for path, data in contents.items():
+            if path.exists() and path.read_bytes() != data:
+                said.append(f"{path} was replaced.")
             _write_one(path, data, store, inside)
     return paths, list(dict.fromkeys(said))
 

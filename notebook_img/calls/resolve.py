@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,9 @@ def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin:
     head = workspace.head_for_call(session.id)
     if call.again:
         return _again(workspace, session, call, origin, head)
+    if (begun := _started_elsewhere(workspace, session, call)) is not call:
+        note = f"{call.start} is of another session: a new line begins here with its picture."
+        return dataclasses.replace(place_call(workspace, session, begun, origin), notes=(note,))
     says_enough = call.outpaint if call.kind == "edit" else call.kind == "ask" and (call.boxes is not None or call.table)
     if not call.prompt.strip() and not says_enough:
         raise UsageError("The prompt is empty. Say what to do.", hint=EXAMPLES[call.kind])
@@ -263,6 +267,15 @@ def _started(workspace: Workspace, session: SessionRecord, call: Call) -> _Named
     if call.start is not None and named is None:
         raise NotFoundError(f"{call.start!r} is not a turn of session {session.name!r}.", hint=Hint("show-turns", session=session.name))
     return named
+
+
+def _started_elsewhere(workspace: Workspace, session: SessionRecord, call: Call) -> Call:
+    """Return a call that starts from another session's turn (``--from fox/t1``) as one that names its picture, which begins a new line."""
+    found = parse_id(call.start) if isinstance(call.start, str) else None
+    if found is None or not found.session or _named(workspace, session, call.start) is not None:
+        return call
+    picked = turn_id(found.number, found.picture or call.pick, found.session)
+    return call.but(images=(picked, *call.images), start=None, pick=None)
 
 
 def _named(workspace: Workspace, session: SessionRecord, value: Any) -> _Named | None:

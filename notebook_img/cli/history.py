@@ -89,7 +89,7 @@ def show(words: list[str]) -> int:
         print(turn.figure().text)
         print(f"prompt: {turn.prompt}")
         for picture in turn.pictures:
-            print(picture.path)
+            print(f"stored as: {picture.path}")
     return 0
 
 

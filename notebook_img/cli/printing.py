@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,8 @@ def print_turn(turn: Turn, *, quiet: bool = False, image: str = "") -> None:
             print(path)
     if not quiet:
         say(caption(turn).plain())
+        if turn.pictures and not turn.files and turn.kind != "ask" and not image:
+            say(f"Kept in the store; notebook-img show {shlex.quote(turn.full_id)} -o FILE writes a copy where you want it.")
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

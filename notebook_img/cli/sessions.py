@@ -46,8 +46,12 @@ def sessions(words: list[str]) -> int:
         )
         print_done(str(path), {"session": names[0], "file": str(path)}, as_json=as_json)
     elif action == "import" and len(names) == 1:
-        came = [{"name": session.name, "turns": session.record.turns} for session in studio.import_sessions(names[0])]
-        print_done("\n".join(f"{row['name']}  {row['turns']} turns" for row in came), came, as_json=as_json)
+        from notebook_img.pictures import counted
+
+        brought = [session.record for session in studio.import_sessions(names[0])]
+        came = [{"name": record.name, "turns": record.turns} for record in brought]
+        lines = [f"{record.name}  {counted(record.turns, 'turn')}" for record in brought]
+        print_done("\n".join(lines), came, as_json=as_json)
     elif action == "rename" and len(names) == 2:
         studio.session_for(names[0], creates=False).rename(names[1])
         print_done("", {"was": names[0], "name": names[1]}, as_json=as_json)
@@ -68,10 +72,15 @@ def _list(studio: Studio, *, as_json: bool) -> None:
     if as_json:
         print_json([{"name": row.name, "turns": row.turns, "model": row.shown_model, "updated": row.updated} for row in records])
         return
-    width = max((len(row.name) for row in records), default=0)
-    for row in records:
+    from notebook_img.pictures import counted
+
+    shown = [row for row in records if row.turns]
+    width = max((len(row.name) for row in shown), default=0)
+    for row in shown:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
-        print(f"{row.name:<{width}}  {row.turns:>5} turns  {used}  {row.shown_model}".rstrip())
+        print(f"{row.name:<{width}}  {counted(row.turns, 'turn'):>11}  {used}  {row.shown_model}".rstrip())
+    if empty := len(records) - len(shown):
+        say(f"{counted(empty, 'session')} without a turn left out; --json lists all.")
 
 
 def cost(words: list[str]) -> int:

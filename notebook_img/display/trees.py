@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from notebook_img.display.captions import NO_MATH
 from notebook_img.display.figures import image_html
 from notebook_img.errors import NotebookImgError
-from notebook_img.pictures import TINY_SIDE, Bundle, Preview, preview, shorten, still
+from notebook_img.pictures import TINY_SIDE, Bundle, Preview, counted, preview, shorten, still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +115,7 @@ def tree(
     asked = sum(node.kind == "ask" for node in nodes)
     turns, questions = counts or (len(nodes) - asked, asked)
     title = f"Session {shorten(name, 80)}: " if name else ""
-    title += " and ".join([_count(turns, "turn"), *([_count(questions, "question")] if questions else [])])
+    title += " and ".join([counted(turns, "turn"), *([counted(questions, "question")] if questions else [])])
     if shown < turns + questions:
         title += f", {shown} of them drawn"
     pictures = [twig.node.picture for root in roots for twig in _walk(root) if twig.node.picture is not None]
@@ -127,12 +127,12 @@ def tree(
     lines = [title]
     body = []
     if earlier:
-        lines.append(f"… {_count(earlier, 'earlier turn')} not drawn")
+        lines.append(f"… {counted(earlier, 'earlier turn')} not drawn")
         body.append(_remark(lines[-1]))
     lines += _text(roots)
     body += [f'<div style="margin:0 0 18px">{painter.row(group)}</div>' for group in _rows(roots)]
     if lost:
-        lines.append(f"… {_count(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}")
+        lines.append(f"… {counted(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}")
         body.append(_remark(lines[-1]))
     if more and shown < turns + questions:
         lines.append(more)
@@ -223,8 +223,8 @@ class _Painter:
     def _question(self, twig: _Twig) -> str:
         image = self._image(twig.node)
         note = f" ({escape(shorten(twig.node.note, 60))})" if twig.node.note else ""
-        folded = f"<div>… {_count(len(twig.before), 'question')} not drawn</div>" if twig.before else ""
-        rest = f"<div>… {_count(len(twig.after), 'question')} not drawn</div>" if twig.after else ""
+        folded = f"<div>… {counted(len(twig.before), 'question')} not drawn</div>" if twig.before else ""
+        rest = f"<div>… {counted(len(twig.after), 'question')} not drawn</div>" if twig.after else ""
         return f"{folded}{image}<b>? {escape(twig.node.id)}</b> {escape(shorten(twig.node.prompt, 90))}{note}{rest}"
 
 
@@ -255,7 +255,7 @@ def _draw(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
     """Draw a line straight down; only what branches off is indented, so that a hundred edits stay readable."""
     for twig in _straight(first):
         if twig.before:
-            lines.append(f"{lead}… {_count(len(twig.before), 'turn')} not drawn: {_span(twig.before)}")
+            lines.append(f"{lead}… {counted(len(twig.before), 'turn')} not drawn: {_span(twig.before)}")
             lead = prefix
         lines.append(lead + _label(twig.node))
         lead = prefix
@@ -264,7 +264,7 @@ def _draw(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
             last = number == len(twig.questions) - 1 and not goes_on
             _draw_questions(question, prefix + ("└─ " if last else "├─ "), prefix + ("   " if last else "│  "), lines)
         if twig.after:
-            lines.append(f"{prefix}… {_count(len(twig.after), 'turn')} not drawn: {_span(twig.after)}")
+            lines.append(f"{prefix}… {counted(len(twig.after), 'turn')} not drawn: {_span(twig.after)}")
         if len(twig.edits) > 1:
             for number, child in enumerate(twig.edits):
                 last = number == len(twig.edits) - 1
@@ -274,12 +274,12 @@ def _draw(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
 def _draw_questions(first: _Twig, lead: str, prefix: str, lines: list[str]) -> None:
     for twig in _walk(first):
         if twig.before:
-            lines.append(f"{lead}… {_count(len(twig.before), 'question')} not drawn: {_span(twig.before)}")
+            lines.append(f"{lead}… {counted(len(twig.before), 'question')} not drawn: {_span(twig.before)}")
             lead = prefix
         lines.append(lead + _label(twig.node))
         lead = prefix
         if twig.after:
-            lines.append(f"{prefix}… {_count(len(twig.after), 'question')} not drawn: {_span(twig.after)}")
+            lines.append(f"{prefix}… {counted(len(twig.after), 'question')} not drawn: {_span(twig.after)}")
 
 
 def _label(node: TreeNode) -> str:
@@ -289,7 +289,7 @@ def _label(node: TreeNode) -> str:
 
 
 def _fold(ids: Sequence[str]) -> str:
-    return f'<li style="{_CARD};align-self:center;opacity:.8">… {_count(len(ids), "turn")} not drawn: {escape(_span(ids))}</li>'
+    return f'<li style="{_CARD};align-self:center;opacity:.8">… {counted(len(ids), "turn")} not drawn: {escape(_span(ids))}</li>'
 
 
 def _straight(first: _Twig) -> Iterator[_Twig]:
@@ -374,10 +374,6 @@ def _kept(nodes: Sequence[TreeNode], known: dict[str, TreeNode], most: int) -> s
 
 def _remark(words: str) -> str:
     return f'<div style="opacity:.8;font-size:.85em">{escape(words)}</div>'
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _span(ids: Sequence[str]) -> str:

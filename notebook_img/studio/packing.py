@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebook_img.pictures import counted
 from notebook_img.replay import SUFFIX
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Packed:
     @property
     def words(self) -> str:
         """What it holds, in a sentence."""
-        parts = [_count(self.turns, "turn"), _count(self.made, "picture") + " made"]
-        given = f", {_count(self.given, 'picture')} put in" if self.given else ""
+        parts = [counted(self.turns, "turn"), counted(self.made, "picture") + " made"]
+        given = f", {counted(self.given, 'picture')} put in" if self.given else ""
         holds = f"{' with '.join(parts)}{given} ({self.bytes / 1e6:.1f} MB)"
         return f"Packed {holds} into {self.path}." if self.new else f"{self.path} is up to date: {holds}."
 
@@ -112,10 +113,6 @@ def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> b
         )
     except NotebookImgError:
         return False
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def take_in(workspace: Workspace, path: Path) -> list[SessionRecord]:

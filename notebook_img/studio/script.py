@@ -68,7 +68,7 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
     Returns
     -------
     Path
-        The script. Pictures that came from no file beside it or sample lie in ``NAME-files``, named by their hash.
+        The script. Pictures that came from no file beside it or sample lie in ``NAME-files``, under the names they had.
 
     Raises
     ------
@@ -220,12 +220,26 @@ def _picture(script: _Script, use: PictureUse) -> str:
     if use.name and Path(use.name).name == use.name and _is_file(script.path.parent / use.name, use.sha256):
         script.uses_folder = True
         return f"HERE / {use.name!r}"
-    from notebook_img.pictures import SUFFIXES
-
     script.uses_files = True
-    file = script.folder / f"{use.sha256.removeprefix('px:')[:HASH_LETTERS]}{SUFFIXES.get(use.mime_type, '')}"
+    file = _place_for(script, use)
     script.files[file] = use
     return f"FILES / {file.name!r}"
+
+
+def _place_for(script: _Script, use: PictureUse) -> Path:
+    """Return the file a picture is written to: called as it was, and by its hash as well where another one has that name."""
+    from notebook_img.calls import portable
+    from notebook_img.pictures import MIME_TYPES, SUFFIXES
+
+    hashed, suffix = use.sha256.removeprefix("px:")[:HASH_LETTERS], SUFFIXES.get(use.mime_type, "")
+    stem = (
+        portable(use.name.removesuffix(Path(use.name).suffix if Path(use.name).suffix.casefold() in MIME_TYPES else ""))
+        if use.name
+        else hashed
+    )
+    file = script.folder / f"{stem}{suffix}"
+    other = script.files[file].sha256 != use.sha256 if file in script.files else file.exists() and not _is_file(file, use.sha256)
+    return script.folder / f"{stem}-{hashed}{suffix}" if other else file
 
 
 def _made_by(turns: Iterable[TurnRecord], use: PictureUse) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.ids import turn_id
+from notebook_img.pictures import counted
 from notebook_img.tree.pictures import stored_picture
 from notebook_img.tree.turn import Turn, running_shell
 
@@ -86,6 +87,6 @@ def _count(turns: Iterable[Turn]) -> str:
 
 
 def _numbers(turns: int, questions: int) -> str:
-    asked = f"{questions} question{'s' if questions != 1 else ''}" if questions else ""
-    made = f"{turns} turn{'s' if turns != 1 else ''}" if turns or not questions else ""
+    asked = counted(questions, "question") if questions else ""
+    made = counted(turns, "turn") if turns or not questions else ""
     return " and ".join(filter(None, (made, asked)))

@@ -10,6 +10,7 @@ from notebook_img.ids import parse_id
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import Screen, put, tell
 from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
+from notebook_img.pictures import counted
 from notebook_img.tree import drift_lines
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
 
     from notebook_img import display
 
-    current = kernel.studio.session().id
+    current, sessions = kernel.studio.session().id, kernel.studio.sessions()
     rows = [
         [
             session.name + (" (current)" if session.id == current else ""),
@@ -136,9 +137,12 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
             session.record.shown_model,
             dt.datetime.fromtimestamp(session.record.updated).astimezone().strftime("%Y-%m-%d %H:%M"),
         ]
-        for session in kernel.studio.sessions()
+        for session in sessions
+        if session.record.turns or session.id == current
     ]
-    put(display.table(["session", "turns", "model", "last used"], rows, caption="Sessions"))
+    empty = len(sessions) - len(rows)
+    caption = f"Sessions, and {empty} more without a turn" if empty else "Sessions"
+    put(display.table(["session", "turns", "model", "last used"], rows, caption=caption))
 
 
 def _show_turn(kernel: NotebookKernel, turn: Turn) -> Turn:
