@@ -46,7 +46,7 @@ def sessions(words: list[str]) -> int:
         )
         print_done(str(path), {"session": names[0], "file": str(path)}, as_json=as_json)
     elif action == "import" and len(names) == 1:
-        from notebook_img.pictures import counted
+        from notebook_img.display import counted
 
         brought = [session.record for session in studio.import_sessions(names[0])]
         came = [{"name": record.name, "turns": record.turns} for record in brought]
@@ -72,7 +72,7 @@ def _list(studio: Studio, *, as_json: bool) -> None:
     if as_json:
         print_json([{"name": row.name, "turns": row.turns, "model": row.shown_model, "updated": row.updated} for row in records])
         return
-    from notebook_img.pictures import counted
+    from notebook_img.display import counted
 
     shown = [row for row in records if row.turns]
     width = max((len(row.name) for row in shown), default=0)

@@ -8,10 +8,10 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from notebook_img.display.captions import NO_MATH
+from notebook_img.display.captions import NO_MATH, counted
 from notebook_img.display.figures import image_html
 from notebook_img.errors import NotebookImgError
-from notebook_img.pictures import TINY_SIDE, Bundle, Preview, counted, preview, shorten, still
+from notebook_img.pictures import TINY_SIDE, Bundle, Preview, preview, shorten, still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,6 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.pictures.boxes import Box as Box
     from notebook_img.pictures.bundles import Bundle as Bundle
-    from notebook_img.pictures.bundles import counted as counted
     from notebook_img.pictures.bundles import image_bundle as image_bundle
     from notebook_img.pictures.bundles import shorten as shorten
     from notebook_img.pictures.bundles import size_words as size_words
@@ -81,7 +80,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         boxes="Box",
-        bundles="Bundle image_bundle shorten size_words still counted",
+        bundles="Bundle image_bundle shorten size_words still",
         colours="as_grey as_rgb colour_in fitting into is_grey is_srgb space_of to_srgb",
         convert="Prepared conversion_notes encode prepare",
         cutouts="WEIGHTS cut_alpha cut_out painted_chequerboard put_on",

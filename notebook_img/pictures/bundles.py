@@ -107,11 +107,6 @@ def size_words(size: tuple[int, int] | None) -> str:
     return f"{size[0]} × {size[1]}" if size else ""
 
 
-def counted(number: int, word: str) -> str:
-    """Return ``1 turn`` or ``2 turns``."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def shorten(text: str, most: int) -> str:
     """Return `text` on one line and no longer than `most` characters, cut at a word where possible."""
     flat = " ".join(text.split())

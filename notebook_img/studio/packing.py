@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebook_img.pictures import counted
+from notebook_img.display import counted
 from notebook_img.replay import SUFFIX
 
 if TYPE_CHECKING:

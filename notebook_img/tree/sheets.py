@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.display import counted
 from notebook_img.ids import turn_id
-from notebook_img.pictures import counted
 from notebook_img.tree.pictures import stored_picture
 from notebook_img.tree.turn import Turn, running_shell
 

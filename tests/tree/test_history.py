@@ -43,7 +43,7 @@ def drawn(text: str) -> list[int]:
 
 def test_of_a_long_history_the_latest_part_is_drawn_and_the_way_to_the_rest_is_said(long: Session) -> None:
     text = long.tree().text
-    assert text.startswith("Session fox: 1188 turns and 12 questions, 60 of them drawn")
+    assert text.startswith("Session fox: 1,188 turns and 12 questions, 60 of them drawn")
     assert f"… {1_200 - OUTLINE} earlier turns not drawn" in text
     assert "t1199  step 1199 (local)  ← head" in text
     [before] = re.findall(r"tree\('t(\d+)'\) draws the history up to t\1\.", text)

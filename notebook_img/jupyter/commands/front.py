@@ -12,7 +12,6 @@ from notebook_img.hints import worded
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import put, tell
 from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
-from notebook_img.pictures import counted
 
 if TYPE_CHECKING:
     from notebook_img.jupyter.kernel import NotebookKernel

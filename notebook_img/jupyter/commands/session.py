@@ -10,7 +10,6 @@ from notebook_img.ids import parse_id
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import Screen, put, tell
 from notebook_img.jupyter.wording import IN_CELLS, in_cells_words
-from notebook_img.pictures import counted
 from notebook_img.tree import drift_lines
 
 if TYPE_CHECKING:
