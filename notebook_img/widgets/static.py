@@ -49,7 +49,9 @@ class Left:
         self.update()  # what it left in the places it is shown in already
         display(self.bundle(static=False), raw=True)  # type: ignore[no-untyped-call]
         self._shown = self._panel.base.shown.sha256 if self._panel.base.shown else ""
-        self._handles = [*self._handles, display(self._figure(), raw=True, display_id=True)][-MOST_PLACES:]  # type: ignore[no-untyped-call]
+        data, metadata = self._figure()
+        handle = display(data, raw=True, metadata=metadata, display_id=True)  # type: ignore[no-untyped-call]
+        self._handles = [*self._handles, handle][-MOST_PLACES:]
 
     def update(self) -> None:
         """Update the picture that stays."""
@@ -57,22 +59,26 @@ class Left:
         if not self._handles or picture is None or picture.sha256 == self._shown:
             return
         self._shown = picture.sha256
-        figure = self._figure()
+        data, metadata = self._figure()
         for handle in self._handles:
             with contextlib.suppress(Exception):  # a front end without updates keeps the earlier picture
-                handle.update(figure, raw=True)
+                handle.update(data, raw=True, metadata=metadata)
 
-    def _figure(self) -> dict[str, Any]:
+    def _figure(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the picture that stays and its metadata: as HTML, and as a still image for what shows none."""
         from html import escape
 
         panel = self._panel
         words = self.text()
         image = ""
+        alone: dict[str, Any] = {}
+        metadata: dict[str, Any] = {}
         if panel.base.shown is not None:
-            from notebook_img.pictures import preview
+            from notebook_img.pictures import preview, still
 
             seen = preview(panel.base.shown, SIDE, MOST_BYTES)
-            alt = escape(f"{panel.base.name} of session {panel.session_name}", quote=True)
-            image = f'<img alt="{alt}" width="{seen.width}" src="{seen.url}">'
+            alt = f"{panel.base.name} of session {panel.session_name}"
+            image = f'<img alt="{escape(alt, quote=True)}" width="{seen.width}" src="{seen.url}">'
+            alone, metadata = still([(seen, "")], alt)
         html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'
-        return {"text/html": html, "text/plain": words}
+        return {"text/html": html, **alone, "text/plain": words}, metadata

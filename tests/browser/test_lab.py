@@ -69,7 +69,7 @@ def test_panel_and_cells_see_each_other_and_the_saved_notebook_stays_small(lab: 
     outputs = json.loads(text)["cells"][1]["outputs"][-2:]  # before them stands which session was opened
     assert [sorted(output["data"]) for output in outputs] == [
         ["application/vnd.jupyter.widget-view+json", "text/plain"],
-        ["text/html", "text/plain"],
+        ["image/jpeg", "text/html", "text/plain"],
     ]
     left = "".join(outputs[1]["data"]["text/html"])
     assert "data:image/jpeg;base64," in left

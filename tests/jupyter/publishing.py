@@ -1,11 +1,17 @@
-"""A notebook with every figure this package shows, as a front end saves it, with either value of the setting `figure`."""
+"""A notebook with every figure this package shows, as a front end saves it, and the pictures nbconvert's exporters find in one."""
 
 from __future__ import annotations
 
+import base64
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pypandoc
+from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter, PythonExporter, SlidesExporter
 
 from tests.emulators.process import Running
 from tests.jupyter.kernels import environment, running_kernel, saved_cell
@@ -36,3 +42,53 @@ def saved_notebook(place: Path, form: str, service: Running) -> Any:
             made.cells.append(saved_cell(source, kernel.good(source), number, figure=name))
     nbformat.validate(made)
     return made
+
+
+def pandoc_path() -> str:
+    """Return a search path on which nbconvert finds pandoc, which sets the Markdown of answers in LaTeX."""
+    return os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ["PATH"]])
+
+
+def images(html: str) -> list[bytes]:
+    """Return the pictures that stand in a page."""
+    return [base64.b64decode(found) for found in re.findall(r"<img[^>]*?src=\"data:image/\w+;base64,([^\"]+)\"", html, re.DOTALL)]
+
+
+def in_html(made: Any) -> list[bytes]:
+    return images(HTMLExporter().from_notebook_node(made)[0])
+
+
+def in_slides(made: Any) -> list[bytes]:
+    return images(SlidesExporter().from_notebook_node(made)[0])
+
+
+def in_sanitised(made: Any) -> list[bytes]:
+    return images(HTMLExporter(sanitize_html=True).from_notebook_node(made)[0])
+
+
+def in_markdown(made: Any) -> list[bytes]:
+    """Return the files a Markdown page shows; what stands in its HTML is left out, as GitHub leaves it out."""
+    body, resources = MarkdownExporter().from_notebook_node(made)
+    return [resources["outputs"][name] for name in re.findall(r"!\[\w*\]\((output_\S+)\)", body)]
+
+
+def in_latex(made: Any) -> list[bytes]:
+    body, resources = LatexExporter().from_notebook_node(made)
+    names = re.findall(r"\\(?:adjustimage|includegraphics)[^\n]*\{(output_[^}]+)\}", body.partition(r"\begin{document}")[2])
+    return [resources["outputs"][name] for name in names]
+
+
+def in_script(made: Any) -> list[bytes]:
+    body, resources = PythonExporter().from_notebook_node(made)
+    compile(body, "fox.py", "exec")
+    return [*images(body), *resources.get("outputs", {}).values()]
+
+
+EXPORTERS: dict[str, Callable[[Any], list[bytes]]] = {
+    "html": in_html,
+    "slides": in_slides,
+    "sanitised html": in_sanitised,
+    "markdown": in_markdown,
+    "latex, pdf": in_latex,
+    "script": in_script,
+}

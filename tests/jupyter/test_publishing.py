@@ -6,21 +6,18 @@ How a page prints is looked at in tests/browser/test_printing.py.
 from __future__ import annotations
 
 import base64
-import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import nbformat
-import pypandoc
 import pytest
-from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter, PDFExporter, PythonExporter, SlidesExporter
+from nbconvert import HTMLExporter, MarkdownExporter, PDFExporter, SlidesExporter
 from PIL import Image
 
-from tests.jupyter.publishing import FIGURES, FORMS, saved_notebook
+from tests.jupyter.publishing import EXPORTERS, FIGURES, FORMS, in_latex, pandoc_path, saved_notebook
 from tests.pages import ROOT
 
 PAGE = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
@@ -30,7 +27,7 @@ PAGE = (ROOT / "docs" / "publishing.md").read_text(encoding="utf-8")
 def pandoc() -> Iterator[None]:
     """nbconvert calls pandoc for the Markdown of answers in LaTeX."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ["PATH"]]))
+        patch.setenv("PATH", pandoc_path())
         yield
 
 
@@ -41,49 +38,6 @@ def notebooks(start_emulator: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     return {form: saved_notebook(tmp_path_factory.mktemp(form), form, service) for form in FORMS}
 
 
-def images(html: str) -> list[bytes]:
-    """Return the pictures that stand in a page."""
-    return [base64.b64decode(found) for found in re.findall(r"<img[^>]*?src=\"data:image/\w+;base64,([^\"]+)\"", html, re.DOTALL)]
-
-
-def in_html(made: Any) -> list[bytes]:
-    return images(HTMLExporter().from_notebook_node(made)[0])
-
-
-def in_slides(made: Any) -> list[bytes]:
-    return images(SlidesExporter().from_notebook_node(made)[0])
-
-
-def in_sanitised(made: Any) -> list[bytes]:
-    return images(HTMLExporter(sanitize_html=True).from_notebook_node(made)[0])
-
-
-def in_markdown(made: Any) -> list[bytes]:
-    """Return the files a Markdown page shows; what stands in its HTML is left out, as GitHub leaves it out."""
-    body, resources = MarkdownExporter().from_notebook_node(made)
-    return [resources["outputs"][name] for name in re.findall(r"!\[\w*\]\((output_\S+)\)", body)]
-
-
-def in_latex(made: Any) -> list[bytes]:
-    body, resources = LatexExporter().from_notebook_node(made)
-    names = re.findall(r"\\(?:adjustimage|includegraphics)[^\n]*\{(output_[^}]+)\}", body.partition(r"\begin{document}")[2])
-    return [resources["outputs"][name] for name in names]
-
-
-def in_script(made: Any) -> list[bytes]:
-    body, resources = PythonExporter().from_notebook_node(made)
-    compile(body, "fox.py", "exec")
-    return [*images(body), *resources.get("outputs", {}).values()]
-
-
-EXPORTERS: dict[str, Callable[[Any], list[bytes]]] = {
-    "html": in_html,
-    "slides": in_slides,
-    "sanitised html": in_sanitised,
-    "markdown": in_markdown,
-    "latex, pdf": in_latex,
-    "script": in_script,
-}
 WORDS = {(True, True): "yes", (False, True): "`image`", (True, False): "`html`", (False, False): "–"}
 
 
