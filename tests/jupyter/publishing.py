@@ -27,6 +27,7 @@ FIGURES = {
     "a turn as a value": "ni.session().turn('t1')",
     "a comparison as a value": "ni.session().turn('t2').pick(1).compare()",
     "a whole picture": "ni.session().turn('t1').picture.show(full=True)",
+    "a panel": "%imgsession panel",
 }
 """What shows each figure; the names are those of the table in docs/publishing.md."""
 FORMS = ("html", "image")

@@ -132,10 +132,10 @@ def test_the_bundle_has_a_picture_and_words_for_those_without_widgets(cat: Watch
 def test_what_is_left_after_20_turns_stays_far_below_a_megabyte(cat: Watched, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     shown: dict[str, Any] = {}
 
-    def display(data: Any, *, raw: bool, display_id: bool = False) -> Any:
+    def display(data: Any, *, raw: bool, display_id: bool = False, **_: Any) -> Any:
         key = f"output {len(shown)}"
         shown[key] = data
-        return type("Handle", (), {"update": lambda _self, data, raw: shown.update({key: data})})() if display_id else None
+        return type("Handle", (), {"update": lambda _self, data, **_: shown.update({key: data})})() if display_id else None
 
     monkeypatch.setattr("IPython.display.display", display)
     cat.panel._ipython_display_()
@@ -149,12 +149,12 @@ def test_what_is_left_after_20_turns_stays_far_below_a_megabyte(cat: Watched, mo
 def test_a_panel_that_is_shown_twice_leaves_its_latest_picture_in_both_places(cat: Watched, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     left: dict[int, str] = {}
 
-    def display(data: Any, *, raw: bool, display_id: bool = False) -> Any:
+    def display(data: Any, *, raw: bool, display_id: bool = False, **_: Any) -> Any:
         number = len(left)
         if not display_id:
             return None
         left[number] = data["text/plain"]
-        return type("Handle", (), {"update": lambda _self, data, raw: left.update({number: data["text/plain"]})})()
+        return type("Handle", (), {"update": lambda _self, data, **_: left.update({number: data["text/plain"]})})()
 
     monkeypatch.setattr("IPython.display.display", display)
     cat.panel._ipython_display_()
