@@ -1,0 +1,230 @@
+"""Faults as people and agents meet them: pairwise over surfaces, services and faults, in this process; twenty more in processes of their own.
+
+The matrix itself is test_fault_matrix.py, whose server and rules these cases use. Here each fault meets each surface once, and each
+service each surface, with what a surface adds: an exit code, an error in a cell, a result of a tool, and whatever was printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from mcp import Client
+
+import notebook_img as ni
+from notebook_img.cli import main
+from notebook_img.cli.printing import exit_code
+from notebook_img.errors import NotebookImgError
+from notebook_img.mcp.server import build
+from notebook_img.mcp.work import Work
+from notebook_img.providers.retry import retrying
+from notebook_img.studio import default
+from tests.providers.test_fault_matrix import KEY, MODELS, Case, Fault, Server, is_free, kinds_expected, requests_allowed, studio_at
+
+FAULTS = (
+    *(Fault(status) for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 524)),
+    *(Fault(status, "page") for status in (403, 413, 429, 500, 502, 503, 504)),
+    *(Fault(429, "own", wait) for wait in ("1e9", "Thu, 01 Jan 2199 00:00:00 GMT")),
+    *(Fault(kind=kind) for kind in ("nothing", "reset", "reset_midway", "204", "empty_200", "broken_json", "page_200", "truncated")),
+)
+UNSENT: dict[str, dict[str, str]] = {
+    "refused": {"base": "http://127.0.0.1:9"},
+    "no such host": {"base": "http://nowhere.invalid"},
+    "no such certificates": {"SSL_CERT_FILE": "/nowhere/certificates.pem"},
+    "a dead proxy": {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""},
+}
+"""What keeps a request from leaving: variables, and what every base URL is."""
+SERVICES = ("openai", "gemini", "ark", "garage", "openrouter", "fal")
+
+
+@dataclass
+class Told:
+    """What a surface made of a failed call."""
+
+    text: str
+    """Everything it printed or returned."""
+    fits: bool
+    """Whether it failed as it should."""
+
+
+class Place:
+    """The services at one port, played by a thread, and an environment that leads to them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.server, self.loop = home, Server(), asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.listening = self.wait(asyncio.start_server(self.server.answer, "127.0.0.1", 0, limit=2**22))
+        self.url = f"http://127.0.0.1:{self.listening.sockets[0].getsockname()[1]}"
+        self.number = self.rows_before = 0
+        self.environs: dict[str, dict[str, str]] = {}
+
+    def wait(self, work: Any) -> Any:
+        async def within() -> Any:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(within(), self.loop).result(30)
+
+    def case(self, provider: str, fault: Fault) -> Case:
+        self.number += 1
+        self.server.cases[self.number] = case = Case(self.number, provider, "generate", fault)
+        return case
+
+    def environ(self, base: str = "", **more: str) -> dict[str, str]:
+        if base not in self.environs:
+            studio = studio_at(base or self.url, self.home, "openai")
+            studio.close()
+            self.environs[base] = dict(studio.settings.environ)
+        chosen = {"NOTEBOOK_IMG_RETRIES": "2", "NOTEBOOK_IMG_RETRY_SECONDS": "60", "NOTEBOOK_IMG_BUDGET": "1000000"}
+        return {**self.environs[base], **chosen, "NOTEBOOK_IMG_ENDPOINTS": str(self.home / "endpoints.toml"), **more}
+
+    def close(self) -> None:
+        self.listening.close()
+        self.wait(self.server.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+
+@pytest.fixture
+def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    home.mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+    async def at_once(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setitem(retrying.__kwdefaults__, "sleep", at_once)  # type: ignore[arg-type]
+    made = Place(home)
+    yield made
+    made.close()
+
+
+# The surfaces. Each makes one picture in a session of its own and tells what came of it.
+
+
+def by_shell(case: Case) -> Told:
+    out, said = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+        code = main(["generate", f"case-{case.number}- a fox", "-m", MODELS[case.provider]["generate"], "-s", f"case-{case.number}"])
+    wanted = {exit_code(kind("x")) for kind in kinds_expected(case)}
+    return Told(f"{out.getvalue()}{said.getvalue()}", code in wanted or (case.fault.kind in UNSENT and code in {2, 5}))
+
+
+def by_cell(case: Case) -> Told:
+    shell = InteractiveShell.instance()
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            shell.run_line_magic("load_ext", "notebook_img")
+            line = f"%imggen -m {MODELS[case.provider]['generate']} -s case-{case.number} case-{case.number}- a fox"
+            error = shell.run_cell(line).error_in_exec
+        kinds = (NotebookImgError,) if case.fault.kind in UNSENT else kinds_expected(case)
+        return Told(f"{out.getvalue()}{error!r}{error}", isinstance(error, kinds))
+    finally:
+        if default._default is not None:
+            default._default.close()
+            default._default = None
+        InteractiveShell.clear_instance()
+
+
+def by_agent(case: Case) -> Told:
+    studio = ni.Studio()
+
+    async def ask() -> Told:
+        async with Client(build(Work(studio), "all")) as client:
+            wanted = {"prompt": f"case-{case.number}- a fox", "outputPath": "fox.png", "model": MODELS[case.provider]["generate"]}
+            result = await client.call_tool("generate_image", wanted)
+            return Told(str(result), bool(result.is_error))
+
+    try:
+        return asyncio.run(ask())
+    finally:
+        studio.close()
+
+
+SURFACES: dict[str, Callable[[Case], Told]] = {"shell": by_shell, "cell": by_cell, "agent": by_agent}
+
+
+def wrong_with(place: Place, case: Case, told: Told) -> str:
+    """Return what is not as it should be; an empty string where all is."""
+    unsent = case.fault.kind in UNSENT
+    seen, free = place.server.seen[case.number], unsent or is_free(case)
+    with contextlib.closing(ni.Studio()) as studio:
+        rows = [(row.state, row.cost) for row in studio.store.spend_rows()][: -place.rows_before or None]
+        turns = sum(session.turns for session in studio.store.sessions())
+        place.rows_before = len(studio.store.spend_rows())
+    if not told.fits:
+        return f"told as {told.text[-300:]}"
+    if seen > (0 if unsent else requests_allowed(case)):
+        return f"asked {seen} times"
+    if any(piece in told.text for piece in (KEY, KEY[:12], KEY[-12:])):
+        return "shows the key"
+    if turns:
+        return "left a turn"
+    if rows and ({state for state, _ in rows} != {"failed" if free else "unknown"} or (free and any(cost for _, cost in rows))):
+        return f"booked {rows}"
+    return ""
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_fault_meets_every_surface(surface: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = list(SURFACES).index(surface)
+    cases = [place.case(SERVICES[(start + at) % len(SERVICES)], fault) for at, fault in enumerate(FAULTS)]
+    cases += [place.case(SERVICES[(start + at) % len(SERVICES)], Fault(kind=kind)) for at, kind in enumerate(UNSENT)]
+    wrong: list[str] = []
+    for case in cases:
+        with monkeypatch.context() as world:
+            for name, value in place.environ(**UNSENT.get(case.fault.kind, {})).items():
+                world.setenv(name, value)
+            if problem := wrong_with(place, case, SURFACES[surface](case)):
+                wrong.append(f"{case}: {problem}"[:500])
+    print(f"{len(cases)} cases with {surface}")
+    assert {case.provider for case in cases} == set(SERVICES)
+    assert not wrong, f"{len(wrong)} of {len(cases)}:\n" + "\n".join(wrong[:12])
+
+
+def test_twenty_faults_in_processes_of_their_own(place: Place) -> None:
+    faults = [fault for fault in FAULTS if fault.status not in {429, 503} or fault.wait][:16]
+    cases = [place.case(SERVICES[at % len(SERVICES)], fault) for at, fault in enumerate(faults)]
+    cases += [place.case(SERVICES[at], Fault(kind=kind)) for at, kind in enumerate(UNSENT)]
+
+    def run(case: Case) -> str:
+        home = place.home / f"own-{case.number}"
+        home.mkdir()
+        there = {**place.environ(**UNSENT.get(case.fault.kind, {})), "NOTEBOOK_IMG_HOME": str(home)}
+        words = ["generate", f"case-{case.number}- a fox", "-m", MODELS[case.provider]["generate"], "-s", "fox"]
+        done = subprocess.run(
+            [sys.executable, "-m", "notebook_img", *words],
+            env={**os.environ, **there},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        wanted = {2, 5} if case.fault.kind in UNSENT else {exit_code(kind("x")) for kind in kinds_expected(case)}
+        said = done.stdout + done.stderr
+        if done.returncode not in wanted or KEY[:12] in said or "Traceback" in said:
+            return f"{case}: exit code {done.returncode}, not {wanted}: {said[-300:]}"
+        with contextlib.closing(ni.Studio(home=home)) as studio:
+            free = case.fault.kind in UNSENT or is_free(case)
+            states = {row.state for row in studio.store.spend_rows()}
+            return (
+                ""
+                if states <= {"failed" if free else "unknown"} and not any(one.turns for one in studio.store.sessions())
+                else f"{case}: {states}"
+            )
+
+    with ThreadPoolExecutor(2) as pool:
+        wrong = [problem for problem in pool.map(run, cases) if problem]
+    assert len(cases) == 20
+    assert not wrong, "\n".join(wrong)
