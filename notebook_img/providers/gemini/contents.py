@@ -153,6 +153,8 @@ class Composer:
             return [self._last()]
         earlier = self._earlier(self.past[: len(self.past) - len(kept)])
         if not kept:
+            if other := raw.other_model(self.past[-1], self.model):
+                self.warnings.append(f"{self.past[-1].id} was made by {other}: its picture is sent, that model's own state is not.")
             return [self._last(before=[*self._first_input(), *earlier])]
         messages: list[Message] = []
         for number, (_, found) in enumerate(kept):

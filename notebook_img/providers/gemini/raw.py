@@ -52,6 +52,12 @@ def make(replies: list[Mapping[str, Any]], said: str) -> dict[str, Any]:
     return {"version": VERSION, "said": said, "replies": list(replies)}
 
 
+def other_model(past: PastTurn, model: str) -> str:
+    """Return the model of this service that made a turn, where it is not `model`; empty elsewhere."""
+    provider, _, name = past.model.partition(":")
+    return name if provider == "gemini" and info(name).name != model else ""
+
+
 def same_route(past: PastTurn, model: str, key_mark: str) -> bool:
     """Whether a turn was made with this provider, model and key: its signatures are useless elsewhere."""
     provider, _, name = past.model.partition(":")

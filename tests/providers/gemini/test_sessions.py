@@ -185,7 +185,7 @@ async def test_another_model_gets_the_picture_but_no_signatures(story, service):
     row = service.requests()[-1]
     assert signatures(row) == []
     assert shown(row) == [mark(first.pictures[0])]
-    assert reply.warnings == ()
+    assert reply.warnings == ("t1 was made by gemini-nano-banana-2.1: its picture is sent, that model's own state is not.",)
 
 
 async def test_another_key_gets_the_picture_but_no_signatures(story, service):
