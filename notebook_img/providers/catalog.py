@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
@@ -12,7 +13,7 @@ from notebook_img.providers.pricing import price_on, today
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from notebook_img.providers.interface import ModelInfo, OwnOption, Provider
+    from notebook_img.providers.interface import Connection, ModelInfo, OwnOption, Provider
     from notebook_img.settings import Settings
 
 
@@ -153,30 +154,26 @@ def service_rows(settings: Settings, *, own: bool = True) -> list[dict[str, Any]
             rows.append({"name": name, "title": name, "state": error.sentence, "hints": error.hints, "key": "", "connection": ""})
             continue
         lack, service = lacking(provider), providers.service_of(provider)
+        used = _connection(provider) if lack is None else None
         rows.append(
             {
                 "name": name,
                 "title": provider.title,
                 "state": lack.sentence if lack else _not_running(provider) or "ready",
                 "hints": lack.hints if lack else (),
-                "key": keys.where(service, settings) if service is not None else "",
-                "connection": connection_words(provider) if lack is None else "",
+                "key": keys.where(service, settings) if service is not None and not (used and used.credentials) else "",
+                "connection": "; ".join(part for part in (used.title, used.credentials, used.why) if part) if used else "",
             }
         )
     return rows
 
 
-def connection_words(provider: Provider) -> str:
-    """Return which connection a provider uses and why, in words; empty for one that knows a single way."""
+def _connection(provider: Provider) -> Connection | None:
     from notebook_img import providers
 
-    try:
-        used = providers.connection_of(provider)
-    except NotebookImgError as error:
-        return error.sentence
-    if used is None:
-        return ""
-    return "; ".join(part for part in (used.title, used.credentials, used.why) if part)
+    with contextlib.suppress(NotebookImgError):  # what is set wrong is the state
+        return providers.connection_of(provider)
+    return None
 
 
 def own_options(settings: Settings) -> list[OwnOption]:

@@ -30,7 +30,8 @@ def test_a_turn_records_the_model_and_what_was_sent_the_deployment(studio_of, en
 
 def test_the_doctor_says_which_of_two_connections_wins(studio_of, environ):
     def told(**more: str) -> str:
-        return " ".join(finding.details for finding in examine(studio_of({**environ, **more})) if finding.what == "openai")
+        found = [each for each in examine(studio_of({**environ, **more})) if each.what == "openai"]
+        return " ".join(text for each in found for text in (each.details, *dict(each.facts).values()))
 
     assert "Azure OpenAI at 127.0.0.1, v1" in told()
     assert "a key of OpenAI's comes first; AZURE_OPENAI_ENDPOINT is not used" in told(OPENAI_API_KEY=OPENAI_KEY)

@@ -17,7 +17,7 @@ from notebook_img.errors import (
     ProviderError,
     ReplyTimeoutError,
 )
-from notebook_img.network import checked_url
+from notebook_img.network import checked_url, shown_url
 from notebook_img.providers.fal.answers import Asked, items_of
 from notebook_img.providers.fal.models import SERVICE, TABLE, cost_of, row_of
 from notebook_img.providers.fal.queue import DONE, WAITING, Pace, Queue, Ticket, is_path, watch
@@ -71,6 +71,10 @@ class FalProvider:
     def missing(self) -> str | None:
         """Return what is missing, or None."""
         return None if keys.find(self.service, self.settings) else "No key for fal is set up."
+
+    def address(self) -> str:
+        """Return the base URL in use."""
+        return shown_url(self.settings.fal_base_url)
 
     def models(self) -> Sequence[ModelInfo]:
         """Return the model table, the default first."""

@@ -82,12 +82,13 @@ def cloud_of(settings: Settings) -> Cloud | None:
     return Cloud(project, location, checked_url(base, "GOOGLE_VERTEX_BASE_URL") if base else "")
 
 
-def connection_of(settings: Settings, service: keys.Service) -> Connection:
-    """Return which connection is used and why; the other one's credentials are named where they lie about unused."""
+def connection_of(settings: Settings, service: keys.Service) -> Connection | None:
+    """Return which connection is used and why, with what lies about unused; None where nothing speaks for another one."""
     cloud, key = cloud_of(settings), keys.where(service, settings)
     if cloud is None:
-        unused = f"; GOOGLE_CLOUD_PROJECT alone does not choose Google Cloud ({USE})" if settings.google_cloud_project else ""
-        return Connection("Gemini API", f"the key decides{unused}")
+        if not settings.google_cloud_project:
+            return None
+        return Connection("Gemini API", f"GOOGLE_CLOUD_PROJECT alone does not choose Google Cloud ({USE})")
     why = f"{_chosen_by(settings)} is set"
     if key:
         why += f"; the key ({key}) is not used, because a project comes before a key"

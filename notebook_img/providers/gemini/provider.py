@@ -55,8 +55,8 @@ class GeminiProvider:
             return None
         return "No key for Google Gemini is set up."
 
-    def connection(self) -> Connection:
-        """Return whether calls go to the Gemini API or to Google Cloud, and why."""
+    def connection(self) -> Connection | None:
+        """Return whether calls go to the Gemini API or to Google Cloud, and why; None where nothing speaks for Google Cloud."""
         return connection_of(self.settings, self.service)
 
     @staticmethod
@@ -138,7 +138,8 @@ class GeminiProvider:
             return {(model.name or "").rpartition("/")[2] async for model in await route.client.aio.models.list(config=which)}
 
         found = await self._guarded(listed, model=models.PICTURES, key=token, cloud=route.cloud)
-        what = f"{self.connection().title} takes the credentials" if route.cloud else "Google Gemini takes the key"
+        used = self.connection()
+        what = f"{used.title} takes the credentials" if route.cloud and used else "Google Gemini takes the key"
         lines = [f"{what} and lists {len(found)} models."]
         wanted = (models.PICTURES, models.QUESTIONS)
         return lines + [f"The default model {name} is not among them." for name in wanted if name not in found]
