@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PREFIXES = ("NOTEBOOK_IMG_", "GEMINI_", "GOOGLE_", "OPENAI_", "VISION_", "ARK_", "JIMENG_", "OPENROUTER_", "ZHIPU", "ZAI_")
+PREFIXES = ("NOTEBOOK_IMG_", "GEMINI_", "GOOGLE_", "OPENAI_", "VISION_", "ARK_", "JIMENG_", "FAL_", "AZURE_", "OPENROUTER_", "ZHIPU", "ZAI_")
 KEPT = ("NOTEBOOK_IMG_NO_SKIPS", "NOTEBOOK_IMG_SCREENSHOTS")
 
 

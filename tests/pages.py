@@ -26,6 +26,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from typing import Any
 
 import nbformat
 
+from tests.google_account import account_file
 from tests.jupyter.kernels import Kernel, environment, running_kernel, saved_cell
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,8 +57,19 @@ SERVICES: dict[str, Callable[[str], dict[str, str]]] = {
         "JIMENG_API_TOKEN": "jimeng-token-first-0001",
         "JIMENG_POLL": "0.02",
     },
+    "fal": lambda url: {"FAL_KEY": "fal-emulator-key-0123456789:abcdef", "FAL_BASE_URL": url, "FAL_POLL": "0.02"},
+    "azure": lambda url: {"AZURE_OPENAI_ENDPOINT": url, "AZURE_OPENAI_API_KEY": "azure-key-0123456789"},
+    "google-cloud": lambda url: {
+        "GOOGLE_GENAI_USE_VERTEXAI": "true",
+        "GOOGLE_CLOUD_PROJECT": "picture-lab",
+        "GOOGLE_CLOUD_LOCATION": "europe-west4",
+        "GOOGLE_VERTEX_BASE_URL": url,
+        "GOOGLE_APPLICATION_CREDENTIALS": str(account_file(Path(tempfile.mkdtemp()), url)),
+    },
 }
 """What each service's emulator wants in the environment."""
+EMULATORS = {"azure": "openai", "google-cloud": "gemini"}
+"""Where an emulator has another name than the connection."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +230,7 @@ def make_place(folder: Path, stack: ExitStack, services: str, start_emulator: Ca
     env["PYTHONPATH"] = f"{ROOT}:{env.get('PYTHONPATH', '')}"
     env["PATH"] = f"{programs}:{env['PATH']}"
     for service in (word for word in services.split() if word in SERVICES):
-        emulator = start_emulator(service)
+        emulator = start_emulator(EMULATORS.get(service, service))
         emulator.reset()
         env.update(SERVICES[service](emulator.url))
     return Place(work, env, stack)

@@ -96,6 +96,11 @@ CHAT = Capabilities(
     history=("window", "full"),
 )
 
+ANYTHING = replace(
+    FREE_SIZES, kinds=FREE_SIZES.kinds | CHAT.kinds, schema=True, boxes=True, detail=True, streams_text=True, max_inputs=CHAT.max_inputs
+)
+"""Of a model that may be any."""
+
 THIRD = "2026-11-27"
 """When the third parties' texts were read."""
 IMAGE_PRICE = Price(
@@ -241,7 +246,10 @@ def find_model(endpoint: Endpoint, model: str) -> ModelInfo:
     if endpoint.azure is not None:
         behind = endpoint.azure.model_of(model)
         row = find_model(replace(endpoint, azure=None, responses=True), behind or model)
-        return row if behind else replace(row, price=None, note="a deployment whose model is not named under [azure.deployments]")
+        # The server's own history is off there; see endpoints.py.
+        able = row.capabilities if behind or row.status != "unknown" else ANYTHING
+        row = replace(row, capabilities=replace(able, history=tuple(kind for kind in able.history if kind != "server")))
+        return row if behind else replace(row, price=None, note="a deployment that [azure.deployments] does not name")
     for row in model_table(endpoint):
         if model == row.name or model in row.aliases:
             return row

@@ -131,6 +131,13 @@ async def test_a_deployment_without_a_model_in_the_file_has_no_known_price(on_az
     assert on_azure.provider().estimate(Request("generate", "a fox", "gpt-image-2.6-sunburst")) is None
 
 
+def test_what_is_not_known_of_a_deployment_is_left_to_azure(on_azure):
+    able = on_azure.provider().model_info("poet").capabilities
+    assert able.kinds == {"generate", "edit", "ask"}
+    assert "server" not in able.history
+    assert "server" not in on_azure.provider().model_info("painter").capabilities.history
+
+
 def test_the_models_are_those_that_are_deployed(on_azure):
     provider = on_azure.provider()
     assert [row.name for row in provider.models()] == ["gpt-image-2.6-sunburst", "gpt-6.1-terra"]
