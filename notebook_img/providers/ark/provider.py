@@ -19,13 +19,13 @@ from notebook_img.errors import (
     UnsupportedError,
 )
 from notebook_img.network import checked_url, shown_url
-from notebook_img.providers.ark import jobs
+from notebook_img.providers import left_pictures
 from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
 from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.prices import cost_of_pictures, price_range
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.connection_faults import unexpected
-from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, Usage
+from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
@@ -115,12 +115,13 @@ class ArkProvider:
                 await self._singles(body, missing, asked, batch, emit)
         except asyncio.CancelledError:
             if batch.urls:  # made and billed: whoever resumes fetches them all
-                emit(jobs.submitted(request, batch, batch.urls, sent, notes, cost=_cost(row, request, batch, len(batch.urls), len(images))))
+                cost = _cost(row, request, batch, len(batch.urls), len(images))
+                emit(_left(request, batch, batch.urls, sent, notes, cost=cost))
             raise
         if batch.unfetched and not batch.pictures:
             made = len(batch.unfetched)
             cost = _cost(row, request, batch, max(made, batch.made or 0), len(images))
-            event = jobs.submitted(request, batch, batch.unfetched, sent, notes, cost=cost)
+            event = _left(request, batch, batch.unfetched, sent, notes, cost=cost)
             emit(event)
             raise JobPendingError(f"{batch.failures[0].sentence} It is kept at Ark for a day.", job=event.submit_id, cost=cost)
         if not batch.pictures:
@@ -129,7 +130,7 @@ class ArkProvider:
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
         """Fetch the pictures of a call that was billed while their URLs could not be fetched."""
-        return await jobs.resumed(state, self.transport, emit, own=(self.settings.ark_base_url,))
+        return await left_pictures.resumed(state, self.transport, emit, own=(self.settings.ark_base_url,))
 
     async def probe(self) -> Sequence[str]:
         """List the models and report which of ours are among them."""
@@ -299,6 +300,23 @@ class ArkProvider:
             note="visible watermark" if watermark else "no visible watermark",
             model=batch.model if batch.model and batch.model != request.model else "",
         )
+
+
+def _left(
+    request: Request, batch: Batch, urls: Sequence[str], sent: Mapping[str, Any], notes: Sequence[str], *, cost: float | None
+) -> SubmittedEvent:
+    """Return the event that has the pictures at these URLs kept as a job."""
+    return left_pictures.submitted(
+        "ark",
+        urls,
+        model=batch.model or request.model,
+        asked_model=request.model,
+        usage=batch.usage,
+        cost=cost,
+        seed=request.seed if "seed" in sent else None,
+        sent=dict(sent),
+        warnings=notes,
+    )
 
 
 def _url(asked: Asked) -> str:

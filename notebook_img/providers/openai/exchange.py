@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 
 from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, ReplyTimeoutError, UsageError
 from notebook_img.network import setup_problem, shown_url
-from notebook_img.providers.interface import PartialEvent
+from notebook_img.providers import left_pictures
+from notebook_img.providers.interface import PartialEvent, SubmittedEvent
 from notebook_img.providers.openai.azure import client_for
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
@@ -104,6 +105,8 @@ class Exchange:
     sent: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     """What stands for base64 in `sent`: ``sha256:...`` by the text that was sent."""
+    places: list[str] = field(default_factory=list)
+    """Where pictures lie that were made for it and are not fetched (yet)."""
     bills: list[Bill] = field(default_factory=list)
     """What each answer used, whether usable or not."""
 
@@ -192,6 +195,19 @@ class Exchange:
     def translated(self, error: Exception, *, begun: bool = False) -> NotebookImgError:
         """Return our error for one of the SDK's, of the network's, or of reading an answer that is not what it should be."""
         return translate(error, self.endpoint, self.request, key=self.key, begun=begun, deployment=self.deployment)
+
+    def left(self) -> SubmittedEvent:
+        """Return the event that has the pictures which were made and not fetched kept as a job."""
+        return left_pictures.submitted(
+            self.endpoint.name,
+            list(dict.fromkeys(self.places)),
+            model=self.request.model,
+            asked_model=self.request.model,
+            usage=vars(self.usage()),
+            cost=self.cost(),
+            sent={"requests": list(self.sent)},
+            warnings=self.warnings,
+        )
 
     def note(self, route: str, body: Mapping[str, Any]) -> None:
         """Record a request as sent, hashes in place of pictures."""

@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import BadReplyError, NoPictureError, UnsupportedError
+from notebook_img.errors import BadReplyError, NoPictureError, ProviderError, UnsupportedError
 from notebook_img.providers.interface import Reply
 from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.openai.billing import Bill, image_usage
@@ -15,7 +15,7 @@ from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
 from notebook_img.providers.openai.models import picture_size
 from notebook_img.providers.received import decoded, is_url, whole_url
-from notebook_img.providers.transport import Transport
+from notebook_img.providers.transport import Transport, UnfetchedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -248,10 +248,19 @@ async def picture_bytes(exchange: Exchange, text: str) -> bytes:
             raise error
         return data
     transport = Transport(exchange.settings, provider=exchange.endpoint.name, title=exchange.endpoint.title)
+    place = whole_url(text, base)
+    exchange.places.append(place)
     try:
-        return await transport.fetch_result(whole_url(text, base), exchange.emit, own=(base,))
+        data = await transport.fetch_result(place, exchange.emit, own=(base,))
+    except UnfetchedError:
+        raise  # it stays among the places, for a job
+    except ProviderError:
+        exchange.places.remove(place)  # it may not be opened, today or later
+        raise
     finally:
         await transport.aclose()
+    exchange.places.remove(place)
+    return data
 
 
 def _got(answers: Sequence[Any]) -> dict[str, Any]:

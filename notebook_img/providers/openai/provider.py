@@ -22,6 +22,7 @@ from notebook_img.errors import (
 )
 from notebook_img.hints import Hint
 from notebook_img.network import shown_url
+from notebook_img.providers import left_pictures
 from notebook_img.providers.listening import listens
 from notebook_img.providers.openai import azure
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
@@ -29,6 +30,7 @@ from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.failures import NO_EYES, translate
 from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
 from notebook_img.providers.pricing import Estimate, end_of, priced
+from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,13 +143,23 @@ class CompatibleProvider:
             exchange = exchange.with_request(model=await self._own_model(exchange))
             exchange.info = priced(find_model(exchange.endpoint, exchange.request.model), request)
         try:
-            return await self._answer(exchange)
+            reply = await self._answer(exchange)
+        except asyncio.CancelledError:
+            if exchange.places:  # made and billed: whoever resumes fetches them
+                emit(exchange.left())
+            raise
         except ProviderError as error:
+            if exchange.places:
+                event = exchange.left()
+                emit(event)
+                why = f"{error.sentence} It was made, and can be fetched while its URL lasts."
+                raise JobPendingError(why, job=event.submit_id, cost=exchange.cost()) from error
             problem = await self._explained(error, exchange)
             exchange.charge(problem)
             if problem is error:
                 raise
             raise problem from None
+        return replace(reply, got={**(reply.got or {}), "unfetched": list(exchange.places)}) if exchange.places else reply
 
     async def _exchange(self, request: Request, emit: Emit) -> Exchange:
         endpoint = self.endpoint()
@@ -193,10 +205,16 @@ class CompatibleProvider:
 
         return await paint(exchange)
 
-    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's form
-        """Raise an error: there are no jobs here, every answer comes on the connection that asked."""
-        msg = f"{self.title} has no jobs to resume. Ask again."
-        raise JobPendingError(msg)
+    async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:
+        """Fetch pictures that were made while their URLs could not be fetched; there are no other jobs here."""
+        if not state.get("urls"):
+            raise JobPendingError(f"{self.title} has no jobs to resume. Ask again.")
+        base = self.endpoint().base_url
+        transport = Transport(self.settings, provider=self.name, title=self.title)
+        try:
+            return await left_pictures.resumed(state, transport, emit, own=(base,))
+        finally:
+            await transport.aclose()
 
     async def probe(self) -> Sequence[str]:
         """Ask ``/models`` and report what the endpoint offers."""

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
 
-from notebook_img.errors import BadReplyError, NoPictureError, RefusedError, ReplyTimeoutError, UnsupportedError
+from notebook_img.errors import BadReplyError, JobPendingError, NoPictureError, RefusedError, ReplyTimeoutError, UnsupportedError
 from notebook_img.pictures import load
 from notebook_img.providers import retry
-from notebook_img.providers.interface import PartialEvent, WaitEvent
-from tests.providers.openai.conftest import answer, mask, picture
+from notebook_img.providers.interface import PartialEvent, SubmittedEvent, WaitEvent
+from tests.providers.openai.conftest import KEY, answer, mask, picture
 
 
 async def test_a_picture_is_generated_with_usage_and_cost(openai, service):
@@ -208,13 +209,47 @@ async def test_a_result_that_cannot_be_fetched_at_first_is_fetched_again_and_not
 @pytest.mark.parametrize(
     "fault", [{"kind": "status", "status": 503}, {"kind": "status", "status": 429}, {"kind": "cut"}, {"kind": "status", "status": 404}]
 )
-async def test_a_result_that_cannot_be_fetched_is_no_error_that_says_nothing_was_made(openai, service, fault):
+async def test_a_result_that_cannot_be_fetched_is_a_job_with_what_it_cost(openai, service, fault):
     service.control({**fault, "path": "/files/", "times": -1}, urls_only=True)
-    with pytest.raises(BadReplyError) as caught:
+    with pytest.raises(JobPendingError, match="was made, and can be fetched while its URL lasts") as caught:
         await openai("generate", "a fox")
     assert caught.value.cost == pytest.approx((1 * 5 + 1056 * 30) / 1e6)
-    assert caught.value.usage["output_tokens"] == 1056
+    (event,) = openai.told(SubmittedEvent)
+    state = json.loads(json.dumps(dict(event.state)))
+    assert KEY not in json.dumps(state)
+    with pytest.raises(JobPendingError, match="cannot be fetched now"):
+        await openai.provider.resume(state, lambda _event: None)
     assert len(service.requests("generations")) == 1
+
+
+@pytest.mark.usefixtures("short_waits")
+async def test_what_could_not_be_fetched_is_fetched_later_and_not_made_again(openai, service):
+    service.control({"kind": "status", "status": 404, "path": "/files/", "times": 1}, urls_only=True)
+    with pytest.raises(JobPendingError):
+        await openai("generate", "a fox")
+    reply = await openai.provider.resume(openai.told(SubmittedEvent)[0].state, lambda _event: None)
+    assert (len(reply.pictures), reply.usage.output_tokens) == (1, 1056)
+    assert reply.cost == pytest.approx((1 * 5 + 1056 * 30) / 1e6)
+    assert len(service.requests("generations")) == 1
+
+
+async def test_of_several_results_the_urls_of_those_that_did_not_come_are_kept(openai, service):
+    service.control({"kind": "status", "status": 404, "path": "/files/", "times": 1}, urls_only=True)
+    reply = await openai("generate", "a fox", count=3)
+    assert len(reply.pictures) == 2
+    (left,) = reply.got["unfetched"]
+    assert left.startswith(f"{service.url}/files/")
+
+
+async def test_a_call_that_is_stopped_while_its_picture_is_fetched_is_a_job(openai, service):
+    service.control({"kind": "hang", "path": "/files/"}, urls_only=True)
+    task = asyncio.ensure_future(openai("generate", "a fox"))
+    await asyncio.to_thread(service.wait_for, bool, "/files/")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    reply = await openai.provider.resume(openai.told(SubmittedEvent)[0].state, lambda _event: None)
+    assert len(reply.pictures) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pictures that Ark made and nobody could fetch: their URLs are a job that any process resumes while they last."""
+"""Pictures that were made, are paid for and could not be fetched: their URLs are a job that any process resumes while they last."""
 
 from __future__ import annotations
 
@@ -15,31 +15,38 @@ from notebook_img.providers.transport import UnfetchedError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from notebook_img.providers.ark.answers import Batch
-    from notebook_img.providers.interface import Emit, Request
+    from notebook_img.providers.interface import Emit
     from notebook_img.providers.transport import Transport
 
 LASTING_SECONDS = 86_400.0
-"""How long a result's URL is good (docs.byteplus.com, ModelArk image generation: "valid for 24 hours")."""
+"""How long such URLs are good: at Ark a day (docs.byteplus.com, ModelArk image generation: "valid for 24 hours"), elsewhere no longer."""
 
 
 def submitted(
-    request: Request, batch: Batch, urls: Sequence[str], sent: Mapping[str, Any], notes: Sequence[str], *, cost: float | None
+    provider: str,
+    urls: Sequence[str],
+    *,
+    model: str,
+    asked_model: str,
+    usage: Mapping[str, Any],
+    cost: float | None,
+    sent: Any,
+    warnings: Sequence[str],
+    seed: int | None = None,
 ) -> SubmittedEvent:
     """Return the event that has the URLs kept, with everything the reply needs and no key."""
-    job = f"ark-{uuid.uuid4().hex[:12]}"
-    usage = {name: value for name, value in batch.usage.items() if finite(value) is not None}
+    job = f"{provider}-{uuid.uuid4().hex[:12]}"
     state = {
         "urls": list(urls),
         "until": time.time() + LASTING_SECONDS,
         "submit_id": job,
-        "model": batch.model or request.model,
-        "asked_model": request.model,
-        "usage": usage,
+        "model": model,
+        "asked_model": asked_model,
+        "usage": {name: value for name, value in usage.items() if finite(value) is not None},
         "cost": cost,
-        "seed": request.seed if "seed" in sent else None,
-        "sent": dict(sent),
-        "warnings": list(notes),
+        "seed": seed,
+        "sent": sent,
+        "warnings": list(warnings),
     }
     return SubmittedEvent(job, state)
 
@@ -55,14 +62,19 @@ async def resumed(state: Mapping[str, Any], transport: Transport, emit: Emit, *,
         Their time is over.
     """
     places = [url for url in state.get("urls") or () if isinstance(url, str)]
-    outcomes = await asyncio.gather(*(transport.fetch_result(url, emit, own=own) for url in places), return_exceptions=True)
+    hosts = tuple(own)
+    outcomes = await asyncio.gather(*(transport.fetch_result(url, emit, own=hosts) for url in places), return_exceptions=True)
     pictures = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
     failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if wrong := next((error for error in failed if not isinstance(error, UnfetchedError)), None):
         raise wrong
     if not pictures:
         if time.time() > (finite(state.get("until")) or 0.0):
-            raise NoPictureError("The pictures of this job were kept at Ark for a day, which is over.", reason="expired", provider="ark")
+            raise NoPictureError(
+                f"The pictures of this job were kept at {transport.title} for a day, which is over.",
+                reason="expired",
+                provider=transport.provider,
+            )
         why = failed[0].sentence if failed and isinstance(failed[0], UnfetchedError) else "no URL was kept"
         raise JobPendingError(f"The pictures of this job cannot be fetched now: {why}", job=str(state.get("submit_id") or ""))
     usage, warnings = state.get("usage") or {}, [str(note) for note in state.get("warnings") or ()]
@@ -72,7 +84,10 @@ async def resumed(state: Mapping[str, Any], transport: Transport, emit: Emit, *,
     return Reply(
         pictures=tuple(pictures),
         usage=Usage(
-            output_tokens=count_of(usage.get("output_tokens")), total_tokens=count_of(usage.get("total_tokens")), pictures=len(places)
+            input_tokens=count_of(usage.get("input_tokens")),
+            output_tokens=count_of(usage.get("output_tokens")),
+            total_tokens=count_of(usage.get("total_tokens")),
+            pictures=len(places),
         ),
         cost=finite(state.get("cost")),
         seed=state.get("seed"),
