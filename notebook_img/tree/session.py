@@ -344,7 +344,8 @@ class Session:
         path : path
             Ends in ``.zip`` or ``.py``. Pictures the script cannot name lie beside it, in ``NAME-files``.
         raw : bool
-            Whether the providers' raw state goes along in a ``.zip``, so that a conversation can be continued there.
+            Whether the providers' raw state goes along in a ``.zip``. It is used again only in this home: the mark that tells for which
+            key it is good is made with a secret of the home. Elsewhere a conversation goes on with the pictures alone.
         force : bool
             Overwrite the file whatever it holds.
         keep_metadata : bool

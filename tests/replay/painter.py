@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import os
 import random
 from typing import ClassVar
 
@@ -12,6 +13,11 @@ from notebook_img.errors import OverloadedError
 from notebook_img.providers.interface import Capabilities, ModelInfo, Reply
 
 NAME = "painter"
+
+
+def _note(log, prompt):
+    with open(log, "a", encoding="utf-8") as file:
+        file.write(f"{prompt}\n")
 
 
 class Painter:
@@ -56,6 +62,8 @@ class Painter:
             type(self).fail_at = None
             raise OverloadedError("Painter is overloaded. Try again later.", provider=NAME)
         type(self).calls.append(request.prompt)
+        if log := os.environ.get("PAINTER_LOG"):
+            await asyncio.to_thread(_note, log, request.prompt)
         await asyncio.sleep(type(self).slow.get(request.prompt, 0))
         if request.kind == "ask":
             return Reply(text=f"answer {next(self._count)}", free=True)

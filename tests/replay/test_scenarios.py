@@ -1,149 +1,32 @@
-"""The rules of running again, as a table: each row is a list of cell runs with the calls, results and parents they must have.
-
-``Kernel()`` starts a new kernel. ``Run("A", source, calls, gives, parents)`` runs cell A: so many calls of the service, results with
-these labels (the same label: the same picture, another label: another picture), each continuing from the labelled parent.
-"""
+"""The rules of running again in one process: the table of scenarios.py, and what a row cannot say."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 
 import pytest
 
 from notebook_img.calls import replay_lookup
 from tests.replay.painter import Painter
+from tests.replay.scenarios import IN_PLACE, A, Open
 
 
-@dataclass
-class Kernel:
-    options: dict = field(default_factory=dict)
-
-
-@dataclass
-class Run:
-    cell: str
-    source: str
-    calls: int
-    gives: str = ""
-    parents: str | None = None
-    fails: bool = False
-
-
-A = "edit('first', 'sample:chelsea')"
-SCENARIOS = {
-    "run all twice in fresh kernels": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"), Run("C", "edit('warm')", 1, "c", "b"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("C", "edit('warm')", 0, "c", "b"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("C", "edit('warm')", 0, "c", "b"),
-    ],
-    "the same cell three times, edit the last, fresh kernel": [
-        Kernel(), Run("A", A, 1, "a1"), Run("A", A, 1, "a2"), Run("A", A, 1, "a3"), Run("B", "edit('night')", 1, "b", "a3"),
-        Kernel(), Run("A", A, 0, "a3"), Run("B", "edit('night')", 0, "b", "a3"),
-    ],
-    "change the first cell, run both": [
-        Kernel(), Run("A", A, 1, "a1"), Run("B", "edit('night')", 1, "b1", "a1"),
-        Run("A", "edit('other', 'sample:coffee')", 1, "a2"), Run("B", "edit('night')", 1, "b2", "a2"),
-        Kernel(), Run("A", "edit('other', 'sample:coffee')", 0, "a2"), Run("B", "edit('night')", 0, "b2", "a2"),
-        Kernel(), Run("A", A, 0, "a1"), Run("B", "edit('night')", 0, "b1", "a1"),
-    ],
-    "run the middle cell again: not on top of its own result": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b1", "a"), Run("C", "edit('warm')", 1, "c1", "b1"),
-        Run("B", "edit('night')", 1, "b2", "a"), Run("C", "edit('warm')", 1, "c2", "b2"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b2", "a"), Run("C", "edit('warm')", 0, "c2", "b2"),
-    ],
-    "the same edit three times: siblings, not a chain": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('darker')", 1, "b1", "a"), Run("B", "edit('darker')", 1, "b2", "a"),
-        Run("B", "edit('darker')", 1, "b3", "a"),
-        Kernel(), Run("B", "edit('darker')", 0, "b3", "a"),
-    ],
-    "a cell with several edits starts where it started": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('x'); edit('y')", 2, "x1 y1", "a x1"), Run("B", "edit('x'); edit('y')", 2, "x2 y2", "a x2"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('x'); edit('y')", 0, "x2 y2", "a x2"),
-    ],
-    "insert a cell": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"), Run("C", "edit('warm')", 1, "c1", "b"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("X", "edit('frame')", 1, "x", "b"), Run("C", "edit('warm')", 1, "c2", "x"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("X", "edit('frame')", 0, "x", "b"), Run("C", "edit('warm')", 0, "c2", "x"),
-    ],
-    "undo, then run again": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"), Run("U", "undo()", 0), Run("C", "edit('warm')", 1, "c", "a"),
-        Run("U", "undo(); assert head().prompt == 'first'", 0), Run("C", "edit('warm')", 1, "c2", "a"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("U", "undo()", 0), Run("C", "edit('warm')", 0, "c2", "a"),
-    ],
-    "the undo cell three times in a row is one undo": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"), Run("C", "edit('warm')", 1, "c", "b"),
-        Run("U", "undo(); assert head().prompt == 'night'", 0), Run("U", "undo(); assert head().prompt == 'night'", 0),
-        Run("U", "undo(); assert head().prompt == 'night'", 0), Run("D", "edit('cold')", 1, "d", "b"),
-    ],
-    "checkout in the middle of run all": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"), Run("K", "checkout('t1')", 0), Run("C", "edit('warm')", 1, "c", "a"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b", "a"), Run("K", "checkout('t1')", 0), Run("C", "edit('warm')", 0, "c", "a"),
-    ],
-    "a loop of four same requests": [
-        Kernel(), Run("L", "for _ in range(4): gen('fox')", 4, "f1 f2 f3 f4"),
-        Kernel(), Run("L", "for _ in range(4): gen('fox')", 0, "f1 f2 f3 f4"),
-        Run("L", "for _ in range(4): gen('fox')", 4, "f5 f6 f7 f8"),
-        Kernel(), Run("L", "for _ in range(4): gen('fox')", 0, "f5 f6 f7 f8"),
-    ],
-    "a loop that has grown": [
-        Kernel(), Run("L", "for _ in range(2): gen('fox')", 2, "f1 f2"),
-        Kernel(), Run("L", "for _ in range(3): gen('fox')", 1, "f1 f2 f3"),
-        Kernel(), Run("L", "for _ in range(3): gen('fox')", 0, "f1 f2 f3"),
-    ],
-    "a question added between two edits": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b", "a"),
-        Kernel(), Run("A", A, 0, "a"), Run("Q", "ask('what is it?')", 1), Run("B", "edit('night')", 0, "b", "a"),
-        Kernel(), Run("A", A, 0, "a"), Run("Q", "ask('what is it?')", 0), Run("B", "edit('night')", 0, "b", "a"),
-        Run("Q", "assert ask('what is it?').parent.prompt == 'night'", 1), Run("R", "ask('and now?')", 1),
-        Run("Q", "assert ask('what is it?').parent.prompt == 'night'", 1), Run("B", "edit('night')", 1, "b2", "a"),
-    ],
-    "--fresh in the middle": [
-        Kernel(), Run("A", A, 1, "a"), Run("B", "edit('night')", 1, "b1", "a"), Run("C", "edit('warm')", 1, "c1", "b1"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night', fresh=True)", 1, "b2", "a"), Run("C", "edit('warm')", 1, "c2", "b2"),
-        Kernel(), Run("A", A, 0, "a"), Run("B", "edit('night')", 0, "b2", "a"), Run("C", "edit('warm')", 0, "c2", "b2"),
-    ],
-    "a named model is another request, the default model is not": [
-        Kernel(), Run("A", "gen('fox')", 1, "a"),
-        Kernel({"environ_model": "ink"}), Run("A", "gen('fox')", 0, "a"),
-        Run("B", "gen('fox', model='painter:ink')", 1, "b"),
-        Kernel({"environ_model": "ink"}), Run("C", "gen('fox', model='painter:oil')", 0, "a"), Run("D", "gen('fox', model='painter')", 0, "b"),
-    ],
-    "a failed run counts for nothing, and what it got is given first": [
-        Kernel(), Run("A", "gen('fox'); gen('cat'); 1 / 0", 2, "f c", fails=True), Run("A", "gen('fox'); gen('cat')", 0, "f c"),
-        Run("A", "gen('fox'); gen('cat')", 2, "f2 c2"),
-    ],
-    "an option that was typed makes another request; display and output do not": [
-        Kernel(), Run("A", "gen('fox', seed=None)", 1, "a"),
-        Kernel(), Run("A", "gen('fox', n=1)", 1, "a1"), Run("B", "gen('fox')", 0, "a"),
-    ],
-    "a cell's own run is given back also when a key has come since; from elsewhere the built-in engine's replies go to itself": [
-        Kernel({"model": "local"}), Run("A", "edit('invert', 'sample:chelsea')", 0, "l"),
-        Kernel({"model": "painter"}), Run("B", "b = edit('invert', 'sample:chelsea')", 1, "b"),
-        Run("A", "edit('invert', 'sample:chelsea')", 0, "l"), Run("A", "edit('invert', 'sample:chelsea')", 1, "p"),
-        # A model that was not typed matches the one recorded, and the latest run got the painter's.
-        Kernel({"model": "local"}), Run("A", "edit('invert', 'sample:chelsea')", 0, "p"),
-    ],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", IN_PLACE)
 def test_running_again(name, kernel, monkeypatch):
     labels: dict[str, str] = {}
     running = None
-    for number, step in enumerate(SCENARIOS[name]):
-        if isinstance(step, Kernel):
-            options = dict(step.options)
-            if model := options.pop("environ_model", None):
-                monkeypatch.setenv("PAINTER_MODEL", model)
-            running = kernel(**options)
-            if "model" in options:
+    for number, step in enumerate(IN_PLACE[name]):
+        if isinstance(step, Open):
+            if step.painter:
+                monkeypatch.setenv("PAINTER_MODEL", step.painter)
+            running = kernel(model=step.model)
+            if step.forgets_model:
                 running.studio.store.update_session(running.session.id, model="")
             continue
         done = running.run(step.cell, step.source)
         where = f"{name}, step {number}: {step}"
-        assert (done.error is not None) == step.fails, f"{where}: {done.error!r}"
-        assert done.calls == step.calls, where
+        assert (done.error is not None) == bool(step.fails), f"{where}: {done.error!r}"
+        assert done.calls == step.sent, where
         painted = [turn for turn in done.turns if turn.kind != "ask"]
         for label, turn in zip(step.gives.split(), painted, strict=True):
             sha256 = turn.picture.sha256
