@@ -109,7 +109,8 @@ class CurrentSession:
         found = workspace.store.session_of_notebook(str(Path(made_from.notebook).resolve()))
         workspace.store.follow_notebook(made_from.notebook, str(workspace.notebook))
         if found is not None:
-            workspace.say(f"The notebook was {Path(made_from.notebook).name}; its session {found.name!r} goes on.")
+            before = Path(made_from.notebook).name
+            workspace.say(f"The notebook was renamed or moved (it was {before}); its session {found.name!r} goes on.")
             return self._own(found, self._notebook)
         return None
 

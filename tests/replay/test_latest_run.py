@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
 
 import pytest
+import sqlalchemy
 
-from notebook_img.store import KnownCell, Store
+from notebook_img.store import KnownCell, schema
+from notebook_img.store.latest_run import find_latest
 
 A = "edit('first', 'sample:chelsea')"
 
@@ -124,35 +124,36 @@ def test_a_pack_gives_the_roll_made_last(kernel, notebooks, tmp_path):
     assert stranger.run("N", "pass\ngen('fox')").hashes == kept.hashes
 
 
-def test_a_store_of_version_2_keeps_the_order_its_rows_have(home):
-    """Its runs counted how often a source ran, and were ordered by a clock that was set back."""
+VERSION_2 = (
+    "CREATE TABLE runs (id INTEGER PRIMARY KEY, cell, kernel, source_hash, ordinal, started, ended, state, notebook, owner)",
+    "CREATE INDEX runs_by_cell ON runs (cell, started, id)",
+    "CREATE INDEX runs_by_source ON runs (source_hash)",
+    "CREATE TABLE uses (id INTEGER PRIMARY KEY, turn_id, position, role, sha256, name, pixels_key)",
+    "CREATE TABLE replies (run, position, request_key, model, session_id, turn)",
+)
+
+
+def test_runs_of_version_2_keep_the_order_their_rows_have():
+    """They counted how often a source ran, and were ordered by a clock that was set back; those without an owner were imported."""
     rows = [
-        ("id:a", "k1", 1, 500.0),
-        ("id:a", "k1", 2, 600.0),
-        ("id:b", "k1", 3, 100.0),
-        ("id:a", "k2", 1, 200.0),
-        ("id:c", "k2", 2, 300.0),
-    ]
-    Store.open(home).close()
-    with contextlib.closing(sqlite3.connect(home / "store.sqlite")) as old, old:
-        for name in ("uses_by_content", "uses_by_address", "runs_by_cell", "runs_by_source", "runs_by_order", "replies_by_request"):
-            old.execute(f"DROP INDEX {name}")
-        for table, column in (("uses", "content"), ("uses", "address"), ("runs", "seen")):
-            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        for name in ("named", "refusals"):
-            old.execute(f"DROP TABLE {name}")
-        old.execute("CREATE INDEX runs_by_cell ON runs (cell, started, id)")
-        old.execute("CREATE INDEX runs_by_source ON runs (source_hash)")
-        for cell, kernel, ordinal, started in rows:
-            old.execute(
-                "INSERT INTO runs (cell, kernel, source_hash, ordinal, started, state, notebook, owner) VALUES (?, ?, 'h', ?, ?, 'ok', '', 'x')",
-                (cell, kernel, ordinal, started),
-            )
-        old.execute("INSERT INTO replies SELECT id, 0, 'r', 'm', 's', id FROM runs")
-        old.execute("PRAGMA user_version = 2")
-    with Store.open(home) as opened:
-        assert [(run.cell, run.ordinal, run.seen) for run in reversed(opened.runs())] == [
-            ("id:a", 1, 1), ("id:a", 1, 2), ("id:b", 2, 3), ("id:a", 1, 4), ("id:c", 2, 5),
+        ("id:a", "k1", 1, 500.0, "x"), ("id:a", "k1", 2, 600.0, "x"), ("id:b", "k1", 3, 100.0, "x"), ("id:a", "k2", 1, 200.0, "x"),
+        ("id:c", "k2", 2, 300.0, "x"), ("id:a", "k0", 1, 150.0, ""),
+    ]  # fmt: skip
+    with sqlalchemy.create_engine("sqlite://").begin() as connection:
+        for statement in VERSION_2:
+            connection.exec_driver_sql(statement)
+        for row in rows:
+            insert = "INSERT INTO runs (cell, kernel, source_hash, ordinal, started, state, notebook, owner) VALUES (?, ?, 'h', ?, ?, 'ok', '', ?)"
+            connection.exec_driver_sql(insert, row)
+        connection.exec_driver_sql("INSERT INTO replies SELECT id, 0, 'r', 'm', 's', id FROM runs")
+        schema.UPGRADES[2](connection)
+        told = connection.exec_driver_sql("SELECT cell, ordinal, seen FROM runs ORDER BY id").all()
+        assert [tuple(row) for row in told] == [
+            ("id:a", 1, 1), ("id:a", 1, 2), ("id:b", 2, 3), ("id:a", 1, 4), ("id:c", 2, 5), ("id:a", 1, 3),
         ]  # fmt: skip
-        assert [reply.number for reply in opened.latest_replies(KnownCell("id:a", "h", 1))] == [4]
-        assert [reply.number for reply in opened.latest_replies(KnownCell("src:h:2", "h", 2))] == [5]
+
+        def read(query, values):
+            return connection.execute(sqlalchemy.text(query), values).all()
+
+        assert find_latest(read, KnownCell("id:a", "h", 1)).run == 4
+        assert find_latest(read, KnownCell("src:h:2", "h", 2)).run == 5

@@ -38,7 +38,7 @@ def test_a_renamed_notebook_goes_on_with_its_session_whatever_cell_is_first(kern
     foxes = untitled.rename(tmp_path / "foxes.ipynb")
     again = start(kernel, foxes, ids=ids)
     assert (again.session.name, again.session.id) == ("Untitled", first.session.id)
-    assert any("The notebook was Untitled.ipynb; its session 'Untitled' goes on." in text for text in again.said)
+    assert any("The notebook was renamed or moved (it was Untitled.ipynb); its session 'Untitled' goes on." in text for text in again.said)
     assert again.run("N", "edit('new')").turns[0].parent == made[1].turns[0], "the head is where it was"
     back = [again.run("A", A), again.run("B", B)]
     assert [(cell.calls, cell.hashes) for cell in back] == [(0, cell.hashes) for cell in made]
