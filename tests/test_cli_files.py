@@ -123,6 +123,17 @@ def test_questions_about_each_name_the_file_and_one_about_all_takes_the_others_w
     assert len(json.loads(here("show", "both", "--json").stdout)) == 1
 
 
+def test_a_data_url_is_a_picture_and_no_long_name(here: Here, tmp_path: Path) -> None:
+    import base64
+
+    from PIL import Image
+
+    Image.effect_noise((64, 64), 60).save(tmp_path / "noise.png")
+    url = f"data:image/png;base64,{base64.b64encode((tmp_path / 'noise.png').read_bytes()).decode()}"
+    done = here("edit", url, "invert", "-o", "out.png")
+    assert (done.returncode, done.stdout) == (0, "out.png\n"), done.stderr[-300:]
+
+
 def test_a_turn_and_a_file_are_still_one_call(here: Here) -> None:
     here("edit", PHOTOS[0], "invert", "-s", "fox")
     done = here("edit", "t1", PHOTOS[1], "side by side", "-s", "fox", "--dry-run", "--json")

@@ -78,14 +78,14 @@ def items_of(call: Call, parsed: Parsed, *, each: bool) -> list[Item]:
         For a pattern or folder without a picture.
     """
     found = [name for word in parsed.images for name in (_expanded(word) if _is_many(word) else [word])]
-    files = [name for name in found if Path(name).is_file()]
+    files = [name for name in found if _is_file(name)]
     each = each or has_fields(call.output) or any(map(_is_many, parsed.images))
     if not each and len(files) < 2:
         return []
     if not found:
         raise UsageError("--each does the same with every file, and none is named: notebook-img edit *.jpg --each 'make it night'.")
-    if (first := parsed.text.split(maxsplit=1)[:1]) and Path(first[0]).is_file() and not parsed.literal:
-        raise UsageError(f"{first[0]} is a file, but none of an image by its name. Name the images alone, for example *.jpg.")
+    if (first := parsed.text.split(maxsplit=1)[:1]) and _is_file(first[0]) and not parsed.literal:
+        raise UsageError(f"{first[0]} is a file, but no image. Name the images alone, for example *.jpg, or put -- before the text.")
     if not each:
         raise UsageError(
             f"{len(files)} files are named: {', '.join(files[:3])}{' ...' if len(files) > 3 else ''}. Add --each to {call.kind} "
@@ -102,6 +102,10 @@ def items_of(call: Call, parsed: Parsed, *, each: bool) -> list[Item]:
     return items
 
 
+def _is_file(word: str) -> bool:
+    return os.path.isfile(word)  # noqa: PTH113 - a data URL is longer than a path may be, and no error
+
+
 def _is_many(word: str) -> bool:
     """Return whether a word stands for several files: a folder with its slash, or a pattern that the shell has left."""
     if os.path.isdir(word):  # noqa: PTH112 - the slash at its end counts
@@ -116,7 +120,7 @@ def _expanded(word: str) -> list[str]:
     if os.path.isdir(word):  # noqa: PTH112
         found = [str(path) for path in Path(word).iterdir() if path.suffix.casefold() in MIME_TYPES and path.is_file()]
     else:
-        found = [name for name in glob.glob(os.path.expanduser(word), recursive=True) if os.path.isfile(name)]  # noqa: PTH111, PTH113, PTH207
+        found = [name for name in glob.glob(os.path.expanduser(word), recursive=True) if _is_file(name)]  # noqa: PTH111, PTH207
     if not found:
         raise NotFoundError(f"There is no picture in {word}." if os.path.isdir(word) else f"No file is called like {word}.")  # noqa: PTH112
     return sorted(found, key=lambda name: [part.zfill(20) if part.isdigit() else part.casefold() for part in re.split(r"(\d+)", name)])

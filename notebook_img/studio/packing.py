@@ -75,9 +75,8 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
         if not only.count:
             studio.say("No cell has got a picture here yet, so everything of the session is packed.")
             only = None
-    records = [
-        record for each in ids for record in store.turns(each) if only is None or record.number in only.turns.get(each, ())
-    ]  # fmt: skip
+    turns = (record for each in ids for record in store.turns(each))
+    records = [record for record in turns if only is None or record.number in only.turns.get(record.session_id, ())]
     new = force or keep_metadata or not _holds_all(path, records, exactly=studio.store.last_written(path) is not None)
     if new:
         for missing in export_sessions(store, ids, path, raw=False, force=force, only=only, keep_metadata=keep_metadata):
