@@ -75,6 +75,7 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
         "negative": takes.negative_prompt,
         "strength": takes.strength,
         "mask": takes.mask != "no",
+        "align": kind == "edit" and provider.name != "local",
         "boxes": takes.boxes,
         "local": provider.name == "local",
         "own": [

@@ -185,12 +185,22 @@ class Views:
                 "type": drawn.mime_type,
                 "summary": f"{percent(numbers.changed)} changed" if numbers.touched else "Nothing changed",
                 "numbers": numbers.parts(),
-                "notes": list(numbers.notes),
+                "notes": [*numbers.notes, *self._drift(before, label)],
                 "same": not numbers.touched,
                 "top": top,
             },
             [drawn.data],
         )
+
+    def _drift(self, before: Picture, label: str) -> list[str]:
+        """Return what moved, scaled or was recoloured although nobody asked, since `before` and since the beginning of the line."""
+        from notebook_img.pictures import measure_drift
+
+        after, original = self.panel.base.needed("compare"), self.panel.actions.history.original()
+        pairs = [(before, label)]
+        if original is not None and original.sha256 not in (before.sha256, after.sha256):
+            pairs.append((original, f"the beginning ({original.name or 'the first picture'})"))
+        return [f"Against {name}: {measure_drift(after, picture).words()}." for picture, name in pairs]
 
     # ------------------------------------------------------------------------------------------ taking away
 

@@ -82,3 +82,17 @@ def test_cut_out_is_a_button(panel: Watched) -> None:
     run(panel, "cut out")
     assert panel.error == ""
     assert panel.panel.session.turn("t1").picture.pil().mode == "RGBA"
+
+
+def test_a_comparison_tells_the_drift_since_the_last_turn_and_since_the_beginning(panel: Watched, gemini: Any) -> None:  # noqa: F811
+    panel.do("abilities", **{"for": "edit", "model": "gemini"})
+    assert panel.last("abilities")["align"]
+    panel.do("open", text="sample:chelsea")
+    run(panel, "warmer", model="local")
+    run(panel, "make it night", model="gemini", options={"align": True})
+    assert panel.error == ""
+    assert panel.panel.session.turn("t2").asked["align"] is True
+    panel.do("compare")
+    notes = panel.last("difference")["notes"]
+    assert any(note.startswith("Against t1: ") for note in notes)
+    assert any(note.startswith("Against the beginning (sample:chelsea): ") for note in notes)

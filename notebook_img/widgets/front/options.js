@@ -149,6 +149,10 @@ export class Options {
     if (takes.seed) rows.push(this.control("seed", "Seed", number({ min: "0", placeholder: "random" })));
     if (takes.strength) rows.push(this.control("strength", "Strength", number({ min: "0", max: "1", step: "0.05", placeholder: "0 to 1" })));
     if (takes.negative) rows.push(this.control("negative_prompt", "Not in the picture", text(), { wide: true }));
+    if (takes.align) {
+      const title = "Take out by what the model moved and scaled the picture; colours stay as they came";
+      rows.push(this.control("align", "Align", h("input", { type: "checkbox", title })));
+    }
     for (const own of takes.own ?? []) {
       const control = own.flag ? h("input", { type: "checkbox" }) : own.choices.length ? this.select(own.choices) : text();
       control.title = own.help;
@@ -176,6 +180,7 @@ export class Options {
       seed: takes.seed,
       strength: takes.strength,
       negative_prompt: takes.negative,
+      align: takes.align,
     };
     const chosen = { own: {} };
     for (const [name, value] of Object.entries(this.values)) if (name !== "own" && allowed[name] && value && !(name === "n" && +value === 1)) chosen[name] = value;
