@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError
@@ -96,7 +97,8 @@ class History:
         else:
             self.show_head()
         if undone is not None and undone.uses("mask") and before.picture is not None:
-            self._send_mask(undone, message, anew=False)
+            with contextlib.suppress(UsageError):  # of a canvas that was wider than the picture: nothing of it was painted here
+                self._send_mask(undone, message, anew=False)
         panel.notify(f"Undone: {undone.id if undone is not None else 'nothing'}, back to {panel.base.name or 'no picture'}.")
 
     def do_redo(self, _message: Message, _buffers: Sequence[bytes]) -> None:

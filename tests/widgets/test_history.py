@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import io
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from notebook_img import Studio
+from notebook_img.records import PictureUse
 from tests.widgets.conftest import Watched, png
 from tests.widgets.test_turns import cat, run  # noqa: F401 - a fixture
 
@@ -62,6 +65,19 @@ def test_undo_of_a_first_edit_shows_the_photograph_with_the_mask_and_redo_brings
     masked(panel, "sepia")
     assert panel.state["base"]["id"] == "t2"
     assert panel.panel.session.turn("t2").inputs[0].sha256 == photograph
+
+
+def test_undo_of_an_outpainted_turn_leaves_its_wider_mask(cat: Watched) -> None:  # noqa: F811
+    first = cat.panel.session.turn("t1").record
+    wide = mask_png((900, 300))
+    mask = PictureUse(hashlib.sha256(wide).hexdigest(), "mask", "image/png", 900, 300, len(wide))
+    record = dataclasses.replace(first, number=0, pictures=(*first.pictures, mask))
+    cat.panel.studio.store.add_turn(record, {mask.sha256: wide}, move_head=True)
+    cat.panel.studio.heads.reread(cat.panel.session.id)
+    cat.do("undo")
+    assert cat.error == ""
+    assert cat.state["base"]["name"] == "sample:chelsea"
+    assert cat.all("mask") == []
 
 
 def test_undo_shows_the_picture_that_was_chosen_of_several(panel: Watched) -> None:
