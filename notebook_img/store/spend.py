@@ -215,7 +215,7 @@ def _spent(connection: Connection, day: str) -> Spent:
 
 
 def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float) -> str:
-    asked = "unknown" if estimate is None else f"about ${estimate:.2f}" if estimate >= 0.01 else f"about ${estimate:.4f}"
+    asked = "unknown" if estimate is None else f"up to ${estimate:.2f}" if estimate >= 0.01 else f"up to ${estimate:.4f}"
     in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
     return (
         f"Nothing was sent: the cost of this call to {model} is {asked}, and today ${known:.2f} of at most ${budget:.2f} has been spent"

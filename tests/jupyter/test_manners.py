@@ -133,7 +133,7 @@ def test_the_budget_says_what_is_spent_in_one_sentence() -> None:
     from notebook_img.store.spend import _over_budget
 
     text = _over_budget("gemini:x", 0.04, 0.25, 0.0, 0.2)
-    assert text.endswith("is about $0.04, and today $0.25 of at most $0.20 has been spent.")
+    assert text.endswith("is up to $0.04, and today $0.25 of at most $0.20 has been spent.")
 
 
 def test_config_shows_the_value_in_force(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
