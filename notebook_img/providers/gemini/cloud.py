@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 LOG_IN = "Run gcloud auth application-default login, or name a service account's file in GOOGLE_APPLICATION_CREDENTIALS."
-OWN_MACHINES = ("GCE_METADATA_HOST", "K_SERVICE", "KUBERNETES_SERVICE_HOST", "VERTEX_PRODUCT")
+OWN_MACHINES = ("GCE_METADATA_HOST", "K_SERVICE", "VERTEX_PRODUCT")
 """Variables of machines of Google's, which have credentials of their own."""
 LABEL = 63
 """Characters of a label (cloud.google.com/resource-manager/docs/labels-overview)."""
@@ -88,7 +88,7 @@ def connection_of(settings: Settings, service: keys.Service) -> Connection | Non
     if cloud is None:
         if not settings.google_cloud_project:
             return None
-        return Connection("Gemini API", f"GOOGLE_CLOUD_PROJECT alone does not choose Google Cloud ({USE})")
+        return Connection("Gemini API", "GOOGLE_CLOUD_PROJECT alone does not choose Google Cloud (GOOGLE_GENAI_USE_VERTEXAI=true does)")
     why = f"{_chosen_by(settings)} is set"
     if key:
         why += f"; the key ({key}) is not used, because a project comes before a key"
@@ -98,9 +98,6 @@ def connection_of(settings: Settings, service: keys.Service) -> Connection | Non
         credentials=_credentials_words(settings),
         identity=f"google-cloud/{cloud.project}/{cloud.location}",
     )
-
-
-USE = "GOOGLE_GENAI_USE_VERTEXAI=true does"
 
 
 def _chosen_by(settings: Settings) -> str:
