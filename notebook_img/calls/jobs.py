@@ -14,6 +14,7 @@ from notebook_img.calls.budget import Booking, settle_failure
 from notebook_img.calls.outputs import write_output
 from notebook_img.calls.region import Region
 from notebook_img.calls.results import CallResult
+from notebook_img.calls.stopping import Bill, note_bill
 from notebook_img.calls.store_reply import keep
 from notebook_img.errors import (
     AuthenticationError,
@@ -152,11 +153,13 @@ def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) ->
     came = 0
     failed: list[NotebookImgError] = []
     for row in [waiting_job(workspace, job)] if job is not None else waiting_jobs(workspace):
+        note_bill(bill := Bill(job=row.id))  # what it costs was counted when it was asked for
         try:
             made = loop.run(lambda tell, row=row: resume_job(workspace, row, tell), on_event)  # type: ignore[misc]
         except NotebookImgError as error:
             failed.append(error)
         else:
+            bill.job, bill.turn = "", turn_id(made.record.number, session=workspace.session_name(made.record.session_id))
             came += 1
             _write_file(workspace, row, made)
             yield made

@@ -69,12 +69,18 @@ IN_CELLS: Mapping[str, str] = {
 
 
 def in_cells_words(magic: Callable[P, R]) -> Callable[P, R]:
-    """Return a magic whose errors name magics: on the screen and in the saved notebook."""
+    """Return a magic whose errors name magics, on the screen and in the saved notebook, and whose stop is one line.
+
+    To its end, so that a stop while a picture is drawn says where the picture is.
+    """
 
     @functools.wraps(magic)
     def worded_magic(*args: P.args, **kwargs: P.kwargs) -> R:
+        from notebook_img.calls import stoppable
+
         try:
-            return magic(*args, **kwargs)
+            with stoppable():
+                return magic(*args, **kwargs)
         except SaidShort as error:
             error.shown = worded(error, IN_CELLS)
             raise

@@ -130,6 +130,22 @@ def test_waiting_for_a_retry_can_be_stopped_too(started: tuple[Kernel, Running])
     assert len(service.requests("enerateContent")) == 1
 
 
+@pytest.mark.parametrize("later", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_an_interrupt_about_when_the_reply_comes_hides_no_picture(started: tuple[Kernel, Running], later: float) -> None:
+    # Whichever step it falls into, what is asserted holds.
+    kernel, service = started
+    service.reset()
+    service.control({"kind": "slow", "seconds": 0.7, "path": "enerateContent"})
+    turns = kernel.value("len(s.turns)")
+    message = kernel.begin("%imggen -m gemini a fox")
+    service.wait_for(lambda rows: rows, path="enerateContent", timeout=30)
+    time.sleep(0.55 + later)
+    kernel.manager.interrupt_kernel()
+    ran = kernel.finish(message)
+    assert all("<progress" not in data.get("text/html", "") for data in ran.shown), "nothing is left moving"
+    assert all(ran.drawn or name in ran.text for name in kernel.value("[t.full_id for t in s.turns]")[turns:])
+
+
 def test_progress_is_shown_while_waiting_and_only_the_finished_state_stays(started: tuple[Kernel, Running]) -> None:
     kernel, service = started
     service.reset()

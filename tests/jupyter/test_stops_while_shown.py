@@ -12,6 +12,7 @@ import pytest
 from IPython.core.displaypub import DisplayPublisher
 
 import notebook_img
+from notebook_img.errors import Stopped
 from notebook_img.jupyter import output
 from notebook_img.studio import default_studio
 from tests.jupyter.conftest import StartShell
@@ -120,3 +121,18 @@ def test_an_interrupt_at_any_of_200_lines_leaves_no_progress_and_hides_no_pictur
     assert (moving, hidden) == (0, 0)
     assert interrupted > TIMES * 0.9
     assert shell.run_line_magic("imgedit", "sample:chelsea warmer") is not None, "and the next call goes on"
+
+
+@pytest.mark.parametrize("command", ["show t1", "undo", "checkout t1", "tree"])
+def test_what_looks_back_is_stopped_in_one_line_too(shown: tuple[Any, Displays], monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    shell, _ = shown
+    shell.run_line_magic("imgedit", "--quiet sample:chelsea resize to 200 px")
+    shell.run_line_magic("imgedit", "--quiet invert")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("notebook_img.jupyter.kernel.NotebookKernel.put", stop)
+    with pytest.raises(Stopped) as stopped_by:
+        shell.run_line_magic("imgsession", command)
+    assert str(stopped_by.value) == "Stopped after 1 s; nothing was billed."

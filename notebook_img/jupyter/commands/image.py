@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Call, Plan, images_of, is_id, stoppable
+from notebook_img.calls import Call, Plan, images_of, is_id
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import worded
 from notebook_img.ids import parse_id, turn_id
@@ -33,11 +33,6 @@ VERBS = {"generate": "Making", "edit": "Editing", "ask": "Asking"}
 @in_cells_words
 def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
     """Do what a line says; return the Turn, a list of them for several models, or a dry run's plan."""
-    with stoppable():  # to the end, so that a stop while the picture is drawn says where the picture is
-        return _perform(kernel, command, line, cell, names)
-
-
-def _perform(kernel: NotebookKernel, command: Command, line: str, cell: str | None, names: Namespace) -> Any:
     studio = kernel.studio
     own = own_options(studio.settings)
     parsed = parse(
