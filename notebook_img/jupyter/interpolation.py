@@ -40,6 +40,10 @@ _CODE = re.compile(rf"(?<!\{{)\{{(?P<code>{_NAME}[^{{}}\n]*[^{{}}\n\s=:!,])\}}(?
 _STEP = re.compile(rf"""\.(?P<attribute>{_NAME})|\[(?P<key>[^\]]*?|"[^"]*"|'[^']*')\](?=[.\[]|$)""")
 
 
+MOST = 100
+"""Pictures of one list that are attached; no model takes more."""
+
+
 class Attached(NamedTuple):
     """An image found in a prompt."""
 
@@ -190,6 +194,8 @@ class _Filling:
         path, conversion, specification = found["path"], found["as"], found["format"]
         if not conversion and specification is None:
             group = self.pictures_in(value)
+            if len(group) > MOST and self.attaches:
+                raise UsageError(f"{{{path[:80]}}} holds {len(group):,} pictures, more than a call takes. Name some: {{{path[:80]}[:4]}}.")
             if group:
                 if not self.attaches:
                     raise _StaysError
@@ -215,9 +221,7 @@ class _Filling:
         """Return the images `value` is or names: itself, or all items of a list that holds nothing else."""
         if self.is_picture(value):
             return [value]
-        if isinstance(value, (list, tuple)) and 0 < len(value) <= 100 and all(map(self.is_picture, value)):
-            return list(value)
-        return []
+        return list(value) if isinstance(value, (list, tuple)) and value and all(map(self.is_picture, value)) else []
 
     def is_picture(self, value: Any) -> bool:
         if value is None or isinstance(value, (int, float, complex)):

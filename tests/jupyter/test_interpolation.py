@@ -212,6 +212,11 @@ def test_filling_option_values_leaves_images_and_takes_paths():
     assert fill("{logo}", names, is_image=is_image) == "{logo}"
 
 
+def test_a_list_of_too_many_pictures_is_not_sent_as_its_name():
+    with pytest.raises(UsageError, match="101 pictures, more than a call takes"):
+        interpolate("blend {album}", {"album": [Image() for _ in range(101)]}, is_image=is_image)
+
+
 def test_many_braces_take_no_longer_than_long_text():
     text = "{" * 20_000 + "x" + "{x:" * 5_000
     assert read(text).text == text
