@@ -97,7 +97,7 @@ class Edit:
 
 
 def way_back(edit: Edit) -> float:
-    """Return the seconds of processor time in which the reply is aligned, recoloured and laid in; decoding and writing the files left out."""
+    """Return the processor time, seconds, of aligning, recolouring and laying in; decoding and writing files left out."""
     import numpy as np
 
     from notebook_img.pictures import RegionPlan
