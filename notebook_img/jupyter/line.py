@@ -2,8 +2,9 @@ r"""What a magic's line says: options at either end, leading images, free text. 
 
 Decisions where the rules leave room, so that a paid prompt is never a surprise:
 
-- An option in the middle of the text is text, and a note says so; where its value is free text (``--negative``), it is an error
-  that asks for quotes, because the rest of the value would have become part of the prompt.
+- An option in the middle of the text is text, and a note says so (behind a leading ``{photo}`` it is an option); where its value
+  is free text (``--negative``), it is an error that asks for quotes, because the rest of the value would have become part of the
+  prompt.
 - At the end, an unknown ``--word`` with at most one word behind it is an error. ``--`` before the text, or before such words,
   makes them text. Words in quotes are never options. A single dash (``-ish``) at the end is text unless it is an option's name.
 - ``--boxes`` takes the next word only in quotes, after ``=``, or where no text follows that word.
@@ -79,6 +80,7 @@ _SPACE = re.compile(r"\s*")
 _WORD = re.compile(r"\S+")
 _FLAG = re.compile(r"(--?[^\W\d_][^\s=]*)(=?)")
 _QUOTED = re.compile(r"""(?<![^\s(\[{=,:])(?:"[^"]*"|'[^']*')(?!\w)""")
+_BRACES = re.compile(r"(?:\{[^{}\s]+\}\s+)+(?=-)")
 _COMMENT = re.compile(r"(?<![ \t])[ \t]{2,}#(?=[ \t]|$)")
 
 
@@ -169,6 +171,7 @@ class _Reader:
         notes: list[str] = []
         said: tuple[str, ...] = ()
         literal = False
+        lead = ""
         position = self.after_space(0)
         while position < len(self.line):
             word = self.word(position)
@@ -183,6 +186,8 @@ class _Reader:
             elif found := self.image(position, followed_below=bool(below)):
                 images.append(found[0])
                 position = found[1]
+            elif not lead and (end := self.lead(position)):
+                lead, position = self.line[position:end], end
             else:
                 self.check_dash(word)
                 if note := file_note(word, exists=self.exists):
@@ -197,6 +202,7 @@ class _Reader:
             given += last
             if body is None and len(text) > 1 and text[0] in "\"'" and text[-1] == text[0] and text[0] not in text[1:-1]:
                 text, literal = text[1:-1].strip(), True
+        text = f"{lead}{text}".strip()
         if body is None and text in {"?", "??"}:
             return Parsed(help=True)
         self.text_on_line = text
@@ -275,6 +281,11 @@ class _Reader:
         if written != word:
             return (written, end) if self.is_image(written, followed=False) else None
         return (word, end) if is_image_word(word, exists=self.exists, is_id=self.is_id) else None
+
+    def lead(self, position: int) -> int:
+        """Return where the options behind a leading ``{photo}`` begin, or 0: there they are not in the middle of the text."""
+        end = _end(_BRACES, self.line, position)
+        return end if self.word(end).partition("=")[0] in self.table else 0
 
     def check_dash(self, word: str) -> None:
         """Refuse an option whose hyphens an editor has turned into a dash."""

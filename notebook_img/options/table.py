@@ -243,7 +243,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "align",
         ("--align",),
-        "Take out by what the model moved and scaled the picture; colours stay as they came.",
+        "Undo what the model moved or scaled; colours stay as they came.",
         "flag",
         values.FLAG,
         commands=EDIT,

@@ -150,7 +150,7 @@ export class Options {
     if (takes.strength) rows.push(this.control("strength", "Strength", number({ min: "0", max: "1", step: "0.05", placeholder: "0 to 1" })));
     if (takes.negative) rows.push(this.control("negative_prompt", "Not in the picture", text(), { wide: true }));
     if (takes.align) {
-      const title = "Take out by what the model moved and scaled the picture; colours stay as they came";
+      const title = "Undo what the model moved or scaled; colours stay as they came";
       rows.push(this.control("align", "Align", h("input", { type: "checkbox", title })));
     }
     for (const own of takes.own ?? []) {
