@@ -67,8 +67,7 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
             if not kind and len(words) == 1 and (meant := did_you_mean(last.removesuffix(GAP), COLUMN_TYPES)):
                 msg = f"{last!r} is not a column type ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
                 raise ValueError(msg)
-        name, kind = name.strip(), kind.strip().casefold() or ("str" + GAP if name.strip().endswith(GAP) else "str")
-        name = name.removesuffix(GAP)
+        name, kind = name.strip(), kind.strip().casefold() or "str"
         if not _is_type(kind):
             msg = f"{kind!r} is not a column type; there are {', '.join(COLUMN_TYPES)}"
             raise ValueError(msg)
