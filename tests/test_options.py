@@ -126,6 +126,7 @@ def test_options_of_several_providers_come_together():
         ("name, unit price float", (("name", "str"), ("unit price", "float"))),
         ("day date,", (("day", "date"),)),
         ("year int?, day: Date?, is it red?", (("year", "int?"), ("day", "date?"), ("is it red?", "str"))),
+        ("camera?", (("camera", "str?"),)),
     ],
 )
 def test_columns_have_names_and_types(text, expected):

@@ -38,7 +38,8 @@ def columns(text: str) -> tuple[tuple[str, str], ...]:
     Parameters
     ----------
     text : str
-        Names, each with a type behind it (a space or a colon between); a column without a type holds text.
+        Names, each with a type behind it (a space or a colon between); a column without a type holds text, and one word with a
+        question mark (``camera?``) text with gaps.
 
     Returns
     -------
@@ -68,6 +69,8 @@ def read_columns(text: str) -> tuple[tuple[str, str], ...]:
                 msg = f"{last!r} is not a column type ({', '.join(COLUMN_TYPES)}).{meant}".rstrip(".")
                 raise ValueError(msg)
         name, kind = name.strip(), kind.strip().casefold() or "str"
+        if kind == "str" and name.endswith(GAP) and " " not in name:  # `camera?`; a question is a name ("is it red?")
+            name, kind = name.removesuffix(GAP), "str" + GAP
         if not _is_type(kind):
             msg = f"{kind!r} is not a column type; there are {', '.join(COLUMN_TYPES)}"
             raise ValueError(msg)
