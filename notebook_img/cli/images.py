@@ -107,7 +107,8 @@ class _Console:
         try:
             for number, item in enumerate(items, 1):
                 try:
-                    tally.add(item, *self.one(item.call, item.file, f"{number} of {len(items)}"))
+                    code, came = self.one(item.call, item.file, f"{number} of {len(items)}")
+                    tally.add(item, code, came)
                 except NotebookImgError as error:
                     code = print_error(error, as_json=self.as_json, image=item.file)
                     tally.add(item, code, ())

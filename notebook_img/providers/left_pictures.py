@@ -65,17 +65,18 @@ async def resumed(state: Mapping[str, Any], transport: Transport, emit: Emit, *,
     hosts = tuple(own)
     outcomes = await asyncio.gather(*(transport.fetch_result(url, emit, own=hosts) for url in places), return_exceptions=True)
     pictures = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
-    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-    if wrong := next((error for error in failed if not isinstance(error, UnfetchedError)), None):
-        raise wrong
+    failed = {url: outcome for url, outcome in zip(places, outcomes, strict=True) if isinstance(outcome, BaseException)}
+    later = next((error for error in failed.values() if isinstance(error, UnfetchedError)), None)
     if not pictures:
+        if failed and later is None:
+            raise next(iter(failed.values()))
         if time.time() > (finite(state.get("until")) or 0.0):
             raise NoPictureError(
                 f"The pictures of this job were kept at {transport.title} for a day, which is over.",
                 reason="expired",
                 provider=transport.provider,
             )
-        why = failed[0].sentence if failed and isinstance(failed[0], UnfetchedError) else "no URL was kept"
+        why = later.sentence if later is not None else "no URL was kept"
         raise JobPendingError(f"The pictures of this job cannot be fetched now: {why}", job=str(state.get("submit_id") or ""))
     usage, warnings = state.get("usage") or {}, [str(note) for note in state.get("warnings") or ()]
     if failed:
@@ -92,7 +93,7 @@ async def resumed(state: Mapping[str, Any], transport: Transport, emit: Emit, *,
         cost=finite(state.get("cost")),
         seed=state.get("seed"),
         sent=state.get("sent"),
-        got={"model": model, "usage": usage},
+        got={"model": model, "usage": usage, **({"unfetched": list(failed)} if failed else {})},
         warnings=tuple(warnings),
         model=model if model != state.get("asked_model") else "",
     )

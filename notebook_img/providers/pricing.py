@@ -109,6 +109,8 @@ def _kinds(usage: Usage, *, paints: bool) -> dict[str, int]:
     ):
         told = sum(count for kind, count in tokens.items() if kind.startswith(side))
         thought = tokens.get("thought", 0) if side == "output" and total is not None and told + tokens.get("thought", 0) <= total else 0
+        if thought and usage.input_tokens is not None and usage.input_tokens + (total or 0) + thought <= (usage.total_tokens or 0):
+            thought = 0  # counted beside the answer (Gemini), not in it
         if total is not None and total > told + thought:
             tokens[rest] = tokens.get(rest, 0) + total - told - thought
     return tokens

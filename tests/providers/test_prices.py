@@ -60,6 +60,10 @@ CASES: list[tuple[str, Usage, Made | None, float, str]] = [
         (1000 * 0.75 + 1000 * 0.075 + 200 * 3.75) / M,
         "39357",
     ),
+    # Without details of the answer, the total tells whether the thoughts are in it.
+    ("gemini:gemini-3.8-flash", Usage(1000, 1000, 2800, {"thought": 800}), None, (1000 * 0.75 + 1800 * 3.75) / M, "beside it"),
+    ("gemini:gemini-3.8-flash", Usage(1000, 1000, 2000, {"thought": 800}), None, (1000 * 0.75 + 1000 * 3.75) / M, "in it"),
+    ("gemini:gemini-3-pro-image", Usage(300, 1120, 2220, {"thought": 800}), Made(1, "1K"), 0.0006 + 0.0096 + 0.1344, "beside it"),
     ("gemini:gemini-3.5-flash-lite", usage(input_text=1000, output_text=100), None, (1000 * 0.3 + 100 * 2.5) / M, "genai-prices"),
     ("gemini:gemini-4-argon", usage(input_text=2000, cached=1000, output_text=100), None, (2000 + 100 + 1000) / M, "genai-prices"),
     ("gemini:gemini-4-hydrogen", usage(input_text=1000, output_text=100), None, (1000 * 1.5 + 100 * 7.5) / M, "TokenMeter"),

@@ -171,6 +171,18 @@ async def test_a_job_of_ark_is_fetched_once_its_place_answers_again(ark, talk):
     assert len(ark.requests("generations")) == 1
 
 
+@pytest.mark.parametrize("lost", ["https://10.0.0.7/a.png", "{ark}/results/none.png"])
+async def test_what_can_be_fetched_of_a_job_comes_and_the_place_of_the_rest_is_kept(ark, talk, lost):
+    ark.control({"kind": "status", "status": 404, "body": "no", "path": "/results/", "times": 1})
+    with pytest.raises(JobPendingError):
+        await talk()
+    state = talk.told(SubmittedEvent)[0].state
+    lost = lost.format(ark=ark.url)
+    reply = await talk.provider.resume({**state, "urls": [*state["urls"], lost]}, lambda _event: None)
+    assert (len(reply.pictures), reply.got["unfetched"]) == (1, [lost])
+    assert reply.warnings[-1] == "1 of 2 pictures could not be fetched."
+
+
 async def test_a_call_that_is_stopped_while_its_picture_comes_is_a_job(ark, talk):
     ark.control({"kind": "hang", "path": "/results/"})
     task = asyncio.create_task(talk())
