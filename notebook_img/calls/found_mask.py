@@ -75,6 +75,9 @@ def question_of(ready: PreparedCall, model: str) -> tuple[Request, float]:
     from notebook_img import pictures
 
     picture = ready.request.inputs[0]
+    if not ready.asked.call.keep_metadata:
+        # The copy is the file itself where that is small enough.
+        picture, _ = pictures.to_leave(picture)
     copy = pictures.prepare(picture, mime_types=("image/jpeg",), max_side=SIDE)
     small = pictures.Picture(copy.data, name=picture.name)
     return Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted), picture.width / small.width

@@ -122,7 +122,7 @@ def in_region(ready: PreparedCall) -> PreparedCall:
 def _sent(request: Request, region: Region, plan: RegionPlan, able: Capabilities) -> Request:
     from notebook_img.pictures import Picture, cut_frame
 
-    frame, mask = region.frame, region.mask
+    frame, mask = request.inputs[0], region.mask  # as it may leave; the reply is pasted into the region's frame, which is whole
     if plan.frame != (0, 0, *plan.picture) or plan.sent != plan.picture:
         cut, mask = cut_frame(frame, mask, plan)
         # A part of a JPEG travels as one: a quarter of the bytes. A mask that is sent wants both as PNG.
@@ -130,7 +130,7 @@ def _sent(request: Request, region: Region, plan: RegionPlan, able: Capabilities
         frame = Picture(cut.as_type("image/jpeg"), name=cut.name) if as_jpeg else cut
     references, words = request.references, ""
     if plan.sends_whole:
-        references = (*references, _small(region.frame))
+        references = (*references, _small(request.inputs[0]))
         words = PART_AND_WHOLE.format(whole=len(request.inputs) + len(references))
     elif plan.inside != (0, 0, *plan.picture):
         words = PART

@@ -68,6 +68,52 @@ def test_a_question_keeps_them_to_itself_too(studio_of, service):
     assert not told(sent(service))
 
 
+@pytest.mark.parametrize("mask", ["10,10,300,220", "100,100,60,60"], ids=["whole", "part"])
+def test_an_edit_inside_a_mask_sends_neither_and_pastes_into_the_file(painting, mask):
+    session, running = painting
+    data = photograph()
+    turn = session.edit("make it night", data, mask=mask)
+    assert not told(sent(running))
+    assert turn.inputs[0].data == data
+
+
+def test_looking_for_a_mask_tells_neither(studio_of, start):
+    running = start("gemini")
+    running.control(key=GEMINI_KEY, boxes=[{"box_2d": [200, 200, 700, 700], "label": "cup"}])
+    session = studio_of({"GEMINI_API_KEY": GEMINI_KEY, "GOOGLE_GEMINI_BASE_URL": running.url}).session("fox", model="gemini")
+    session.edit("make it night", photograph(), mask="the cup")
+    assert len(running.requests("generateContent")) == 2
+    assert not told(sent(running))
+
+
+def test_earlier_turns_are_sent_without_them(painting):
+    session, running = painting
+    session.edit("make it night", photograph(), references=[photograph()])
+    options = {"history": "full"} if "gemini" in session.model else {}
+    session.edit("warmer", **options)
+    assert not told(sent(running))
+
+
+@pytest.mark.parametrize("name", ["openai", "gemini"])
+def test_a_follow_up_question_keeps_its_context_and_its_picture_goes_once_a_message(studio_of, start, name):
+    running = start(name)
+    environ = openai_environ(running)
+    if name == "gemini":
+        running.control(key=GEMINI_KEY)
+        environ = {"GEMINI_API_KEY": GEMINI_KEY, "GOOGLE_GEMINI_BASE_URL": running.url}
+    first = studio_of(environ).session("fox").ask("where was this?", photograph(), model=name)
+    before = sent(running)
+    running.reset()
+    if name == "gemini":
+        running.control(key=GEMINI_KEY)
+    first.ask("and when?")
+    after = sent(running)
+    assert b"where was this?" in after
+    assert not told(after)
+    picture = b"\xff\xd8\xff"
+    assert after.count(picture) == before.count(picture) == 1
+
+
 def test_a_dry_run_says_what_is_left_out(fox):
     plan = fox.edit("make it night", photograph(), dry_run=True)
     assert "left out  place, serial numbers, owner (in the pictures' files)" in repr(plan)
