@@ -139,6 +139,8 @@ class Workspace:
             row = kernel.row(self.store, run)
             self.store.note_move(session_id, run=row, kind=kind, from_head=before, to_head=to)  # type: ignore[arg-type]
             run.moved.add(session_id)
+            if slot is None:
+                run.goes_on(session_id)
         self.shared.changed("head", session_id, head)
 
     def cell_start(self, session_id: str, head: int | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import threading
@@ -10,7 +11,7 @@ import weakref
 from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,15 @@ def source_hash(source: str) -> str:
     return hashlib.sha256(source.strip().encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
+def _caller() -> Any:
+    """Return what makes calls one after the other: a task, or the main thread; None in the threads of a pool, which share out calls."""
+    with contextlib.suppress(RuntimeError):
+        if (task := asyncio.current_task()) is not None:
+            return task
+    thread = threading.current_thread()
+    return thread if thread is threading.main_thread() else None
+
+
 class Slot:
     """The place of one request among those of its run, fixed when the call is made.
 
@@ -46,6 +56,7 @@ class Slot:
         self.model = ""
         """The model it goes to, ``provider:model``."""
         self.session_id = ""
+        """The session whose head it may move; empty for a question."""
         self.head: int | None = None
         """The head of its session when the call was made."""
         self.ended = False
@@ -66,6 +77,8 @@ class Slot:
     def leave(self) -> None:
         """Let later requests go on."""
         self.ended = True
+        if self.number in self.run.got:
+            self.run.goes_on(self.session_id)
         self._known.set()
 
     async def wait_for_earlier(self) -> None:
@@ -110,6 +123,8 @@ class Run:
     placed: dict[str, int] = field(default_factory=dict)
     """By session the number of the slot whose turn is the head: of requests under way at once the one made last."""
     placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    went_on: dict[str, weakref.WeakSet[Any]] = field(default_factory=dict, repr=False)
+    """By session the tasks and threads that have waited for an edit of their own, or moved the head."""
     asked: set[str] = field(default_factory=set)
     """Sessions this run has asked a question in, likewise."""
     forked: bool = False
@@ -132,8 +147,15 @@ class Run:
         """What it got, in the order of the requests."""
         return [self.got[number] for number in sorted(self.got)]
 
+    def goes_on(self, session_id: str) -> None:
+        """Note that the caller knows the present head of a session: its next call goes on from there, whatever else is under way."""
+        if (caller := _caller()) is not None:
+            self.went_on.setdefault(session_id, weakref.WeakSet()).add(caller)
+
     def under_way(self, session_id: str) -> Slot | None:
-        """Return the first of its requests in a session whose caller still waits."""
+        """Return the first of its requests in a session that still waits, where the caller's next one is made at once with it."""
+        if _caller() in self.went_on.get(session_id, ()):
+            return None
         return next((slot for slot in self.slots if slot.session_id == session_id and not slot.ended), None)
 
     def slot(self) -> Slot:

@@ -204,7 +204,8 @@ class Studio(Workspace):
         if run is None:
             return asked
         slot = run.slot()
-        slot.session_id, slot.head = session.id, asked.head_before
+        if call.kind != "ask":  # a question moves no head, and what is made meanwhile goes on as it would without it
+            slot.session_id, slot.head = session.id, asked.head_before
         return dataclasses.replace(asked, slot=slot)
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -95,6 +96,36 @@ keep(asyncio.run(three()))
         again = kernel()
         assert [again.run("A", "gen('fox')").calls, again.run("G", three).calls, again.run("Z", "edit('z')").calls] == [0, 0, 0]
         assert again.studio.store.session_named("fox").head == z.turns[0].number
+
+
+@pytest.mark.parametrize("slow", ["ask", "edit"])
+def test_edits_one_after_the_other_go_on_from_each_other_though_another_call_is_under_way(kernel, painter, monkeypatch, slow):
+    gate, paint = threading.Event(), painter.run
+
+    async def run(self, request, emit):
+        if request.prompt == "slow":
+            await asyncio.to_thread(gate.wait, 20)
+        return await paint(self, request, emit)
+
+    monkeypatch.setattr(painter, "run", run)
+    running = kernel()
+    running.run("A", "gen('fox')")
+    cells = running.studio.shared.kernel
+    threads = []
+
+    def start():
+        threads.append(threading.Thread(target=getattr(running.session, slow), args=["slow"]))
+        threads[0].start()
+        while not cells.current.slots:
+            threads[0].join(0.01)
+
+    made = running.run("B", "start(); edit('red'); edit('blue'); undo(); edit('green')", start=start)
+    gate.set()
+    threads[0].join(20)
+    red, _, green = made.turns
+    assert [turn.parent for turn in made.turns] == [red.parent, red, red]
+    assert red.parent.prompt == "fox"
+    assert running.session.head == green, "of what was under way at once the call made last"
 
 
 def test_siblings_that_were_run_again_come_back_as_they_were(kernel):
