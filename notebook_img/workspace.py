@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 from notebook_img.hints import Hint
@@ -17,6 +18,7 @@ from notebook_img.replay import Heads
 from notebook_img.settings import Settings
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from notebook_img.pictures import Picture
@@ -217,6 +219,8 @@ class Shared:
         self.noticed: set[str] = set()
         self.found: dict[tuple[str, str], Any] = {}
         """What models found of words in pictures, by the picture's hash and the words."""
+        self.finding: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """What is being looked for just now."""
         self.packs: tuple[tuple[Any, ...], Packs] | None = None
         self._store: Store | None = None
         self._lock = threading.RLock()

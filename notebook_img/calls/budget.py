@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.outputs import check_output
-from notebook_img.errors import JobPendingError, ProviderError, RefusedError, UnsupportedError, UsageError
+from notebook_img.errors import JobPendingError, NotebookImgError, ProviderError, RefusedError, UnsupportedError, UsageError
 from notebook_img.hints import Hint
+from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import (
     banned,
     check_request,
@@ -21,12 +24,15 @@ from notebook_img.providers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from notebook_img.calls.request import PreparedCall
     from notebook_img.providers import Estimate, Traffic
     from notebook_img.providers.interface import Provider
     from notebook_img.workspace import Workspace
+
+
+T = TypeVar("T")
 
 
 class Books(NamedTuple):
@@ -44,8 +50,8 @@ class Books(NamedTuple):
     """What the user must be told first."""
 
 
-def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
-    """Check the request against its output file, key, model and budget, and reserve what it may cost at most."""
+def sendable(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall, Estimate | None]:
+    """Return the call as it is sent and what it may cost; one that its output file, key, model or the disk forbids is refused."""
     check_output(workspace, ready.asked)
     provider, settings = ready.provider, workspace.settings
     if why := banned(provider, ready.request.model, settings):
@@ -55,15 +61,22 @@ def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
     ready = as_sent(ready)
     request = ready.request
     check_request(request, provider, settings)
-    mark = mark_of(provider, settings)
     price = expected(provider, request)
+    workspace.store.check_room(None if price is not None and price.high == 0.0 else 0 if request.kind == "ask" else request.count)
+    return ready, price
+
+
+def open_books(workspace: Workspace, ready: PreparedCall) -> Books:
+    """Check the request against its output file, key, model and budget, and reserve what it may cost at most."""
+    ready, price = sendable(workspace, ready)
+    provider, settings = ready.provider, workspace.settings
+    mark = mark_of(provider, settings)
     estimate = price.high if price is not None else None
-    workspace.store.check_room(None if estimate == 0.0 else 0 if request.kind == "ask" else request.count)
     notices = (*moved_notice(ready), *_once(workspace, usable_own_models(settings)[1]), *_once(workspace, _ending(workspace, ready)))
     if estimate == 0.0:
         return Books(ready, mark, estimate, None, notices)
     uncounted = unpriced_notice(workspace, ready.model) if price is None else ()
-    spend = _reserve(workspace, ready, estimate)
+    spend = reserve(workspace, ready, ready.model, estimate)
     return Books(ready, mark, estimate, spend, (*notices, *paid_notice(workspace, provider, price), *uncounted))
 
 
@@ -107,17 +120,24 @@ def paid_notice(workspace: Workspace, provider: Provider, price: Estimate | None
     return (f"Prompts and pictures of this call go to {provider.title}; {cost}. Daily budget: {money(workspace.settings.budget)}.",)
 
 
-def _reserve(workspace: Workspace, ready: PreparedCall, estimate: float | None) -> int:
+def reserve(workspace: Workspace, ready: PreparedCall, model: str, estimate: float | None) -> int:
+    """Reserve money for what a call is about to ask a model."""
     asked = ready.asked
     return workspace.store.reserve(
-        ready.model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
+        model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
     )
 
 
-def settle_unsent(workspace: Workspace, spend: int | None) -> None:
-    """Cancel a reservation: nothing was sent."""
-    if spend is not None:
-        workspace.store.settle(spend, "failed", 0.0, {})
+async def unless_stopped(workspace: Workspace, reserving: Callable[[], T], spend_of: Callable[[T], int | None]) -> T:
+    """Reserve in a thread; a reservation that was made by the time a stop is seen is cancelled, for nothing was sent."""
+    opening = asyncio.ensure_future(in_thread(reserving))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(NotebookImgError):
+            spend = spend_of(await opening)
+            await to_the_end(in_thread(settle_failure, workspace, spend, Booking("failed", 0.0)))
+        raise
 
 
 class Booking(NamedTuple):

@@ -5,17 +5,19 @@ In the request such a mask counts as its words, so that replay holds where the s
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from notebook_img.calls.budget import booking_of, paid_notice, settle_failure
+from notebook_img.calls.budget import booking_of, paid_notice, reserve, sendable, settle_failure, unless_stopped
 from notebook_img.calls.region import Region
 from notebook_img.calls.request import uses_of
 from notebook_img.calls.results import Notice
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import choose_model, expected, lacking, watching
+from notebook_img.providers import banned, choose_model, expected, lacking, own_cost, own_price, today, watching
 from notebook_img.providers.interface import ProgressEvent, Request
 from notebook_img.replay import BUILT_IN
 
@@ -42,11 +44,14 @@ class Found:
         ``provider:model``.
     cost : float or None
         US dollars of the question; None where nobody knows.
+    at : float
+        When, seconds since 1970.
     """
 
     boxes: tuple[Box, ...]
     by: str
     cost: float | None = 0.0
+    at: float = 0.0
 
 
 def asker_of(workspace: Workspace, ready: PreparedCall) -> tuple[Provider, str]:
@@ -62,7 +67,8 @@ def asker_of(workspace: Workspace, ready: PreparedCall) -> tuple[Provider, str]:
     other, model = choose_model("ask", workspace.settings)
     for provider, name in (*candidates, (other, model)):
         able = provider.model_info(name).capabilities
-        if provider.name != BUILT_IN and able.boxes and "ask" in able.kinds and lacking(provider, name) is None:
+        finds = provider.name != BUILT_IN and able.boxes and "ask" in able.kinds
+        if finds and lacking(provider, name) is None and not banned(provider, name, workspace.settings):
             return provider, name
     raise UsageError(
         f'No model that is set up here finds "{ready.wanted}" in a picture. Give the mask as a picture or as x,y,w,h in pixels.',
@@ -70,7 +76,7 @@ def asker_of(workspace: Workspace, ready: PreparedCall) -> tuple[Provider, str]:
     )
 
 
-def question_of(ready: PreparedCall, model: str) -> tuple[Request, float]:
+def question_of(workspace: Workspace, ready: PreparedCall, provider: Provider, model: str) -> tuple[Request, float]:
     """Return the question, about a small copy, and by how much its boxes have to be enlarged."""
     from notebook_img import pictures
 
@@ -80,7 +86,10 @@ def question_of(ready: PreparedCall, model: str) -> tuple[Request, float]:
         picture, _ = pictures.to_leave(picture)
     copy = pictures.prepare(picture, mime_types=("image/jpeg",), max_side=SIDE)
     small = pictures.Picture(copy.data, name=picture.name)
-    return Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted), picture.width / small.width
+    day = today()
+    price = own_price(provider, model, workspace.settings, day)
+    request = Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted, day=day, price=price)
+    return request, picture.width / small.width
 
 
 def sought_mask(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall, str, float]:
@@ -92,15 +101,21 @@ def sought_mask(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall
         ready = with_found(ready, before)
         return ready, ready.found, 0.0
     provider, model = asker_of(workspace, ready)
-    price = expected(provider, question_of(ready, model)[0])
+    price = expected(provider, question_of(workspace, ready, provider, model)[0])
     unknown = "" if price is not None else ", at a price that is not known"
     return ready, f'"{ready.wanted}" is looked for first, by {provider.name}:{model}{unknown}', price.high if price is not None else 0.0
 
 
+def _key(ready: PreparedCall) -> tuple[str, str]:
+    return ready.request.inputs[0].sha256, ready.wanted.casefold()
+
+
 def known(workspace: Workspace, ready: PreparedCall) -> Found | None:
-    """Return what was found before in this picture, in this process."""
-    found = workspace.shared.found.get((ready.request.inputs[0].sha256, ready.wanted.casefold()))
-    return found if isinstance(found, Found) else None
+    """Return what was found before in this picture, in this process, at no cost; for a fresh call what was found since it began."""
+    found = workspace.shared.found.get(_key(ready))
+    if not isinstance(found, Found) or (ready.asked.call.fresh and found.at < ready.pending.started):
+        return None
+    return replace(found, cost=0.0)
 
 
 async def find_mask(workspace: Workspace, ready: PreparedCall, tell: Tell) -> PreparedCall:
@@ -111,7 +126,9 @@ async def find_mask(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Pr
     UsageError
         When there is nothing of that kind in the picture: nothing is edited then.
     """
-    found = known(workspace, ready) or await _asked(workspace, ready, tell)
+    # One at a time: several models that edit the same thing wait for one answer.
+    async with workspace.shared.finding.setdefault(_key(ready), asyncio.Lock()):
+        found = known(workspace, ready) or await _asked(workspace, ready, tell)
     if not found.boxes:
         raise UsageError(
             f'{found.by} found no "{ready.wanted}" in the picture, so nothing was edited. '
@@ -122,37 +139,49 @@ async def find_mask(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Pr
 
 async def _asked(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Found:
     provider, model = asker_of(workspace, ready)
-    request, factor = await in_thread(question_of, ready, model)
+    # The question would be paid for nothing where the edit is not possible, wherever the mask comes to lie.
+    await in_thread(lambda: sendable(workspace, _with_mask(ready, _whole(ready))))
+    request, factor = await in_thread(question_of, workspace, ready, provider, model)
     tell(ProgressEvent(f"looking for {ready.wanted} with {provider.title}"))
     price, edit = expected(provider, request), expected(ready.provider, ready.request)
     estimate = price.high if price is not None else None
     spend = None
     if estimate != 0.0:
-        # Room for the edit as well, or the question would be paid for nothing.
-        both = None if edit is None else edit.high + (estimate or 0.0)
-        spend = await in_thread(lambda: _reserved(workspace, ready, f"{provider.name}:{model}", both))
+        # Room for the edit as well, as far as its price is known.
+        both = sum(each.high for each in (price, edit) if each is not None) if price or edit else None
+        spend = await unless_stopped(workspace, lambda: reserve(workspace, ready, f"{provider.name}:{model}", both), lambda spend: spend)
         for text in paid_notice(workspace, provider, price):
             tell(Notice(text))
+    bill = ready.asked.bill
+    bill.counts(estimate, certain=False)
     try:
         with watching(told=getattr(provider, "tells_sending", False)) as traffic:
             reply = await provider.run(request, tell)
     except BaseException as error:
-        await to_the_end(in_thread(settle_failure, workspace, spend, booking_of(error, traffic, estimate, submitted=False)))
+        booking = booking_of(error, traffic, estimate, submitted=False)
+        bill.counts(booking.cost, certain=booking.state == "billed")
+        await to_the_end(in_thread(settle_failure, workspace, spend, booking))
         raise
-    cost = 0.0 if reply.free else reply.cost
+    cost = 0.0 if reply.free else own_cost(provider, request, reply)
+    bill.counts(cost, certain=True)
+    bill.question = bill.cost
     if spend is not None:
         await to_the_end(in_thread(lambda: workspace.store.settle(spend, "free" if reply.free else "billed", cost, {})))
     boxes = tuple(box.scaled(factor) for box in reply.boxes or ())
-    found = Found(boxes, f"{provider.name}:{model}", cost)
-    workspace.shared.found[ready.request.inputs[0].sha256, ready.wanted.casefold()] = found
+    found = workspace.shared.found[_key(ready)] = Found(boxes, f"{provider.name}:{model}", cost, at=time.time())
     return found
 
 
-def _reserved(workspace: Workspace, ready: PreparedCall, model: str, estimate: float | None) -> int:
-    asked = ready.asked
-    return workspace.store.reserve(
-        model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
-    )
+def _whole(ready: PreparedCall) -> Picture:
+    from notebook_img import pictures
+
+    picture = ready.request.inputs[0]
+    return pictures.as_mask((0, 0, *picture.size), picture)
+
+
+def _with_mask(ready: PreparedCall, mask: Picture) -> PreparedCall:
+    region = Region(ready.request.inputs[0], mask) if ready.asked.call.confine else None
+    return replace(ready, request=replace(ready.request, mask=mask), region=region)
 
 
 def with_found(ready: PreparedCall, found: Found) -> PreparedCall:
@@ -166,10 +195,8 @@ def with_found(ready: PreparedCall, found: Found) -> PreparedCall:
         mask = pictures.grow_mask(mask, ready.asked.call.grow)
     cost = f", {money(found.cost)}" if found.cost else ""
     return replace(
-        ready,
-        request=replace(ready.request, mask=mask),
+        _with_mask(ready, mask),
         pending=replace(ready.pending, pictures=(*ready.pending.pictures, *uses_of((mask,), "mask"))),
         sources={**ready.sources, mask.sha256: mask},
-        region=Region(picture, mask) if ready.asked.call.confine else None,
         found=f'"{ready.wanted}": {len(found.boxes)} found by {found.by} ({how}{cost})',
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
 from notebook_img.calls.as_sent import as_sent
-from notebook_img.calls.budget import booking_of, open_books, settle_failure, settle_unsent
+from notebook_img.calls.budget import booking_of, open_books, settle_failure, unless_stopped
 from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
@@ -150,7 +150,8 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
         tell(ProgressEvent(f"{ready.model} is unavailable; asking {fallback}"))
         first = ready.model
         try:
-            call = ready.asked.call.but(model=fallback, keeps_model=False)
+            # Not fresh: a mask that was found anew for the first model holds for this one.
+            call = ready.asked.call.but(model=fallback, keeps_model=False, fresh=False)
             other = await in_thread(prepare, workspace, dataclasses.replace(ready.asked, call=call))
             other.pending = dataclasses.replace(other.pending, request_key=ready.pending.request_key)
             other.warnings = (*other.warnings, f"{first} stayed unavailable, so {other.model} answered.")
@@ -163,15 +164,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
     if ready.wanted:
         ready = await find_mask(workspace, ready, tell)
     provider = ready.provider
-    opening = asyncio.ensure_future(in_thread(open_books, workspace, ready))
-    try:
-        books = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        # The reservation may have been made by the time the stop is seen; nothing was sent for it.
-        with contextlib.suppress(NotebookImgError):
-            late = await opening
-            await to_the_end(in_thread(settle_unsent, workspace, late.spend))
-        raise
+    books = await unless_stopped(workspace, functools.partial(open_books, workspace, ready), lambda books: books.spend)
     ready, mark, estimate, spend, notices = books
     request = ready.request
     for text in notices:
@@ -179,7 +172,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
     started = time.monotonic()
     jobs: list[str] = []
     bill = ready.asked.bill
-    bill.cost, bill.certain = estimate, False
+    bill.counts(estimate, certain=False)
 
     def emit(event: Any) -> None:
         if isinstance(event, SubmittedEvent):
@@ -201,7 +194,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
             delivered = error.pictures
             error.kept = tuple(map(str, await to_the_end(in_thread(put_aside, workspace, delivered))))
         booking = booking_of(error, traffic, estimate, submitted=bool(jobs))
-        bill.cost, bill.certain = booking.cost, booking.state == "billed"
+        bill.counts(booking.cost, certain=booking.state == "billed")
         await to_the_end(in_thread(settle_failure, workspace, spend, booking))
         for job in jobs:
             await to_the_end(in_thread(leave_job, workspace, job, error))
@@ -248,7 +241,7 @@ def _conclude(
         )
         raise rescued(workspace, failure, reply, spend) from error
     bill.turn, bill.job = turn_id(record.number, session=ready.asked.session.name), ""
-    bill.cost, bill.certain = record.cost, True
+    bill.counts(record.cost, certain=True)
     for job in jobs:
         workspace.store.update_job(job, state="done", turn=bill.turn)
     spent = workspace.store.known_today() if spend is not None else None

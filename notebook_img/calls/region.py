@@ -101,13 +101,13 @@ def in_region(ready: PreparedCall) -> PreparedCall:
     from notebook_img.pictures import plan_region
 
     region, request, call = ready.region, ready.request, ready.asked.call
-    if region is None:
-        return ready
-    if call.aspect_ratio:
+    if call.aspect_ratio and call.confine and (region is not None or ready.wanted):
         raise UsageError(
             "An edit inside a mask keeps the picture's frame, so it takes no aspect ratio. Leave the ratio out, or take the whole reply.",
             hint=Hint("confine"),
         )
+    if region is None:
+        return ready
     able = ready.provider.model_info(request.model).capabilities
     if able.keeps_frame:
         return ready

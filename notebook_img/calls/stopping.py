@@ -30,6 +30,13 @@ class Bill:
     """Whether the reply is here, and is being stored."""
     turn: str = ""
     """``fox/t4`` once it is stored."""
+    question: float | None = 0.0
+    """US dollars of it that were paid for finding a mask."""
+
+    def counts(self, cost: float | None, *, certain: bool) -> None:
+        """Note what the books count for a request of the call, beside what its mask cost."""
+        self.cost = None if cost is None or self.question is None else self.question + cost
+        self.certain = certain
 
 
 class StoppedWait(SaidShort, asyncio.CancelledError):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from notebook_img.calls import found_mask
 from notebook_img.calls.mask_words import words_of
-from notebook_img.errors import BudgetError, NotFoundError, UsageError
+from notebook_img.calls.stopping import Bill
+from notebook_img.errors import BudgetError, NotebookImgError, NotFoundError, UsageError
 from notebook_img.pictures import Box, grow_mask, load, shapes_in
+from notebook_img.providers.pricing import Estimate
 from tests.pictures.regions.stand_in import tiled
 from tests.studio.conftest import GEMINI_KEY, ark_environ, noise, openai_environ, rgb, spends
 
@@ -103,6 +110,138 @@ def test_room_in_the_budget_is_for_both_before_the_question_is_asked(studio_of, 
     session = studio_of(environ(gemini), budget=0.0338).session("fox", model="gemini")
     with pytest.raises(BudgetError):
         session.edit("paint it blue", noise((2000, 1500)), mask="the cup", size="2K")
+    assert not gemini.requests("generateContent")
+
+
+def test_a_question_of_known_price_does_not_pass_the_budget_beside_an_edit_of_unknown_price(studio_of, gemini, monkeypatch):
+    session = studio_of(environ(gemini), budget=0.0001).session("fox", model="gemini")
+    monkeypatch.setattr(found_mask, "expected", lambda provider, request: Estimate(0.002, 0.002) if request.kind == "ask" else None)
+    with pytest.raises(BudgetError):
+        session.edit("paint it blue", cup(), mask="the cup")
+    assert not gemini.requests("generateContent")
+
+
+IMPOSSIBLE = {
+    "a file of somebody else's": ({"output": "theirs.png"}, "", "theirs.png"),
+    "an aspect ratio": ({"aspect_ratio": "16:9"}, "", "takes no aspect ratio"),
+    "a size it does not make": ({"size": "99K"}, "", "does not take the size 99K"),
+    "a painter that is blocked": ({"model": "gemini"}, '["gemini:*banana*"]', "is blocked by"),
+    "a finder that is blocked": ({}, '["gemini:gemini-3*flash"]', r'No model that is set up here finds "the cup"'),
+}
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_where_the_edit_is_not_possible_nothing_is_asked(studio_of, gemini, home, tmp_path, monkeypatch, case):
+    options, block, said = IMPOSSIBLE[case]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.png").write_bytes(noise())
+    if block:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "endpoints.toml").write_text(f"[models]\nblock = {block}\n")
+    session = studio_of(environ(gemini)).session("fox", model="gemini")
+    with pytest.raises(NotebookImgError, match=said):
+        session.edit("paint it blue", cup(), mask="the cup", **options)
+    assert not gemini.requests("generateContent")
+    assert not spends(session.actor)
+
+
+def test_a_dry_run_refuses_a_ratio_too(session):
+    with pytest.raises(UsageError, match="takes no aspect ratio"):
+        session.edit("paint it blue", cup(), mask="the cup", aspect_ratio="16:9", dry_run=True)
+
+
+def test_what_was_known_costs_nothing_in_the_caption_and_fresh_asks_anew(session, gemini):
+    first = session.edit("paint it blue", cup(), mask="the cup")
+    again = session.edit("paint it green", cup(), mask="the cup")
+    assert ", $0." in first.record.note.partition("found by")[2].partition(")")[0]
+    assert "$" not in again.record.note.partition("found by")[2].partition(")")[0]
+    session.edit("paint it red", cup(), mask="the cup", fresh=True)
+    assert len(gemini.requests("generateContent")) == 5
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_calls_at_once_wait_for_one_answer(session, gemini, fresh):
+    gemini.control(latency=0.3)
+
+    async def both() -> None:
+        await asyncio.gather(
+            *(session.aio.edit(words, cup(), mask="the cup", fresh=fresh) for words in ("paint it blue", "paint it green"))
+        )
+
+    asyncio.run(both())
+    assert len(gemini.requests("generateContent")) == 3
+
+
+def test_a_price_of_the_users_own_holds_for_the_question(studio_of, gemini, home):
+    home.mkdir(parents=True, exist_ok=True)
+    asker = asker_of_gemini(studio_of, gemini)
+    (home / "endpoints.toml").write_text(f'[models."{asker}"]\ntext_in = 1000.0\ntext_out = 1000.0\nimage_in = 1000.0\n')
+    session = studio_of(environ(gemini)).session("fox", model="gemini")
+    before = session.edit("paint it blue", cup(), mask="the cup", dry_run=True)
+    assert before.estimate > 1.0
+    session.edit("paint it blue", cup(), mask="the cup")
+    assert spends(session.actor)[0][1] > 0.1
+
+
+def asker_of_gemini(studio_of, gemini) -> str:
+    plan = studio_of(environ(gemini)).session("fox", model="gemini").edit("paint it blue", cup(), mask="the cup", dry_run=True)
+    return plan.mask.rpartition("by ")[2]
+
+
+def wait_until(done) -> None:
+    end = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def stopped(session, done) -> str:
+    """Stop an edit once `done()`, and return what is said of it."""
+
+    async def stop() -> str:
+        task = asyncio.ensure_future(session.aio.edit("paint it blue", cup(), mask="the cup"))
+        await asyncio.to_thread(wait_until, done)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return str(caught.value)
+
+    return asyncio.run(stop())
+
+
+def test_stopped_while_it_is_looked_for_the_question_is_said_to_be_counted(session, gemini):
+    gemini.control(latency=20)
+    said = stopped(session, lambda: gemini.requests("generateContent"))
+    [(state, cost)] = spends(session.actor)
+    assert state == "unknown"
+    assert cost
+    assert "it may have been billed, about $0.00" in said
+
+
+def test_stopped_during_the_edit_the_question_is_counted_too():
+    bill = Bill()
+    bill.counts(0.002, certain=True)
+    bill.question = bill.cost
+    bill.counts(0.07, certain=False)
+    assert (bill.cost, bill.certain) == (pytest.approx(0.072), False)
+    bill.counts(None, certain=False)
+    assert bill.cost is None
+
+
+def test_stopped_while_money_is_reserved_nothing_stays_reserved(session, gemini, monkeypatch):
+    store, seen = session.actor.store, threading.Event()
+    reserve, go = store.reserve, threading.Event()
+
+    def slowly(*args, **named):
+        seen.set()
+        assert go.wait(20)
+        return reserve(*args, **named)
+
+    monkeypatch.setattr(store, "reserve", slowly)
+
+    stopped(session, seen.is_set)
+    go.set()
+    wait_until(lambda: spends(session.actor) == [("failed", 0.0)])
     assert not gemini.requests("generateContent")
 
 
