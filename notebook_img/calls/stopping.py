@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notebook_img.errors import NotebookImgError, SaidShort, Stopped
+from notebook_img.errors import NotebookImgError, Stopped
 from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
@@ -37,12 +37,6 @@ class Bill:
         """Note what the books count for a request of the call, beside what its mask cost."""
         self.cost = None if cost is None or self.question is None else self.question + cost
         self.certain = certain
-
-
-class StoppedWait(SaidShort, asyncio.CancelledError):
-    """The awaited form of `Stopped`: a wait that was cancelled has to end as one."""
-
-    line = Stopped.line
 
 
 class Stopwatch:
@@ -102,9 +96,23 @@ def stoppable() -> Iterator[Stopwatch]:
         raise Stopped(sentence, hint=hints) from stop
     except asyncio.CancelledError as stop:
         sentence, hints = watch.said()
-        raise StoppedWait(sentence, hint=hints) from stop
+        _say(stop, Stopped(sentence, hint=hints))
+        raise
     finally:
         _watch.reset(token)
+
+
+def _say(cancelled: asyncio.CancelledError, stopped: Stopped) -> None:
+    """Let a cancellation say what the stop cost, and stay what it is.
+
+    `asyncio.timeout` and task groups know their own by exactly this class (Python 3.11), anyio by the words it gave.
+    """
+    if cancelled.args:
+        cancelled.add_note(str(stopped))
+    else:
+        cancelled.args = (str(stopped),)
+    stopped.__cause__ = cancelled  # so that %tb leads to it
+    cancelled._render_traceback_ = stopped._render_traceback_  # type: ignore[attr-defined]
 
 
 def note_bill(bill: Bill) -> None:
