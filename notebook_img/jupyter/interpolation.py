@@ -37,6 +37,7 @@ _FIELD = re.compile(
     rf"""(?<!\{{)(?P<open>\{{++)(?P<path>{_PATH})(?:!(?P<as>[rsa]))?(?::(?P<format>(?=[^\s{{}}]|\{{)(?:[^{{}}\n]|\{{{_PATH}\}})*))?(?P<close>\}}+)""",
 )
 _CODE = re.compile(rf"(?<!\{{)\{{(?P<code>{_NAME}[^{{}}\n]*[^{{}}\n\s=:!,])\}}(?!\}})")
+_FOUND = re.compile(f"{_FIELD.pattern}|{_CODE.pattern}")
 _STEP = re.compile(rf"""\.(?P<attribute>{_NAME})|\[(?P<key>[^\]]*?|"[^"]*"|'[^']*')\](?=[.\[]|$)""")
 
 
@@ -118,7 +119,7 @@ def fill(text: str, namespace: Mapping[str, Any], *, is_image: Callable[[object]
 
 
 class _Filling:
-    """One pass over one text: the replacement function of `_FIELD`, with what it has found so far."""
+    """One pass over one text: the replacement function of `_FOUND`, with what it has found so far."""
 
     attaches = True
 
@@ -133,12 +134,13 @@ class _Filling:
 
     def fill(self, text: str) -> str:
         """Return a text with its braces filled in."""
-        for found in _CODE.finditer(text):
-            if not _FIELD.fullmatch(found[0]) and not self.stays(found):
-                self.refuse_code(found["code"])
-        return _FIELD.sub(self, text)
+        return _FOUND.sub(self, text)
 
     def __call__(self, found: re.Match[str]) -> str:
+        if found["code"] is not None:
+            if not self.stays(found):
+                self.refuse_code(found["code"])
+            return found[0]
         depth = min(len(found["open"]), len(found["close"]))
         left, right = found["open"][depth:], found["close"][depth:]
         if self.stays(found):

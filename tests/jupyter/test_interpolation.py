@@ -196,6 +196,8 @@ def test_what_cannot_be_written_is_a_usage_error(text):
         ("{x > 1}", "assign it to one first"),
         ("{loud.method()}", "assign it to one first"),
         ("{len(xs)}", "assign it to one first"),
+        ("{x}{w+1}", "assign it to one first"),
+        ("{photo}{len(xs)}", "assign it to one first"),
     ],
 )
 def test_what_was_not_meant_as_text_is_an_error_that_says_how_to_send_it(text, says):

@@ -189,3 +189,10 @@ def test_what_stands_beside_the_picture_is_said_once_in_a_kernel(shell: Any) -> 
     for _ in range(2):
         shell.run_line_magic("imgedit", "--dry-run --from t1 put {logo} on the mug")
     assert said == ["This edits t1, with logo beside it; put {logo} first to edit logo."]
+
+
+def test_words_longer_than_any_file_name_are_words(start_shell: StartShell) -> None:
+    shell, words = start_shell(), "the cup and " * 40
+    for option in ("--mask", "-i"):
+        with pytest.raises(NotebookImgError):  # no key to find it with; no such picture
+            shell.run_line_magic("imgedit", f'sample:chelsea -m gemini {option} "{words}" make it blue')

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call, Plan, images_of, is_id
@@ -169,7 +168,7 @@ def _image(text: str, names: Namespace) -> Any:
     """Return what ``-i X`` means: an existing file, a URL or sample, an id, then a Python expression."""
     from notebook_img import pictures
 
-    if re.match(r"(https?|data|file|sample):", text) or Path(text).exists() or parse_id(text):
+    if re.match(r"(https?|data|file|sample):", text) or _is_there(text) or parse_id(text):
         return text
     expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     if re.match(r"[^\W\d]", expression):
@@ -185,6 +184,11 @@ def _image(text: str, names: Namespace) -> Any:
     return text
 
 
+def _is_there(text: str) -> bool:
+    """Return whether a text names a file; words may be longer than any name, which is an error to `Path`."""
+    return os.path.exists(text)  # noqa: PTH110
+
+
 def _stays(value: object) -> bool:
     """Return whether a value in braces stays a value instead of becoming text: an image, a box, boxes."""
     from notebook_img import pictures
@@ -194,7 +198,7 @@ def _stays(value: object) -> bool:
 
 
 def _mask(text: str, names: Namespace) -> Any:
-    if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or Path(text).exists():
+    if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or _is_there(text):
         return text
     expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     root = re.match(r"[^\W\d]\w*", expression)
