@@ -58,8 +58,8 @@ class Panel(anywidget.AnyWidget):
     """The session shown."""
     busy = traitlets.Bool(False).tag(sync=True)
     """Whether a call runs."""
-    status = traitlets.Unicode("").tag(sync=True)
-    """The latest message to the user."""
+    status = traitlets.Unicode("")
+    """The latest message to the user. Not part of the state a notebook saves: it may quote what was typed."""
     left_class = traitlets.Unicode().tag(sync=True)
     """Class of the picture this panel leaves for readers without it; its views hide that one while they live."""
 

@@ -121,6 +121,12 @@ def test_no_trait_holds_pixels(cat: Watched) -> None:  # noqa: F811
     assert len(json.dumps(state, default=str)) < 2_000
 
 
+def test_what_was_typed_into_open_is_not_saved_with_the_notebook(cat: Watched) -> None:  # noqa: F811
+    cat.do("open", text="private-client/draft.png")
+    assert "private-client" in cat.error
+    assert "private-client" not in json.dumps(cat.panel.get_state(), default=str)
+
+
 def test_the_bundle_has_a_picture_and_words_for_those_without_widgets(cat: Watched) -> None:  # noqa: F811
     bundle = cat.panel._repr_mimebundle_()
     assert "session 'fox', at t1 (451 × 300)" in bundle["text/plain"]
