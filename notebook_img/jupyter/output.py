@@ -131,13 +131,18 @@ class Screen:
         show(dict(bundle.data), raw=True)  # type: ignore[no-untyped-call]
 
     def _put(self, bundle: Bundle) -> None:
-        from IPython.display import display as show
+        from IPython.display import DisplayHandle
 
-        if self.handle is None:
-            made = show(dict(bundle.data), raw=True, metadata=dict(bundle.metadata), display_id=True)  # type: ignore[no-untyped-call]
-            self.handle = made
-        else:
+        if self.handle is not None:
             self.handle.update(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))
+            return
+        # Kept before it is shown: an interrupt right after leaves nothing on the screen that cannot be cleared.
+        self.handle = DisplayHandle()  # type: ignore[no-untyped-call]
+        try:
+            self.handle.display(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))
+        except Exception:
+            self.handle = None  # nothing is there to update
+            raise
 
 
 def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:

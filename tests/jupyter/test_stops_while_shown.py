@@ -123,6 +123,22 @@ def test_an_interrupt_at_any_of_200_lines_leaves_no_progress_and_hides_no_pictur
     assert shell.run_line_magic("imgedit", "sample:chelsea warmer") is not None, "and the next call goes on"
 
 
+def test_an_interrupt_right_after_the_first_progress_leaves_none(shown: tuple[Any, Displays], monkeypatch: pytest.MonkeyPatch) -> None:
+    shell, displays = shown
+    publish = shell.display_pub.publish
+
+    def interrupted(data: Any, metadata: Any = None, **more: Any) -> None:
+        publish(data, metadata, **more)
+        if displays.moving:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(shell.display_pub, "publish", interrupted)
+    with pytest.raises(Stopped):
+        shell.run_line_magic("imgedit", "sample:chelsea invert")
+    assert displays.shown
+    assert not displays.moving
+
+
 @pytest.mark.parametrize("command", ["show t1", "undo", "checkout t1", "tree"])
 def test_what_looks_back_is_stopped_in_one_line_too(shown: tuple[Any, Displays], monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     shell, _ = shown
