@@ -42,8 +42,11 @@ _XMP_WORDS = (
     (re.compile(rb"dc:creator|dc:rights|OwnerName|xmpRights:|photoshop:(?:Credit|AuthorsPosition)|CreatorContactInfo|plus:"), OWNER),
 )
 _PNG_TEXTS = re.compile(rb"(?i)raw profile type (?:exif|app1|iptc|xmp|8bim)|XML:com\.adobe\.xmp|author|artist|owner|copyright|location")
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
 """Bytes of a value by TIFF's type."""
+_ORDERS = {b"II": "<", b"MM": ">"}
+_EMPTY = b"II*\0\x08\0\0\0"
+"""The header of EXIF that holds nothing; zeros follow."""
 _MOST_DIRECTORIES = 64
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
@@ -95,12 +98,15 @@ def _from_jpeg(data: bytes) -> tuple[bytes, set[str]]:
     kept, found = [data[:2]], set()
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
+        if data[at + 1] == 0xFF:  # a fill byte, which may stand before any marker
+            at += 1
+            continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         marker, body = data[at + 1], data[at + 4 : end]
         here: set[str] = set()
         if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            block, here = _blanked(body[6:])
-            kept.append(data[at : at + 10] + block)
+            block, here = _in_exif(body)
+            kept.append(data[at : at + 4] + block)
         elif marker == 0xE1 and body.startswith((_XMP, _XMP_MORE)):
             here = _in_xmp(body)
         elif marker == 0xED and b"8BIM\x04\x04" in body:
@@ -125,7 +131,7 @@ def _from_png(data: bytes) -> tuple[bytes, set[str]]:
         name, body = data[at + 4 : at + 8], data[at + 8 : end - 4]
         here: set[str] = set()
         if name == b"eXIf":
-            block, here = _blanked(body)
+            block, here = _in_exif(body)
             kept.append(_chunk(name, block))
         elif name in {b"tEXt", b"zTXt", b"iTXt"} and _PNG_TEXTS.match(body.split(b"\0", 1)[0]):
             here = _in_text(name, body)
@@ -145,7 +151,10 @@ def _in_text(name: bytes, body: bytes) -> set[str]:
         return {PLACE} if keyword.lower() == b"location" else {OWNER}
     packed = name == b"iTXt" and rest[:1] == b"\1"
     text = rest[2:].split(b"\0", 2)[-1]
-    return _in_xmp(zlib.decompressobj().decompress(text, 1_000_000) if packed else text)
+    try:
+        return _in_xmp(zlib.decompressobj().decompress(text, 1_000_000) if packed else text)
+    except zlib.error:
+        return {PLACE, OWNER}
 
 
 def _from_webp(data: bytes) -> tuple[bytes, set[str]]:
@@ -157,9 +166,8 @@ def _from_webp(data: bytes) -> tuple[bytes, set[str]]:
         here: set[str] = set()
         part = data[at:end]
         if name == b"EXIF":
-            lead = 6 if body.startswith(b"Exif\0\0") else 0
-            block, here = _blanked(body[lead:])
-            part = data[at : at + 8 + lead] + block + bytes(length % 2)
+            block, here = _in_exif(body)
+            part = data[at : at + 8] + block + bytes(length % 2)
         elif name == b"XMP " and (here := _in_xmp(body)):
             part, dropped = b"", 0x04
         kept.append(part)
@@ -178,7 +186,8 @@ def _from_tiff(data: bytes) -> tuple[bytes, set[str]]:
 def _from_boxes(data: bytes) -> tuple[bytes, set[str]]:
     """Blank EXIF and XMP of HEIC and AVIF where they stand: places in such a file are counted from its beginning."""
     block, found = bytearray(data), set()
-    for match in re.finditer(rb"Exif\0\0(?=II\*\0|MM\0\*)", data):
+    # An item of EXIF begins with where its header is: behind "Exif", or at once, which is an offset of 0.
+    for match in re.finditer(rb"(?:Exif\0\0|\0{4})(?=II\*\0|MM\0\*)", data):
         cut, here = _blanked(data[match.end() :])
         block[match.end() :] = cut
         found |= here
@@ -188,6 +197,22 @@ def _from_boxes(data: bytes) -> tuple[bytes, set[str]]:
             block[match.start() : match.end()] = b" " * len(match.group())
         found |= here
     return bytes(block), found
+
+
+def _in_exif(body: bytes) -> tuple[bytes, set[str]]:
+    """Return a block of EXIF without private tags; one that cannot be read is emptied, for others may read more of it.
+
+    Nothing is lost with it but what nobody finds: where orientation can be read, so can the tags beside it.
+    """
+    lead = body[:6] if body.startswith(b"Exif\0\0") else b""
+    block = body[len(lead) :]
+    order = _ORDERS.get(block[:2], "")
+    first = _number(block, 4, order + "I") if order else 0
+    empty = first + 2 <= len(block) and not _number(block, first, order + "H")
+    if first and (empty or _number(block, first + 4, order + "H") in _SIZES):
+        cut, found = _blanked(block)
+        return lead + cut, found
+    return (lead + (_EMPTY + bytes(len(block)))[: len(block)], {PLACE, SERIALS, OWNER}) if any(block) else (body, set())
 
 
 def _in_xmp(packet: bytes) -> set[str]:
@@ -200,7 +225,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 def _blanked(block: bytes) -> tuple[bytes, set[str]]:
     """Return a TIFF structure of the same length without private tags: their entries taken out, their values overwritten."""
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    order = _ORDERS.get(block[:2])
     if order is None or len(block) < 8:
         return block, set()
     (version,) = struct.unpack_from(order + "H", block, 2)
@@ -213,8 +238,7 @@ def _blanked(block: bytes) -> tuple[bytes, set[str]]:
 def _directories(block: bytes, order: str, *, big: bool) -> Iterator[int]:
     """Yield where directories begin: pages, what hangs below them, and EXIF's own."""
     code, size = ("Q", 8) if big else ("I", 4)
-    (first,) = struct.unpack_from(order + code, block, size)
-    waiting, seen = [first], set[int]()
+    waiting, seen = [_number(block, size, order + code)], set[int]()
     while waiting and len(seen) < _MOST_DIRECTORIES:
         at = waiting.pop(0)
         if not at or at in seen or at + 2 > len(block):
@@ -223,18 +247,23 @@ def _directories(block: bytes, order: str, *, big: bool) -> Iterator[int]:
         entries, end = _entries(block, at, order, big=big)
         for tag, _, count, _, held in entries:
             if tag in {_EXIF, 330}:
-                waiting += struct.unpack_from(f"{order}{min(count, 16)}{code}", block, held)
-        if end + size <= len(block):
-            waiting.append(struct.unpack_from(order + code, block, end)[0])
+                waiting += (_number(block, held + index * size, order + code) for index in range(min(count, 16)))
+        waiting.append(_number(block, end, order + code))
         yield at
 
 
+def _number(block: bytes | bytearray, at: int, code: str) -> int:
+    """Return a number, 0 for a place outside: a damaged pointer must not keep the rest from being thinned."""
+    return int(struct.unpack_from(code, block, at)[0]) if at + struct.calcsize(code) <= len(block) else 0
+
+
 def _entries(block: bytes | bytearray, at: int, order: str, *, big: bool) -> tuple[list[tuple[int, int, int, int, int]], int]:
-    """Return (tag, bytes of the values, count, place of the entry, place of the values) of a directory, and where it ends."""
-    (number,) = struct.unpack_from(order + ("Q" if big else "H"), block, at)
+    """Return (tag, bytes of the values, count, its place, their place) of what is there of a directory, and where it ends."""
     start, length, inline = at + (8 if big else 2), 20 if big else 12, 8 if big else 4
+    there = max(0, (len(block) - start) // length)
+    number = min(_number(block, at, order + ("Q" if big else "H")), there)
     found = []
-    for index in range(min(number, 4096)):
+    for index in range(min(number, 65_535)):
         place = start + index * length
         tag, kind, count = struct.unpack_from(order + "HH" + ("Q" if big else "I"), block, place)
         size, held = _SIZES.get(kind, 1) * count, place + length - inline
@@ -253,8 +282,8 @@ def _thinned(data: bytearray, at: int, order: str, *, big: bool) -> set[str]:
     inline = 8 if big else 4
     for tag, size, _, place, held in private:
         if tag == _GPS:
-            (there,) = struct.unpack_from(order + ("Q" if big else "I"), data, held)
-            below, below_end = _entries(data, there, order, big=big)
+            there = _number(data, held, order + ("Q" if big else "I"))
+            below, below_end = _entries(data, there, order, big=big) if there else ([], 0)
             for _, inner, _, _, value in below:
                 data[value : value + inner] = bytes(len(data[value : value + inner]))
             data[there:below_end] = bytes(len(data[there:below_end]))

@@ -133,6 +133,75 @@ def test_texts_of_a_png_go_where_they_name_somebody(part: bytes, gone: tuple[str
     assert (cut == whole) == bool(gone)
 
 
+def told(data: bytes) -> list[bytes]:
+    return [secret for secret in SECRETS if secret in data]
+
+
+def test_a_fill_byte_before_exif_hides_nothing():
+    whole = file(photo(), "JPEG", exif=exif().tobytes())
+    at = whole.index(b"\xff\xe1")
+    odd = whole[:at] + b"\xff" + whole[at:]
+    assert place_of(odd)
+    cut, gone = without_private_parts(odd)
+    assert gone == ("place", "serial numbers", "owner")
+    assert not told(cut)
+    assert place_of(cut) == {}
+
+
+def damaged(kind: str, where: str) -> bytes:
+    """A file whose EXIF has a pointer that leads outside, or nowhere."""
+    tags = exif()
+    tags.endian = "<"
+    block = bytearray(tags.tobytes()[6:])
+    first = int.from_bytes(block[4:8], "little")
+    count = int.from_bytes(block[first : first + 2], "little")
+    places = {block[at] | block[at + 1] << 8: at + 8 for at in range(first + 2, first + 2 + 12 * count, 12)}
+    at = {"first": 4, "second": first + 2 + 12 * count, "details": places[0x8769], "place": places[0x8825]}[where]
+    block[at : at + 4] = (len(block) - 3 if where == "second" else 0x7FFFFFF0).to_bytes(4, "little")
+    return file(photo(), kind, exif=b"Exif\0\0" + bytes(block))
+
+
+@pytest.mark.parametrize("where", ["first", "second", "details", "place"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_damaged_pointer_keeps_nothing_private_that_can_be_found(kind: str, where: str):
+    data = damaged(kind, where)
+    assert told(data)
+    cut, gone = without_private_parts(data)
+    assert gone
+    assert b"(c) Ada Lovelace" not in cut
+    if where in {"first", "second"}:
+        assert not told(cut)
+    if where != "first":
+        assert load(cut).facts.orientation == 6
+    assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(data).pil()))
+    assert without_private_parts(cut) == (cut, ())
+
+
+def test_exif_of_avif_that_begins_with_its_header_is_found():
+    tags = exif()
+    del tags[0x0112]  # which AVIF keeps elsewhere
+    usual, block = file(photo(64, 48), "AVIF", quality=90, exif=tags.tobytes()), len(tags.tobytes()) - 6
+    at = usual.index(b"\0\0\0\6Exif\0\0")
+    data = usual[:at] + bytes(4) + usual[at + 10 : at + 10 + block] + bytes(6) + usual[at + 10 + block :]
+    assert place_of(data)
+    cut, gone = without_private_parts(data)
+    assert gone == ("place", "serial numbers", "owner")
+    assert not told(cut)
+    assert place_of(cut) == {}
+    assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(data).pil()))
+
+
+def test_a_png_whose_exif_begins_as_in_a_jpeg_and_one_with_a_damaged_text():
+    whole = file(photo())
+    for part in (
+        chunk(b"eXIf", exif().tobytes()),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0no deflate") + chunk(b"tEXt", b"Author\0Ada Lovelace"),
+    ):
+        cut, gone = without_private_parts(whole[:33] + part + whole[33:])
+        assert "owner" in gone
+        assert not told(cut)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_damaged_file_is_left_alone_or_cut_but_never_an_error(kind: str):
     data = made(kind)

@@ -156,7 +156,7 @@ OPERATIONS: tuple[Operation, ...] = (
          r"larger|bigger|upscaled?|enlarged?|scaled? up|(?:increase|raise)(?: the| its)? size": {"sign": 1},
          r"reduced?": {"sign": -1, "default": None}, r"resized?|scaled?|rescaled?|(?:in |the )?size": {}},
         (Parameter("factor", "factor", None, 1.0, 1000.0, "%"),),
-        "scale to 50 %", "frame:scale", "scaled to {factor} %", changes_frame=True, fillers=_words("original", "size"),
+        "scale to 50 %", "frame:scale", "scaled to {factor} %", changes_frame=True, fillers=_words("original", "size"), exact=r"resiz\w*|scale\w*",
     ),
     Operation(
         "zoom", "Cut to the middle and bring it back to the same size.", ("zoom in", "closer"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_img.errors import UsageError
-from notebook_img.providers.local import help_table, operation_names
+from notebook_img.providers.local import help_table, is_exact, operation_names
 from notebook_img.providers.local.edits import UnknownPhraseError, parse
 from notebook_img.providers.local.operations import OPERATIONS
 
@@ -207,3 +207,8 @@ def test_any_text_is_understood_or_refused_with_a_sentence(prompt):
 )
 def test_the_picture_that_is_edited_may_be_called_image_1_and_its_number_is_no_amount(prompt: str, words: str) -> None:
     assert ", ".join(step.words() for step in parse(prompt)) == words
+
+
+@pytest.mark.parametrize("prompt", ["resize to 50 %", "scale to 50%", "resize to half", "resize to 200 px"])
+def test_another_size_is_exact_by_a_factor_too(prompt):
+    assert is_exact(prompt)
