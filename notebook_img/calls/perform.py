@@ -18,7 +18,7 @@ from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
-from notebook_img.calls.same_request import without_network
+from notebook_img.calls.same_request import urls_of, without_network
 from notebook_img.calls.store_reply import keep, put_aside, rescued
 from notebook_img.errors import (
     JobPendingError,
@@ -85,16 +85,24 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
 
 
 async def _looked_up(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:
-    """Return the request and whether a stored reply may be given; a URL is fetched only where that is not known without it."""
-    if workspace.kernel is None:
+    """Return the request and whether a stored reply may be given; a URL is fetched only where that is not known without it.
+
+    Where replay is "only" it never is: the request is then the one with the pictures that are known.
+    """
+    urls = urls_of(asked) if workspace.settings.replay == "only" else []
+    if workspace.kernel is None and not urls:
         ready = await in_thread(begin, workspace, asked)
         return ready, replay_lookup.look_up(workspace, ready)  # nothing is read, so no thread is needed
+    latest: tuple[PreparedCall, Decision] | None = None
     for known in await in_thread(lambda: list(without_network(workspace, asked))):
         with contextlib.suppress(NotebookImgError):  # the picture that is known is gone
-            ready, decision = await _looked_up_once(workspace, known)
-            if decision.stored is not None:
-                return ready, decision
-    return await _looked_up_once(workspace, asked)
+            found = await _looked_up_once(workspace, known)
+            if found[1].stored is not None:
+                return found
+            latest = latest or found
+    if urls and latest is None:
+        raise ReplayMissError(replay_lookup.explain_unfetched(urls))
+    return latest if urls and latest is not None else await _looked_up_once(workspace, asked)
 
 
 async def _looked_up_once(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:

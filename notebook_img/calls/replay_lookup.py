@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from notebook_img.calls.same_request import other_keys
 from notebook_img.errors import PackError, RefusedError
 from notebook_img.ids import turn_id
+from notebook_img.network import shown_url
 from notebook_img.replay import BUILT_IN, FIRST_SOURCE, CellState, Decision, Stored, Want, decide, stored_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_img.calls.request import PreparedCall
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.records import TurnRecord
@@ -230,6 +233,17 @@ def _nearest(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> st
     named = {prompt: f" ({asked.session.name}/{turn.id})" for prompt, turn in prompts.items() if turn.session_id == asked.session.id}
     listed = ", ".join(f"{prompt[:80]!r}{named.get(prompt, '')}" for prompt in near)
     return f" Stored about this picture: {listed}." if about else f" The nearest stored request is {listed}."
+
+
+def explain_unfetched(urls: Sequence[str]) -> str:
+    """Say that replay is "only" and a picture is not here, so that it cannot be known what was asked."""
+    return (
+        f"The picture at {shown_url(urls[0])} is not stored here, and replay is 'only', so it was not fetched and nothing was sent. "
+        "Set replay to 'restart' to fetch it."
+        if len(urls) == 1
+        else f"The pictures at {' and '.join(map(shown_url, urls))} are not all stored here, and replay is 'only', so none was fetched "
+        "and nothing was sent. Set replay to 'restart' to fetch them."
+    )
 
 
 def explain_miss(workspace: Workspace, asked: PlacedCall, pending: TurnRecord) -> str:

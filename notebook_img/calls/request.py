@@ -15,6 +15,7 @@ from notebook_img.calls.inherited import inherited
 from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.outputs import check_output_place
 from notebook_img.calls.region import Region
+from notebook_img.calls.resolve import is_id, load
 from notebook_img.calls.same_request import with_addresses
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
@@ -161,6 +162,8 @@ def _pictures(workspace: Workspace, asked: PlacedCall) -> _Pictures:
     if call.mask is not None and inputs:
         is_address = isinstance(call.mask, str) and call.mask.startswith(("http://", "https://"))
         source = _loaded(workspace, call.mask) if is_address else call.mask
+        if isinstance(source, str) and is_id(workspace, source):
+            source = load(workspace, asked.session, source)
         mask = pictures.as_mask(source, inputs[0], settings=workspace.settings)
         if call.grow is not None:
             mask = pictures.grow_mask(mask, call.grow)

@@ -77,8 +77,7 @@ def other_keys(workspace: Workspace, ready: PreparedCall) -> Iterator[str]:
 
 def without_network(workspace: Workspace, asked: PlacedCall) -> Iterator[PlacedCall]:
     """Give the call with pictures that are known in place of its URLs, the latest first; nothing where one is not known."""
-    values = (*asked.inputs, *asked.references, asked.call.mask)
-    urls = [] if asked.call.fresh else list(dict.fromkeys(value for value in values if _is_url(value)))
+    urls = [] if asked.call.fresh and workspace.settings.replay != "only" else urls_of(asked)
     known = [_known(workspace, url) for url in urls]
     for chosen in itertools.islice(itertools.product(*known), MOST_WAYS if urls else 0):
         found = dict(zip(urls, chosen, strict=True))
@@ -87,6 +86,11 @@ def without_network(workspace: Workspace, asked: PlacedCall) -> Iterator[PlacedC
         )
         call = asked.call.but(mask=found[asked.call.mask]) if _is_url(asked.call.mask) else asked.call
         yield dataclasses.replace(asked, call=call, inputs=inputs, references=references)
+
+
+def urls_of(asked: PlacedCall) -> list[str]:
+    """Return the URLs a call would have to fetch."""
+    return list(dict.fromkeys(value for value in (*asked.inputs, *asked.references, asked.call.mask) if _is_url(value)))
 
 
 def with_addresses(uses: Sequence[PictureUse], values: Sequence[Any], pictures: Sequence[Picture]) -> list[PictureUse]:

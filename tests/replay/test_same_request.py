@@ -142,3 +142,18 @@ def test_a_url_is_fetched_again_when_the_cell_is_run_again(kernel, address):
     asked = address.asked
     later = kernel().run("A", source)
     assert (later.calls, later.hashes, address.asked) == (0, again.hashes, asked)
+
+
+def test_where_replay_is_only_no_url_is_fetched(kernel, address):
+    cells = [f"edit('night', {address.url!r})", f"edit('day', {address.url!r})", f"edit('day', {address.url!r}, fresh=True)"]
+    made = kernel().run("A", cells[0])
+    address.data, asked = png("blue"), address.asked
+    later = kernel(replay="only")
+    done = [later.run(*cell) for cell in zip("ABC", cells, strict=True)]
+    assert done[0].hashes == made.hashes
+    assert [type(cell.error).__name__ for cell in done[1:]] == ["ReplayMissError"] * 2
+    unknown = later.run("D", f"edit('night', {address.url.replace('fox', 'wolf')!r})")
+    assert type(unknown.error).__name__ == "ReplayMissError"
+    assert "/wolf.png is not stored here" in str(unknown.error)
+    assert "secret" not in str(unknown.error)
+    assert address.asked == asked

@@ -295,7 +295,8 @@ def rectangle() -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    "mask", ["cup.png", "masks/cup", "10,20,30,40", "https://a.example/m.png", "sample:chelsea", b"x", None, [1, 2, 3, 4]]
+    "mask",
+    ["t1", "t7.2", "fox/t1", "cup.png", "masks/cup", "10,20,30,40", "https://a.example/m.png", "sample:chelsea", b"x", None, [1, 2, 3, 4]],
 )
 def test_what_is_a_file_or_numbers_is_no_words(mask):
     assert words_of(mask) == ""
@@ -306,6 +307,19 @@ def test_a_file_that_exists_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert words_of("the cup") == ""
     assert words_of("the mug") == "the mug"
+
+
+def test_words_too_long_for_a_files_name_are_words():
+    assert words_of("컵" * 100) == "컵" * 100
+
+
+def test_an_id_is_the_picture_of_its_turn(studio_of, service):
+    session = studio_of(openai_environ(service)).session("fox")
+    source = session.edit("grayscale", rectangle(), model="local")
+    turns = [session.edit(words, noise(SIZE), mask=mask) for words, mask in (("blue", source.id), ("red", f"fox/{source.id}"))]
+    assert all(inside(turn).sum() == 60 * 40 for turn in turns)
+    with pytest.raises(NotFoundError, match="t99"):
+        session.edit("green", noise(SIZE), mask="t99")
 
 
 @pytest.mark.parametrize("word", ["the", "A", "an"])
