@@ -215,7 +215,7 @@ class _StoreSource:
 
     def find_replies(self, request_key: str) -> Sequence[TurnRecord]:
         with _unusable():
-            return self._store.find_replies(request_key)
+            return self._store.claimed_first(request_key)
 
     def latest_replies(self, cell: KnownCell) -> Sequence[TurnRecord]:
         with _unusable():

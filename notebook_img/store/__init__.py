@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from notebook_img.store.pack import Pack as Pack
     from notebook_img.store.pack_selection import Selection as Selection
     from notebook_img.store.pack_selection import select_for_cells as select_for_cells
+    from notebook_img.store.pack_writer import runs_of as runs_of
     from notebook_img.store.rebuild import rebuild_store as rebuild_store
     from notebook_img.store.store import Store as Store
     from notebook_img.store.verify import verify_store as verify_store
@@ -45,6 +46,7 @@ else:
         owner="is_alive this_process",
         pack="Pack",
         pack_selection="Selection select_for_cells",
+        pack_writer="runs_of",
         rebuild="rebuild_store",
         store="Store",
         verify="verify_store",

@@ -208,6 +208,13 @@ class Lookups:
         records = [self.turn(session, number) for session, number in dict.fromkeys(found)]  # type: ignore[attr-defined]
         return [record for record in records if record is not None]
 
+    def claimed_first(self, request_key: str) -> list[TurnRecord]:
+        """Return the turns that answered a request as a pack gives them: what a cell got in its latest run first, then the others."""
+        with self._database.read() as connection:
+            claimed = find_claimed(_reader(connection), request_key, notebooks=(), everything=True)
+        every = {(record.session_id, record.number): record for record in self.find_replies(request_key)}  # type: ignore[attr-defined]
+        return [every[name] for name in dict.fromkeys([*claimed, *every]) if name in every]
+
     def named_in(self, cell: KnownCell) -> list[NamedTurn]:
         """Return what the ids typed in a cell meant in its latest run that had any."""
         with self._database.read() as connection:

@@ -6,6 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
+from notebook_img.store import schema
 from notebook_img.store.pack_writer import runs_of
 
 if TYPE_CHECKING:
@@ -40,21 +43,50 @@ def select_for_cells(store: Store, ids: Sequence[str], notebook: str) -> Selecti
     notebook : str
         Its path; empty where it is not known, and then every cell that got turns of these sessions counts.
     """
-    latest: dict[str, dict[str, Any]] = {}
-    replied: dict[str, dict[str, Any]] = {}
+    of_cells: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs_of(store, ids):  # in the order the store saw them
         if not notebook or run["notebook"] in (notebook, ""):
-            latest[run["cell"]] = run
-            if run["replies"]:
-                replied[run["cell"]] = run
-    runs = {run["id"]: run for cell in latest for run in (replied.get(cell), latest[cell]) if run is not None}
+            of_cells[run["cell"]].append(run)
+    asked, whole = _asked(store, ids)
+    runs = [run for of_cell in of_cells.values() for run in _given_back(of_cell, asked, whole)]
     wanted: dict[str, set[int]] = defaultdict(set)
-    for run in runs.values():
+    for run in runs:
         for session, number in _turns_of(run):
             wanted[session].add(number)
     turns = {session: _with_ancestors(store, session, wanted[session]) for session in ids if session in wanted}
     turns = {session: numbers for session, numbers in turns.items() if numbers}
-    return Selection(turns, [_within(run, turns) for run in sorted(runs.values(), key=lambda run: int(run["seen"]))])
+    return Selection(turns, [_within(run, turns) for run in sorted(runs, key=lambda run: int(run["seen"]))])
+
+
+def _asked(store: Store, ids: Sequence[str]) -> tuple[dict[int, dict[tuple[str, int], str]], set[int]]:
+    """Return by run the keys of the requests that got these sessions' turns, and which of the runs came to their end."""
+    replies, runs = schema.replies.c, schema.runs.c
+    query = select(replies.run, replies.session_id, replies.turn, replies.request_key, runs.state)
+    keys: dict[int, dict[tuple[str, int], str]] = defaultdict(dict)
+    whole = set()
+    with store._database.read() as connection:  # noqa: SLF001 - the same package
+        for row in connection.execute(query.join(schema.runs, runs.id == replies.run).where(replies.session_id.in_(ids))):
+            keys[row.run][row.session_id, row.turn] = row.request_key
+            if row.state == "ok":
+                whole.add(row.run)
+    return keys, whole
+
+
+def _given_back(
+    runs: Sequence[dict[str, Any]], asked: Mapping[int, Mapping[tuple[str, int], str]], whole: set[int]
+) -> Iterable[dict[str, Any]]:
+    """Give a cell's latest run and what it got; a run that failed got a part, and the rest is what the runs before it got."""
+    latest = runs[-1]
+    got: set[str] = set()
+    for run in reversed(runs):
+        of_run = asked.get(run["id"], {})
+        if run is latest or (not got and of_run):
+            yield run
+        elif rest := [list(reply) for reply, key in of_run.items() if key not in got]:
+            yield {**run, "replies": rest, "named": [], "moves": []}
+        got.update(of_run.values())
+        if got and run["id"] in whole:
+            return
 
 
 def _turns_of(run: Mapping[str, Any]) -> Iterable[tuple[str, int]]:

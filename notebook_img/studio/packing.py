@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_img.display import counted
 from notebook_img.replay import SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.studio.studio import Studio
@@ -60,7 +60,7 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
     keep_metadata : bool
         Leave place, serial numbers and owner in the files of input pictures.
     """
-    from notebook_img.store import export_sessions, select_for_cells
+    from notebook_img.store import export_sessions, runs_of, select_for_cells
 
     store, session = studio.store, studio.session()
     stem = studio.notebook.stem if studio.notebook else session.name
@@ -77,7 +77,9 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
             only = None
     turns = (record for each in ids for record in store.turns(each))
     records = [record for record in turns if only is None or record.number in only.turns.get(record.session_id, ())]
-    new = force or keep_metadata or not _holds_all(path, records, exactly=studio.store.last_written(path) is not None)
+    new = force or keep_metadata or not _holds_all(path, records)
+    if not new and store.last_written(path) is not None:
+        new = not _is_as_written(path, records, runs_of(store, ids) if only is None else only.runs)
     if new:
         for missing in export_sessions(store, ids, path, raw=False, force=force, only=only, keep_metadata=keep_metadata):
             studio.say(missing)
@@ -89,8 +91,8 @@ def write_pack(studio: Studio, output: str | None, *, everything: bool = False, 
     return packed
 
 
-def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> bool:
-    """Return whether a pack that lies there has these turns, and `exactly` these: then there is nothing to write.
+def _holds_all(path: Path, records: Sequence[TurnRecord]) -> bool:
+    """Return whether a pack that lies there has these turns: then there is nothing to write.
 
     A colleague who runs the cell again has the pack from elsewhere; what it was made of has other numbers here, and the same content.
     """
@@ -101,8 +103,6 @@ def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> b
         return False
     try:
         pack = Pack(path)
-        if exactly and sum(pack.count_turns(session.id) for session in pack.sessions) != len(records):
-            return False
         return all(
             any(
                 found.content_key == record.content_key and all(pack.holds_picture(use.sha256) for use in found.pictures)
@@ -112,6 +112,36 @@ def _holds_all(path: Path, records: Sequence[TurnRecord], *, exactly: bool) -> b
         )
     except NotebookImgError:
         return False
+
+
+def _is_as_written(path: Path, records: Sequence[TurnRecord], runs: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a pack of ours, which has these turns, has no others, tells the same of the cells, and nothing of place and owner."""
+    from notebook_img.errors import NotebookImgError
+    from notebook_img.pictures import without_private_parts
+    from notebook_img.store import Pack
+
+    try:
+        pack = Pack(path)
+        held = [record for session in pack.sessions for record in pack.turns(session.id)]
+        if len(held) != len(records) or _told(run.model_dump() for run in pack.runs) != _told(runs):
+            return False
+        made = {use.sha256 for record in held for use in record.uses("output", "delivered")}
+        given = {use.sha256 for record in held for use in record.uses("input", "reference")} - made
+        return not any(without_private_parts(pack.picture(sha256))[1] for sha256 in given)
+    except NotebookImgError:
+        return False
+
+
+def _told(runs: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Return what runs tell of each cell, what the latest told last: a run that did the same again tells nothing new."""
+    cells: dict[str, dict[tuple[Any, ...], None]] = {}
+    for run in sorted(runs, key=lambda run: int(run["seen"])):
+        moves = tuple((session, kind, after) for session, kind, _, after, _ in run["moves"])
+        told = (run["source_hash"], *(tuple(map(tuple, run[name])) for name in ("replies", "named")), moves)
+        cell = cells.setdefault(run["cell"], {})
+        cell.pop(told, None)
+        cell[told] = None
+    return {name: list(cell) for name, cell in cells.items()}
 
 
 def take_in(workspace: Workspace, path: Path) -> list[SessionRecord]:

@@ -43,10 +43,23 @@ class _Script:
     uses_files: bool = False
     head: int | None = None
     """Where the head is at this point of the script."""
+    keep_metadata: bool = False
 
     @property
     def folder(self) -> Path:
         return self.path.parent / f"{self.path.stem}-files"
+
+    def data(self, use: PictureUse) -> bytes:
+        """Return the file to write for a picture."""
+        data = self.workspace.store.read_picture(use.sha256)
+        return data if self.keep_metadata else without_private_parts(data)[0]
+
+    def is_ours(self, file: Path, use: PictureUse) -> bool:
+        """Return whether a file is this picture, with what tells place and owner or without."""
+        if _is_file(file, use.sha256):
+            return True
+        cut = without_private_parts(self.workspace.store.read_picture(use.sha256))[0]
+        return _is_file(file, hashlib.sha256(cut).hexdigest())
 
 
 def export_script(workspace: Workspace, session: Session, path: Path, *, force: bool = False, keep_metadata: bool = False) -> Path:
@@ -86,7 +99,8 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
     if not records:
         raise UsageError(f"Session {session.name!r} has no turns yet, so there is nothing to repeat.")
     refuse_foreign(path, workspace.store, force=force)
-    script = _Script(workspace, session, path, model=session.model or Counter(record.model for record in records).most_common(1)[0][0])
+    model = session.model or Counter(record.model for record in records).most_common(1)[0][0]
+    script = _Script(workspace, session, path, model=model, keep_metadata=keep_metadata)
     for record in records:
         _add(script, record)
     head = workspace.head(session.id)
@@ -97,9 +111,8 @@ def export_script(workspace: Workspace, session: Session, path: Path, *, force: 
         if script.files:
             script.folder.mkdir(exist_ok=True)
         for file, use in script.files.items():
-            if not file.exists():
-                data = workspace.store.read_picture(use.sha256)
-                write_atomically(file, data if keep_metadata else without_private_parts(data)[0])
+            if not file.exists() or script.is_ours(file, use):
+                write_atomically(file, script.data(use))
     except OSError as error:
         raise OutputError(f"{script.folder} cannot be created: {reason(error)}.") from error
     code = text.encode("utf-8")
@@ -238,7 +251,7 @@ def _place_for(script: _Script, use: PictureUse) -> Path:
         else hashed
     )
     file = script.folder / f"{stem}{suffix}"
-    other = script.files[file].sha256 != use.sha256 if file in script.files else file.exists() and not _is_file(file, use.sha256)
+    other = script.files[file].sha256 != use.sha256 if file in script.files else file.exists() and not script.is_ours(file, use)
     return script.folder / f"{stem}-{hashed}{suffix}" if other else file
 
 

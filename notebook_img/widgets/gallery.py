@@ -7,9 +7,9 @@ import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.errors import NotFoundError, StoreError, UsageError
 from notebook_img.ids import turn_id
-from notebook_img.pictures import SUFFIXES
+from notebook_img.pictures import SUFFIXES, without_private_parts
 from notebook_img.widgets.names import file_stem, original_of
 
 if TYPE_CHECKING:
@@ -84,10 +84,9 @@ class Gallery:
 
     def do_take(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send one picture as its file, several as a zip; each named after the photograph it was made from."""
-        rows, studio, views = self._rows(message), self.panel.studio, self.panel.views
-        store = studio.store
+        rows, views = self._rows(message), self.panel.views
         if len(rows) == 1:
-            data = store.read_picture(rows[0].picture.sha256)
+            data = self._bytes(rows[0])
             views.send_bytes(message, io.BytesIO(data), len(data), self._file_name(rows[0]), rows[0].picture.mime_type)
             return
         size = sum(row.picture.bytes for row in rows)
@@ -96,11 +95,27 @@ class Gallery:
         with tempfile.SpooledTemporaryFile(max_size=32_000_000) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 used: set[str] = set()
+                lost: dict[str, StoreError] = {}
                 for row in rows:
-                    archive.writestr(_unique(self._file_name(row), used), store.read_picture(row.picture.sha256))
+                    try:
+                        data = self._bytes(row)
+                    except StoreError as error:
+                        lost[row.id] = error
+                    else:
+                        archive.writestr(_unique(self._file_name(row), used), data)
+            if lost:
+                first = next(iter(lost.values()))
+                if not used:
+                    raise first
+                self.panel.notify(f"Missing from the zip: {', '.join(lost)}. {first}")
             length = file.seek(0, io.SEEK_END)
             file.seek(0)
             views.send_bytes(message, file, length, "pictures.zip", "application/zip")
+
+    def _bytes(self, row: GalleryRow) -> bytes:
+        """Return a file as it may go: what was brought in may tell where it was taken, what a service delivered stays as it came."""
+        data = self.panel.studio.store.read_picture(row.picture.sha256)
+        return without_private_parts(data)[0] if row.is_source else data
 
     def _file_name(self, row: GalleryRow) -> str:
         studio = self.panel.studio

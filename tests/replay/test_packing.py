@@ -40,7 +40,7 @@ def test_rejected_rolls_stay_behind_and_what_a_cell_goes_on_from_comes_along(ker
     path, turns, _ = first.studio.pack()
     assert held(path) == [(2, "a fox"), (4, "night"), (5, "warm"), (6, "snow")]
     assert turns == 4
-    path, turns, _ = first.studio.pack("all.pictures.zip", everything=True)
+    path, turns, _ = first.studio.pack(str(notebook.with_name("all.pictures.zip")), everything=True)
     assert turns == 6
     assert len(held(path)) == 6
 
@@ -78,6 +78,26 @@ def test_run_again_it_is_up_to_date_and_left_as_it_is(kernel, notebook):
     assert held(packed.path) == [(2, "a fox")]
 
 
+def test_a_cell_that_only_moves_the_head_is_something_new_and_the_same_work_in_a_new_kernel_is_not(kernel, notebook, tmp_path, painter):
+    cells = [("A", A), ("A", A), ("B", "edit('night')"), ("K", "checkout('t2')")]
+    first = kernel(notebook=notebook, session=None)
+    for cell, source in cells[:3]:
+        first.run(cell, source)
+    assert write_pack(first.studio, None).new
+    first.run(*cells[3])
+    assert write_pack(first.studio, None).new
+    assert not write_pack(first.studio, None).new
+    again = kernel(notebook=notebook, session=None)
+    for cell, source in cells[1:4]:
+        assert again.run(cell, source).calls == 0
+    assert not write_pack(again.studio, None).new
+    painter.key = False
+    colleague = kernel(home=tmp_path / "theirs", notebook=notebook, session=None)
+    for cell, source in cells[1:4]:
+        assert colleague.run(cell, source).error is None
+    assert colleague.session.head.prompt == "a fox"
+
+
 def test_a_colleague_who_runs_the_pack_cell_writes_nothing_until_there_is_something_new(kernel, notebook, tmp_path):
     cells = [("A", A), ("B", "edit('night')"), ("Q", "ask('what is it?')")]
     first = kernel(notebook=notebook, session=None)
@@ -96,6 +116,22 @@ def test_a_colleague_who_runs_the_pack_cell_writes_nothing_until_there_is_someth
         colleague.studio.pack()
     assert path.read_bytes() == before
     assert colleague.studio.pack(force=True)[1] == 4
+
+
+def test_where_the_latest_run_failed_the_pack_has_what_the_run_before_got(kernel, notebook, tmp_path, painter):
+    source = "gen('a fox'); gen('an owl')"
+    first = kernel(notebook=notebook, session=None)
+    first.run("A", source.replace("owl", "elk"))
+    first.run("A", source)
+    painter.reset()
+    painter.fail_at = 1
+    assert first.run("A", source).error is not None
+    path, _, _ = first.studio.pack()
+    assert [prompt for _, prompt in held(path)] == ["an owl", "a fox"], "neither the fox that was rejected nor the elk"
+    own = kernel(notebook=notebook, session=None).run("A", source)
+    painter.key = False
+    again = kernel(home=tmp_path / "theirs", notebook=notebook, session=None).run("A", source)
+    assert (again.error, again.hashes) == (None, own.hashes)
 
 
 def test_what_stands_in_a_pack_names_nothing_that_stayed_behind(kernel, notebook):

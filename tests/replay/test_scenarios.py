@@ -206,6 +206,15 @@ def test_replies_come_from_a_store_that_the_setting_names(kernel, painter, home,
     assert other.run("A", A).hashes == made.hashes
 
 
+def test_a_store_that_the_setting_names_gives_the_roll_that_was_kept(kernel, painter, home, tmp_path, monkeypatch):
+    first = kernel()
+    first.run("A", A)
+    kept = first.run("A", A)
+    painter.key = False
+    monkeypatch.setenv("NOTEBOOK_IMG_REPLAY_FROM", str(home))
+    assert kernel(home=tmp_path / "other").run("elsewhere", f"{A}  # in another cell").hashes == kept.hashes
+
+
 def test_an_image_file_changed_under_the_same_name_is_a_new_request(kernel, tmp_path):
     from PIL import Image
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from notebook_img.store import Store
+from tests.studio.test_privacy import photograph, told
 from tests.widgets.conftest import Watched
 from tests.widgets.test_turns import run
 
@@ -80,6 +81,24 @@ def test_one_is_taken_away_as_its_file_and_several_as_a_zip_named_after_their_ph
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert sorted(archive.namelist()) == ["fox-t5-2.png", "mug-t1.jpg", "mug.jpg", "plate-t4.jpg"]
         assert archive.read("mug.jpg") == shop.panel.session.turn("t1").inputs[0].data
+
+
+def test_photographs_are_taken_away_without_place_and_owner_and_a_lost_file_holds_back_no_other(
+    panel: Watched, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "mug.jpg").write_bytes(photograph())
+    panel.do("open", text=str(tmp_path / "mug.jpg"))
+    run(panel, "grayscale")
+    assert told(panel.panel.session.turn("t1").inputs[0].data)
+    panel.do("take", rows=named(panel, "mug.jpg"))
+    assert not told(file_of(panel)[1])
+    [lost] = home.rglob(f"{panel.panel.session.turn('t1').picture.sha256}.*")
+    lost.unlink()
+    panel.do("take", rows=named(panel, "mug.jpg", "fox/t1.1"))
+    with zipfile.ZipFile(io.BytesIO(file_of(panel)[1])) as archive:
+        assert archive.namelist() == ["mug.jpg"]
+        assert not told(archive.read("mug.jpg"))
+    assert panel.last("notice")["text"].startswith("Missing from the zip: fox/t1.1. ")
 
 
 def test_deleting_says_what_goes_with_it_and_does_nothing_before_it_is_agreed_to(shop: Watched) -> None:
