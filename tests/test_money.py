@@ -167,13 +167,13 @@ def test_a_mistake_of_ours_after_payment_keeps_the_picture(studio: ni.Studio, mo
     assert states(studio) == ["billed"]
 
 
-def test_of_two_masked_pictures_the_one_that_fits_is_kept(studio: ni.Studio, service: Running) -> None:
+def test_of_two_masked_pictures_the_one_of_another_size_is_brought_into_the_frame(studio: ni.Studio, service: Running) -> None:
     service.control({"kind": "reply", "reply": "wrong_size", "times": 1})
 
     turn = studio.edit("warmer", "sample:chelsea", mask="10,10,80,80", n=2)
 
-    assert len(turn.pictures) == 1
-    assert any("left out; it is kept:" in warning for warning in turn.warnings)
+    assert [picture.size for picture in turn.pictures] == [(451, 300), (451, 300)]
+    assert states(studio) == ["billed"] * len(states(studio))
 
 
 def test_a_display_that_fails_cancels_no_paid_call(studio: ni.Studio) -> None:
