@@ -116,7 +116,7 @@ def test_an_unknown_session_is_an_error_with_near_names_unless_it_is_to_be_creat
     studio.session("fox")
     studio.session("hen")
     with pytest.raises(NotFoundError, match="Did you mean 'fox'"):
-        studio.session("foks", create=False)
+        studio.session("fxo", create=False)
     with pytest.raises(NotFoundError, match="Sessions: "):
         studio.session_for("zebra", creates=False)
     assert sorted(each.name for each in studio.sessions()) == ["fox", "hen"]

@@ -284,7 +284,7 @@ def test_processes_racing_for_the_last_of_the_budget_never_take_more_than_there_
         got = sum(int(racer.stdout.readline()) for racer in racers)  # type: ignore[union-attr]
         assert got == 8
         assert store.spent("2026-11-21") == (0.6, 4.0, 0)
-        with pytest.raises(BudgetError, match=r"\$0\.60 is spent and \$4\.00 is reserved"):
+        with pytest.raises(BudgetError, match=r"\$0\.60 of at most \$5\.00 has been spent and \$4\.00 is reserved"):
             store.reserve("gemini:flash", 0.5, "2026-11-21", "cell", "fox", 5.0)
         for racer in racers:
             racer.communicate("end\n", timeout=30)

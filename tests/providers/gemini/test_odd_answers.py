@@ -244,7 +244,7 @@ async def test_an_interaction_that_did_not_end_well(status, run, service):
 # what is booked
 
 
-@pytest.mark.parametrize(("model", "cost"), [("gemini-3.1-flash-image", 0.0672), ("gemini-nano-banana-2.1", 0.033615)])
+@pytest.mark.parametrize(("model", "cost"), [("gemini-3.1-flash-image", 0.067205), ("gemini-nano-banana-2.1", 0.033615)])
 async def test_a_picture_refused_after_it_was_painted_is_booked_or_said_to_be_unknown(model, cost, run, service):
     refused = put(put(ANSWER, "candidates.0.content", {"role": "model"}), "candidates.0.finishReason", "IMAGE_SAFETY")
     service.control(answered(refused))

@@ -10,6 +10,7 @@ from notebook_img.errors import (
     BadReplyError,
     KeyMissingError,
     ModelNotFoundError,
+    NotebookImgError,
     RateLimitError,
     ReplyTimeoutError,
     RequestRefusedError,
@@ -205,11 +206,13 @@ async def test_probing_says_what_an_endpoint_has_and_can_do(endpoint, openai, se
     assert "not among them. Did you mean 'qwen3-vl:8b'" in " ".join(await endpoint("ollama").provider.probe())
 
 
-async def test_probing_what_does_not_answer_is_a_sentence_not_an_error(endpoint, service):
+async def test_probing_what_does_not_answer_is_an_error_that_doctor_tells(endpoint, service):
     down = endpoint("vllm", environ={"VLLM_BASE_URL": f"http://127.0.0.1:{free_port()}/v1"})
-    assert "No connection" in (await down.provider.probe())[0]
+    with pytest.raises(UnreachableError, match="No connection"):
+        await down.provider.probe()
     service.control({"kind": "html", "status": 200, "path": "models"})
-    assert "web page" in (await endpoint().provider.probe())[0]
+    with pytest.raises(NotebookImgError, match="web page"):
+        await endpoint().provider.probe()
 
 
 async def test_a_server_that_lists_no_models_in_time_is_an_error_that_nothing_was_asked(endpoint, service, monkeypatch):
@@ -218,7 +221,8 @@ async def test_a_server_that_lists_no_models_in_time_is_an_error_that_nothing_wa
     studio = endpoint("lmstudio")
     with pytest.raises(UnreachableError, match="nothing was asked"):
         await studio("ask", inputs=(picture(),))
-    assert "nothing was asked" in (await studio.provider.probe())[0]
+    with pytest.raises(UnreachableError, match="nothing was asked"):
+        await studio.provider.probe()
     assert not service.requests("chat")
 
 
