@@ -235,6 +235,17 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def is_gone(path: Path | str) -> bool:
+    """Return whether nothing is at a path. What lies in a folder nobody may look into may be there."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False  # Path.exists() raises here before Python 3.12, and later says no
+    return False
+
+
 def reason(error: OSError) -> str:
     """Return why the operating system refused, in words."""
     words = {

@@ -267,7 +267,9 @@ class Kernel:
 
     def _before(self, run: Run) -> list[Run]:
         with self._lock:
-            return [other for other in self._runs.get(run.local, []) if other is not run and (other.replies or other.forked)]
+            others = [other for other in self._runs.get(run.local, []) if other is not run]
+        # Most forks ask for nothing (!ls), so a fork alone counts only where the cell still says the same.
+        return [other for other in others if other.replies or (other.forked and other.source_hash == run.source_hash)]
 
     def is_first(self, run: Run) -> bool:
         """Return whether no run of the cell in this kernel has come to its end with a reply."""

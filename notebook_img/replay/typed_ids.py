@@ -60,7 +60,7 @@ def turn_meant(
         cell = run.known(origins)
         run.named = {("", each.word): each for each in store.named_in(cell) or packs().named_in(cell)}
     earlier = run.named.get((session_id, word)) or run.named.get(("", word))
-    found = plain if earlier is None else _here(store, packs, session_id, word, earlier) or plain
+    found = plain if earlier is None else _here(store, packs, run, session_id, word, earlier) or plain
     if run.named.get((session_id, word)) is None and found[0]:
         own = found[0] == session_id
         from notebook_img.store import NamedTurn
@@ -71,13 +71,18 @@ def turn_meant(
     return found
 
 
-def _here(store: Store, packs: Callable[[], Packs], session_id: str, word: str, earlier: NamedTurn) -> tuple[str, int] | None:
+def _here(store: Store, packs: Callable[[], Packs], run: Run, session_id: str, word: str, earlier: NamedTurn) -> tuple[str, int] | None:
     """Return where the turn an id meant is for this session; None where the two have nothing to do with each other."""
-    if not earlier.own or earlier.session_id == session_id:
+    if earlier.session_id == session_id:
         return earlier.session_id, earlier.number
     meant = store.turn(earlier.session_id, earlier.number) or packs().turn(earlier.session_id, earlier.number)
+    if not earlier.own:
+        # Where it is gone for good, the session may have been made anew under its name.
+        return (earlier.session_id, earlier.number) if meant is not None else None
     if meant is not None and (number := store.counterpart(session_id, meant)) is not None:
         return session_id, number
+    if meant is not None and run.notebook and meant.origin.notebook == run.notebook:
+        return None  # this very notebook, which works in another session now
     if not _is_related(store, packs, session_id, earlier.session_id):
         return None
     here, there = store.session(session_id), store.session(earlier.session_id)

@@ -260,8 +260,8 @@ def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
         same = select(table.c.id).where(*(table.c[name] == value for name, value in facts.items()))
         present = connection.execute(same).scalars().first()
         if present is None:
-            # Two stores that know of each other's runs count on from the larger number, so it orders the runs of both.
-            seen = run.seen or _seen_before(connection, run.started)
+            # Another home's numbers say nothing among ours; of equal ones the row that came later counts as the later run.
+            seen = _seen_before(connection, run.started) or run.seen
             values = {
                 **facts,
                 "ordinal": run.ordinal,
@@ -277,7 +277,7 @@ def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
 
 
 def _seen_before(connection: Connection, started: float) -> int:
-    """Return where a run of an older version stands among those here: only its clock tells."""
+    """Return where a run of another home stands among those here: only its clock tells."""
     query = select(func.max(schema.runs.c.seen)).where(schema.runs.c.started <= started)
     return int(connection.execute(query).scalar_one() or 0)
 

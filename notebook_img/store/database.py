@@ -217,6 +217,10 @@ class Database:
             counting.write_beside(self.home, count)
         with self._engine.connect() as connection:
             search_kept_up = counting.search_kept_up(connection)
+            late = connection.exec_driver_sql(schema.LATE_RUNS).first() is not None
+        if late:
+            with self.write() as connection:
+                connection.exec_driver_sql(schema.PLACE_LATE_RUNS)
         if not search_kept_up:
             with self.write() as connection:
                 counting.keep_search_up(connection)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
+
+from notebook_img.files import is_gone
 
 Read: TypeAlias = Callable[[str, Mapping[str, Any]], Sequence[Any]]
 """Runs a statement with named values and returns its rows."""
@@ -198,7 +199,7 @@ def _found_in(read: Read, cell: KnownCell, values: Mapping[str, Any]) -> LatestR
 
 def _is_gone(notebook: str, here: str) -> bool:
     """Return whether a notebook is no longer there; where not even this one is, paths are not those of this machine."""
-    return Path(here).exists() and not Path(notebook).exists()
+    return is_gone(notebook) and not is_gone(here)
 
 
 def _found(read: Read, conditions: Sequence[str], values: Mapping[str, Any]) -> LatestRun | None:

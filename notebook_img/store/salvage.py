@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection
 
-from notebook_img.store import schema
+from notebook_img.store import latest_run, schema
 
-TABLES = ("sessions", "turns", "pictures", "uses", "spend", "outputs", "jobs", "runs", "replies", "named", "refusals", "moves")
+TABLES = ("sessions", "turns", "pictures", "stars", "uses", "spend", "outputs", "jobs", "runs", "replies", "named", "refusals", "moves")
 """In an order in which rows come after those they name."""
 _MOST = 1 << 40
 """No row id is larger."""
@@ -23,7 +23,7 @@ _MOST_FAILURES = 5_000
 
 def salvage(path: Path, connection: Connection) -> int:
     """Copy the rows of a damaged index into a new, empty one; return how many came."""
-    came = 0
+    came, older = 0, False
     try:
         old = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     except sqlite3.Error:
@@ -35,6 +35,7 @@ def salvage(path: Path, connection: Connection) -> int:
         for name in TABLES:
             columns = {column.name for column in schema.metadata.tables[name].columns}
             for row in _rows(old, name):
+                older = older or (name == "runs" and "seen" not in row.keys())  # noqa: SIM118 - a sqlite3.Row is no mapping
                 values = {key: row[key] for key in row.keys() if key in columns}  # noqa: SIM118 - a sqlite3.Row is no mapping
                 with contextlib.suppress(sqlalchemy.exc.DBAPIError):  # it names a row that is lost, or is one twice
                     into, given = ", ".join(f'"{key}"' for key in values), ", ".join(f":{key}" for key in values)
@@ -42,6 +43,8 @@ def salvage(path: Path, connection: Connection) -> int:
                     came += 1
     schema.place_all(connection)
     connection.exec_driver_sql("UPDATE runs SET seen = id WHERE seen = 0")  # of an older version
+    for statement in latest_run.PLACES.split(";") if older else ():
+        connection.exec_driver_sql(statement)
     connection.exec_driver_sql(
         "UPDATE sessions SET turns = (SELECT count(*) FROM turns WHERE session_id = sessions.id), "
         "last_number = max(last_number, (SELECT coalesce(max(number), 0) FROM turns WHERE session_id = sessions.id))"

@@ -356,6 +356,13 @@ def _from_2(connection: Connection) -> None:
         _index(table, name).create(connection)
 
 
+LATE_RUNS = "SELECT 1 FROM runs WHERE seen = 0 AND owner != '' LIMIT 1"
+PLACE_LATE_RUNS = """UPDATE runs SET seen = max(1, coalesce((SELECT max(seen) FROM runs AS earlier WHERE earlier.id < runs.id), 0))
+WHERE seen = 0 AND owner != ''"""
+"""For runs of a process that goes on with version 2 after the upgrade: rows of this home are in its order, and of equal places the later
+row counts as the later run."""
+
+
 def _index(table: Table, name: str) -> Index:
     return next(index for index in table.indexes if index.name == name)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.calls import unfinished_jobs
 from notebook_img.errors import StoreError
+from notebook_img.files import is_gone
 from notebook_img.replay import COPIED_FROM, find_lineage
 from notebook_img.workspace import working_directory
 
@@ -89,7 +90,7 @@ class CurrentSession:
                 return found
             if not notebook or not found.notebook or workspace.store.read_only:
                 return self._own(found, notebook)
-            if not Path(found.notebook).exists():
+            if is_gone(found.notebook):
                 workspace.say(f"The notebook was moved here; its session {name!r} goes on.")
                 return self._own(found, notebook)
             number += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +104,34 @@ def test_an_empty_session_says_where_the_work_lies(kernel, tmp_path, untitled):
     first.run("A", A)
     other = kernel(notebook=untitled, session="empty")
     assert "Earlier work of this notebook is in session 'Untitled'" in str(other.run("B", B).error)
+
+
+@pytest.fixture
+def of_somebody(monkeypatch):
+    """Folders nobody may look into: an administrator, whom no mode keeps out, may run this test."""
+    closed, stat = [], Path.stat
+
+    def refusing(self, **options):
+        if any(folder in self.parents for folder in closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refusing)
+    return closed.append
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without"])
+def test_a_notebook_in_a_folder_nobody_may_look_into_is_not_gone(kernel, tmp_path, of_somebody, ids):
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    mine.mkdir()
+    first = start(kernel, write(theirs / "work.ipynb", ids), ids=ids)
+    made = [first.run("A", A), first.run("B", B)]
+    of_somebody(theirs)
+    copy = start(kernel, write(mine / "work.ipynb", ids), ids=ids)
+    back = [copy.run("A", A), copy.run("B", B)]
+    assert [cell.error for cell in back] == [None, None]
+    assert [(cell.calls, cell.hashes) for cell in back] == [(0, cell.hashes) for cell in made]
+    assert copy.session.id != first.session.id, "a copy, and not the notebook under another name"
+    unrelated = start(kernel, mine / "other.ipynb", ids=ids)
+    assert unrelated.run("Z", A).calls == 1

@@ -173,6 +173,15 @@ def test_what_forked_processes_of_a_cell_got_comes_back(kernel):
     assert len(again.session.turns) == 6, "run again, it asks anew"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+def test_a_fork_that_asks_for_nothing_is_no_run_of_what_the_cell_says_later(kernel):
+    made = kernel().run("F", "gen('fox')")
+    again = kernel()
+    assert again.run("F", "import os\nchild = os.fork()\nif not child: os._exit(0)\nos.waitpid(child, 0)").error is None
+    back = again.run("F", "gen('fox')")
+    assert (back.calls, back.hashes) == (0, made.hashes)
+
+
 def test_a_cells_place_is_found_by_its_runs_however_many_there_were(kernel):
     store = kernel().studio.store
     for number in range(3):

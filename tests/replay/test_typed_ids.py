@@ -135,3 +135,31 @@ def test_a_picture_of_another_session_is_that_picture_though_the_session_was_ren
     colleague = kernel(home=tmp_path / "theirs", notebook=notebook, session=None)
     packed = colleague.run("A", "edit('night', 'other/t1')")
     assert (packed.error, packed.calls, packed.hashes) == (None, 0, made.hashes)
+
+
+def test_an_id_of_a_session_that_was_deleted_and_made_anew_means_the_new_turn(kernel):
+    running = kernel(session="fox")
+    running.run("A", "gen('fox')")
+    running.session = running.studio.session("cat")
+    cell = ("B", "edit('night', 'fox/t1')")
+    assert running.run(*cell).error is None
+    running.studio.store.delete_session(running.studio.session_record("fox").id)
+    running.session = running.studio.session("fox")
+    anew = running.run("C", "gen('new fox')").turns[0]
+    running.session = running.studio.session("cat")
+    made = running.run(*cell)
+    assert (made.error, made.turns[0].parent or anew) == (None, anew)
+
+
+def test_where_one_notebook_goes_on_in_another_session_ids_are_of_that_one(kernel, notebook):
+    running = kernel(notebook=notebook, session="fox")
+    running.run("A", "gen('fox')")
+    running.run("B", "edit('night')")
+    cell = ("C", "edit('warm', 't2')")
+    assert running.run(*cell).error is None
+    again = kernel(notebook=notebook, session="owl")
+    again.run("A", "gen('fox')")
+    second = again.run("N", "gen('owl')").turns[0]
+    made = again.run(*cell)
+    assert made.error is None
+    assert made.turns[0].parent == second

@@ -282,3 +282,23 @@ def test_a_pack_finds_replies_and_gives_pictures_checked_by_hash(store: Store, f
     rewritten(exported, lambda members: members.update({_picture(members): b"x"}))
     with pytest.raises(PackError, match="does not match"):
         Pack(exported).picture(turn.pictures[0].sha256)
+
+
+def test_among_the_runs_here_one_of_another_home_stands_where_its_clock_puts_it(
+    store: Store, fox: SessionRecord, exported: Path, other: Store
+) -> None:
+    [run] = [run for run in store.runs() if run.cell == "id:a"]
+    for _ in range(20):  # a home in which more has been run, and long ago
+        store.start_run("id:other", kernel="k", source_hash="x")
+    with store._database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET started = 1000.0, seen = 500 WHERE id = ?", (run.id,))
+    exported = exported.with_name("again.zip")
+    export_sessions(store, [fox.id], exported)
+    here = other.create_session("here")
+    first = other.start_run("id:z", kernel="k0", source_hash="z")
+    with other._database.write() as connection:
+        connection.exec_driver_sql("UPDATE runs SET started = 900.0 WHERE id = ?", (first,))
+    latest = other.start_run("id:a", kernel="mine", source_hash="", ordinal=1)
+    other.note_reply(latest, "r", "m", here.id, 9)
+    import_sessions(other, exported)
+    assert [reply.number for reply in other.latest_replies(KnownCell("id:a", "", 1))] == [9]

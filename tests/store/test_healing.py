@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from notebook_img.records import Origin, SessionRecord, TurnRecord
 from notebook_img.store import KnownCell, Store, export_sessions, import_sessions, rebuild_store, verify_store
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.maintenance import repair_store as repair
+from notebook_img.store.salvage import salvage
 from tests.store.making import add, png, problems
 
 
@@ -90,6 +93,30 @@ def test_a_lost_index_is_made_again_with_all_turns(full: Path, loss: Callable[[P
         assert [(move.to_head, move.run_start) for move in store.cell_moves(store.session_named("fox").id, "id:a")] == [(1, None)]  # type: ignore[union-attr]
         assert [problem for problem in problems(store) if "raw" not in problem] == []
         assert rebuild_store(full) == ["Nothing was lost that could be made again."]
+
+
+def test_stars_and_the_places_of_cells_come_out_of_a_damaged_index(full: Path) -> None:
+    with Store.open(full) as store:
+        fox = store.session_named("fox")
+        assert fox is not None
+        starred = store.turns(fox.id)[0].pictures[0].sha256
+        store.star([starred])
+        for ordinal in (1, 2):  # as version 2 counted: how often the source ran
+            store.start_run("id:b", kernel="k", source_hash="same", ordinal=ordinal)
+        with store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET ordinal = 2 WHERE cell = 'id:b'")
+            for index in ("runs_by_cell", "runs_by_source", "runs_by_order"):
+                connection.exec_driver_sql(f"DROP INDEX {index}")
+            connection.exec_driver_sql("ALTER TABLE runs DROP COLUMN seen")
+    with contextlib.closing(sqlite3.connect(full / FILE_NAME)) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    home = full.with_name("new")
+    with Store.open(home) as store:
+        with store._database.write() as connection:
+            salvage(full / FILE_NAME, connection)
+            assert connection.exec_driver_sql("SELECT sha256 FROM stars").scalars().all() == [starred]
+            places = connection.exec_driver_sql("SELECT DISTINCT ordinal FROM runs WHERE cell = 'id:b'").scalars().all()
+        assert places == [1]
 
 
 def test_rows_an_older_copy_of_the_index_lacks_are_made_again_in_their_sessions(home: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from notebook_img.errors import StoreError
-from notebook_img.store import Store, schema
+from notebook_img.store import KnownCell, Store, schema
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.filesystem import is_network, type_in_mount, type_in_mountinfo
 from tests.store.making import add
@@ -278,3 +278,18 @@ with Store.open(Path(sys.argv[1]) / "new") as store:
     with Store.open(home / "new") as store:
         assert sorted(store.session_names()) == ["s0", "s1", "s2", "s3"]
     assert journal(home / "new") == "wal"
+
+
+def test_runs_of_a_process_that_goes_on_with_version_2_get_their_place_at_the_next_opening(home: Path) -> None:
+    with Store.open(home) as store:
+        runs = [store.start_run("id:a", kernel=kernel, source_hash="h", ordinal=1) for kernel in ("k1", "k2", "k3")]
+        for turn, run in enumerate(runs, 1):
+            store.note_reply(run, "r", "m", "s", turn)
+        with store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET seen = 0 WHERE id = ?", (runs[1],))
+            connection.exec_driver_sql("DELETE FROM runs WHERE id = ?", (runs[2],))
+    with Store.open(home) as store:
+        assert [reply.number for reply in store.latest_replies(KnownCell("id:a", "h", 1))] == [2]
+        last = store.start_run("id:a", kernel="k4", source_hash="h", ordinal=1)
+        store.note_reply(last, "r", "m", "s", 4)
+        assert [reply.number for reply in store.latest_replies(KnownCell("id:a", "h", 1))] == [4]
