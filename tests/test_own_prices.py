@@ -19,7 +19,8 @@ from notebook_img.cli import main
 from notebook_img.errors import ModelNotFoundError, UnsupportedError
 from notebook_img.pictures import Picture
 from notebook_img.providers.catalog import model_rows
-from notebook_img.providers.interface import Reply, Request
+from notebook_img.providers.interface import Reply, Request, Usage
+from notebook_img.providers.pricing import Made, cost_of
 from notebook_img.records import Origin
 from notebook_img.replay.cells import Kernel
 from notebook_img.settings import Settings
@@ -84,6 +85,27 @@ def test_a_price_of_ones_own_comes_before_the_table_in_estimates_costs_and_lists
     assert studio.store.spend_rows()[0].cost == 0.50
     row = next(row for row in studio.models() if row["name"] == PAINTER)
     assert (row["price"], row["price_source"]) == ("$0.50 to $0.75", str(path))
+
+
+def test_a_price_of_ones_own_counts_size_pictures_that_go_along_and_pixels(new_studio, write):
+    photo = file(Image.new("L", (64, 64)))
+    for price, dollars in (
+        ('per_picture = { "1K" = 0.02, "*" = 0.05 }\nper_reference = 0.005', 0.03),
+        ("by_pixels = [[1048576, 0.03], [16777216, 0.06]]", 0.03),
+    ):
+        write(f'[models."{PAINTER}"]\n{price}\n')
+        turn = new_studio().session("fox").edit("warmer", photo, references=[photo], size="1K", model=PAINTER)
+        assert turn.cost == pytest.approx(dollars), price
+
+
+def test_a_rate_that_is_left_out_stays_that_of_the_table(write, environ):
+    write('[models."openai:gpt-image-2.6-sunburst"]\nimage_out = 24.0\nsince = 2026-11-01\n')
+    settings, day = Settings(environ), "2026-11-28"
+    info = providers.model_info(providers.get("openai", settings), "gpt-image-2.6-sunburst", settings, day)
+    used = Usage(by_modality={"input_text": 1000, "input_image": 6000, "output_image": 6000})
+    assert cost_of(used, info, Made(1), day=day) == pytest.approx((1000 * 5 + 6000 * 8 + 6000 * 24) / 1e6)
+    assert info.price == providers.own_price(providers.get("openai", settings), "gpt-image-2.6-sunburst", settings, day)
+    assert (info.price.since, info.price.source) == ("2026-11-01", str(settings.home / "endpoints.toml"))
 
 
 def test_a_price_of_ones_own_holds_in_its_days_only(write, environ):

@@ -37,7 +37,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import key_services
+from notebook_img.providers import cost_by, key_services, own_terms
 from notebook_img.providers.interface import Reply, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, PictureUse, TurnRecord
 
@@ -78,6 +78,7 @@ def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, s
                 "force": ready.asked.call.force,
                 # By which any process pastes the reply; rows without it were sent whole.
                 **({"region": ready.region.plan.to_dict()} if ready.region is not None and ready.region.plan is not None else {}),
+                **({"own_price": terms} if (terms := own_terms(ready.provider, ready.request)) is not None else {}),
             },
         )
     )
@@ -200,6 +201,8 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
         raise UsageError(f"Job {job.id} is being fetched by another process at this moment.", hint=Hint("show-turns", session=job.session))
     try:
         reply = await provider.resume(job.service_state, tell)
+        if terms := job.request.get("own_price"):
+            reply = dataclasses.replace(reply, cost=cost_by(terms, reply))
     except asyncio.CancelledError:
         await to_the_end(in_thread(lambda: workspace.store.update_job(job.id, state="submitted")))
         raise

@@ -33,7 +33,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request, expected, key_services, own_cost, watching
+from notebook_img.providers import check_request, expected, key_services, own_cost, own_terms, watching
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent, WithdrawnEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -201,6 +201,8 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         if isinstance(error, NotebookImgError) and error.pictures and not error.kept:
             delivered = error.pictures
             error.kept = tuple(map(str, await to_the_end(in_thread(put_aside, workspace, delivered))))
+        if isinstance(error, JobPendingError) and error.cost is not None and own_terms(provider, request) is not None:
+            error.cost = estimate  # by the user's own price; the service's table does not know it
         booking = booking_of(error, traffic, estimate, submitted=bool(jobs))
         bill.counts(booking.cost, certain=booking.state == "billed")
         await to_the_end(in_thread(settle_failure, workspace, spend, booking))

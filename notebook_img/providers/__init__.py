@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from notebook_img.providers.own_models import own_price as own_price
     from notebook_img.providers.own_models import usable_own_models as usable_own_models
     from notebook_img.providers.pricing import Estimate as Estimate
+    from notebook_img.providers.pricing import cost_by as cost_by
     from notebook_img.providers.pricing import end_of as end_of
     from notebook_img.providers.pricing import expected as expected
     from notebook_img.providers.pricing import own_cost as own_cost
+    from notebook_img.providers.pricing import own_terms as own_terms
     from notebook_img.providers.pricing import today as today
     from notebook_img.providers.registry import close as close
     from notebook_img.providers.registry import get as get
@@ -48,7 +50,7 @@ else:
         catalog="lacking model_rows model_table own_options price_words service_rows",
         logs="quiet_libraries",
         own_models="banned model_info own_file own_price usable_own_models",
-        pricing="Estimate end_of expected own_cost today",
+        pricing="Estimate cost_by end_of expected own_cost own_terms today",
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",
         sending="Traffic watching",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from notebook_img.providers.interface import Provider
     from notebook_img.settings import Settings
 
+BY_PIECE = {"per_picture", "by_pixels"}
 BUILT_IN = "local"
 """Costs nothing and sends nothing: only a ban by name reaches it."""
 
@@ -46,15 +47,22 @@ class OwnModel:
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
 
-    def price_on(self, day: str) -> Price | None:
-        """Return the price given for a day; None where none was, or it holds on other days."""
-        holds = self.price.get("since", "") <= day <= self.price.get("until", "9999")
-        return Price(**self.price) if self.price and holds else None
+    def price_on(self, day: str, table: Price | None) -> Price | None:
+        """Return the price given for a day; None where none was, or it holds on other days.
+
+        A rate per token is put over those of `table`, or the others would count as free; a price by the piece stands alone.
+        """
+        if not self.price or not self.price.get("since", "") <= day <= self.price.get("until", "9999"):
+            return None
+        if table is None or self.price.keys() & BY_PIECE:
+            return Price(**self.price)
+        rest = {"since": "", "until": "", "then": None, "about": False, "checked": ""}
+        return replace(table.on(day), **{**rest, **self.price})
 
     def over(self, info: ModelInfo, day: str) -> ModelInfo:
         """Return a row with these fields in place of its own."""
         changed = replace(info, capabilities=replace(info.capabilities, **self.capabilities), **self.info)
-        return replace(changed, price=self.price_on(day) or info.price)
+        return replace(changed, price=self.price_on(day, info.price) or info.price)
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,9 @@ def model_info(provider: Provider, model: str, settings: Settings, day: str = ""
 
 def own_price(provider: Provider, model: str, settings: Settings, day: str) -> Price | None:
     """Return the price the user gave for a model on a day, or None."""
-    own = _own(provider, provider.model_info(model), settings)
-    return own.price_on(day) if own is not None else None
+    info = provider.model_info(model)
+    own = _own(provider, info, settings)
+    return own.price_on(day, info.price) if own is not None else None
 
 
 def banned(provider: Provider, model: str, settings: Settings) -> str:
@@ -256,7 +265,7 @@ def _mask(value: object) -> str:
 
 
 _TOKENS = ("text_in", "text_out", "thought_out", "image_in", "image_out", "cached_in", "cached_image_in")
-_RATES = {*_TOKENS, "per_picture", "by_pixels"}
+_RATES = {*_TOKENS, *BY_PIECE}
 _WORDS: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "per_picture": ("price", _by_size),
     "by_pixels": ("price", _by_pixels),

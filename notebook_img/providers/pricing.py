@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notebook_img.providers.interface import Capabilities, ModelInfo, Usage
+from notebook_img.errors import NotebookImgError
+from notebook_img.providers.interface import NAMED_SIZES, Capabilities, ModelInfo, Price, Usage
 
 if TYPE_CHECKING:
-    from notebook_img.providers.interface import Price, Provider, Reply, Request
+    from collections.abc import Mapping
+
+    from notebook_img.providers.interface import Provider, Reply, Request
 
 ROUGH_PICTURE = 1500
 ROUGH_TOKENS = (300, 4000)
@@ -52,6 +57,34 @@ def price_on(info: ModelInfo, day: str = "") -> Price | None:
 def priced(info: ModelInfo, request: Request) -> ModelInfo:
     """Return a row with the price that holds for a request: the user's own, else that of its day."""
     return replace(info, price=request.price or price_on(info, request.day))
+
+
+def exact_pixels(size: str | None) -> int | None:
+    """Return the pixels of ``WIDTHxHEIGHT``; None for any other size."""
+    sides = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", size or "")
+    return int(sides[1]) * int(sides[2]) if sides else None
+
+
+def pixels_of(size: str | None) -> int | None:
+    """Return the pixels of a size, also of a named one; None where it is neither."""
+    return exact_pixels(size) or NAMED_SIZES.get((size or "").upper(), 0) ** 2 or None
+
+
+def made_for(request: Request, pictures: int, *, usual: str | None = None, frame: str | None = None) -> Made | None:
+    """Return so many pictures of a request, as far as their price depends on it; None for a question.
+
+    Parameters
+    ----------
+    usual : str, optional
+        The size the model makes where none is asked.
+    frame : str, optional
+        Width and height that are asked of the service, ``WIDTHxHEIGHT``, where they are known.
+    """
+    if request.kind == "ask":
+        return None
+    size = request.size or usual
+    pixels = pixels_of(frame) or pixels_of(size) or Capabilities.usual_pixels
+    return Made(pictures, size, pixels, len(request.inputs) + len(request.references))
 
 
 def picture_price(price: Price, made: Made) -> float | None:
@@ -164,7 +197,8 @@ def expected(provider: Provider, request: Request) -> Estimate | None:
     if request.price is not None:
         sent = len(request.inputs) + len(request.references)
         given = {"input_text": words_of(len(request.prompt)), "input_image": ROUGH_PICTURE * sent}
-        made, out = (None, "output_text") if request.kind == "ask" else (Made(request.count, request.size, references=sent), "output_image")
+        made = made_for(request, request.count)
+        out = "output_text" if made is None else "output_image"
         low, high = (Usage(by_modality={**given, out: count * request.count}) for count in ROUGH_TOKENS)
         return estimate(_unnamed(request), request, low=low, high=high, made=made)
     top = provider.estimate(request)
@@ -173,11 +207,42 @@ def expected(provider: Provider, request: Request) -> Estimate | None:
 
 def own_cost(provider: Provider, request: Request, reply: Reply) -> float | None:
     """Return what a reply cost: by the price the user gave, where there is one and the provider has not counted with it."""
-    if request.price is None or reply.free or hasattr(provider, "price_range"):
+    terms = own_terms(provider, request)
+    return reply.cost if terms is None else cost_by(terms, reply)
+
+
+def own_terms(provider: Provider, request: Request) -> dict[str, Any] | None:
+    """Return by what a reply is priced in place of the provider's cost, as JSON for a job; None where the provider has counted right."""
+    if request.price is None or hasattr(provider, "price_range"):
+        return None
+    made = made_for(request, request.count)
+    return {"kind": request.kind, "made": asdict(made) if made else None, "price": asdict(replace(request.price, then=None))}
+
+
+def cost_by(terms: Mapping[str, Any], reply: Reply) -> float | None:
+    """Return what a reply cost by such terms; every picture counts that was made, also one that could not be fetched."""
+    if reply.free:
         return reply.cost
-    sent = len(request.inputs) + len(request.references)
-    made = None if request.kind == "ask" else Made(len(reply.pictures), request.size, references=sent)
-    return cost_of(reply.usage, priced(_unnamed(request), request), made)
+    known = {item.name for item in fields(Price)}
+    price = Price(**{name: value for name, value in terms["price"].items() if name in known})
+    made = Made(**terms["made"]) if terms["made"] else None
+    if made is not None:
+        seen = _pixels_in(reply) if price.by_pixels else None
+        count = max(len(reply.pictures), reply.usage.pictures or 0)
+        made = replace(made, pictures=count, pixels=seen or made.pixels)
+    return cost_of(reply.usage, ModelInfo("", Capabilities(kinds=frozenset({terms["kind"]})), price=price), made)
+
+
+def _pixels_in(reply: Reply) -> int | None:
+    """Return the pixels of the largest picture that came, by which a service that counts them bills."""
+    from notebook_img.pictures import Picture
+
+    found = [0]
+    for data in reply.pictures:
+        with contextlib.suppress(NotebookImgError):
+            picture = Picture(data)
+            found.append(picture.width * picture.height)
+    return max(found) or None
 
 
 def _unnamed(request: Request) -> ModelInfo:

@@ -87,6 +87,30 @@ def test_a_deadline_leaves_a_job_that_another_studio_fetches(studio, studio_of, 
     assert spends(other) == [("billed", 0.03)]
 
 
+OWN = '[models."fal:fal-ai/flux-2-pro"]\nby_pixels = [[300000, 0.2], [4194304, 0.4]]\nper_reference = 0.01\n'
+
+
+def test_a_price_of_ones_own_holds_for_a_job_that_another_studio_fetches(studio, studio_of, fal, fox, home):
+    (home / "endpoints.toml").write_text(OWN)
+    fal.control(looks=1000)
+    studio.settings.fal_deadline = 1.0
+    with pytest.raises(JobPendingError) as caught:
+        fox.edit("make it night", noise((512, 512)), references=[noise((96, 64))], size="512x512")
+    studio.close()
+    fal.control(looks=1)
+    (turn,) = studio_of({"FAL_KEY": KEY, "FAL_BASE_URL": fal.url, "FAL_POLL": "0.01"}).resume(caught.value.job)
+    assert turn.cost == pytest.approx(0.22)
+
+
+def test_a_price_of_ones_own_holds_for_a_picture_that_cannot_be_fetched_and_for_what_came(studio, fal, fox, home):
+    (home / "endpoints.toml").write_text(OWN)
+    fox.generate("a fox", size="512x512")
+    fal.control({"kind": "reply", "reply": "expired"})
+    with pytest.raises(JobPendingError):
+        fox.generate("a hare", size="1K")
+    assert spends(studio) == [("billed", 0.2), ("billed", 0.4)]
+
+
 def test_a_job_that_ended_without_a_bill_is_booked_as_nothing_also_when_it_is_fetched_later(studio, fal, fox):
     fal.control({"kind": "reply", "reply": "broken", "status": 500, "type": "runner_server_error"}, looks=1000)
     studio.settings.fal_deadline = 1.0

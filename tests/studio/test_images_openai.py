@@ -34,6 +34,21 @@ def test_pictures_are_made_and_edited_on_and_what_they_cost_is_known(studio, fox
     assert sum(cost for _, cost in spends(studio)) == pytest.approx(first.cost + second.cost)
 
 
+@pytest.mark.parametrize(
+    ("price", "size", "dollars"),
+    [
+        ('per_picture = { "1K" = 0.02, "*" = 0.05 }\nper_reference = 0.005', "1K", 0.03),
+        ("by_pixels = [[1048576, 0.03], [16777216, 0.06]]", "1K", 0.03),
+        ("by_pixels = [[1048576, 0.03], [16777216, 0.06]]", "2K", 0.06),
+    ],
+)
+def test_a_price_of_ones_own_is_reserved_and_booked_by_size_pixels_and_pictures_that_go_along(studio, fox, home, price, size, dollars):
+    (home / "endpoints.toml").write_text(f'[models."{MODEL}"]\n{price}\n')
+    words = {"references": [noise((64, 64))], "size": size}
+    assert fox.edit("warmer", noise((96, 96)), dry_run=True, **words).estimate == pytest.approx(dollars)
+    assert fox.edit("warmer", noise((96, 96)), **words).cost == pytest.approx(dollars)
+
+
 def test_the_bytes_that_came_are_kept_untouched(fox, service):
     turn = fox.generate("a fox", format="webp", quality="high", background="transparent")
     assert turn.picture.mime_type == "image/webp"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from notebook_img.providers.ark.sizes import size_for
-from notebook_img.providers.interface import NAMED_SIZES, Usage
-from notebook_img.providers.pricing import Estimate, Made, cost_of, priced
+from notebook_img.providers.interface import Usage
+from notebook_img.providers.pricing import Estimate, Made, cost_of, exact_pixels, pixels_of, priced
 
 if TYPE_CHECKING:
     from notebook_img.providers.ark.models import Seedream
@@ -29,7 +28,7 @@ def price_range(row: Seedream, request: Request) -> Estimate | None:
     price = priced(row.info, request).price
     if low is None or price is None:
         return None
-    exact = price.exact_size if price.exact_size is not None and _read(request.size) else None
+    exact = price.exact_size if price.exact_size is not None and exact_pixels(request.size) else None
     made = _made(row, request, request.count, references)
     each = max(0, references - price.free_references) * (price.per_reference or 0.0)
     return Estimate(low, low if exact is None else max(low, round(made.pictures * (exact + each), 9)))
@@ -38,11 +37,4 @@ def price_range(row: Seedream, request: Request) -> Estimate | None:
 def _made(row: Seedream, request: Request, pictures: int, references: int) -> Made:
     first = request.inputs[0].size if request.inputs and request.kind == "edit" else None
     size = size_for(row, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first) or ""
-    pixels = _read(size) or (NAMED_SIZES[size] ** 2 if size in NAMED_SIZES else None)
-    return Made(pictures, request.size, pixels, references)
-
-
-def _read(size: str | None) -> int | None:
-    """Return the pixels of ``WIDTHxHEIGHT``."""
-    exact = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", size or "")
-    return int(exact[1]) * int(exact[2]) if exact else None
+    return Made(pictures, request.size, pixels_of(size), references)

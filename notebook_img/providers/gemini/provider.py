@@ -17,7 +17,7 @@ from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Client
 from notebook_img.providers.gemini.contents import Composer, Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
-from notebook_img.providers.pricing import Estimate, Made, estimate, priced, words_of
+from notebook_img.providers.pricing import Estimate, estimate, made_for, priced, words_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.services import mark_of
 
@@ -94,7 +94,7 @@ class GeminiProvider:
             "input_text": words_of(len(request.prompt)),
             "input_image": models.PICTURE_TOKENS * (len(request.inputs) + len(request.references)),
         }
-        made = None if asks else Made(request.count, request.size or models.DEFAULT_SIZE)
+        made = made_for(request, request.count, usual=models.DEFAULT_SIZE)
         low, high = (
             Usage(by_modality={kind: count * times for kind, count in {**tokens, ("output_text" if asks else "thought"): out}.items()})
             for out in (models.ANSWER_TOKENS if asks else models.THOUGHT_TOKENS)

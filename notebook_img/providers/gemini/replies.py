@@ -21,7 +21,7 @@ from notebook_img.providers.gemini.failures import PROVIDER, words
 from notebook_img.providers.gemini.models import DEFAULT_SIZE
 from notebook_img.providers.gemini.reading import Answer
 from notebook_img.providers.interface import ModelInfo, Request, Usage
-from notebook_img.providers.pricing import Made, cost_of
+from notebook_img.providers.pricing import cost_of, made_for
 
 DONE = {"STOP", "completed"}
 """How an answer ends that is whole."""
@@ -178,8 +178,7 @@ def total(usages: Sequence[Usage], pictures: int) -> Usage:
 
 def cost(usage: Usage, row: ModelInfo, request: Request, pictures: int) -> float | None:
     """Return US dollars, or None when the table does not know."""
-    made = Made(pictures, request.size or DEFAULT_SIZE) if request.kind != "ask" else None
-    return cost_of(usage, row, made, day=request.day)
+    return cost_of(usage, row, made_for(request, pictures, usual=DEFAULT_SIZE), day=request.day)
 
 
 def may_be_billed(problem: ProviderError) -> bool:

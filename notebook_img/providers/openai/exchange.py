@@ -21,8 +21,8 @@ from notebook_img.providers.interface import PartialEvent, SubmittedEvent
 from notebook_img.providers.openai.azure import client_for
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, translate
-from notebook_img.providers.openai.models import find_model
-from notebook_img.providers.pricing import Made, cost_of
+from notebook_img.providers.openai.models import find_model, picture_size
+from notebook_img.providers.pricing import cost_of, made_for
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.sending import watch_request
 from notebook_img.providers.status_table import PERHAPS_BILLED
@@ -147,11 +147,12 @@ class Exchange:
 
     def own_cost(self) -> float | None:
         """Return what the model itself cost, without one that read along."""
-        usage, asks = self.usage(), self.request.kind == "ask"
-        by_piece = self.info.price is not None and self.info.price.per_picture
+        usage, price = self.usage(), self.info.price
+        by_piece = price is not None and (price.per_picture or price.by_pixels)
         if (usage.input_tokens is None or usage.output_tokens is None) and not by_piece:
             return None
-        return cost_of(usage, self.info, None if asks else Made(usage.pictures or 0), day=self.request.day)
+        frame = picture_size(self.request, self.capabilities) if by_piece and self.request.kind != "ask" else None
+        return cost_of(usage, self.info, made_for(self.request, usage.pictures or 0, frame=frame), day=self.request.day)
 
     def charge(self, error: ProviderError) -> None:
         """Add to an error what the answers used and cost: a failed request may have been billed all the same."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from notebook_img.errors import UnsupportedError, UsageError
 from notebook_img.providers.interface import NAMED_SIZES, Capabilities, ModelInfo, OwnOption, Price, Usage
 from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN
-from notebook_img.providers.pricing import Estimate, Made, estimate, words_of
+from notebook_img.providers.pricing import Estimate, estimate, made_for, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -390,7 +390,7 @@ def estimate_pictures(request: Request, info: ModelInfo) -> Estimate | None:
         Usage(by_modality={**given, "output_image": round(count * width * height / 1024**2) * request.count})
         for count in table.get(str(request.options.get("quality", "auto")), table["auto"])
     )
-    return estimate(info, request, low=low, high=high, made=Made(request.count, request.size))
+    return estimate(info, request, low=low, high=high, made=made_for(request, request.count, frame=size))
 
 
 def estimate_answer(request: Request, info: ModelInfo) -> Estimate | None:
