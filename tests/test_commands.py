@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -62,7 +63,11 @@ def test_the_commands_of_the_readme_from_a_clean_clone(tmp_path: Path) -> None:
 
     config = tmp_path / "config"
     config.mkdir()
-    (config / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": {"allow_root": True, "open_browser": False, "port": 0}}))
+    with socket.create_server(("127.0.0.1", 0)) as free:  # it tells the port it was given, not the one the system chose for 0
+        port = free.getsockname()[1]
+    (config / "jupyter_server_config.json").write_text(
+        json.dumps({"ServerApp": {"allow_root": True, "open_browser": False, "ip": "127.0.0.1", "port": port}})
+    )
     with started([*lab.split(), python], cwd=folder, env={**BARE, "JUPYTER_CONFIG_DIR": str(config)}, start_new_session=True) as server:
         told = next(found for line in server.stdout if (found := re.search(r"(http://\S+?:\d+)/lab\S*?(\?token=\w+)", line)))
         # The notebook's own folder is served: what the tab opens is there.
