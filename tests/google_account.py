@@ -1,4 +1,4 @@
-"""A service account nobody has, whose token server is an emulator."""
+"""A made-up service account whose token server is an emulator."""
 
 from __future__ import annotations
 

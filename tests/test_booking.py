@@ -1,4 +1,4 @@
-"""What is booked for a call that failed: nothing where nothing left or the service said no, the estimate where nobody knows."""
+"""What is booked for a call that failed: nothing where nothing left or the service said no, the estimate where that is unknown."""
 
 from __future__ import annotations
 

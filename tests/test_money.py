@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,36 +28,17 @@ from notebook_img.store import Store
 from notebook_img.store.spend import today
 from notebook_img.studio.siblings import outputs_for
 from tests.emulators.process import Running
+from tests.gemini_service import environ, new_studio, service
+
+__all__ = ["environ", "new_studio", "service"]
 
 KEY = "AIza-money-key-0123456789-ab"
 PATH = "generateContent"
 
 
 @pytest.fixture
-def service(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("gemini")
-    running.reset()
-    running.control(key=KEY)
-    return running
-
-
-@pytest.fixture
-def environ(service: Running, home: Path) -> dict[str, str]:
-    return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
-
-
-@pytest.fixture
-def new_studio(environ: dict[str, str]) -> Iterator[Callable[..., ni.Studio]]:
-    made: list[ni.Studio] = []
-
-    def new(home: Path | None = None, **settings: Any) -> ni.Studio:
-        own = environ | ({"NOTEBOOK_IMG_HOME": str(home)} if home else {})
-        made.append(ni.Studio(settings=ni.Settings(own, **{"timeout": 30, **settings})))
-        return made[-1]
-
-    yield new
-    for studio in made:
-        studio.close()
+def service_key() -> str:
+    return KEY
 
 
 @pytest.fixture

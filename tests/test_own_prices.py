@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,39 +24,18 @@ from notebook_img.providers.pricing import Made, cost_of
 from notebook_img.records import Origin
 from notebook_img.replay.cells import Kernel
 from notebook_img.settings import Settings
-from tests.emulators.process import Running
+from tests.gemini_service import environ, new_studio, service
 from tests.pictures.making import file
+
+__all__ = ["environ", "new_studio", "service"]
 
 KEY = "AIza-price-key-0123456789-ab"
 PAINTER = "gemini:gemini-nano-banana-2.1"
 
 
 @pytest.fixture
-def service(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("gemini")
-    running.reset()
-    running.control(key=KEY)
-    return running
-
-
-@pytest.fixture
-def environ(service: Running, home: Path) -> dict[str, str]:
-    return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
-
-
-@pytest.fixture
-def new_studio(environ: dict[str, str]) -> Iterator[Callable[..., ni.Studio]]:
-    made: list[ni.Studio] = []
-
-    def new(**settings: Any) -> ni.Studio:
-        made.append(ni.Studio(settings=Settings(environ, **{"timeout": 30, **settings})))
-        made[-1].said = []  # type: ignore[attr-defined]
-        made[-1].say = made[-1].said.append  # type: ignore[attr-defined]
-        return made[-1]
-
-    yield new
-    for studio in made:
-        studio.close()
+def service_key() -> str:
+    return KEY
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ class Booking(NamedTuple):
 
     state: str
     cost: float | None
-    """US dollars; None where nobody knows."""
+    """US dollars; None where the cost is unknown."""
     usage: Mapping[str, Any] = {}
 
 

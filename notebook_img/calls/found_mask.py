@@ -43,7 +43,7 @@ class Found:
     by : str
         ``provider:model``.
     cost : float or None
-        US dollars of the question; None where nobody knows.
+        US dollars of the question; None where the cost is unknown.
     at : float
         When, seconds since 1970.
     """

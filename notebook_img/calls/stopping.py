@@ -21,7 +21,7 @@ class Bill:
     """What is known of one call whenever it is stopped. The steps of the call keep it as the books are kept."""
 
     cost: float | None = 0.0
-    """US dollars that the books count by now; None where nobody knows."""
+    """US dollars booked so far; None where the cost is unknown."""
     certain: bool = True
     """Whether that is what the service said, and not an estimate."""
     job: str = ""
@@ -69,7 +69,7 @@ def _money(bills: Sequence[Bill]) -> str:
     known = sum(bill.cost or 0.0 for bill in bills)
     if any(bill.cost is None for bill in bills):
         more = f" beside the {money(known)} that is counted" if known else ""
-        return f"it may have been billed, and nobody knows how much{more}"
+        return f"it may have been billed, how much is not known{more}"
     if not known:
         return "nothing was billed"
     return (

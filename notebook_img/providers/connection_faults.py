@@ -102,7 +102,7 @@ def class_names(error: BaseException) -> set[str]:
 
 
 def unexpected(title: str, provider: str, error: Exception) -> BadReplyError:
-    """Return our error for a fault nobody foresaw while an answer was read.
+    """Return our error for an unforeseen fault while an answer was read.
 
     Its own words are left out: they may quote what was sent.
     """

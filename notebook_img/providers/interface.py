@@ -170,7 +170,7 @@ class Connection:
     title: str
     """For example ``Google Cloud, project p, europe-west4``."""
     why: str
-    """What decided, and what lies about unused."""
+    """What decided it, and what is set but not used."""
     credentials: str = ""
     """Where they come from, in words, where they are no key."""
     identity: str = ""

@@ -10,7 +10,7 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0")  # noqa: S1
 
 
 def listens(url: str) -> bool | None:
-    """Return whether something takes connections at a URL's host and port; None where that is no name of this machine."""
+    """Return whether something takes connections at a URL's host and port; None where that is another machine."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if host not in THIS_MACHINE and not host.endswith(".localhost"):

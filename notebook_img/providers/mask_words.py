@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
+    from notebook_img.providers.interface import Request
+
+
+def prompt_with_mask(request: Request) -> str:
+    """Return the prompt of a request, followed by its mask in words; blocks, so it runs in a thread."""
+    words = mask_in_words(request.mask) if request.mask is not None else ""
+    return f"{request.prompt}\n\n{words}" if words else request.prompt
 
 
 def mask_in_words(mask: Picture) -> str:

@@ -67,7 +67,7 @@ class OwnModel:
 
 @dataclass(frozen=True)
 class OwnModels:
-    """All of it."""
+    """What the user's files say of all models."""
 
     models: Mapping[str, OwnModel] = field(default_factory=dict)
     """By ``provider:model``."""
@@ -106,7 +106,7 @@ def own_models(settings: Settings) -> OwnModels:
 
 
 def usable_own_models(settings: Settings) -> tuple[OwnModels, str]:
-    """Return the same, and what is wrong: with a fault in a file the built-in tables go on alone."""
+    """Return the same with an empty sentence, or nothing with a sentence that says what is wrong: then only the built-in tables hold."""
     try:
         return own_models(settings), ""
     except UsageError as error:

@@ -212,7 +212,7 @@ def own_cost(provider: Provider, request: Request, reply: Reply) -> float | None
 
 
 def own_terms(provider: Provider, request: Request) -> dict[str, Any] | None:
-    """Return by what a reply is priced in place of the provider's cost, as JSON for a job; None where the provider has counted right."""
+    """Return the terms that price a reply, as JSON for a job; None where the provider's own cost holds."""
     if request.price is None or hasattr(provider, "price_range"):
         return None
     made = made_for(request, request.count)

@@ -22,7 +22,7 @@ class Attempt:
     """One request that is, or may be, billed."""
 
     sent: bool = False
-    """Its first bytes have left; also True where nobody can see that."""
+    """Its first bytes have left; also True where that cannot be seen."""
     unbilled: bool = False
     """Its answer said that it is not billed."""
 
@@ -32,7 +32,7 @@ class Traffic:
     """The attempts of one call."""
 
     told: bool
-    """Whether the provider makes every request under the retry policy; of others nobody sees what left."""
+    """Whether the provider makes every request under the retry policy; for others it is unknown what left."""
     attempts: list[Attempt] = field(default_factory=list)
 
     def call_off(self) -> None:

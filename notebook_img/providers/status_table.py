@@ -6,7 +6,7 @@ Codes that only one service has (moderation, a missing model in its own words) a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from notebook_img.errors import (
@@ -28,6 +28,16 @@ UNBILLED_500: Mapping[str, str] = {
 }
 """The services whose documents say that a 500 of theirs is not billed, with the place. OpenAI's say to ask again and nothing of the
 bill (platform.openai.com/docs/guides/error-codes); Jimeng has no documents; what stands behind a compatible server is not known."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which model was asked where, for messages."""
+
+    model: str
+    base_url: str
+    key: str = field(default="", repr=False)
+    """Removed from everything the service says."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "endpoints.toml"
 MODELS = "models"
 NO_SERVERS = frozenset({MODELS, "azure"})
-"""Tables that are no server."""
+"""Tables that do not describe a server."""
 
 
 @dataclass(frozen=True)

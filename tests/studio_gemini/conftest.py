@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session
 from tests.emulators.process import Running
-from tests.gemini_service import service
+from tests.gemini_service import environ, new_studio, service
 from tests.jupyter.kernels import Kernel, environment, running_kernel
 
-__all__ = ["service"]
+__all__ = ["environ", "new_studio", "service"]
 
 KEY = "AIza-studio-key-9876543210-zy"
 MODEL = "gemini:gemini-nano-banana-2.1"
@@ -27,23 +26,6 @@ MODEL = "gemini:gemini-nano-banana-2.1"
 @pytest.fixture
 def service_key() -> str:
     return KEY
-
-
-@pytest.fixture
-def new_studio(service: Running, home: Path) -> Iterator[Callable[..., Studio]]:
-    """Make studios over the test's home."""
-    made: list[Studio] = []
-
-    def new(**settings: Any) -> Studio:
-        key = settings.pop("key", KEY)
-        keys = {"GEMINI_API_KEY": key} if key else {}
-        environ = {**keys, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(home)}
-        made.append(Studio(settings=Settings(environ, **{"timeout": 30, **settings})))
-        return made[-1]
-
-    yield new
-    for studio in made:
-        studio.close()
 
 
 @pytest.fixture

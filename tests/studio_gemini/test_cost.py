@@ -103,7 +103,7 @@ def test_the_budget_is_checked_before_anything_is_sent(new_studio: Callable[...,
     session = studio.session("fox")
     session.generate("a fox")
 
-    with pytest.raises(BudgetError, match=r"Nothing was sent.*\$0\.12.*\$0\.10.*\$0\.03 is spent"):
+    with pytest.raises(BudgetError, match=r"Nothing was sent.*is up to \$0\.12.*\$0\.03 of at most \$0\.10 has been spent"):
         session.generate("a fox", size="4K")
     with pytest.raises(BudgetError):
         session.generate("foxes", n=2)

@@ -21,7 +21,7 @@ from notebook_img.errors import (
 from notebook_img.keys import scrubbed
 from notebook_img.providers.ark.models import SERVICE, current_names
 from notebook_img.providers.received import count_of, decoded, finite, is_url, read_json, whole_url
-from notebook_img.providers.status_table import error_for
+from notebook_img.providers.status_table import Asked, error_for
 
 if TYPE_CHECKING:
     import httpx
@@ -34,16 +34,6 @@ STAGES: Mapping[str, str] = {"InputText": "prompt", "InputImage": "input", "Outp
 STATUS_OF: Mapping[str, int] = {"InternalServiceError": 500, "ServerOverloaded": 503, "ServiceOverloaded": 503, "ServiceUnavailable": 503}
 """How codes of an error inside a 200 begin, and the status that such an error has alone."""
 STAGE_WORDS: Mapping[str, str] = {"prompt": "the prompt", "input": "an input picture", "output": "the picture it made"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which model was asked where, for messages."""
-
-    model: str
-    base_url: str
-    key: str = field(default="", repr=False)
-    """Removed from everything the service says."""
 
 
 @dataclass(frozen=True)

@@ -20,23 +20,22 @@ from notebook_img.errors import (
 )
 from notebook_img.network import checked_url, shown_url
 from notebook_img.providers import left_pictures
-from notebook_img.providers.ark.answers import Asked, Batch, Item, events, failure, item_of, items_of
-from notebook_img.providers.ark.models import LEAST_SIDE, MOST_IN_A_GROUP, MOST_RATIO, SERVICE, TABLE, current_names, row_of, wire_name
+from notebook_img.providers.ark.answers import Batch, Item, events, failure, item_of, items_of
+from notebook_img.providers.ark.models import SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.prices import cost_of_pictures, price_range
-from notebook_img.providers.ark.sizes import size_for
+from notebook_img.providers.ark.requests import as_sent, body_of, group_size, prepared
 from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, SubmittedEvent, Usage
-from notebook_img.providers.mask_words import mask_in_words
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
+from notebook_img.providers.status_table import Asked
 from notebook_img.providers.transport import Answer, Transport, UnfetchedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import httpx
 
-    from notebook_img.pictures import Picture, Prepared
     from notebook_img.providers.ark.models import Seedream
     from notebook_img.providers.pricing import Estimate
     from notebook_img.settings import Settings
@@ -101,11 +100,11 @@ class ArkProvider:
             raise UnsupportedError("Seedream makes pictures and does not answer questions. Ask another provider, for example gemini.")
         row, base = row_of(request.model), checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
         asked = Asked(wire_name(request.model, base), base, key)
-        images, notes = await asyncio.to_thread(_prepared, row, request)
-        body = await asyncio.to_thread(_body, row, request, asked.model, images)
-        group = _group_size(row, request, len(images))
+        images, notes = await asyncio.to_thread(prepared, row, request)
+        body = await asyncio.to_thread(body_of, row, request, asked.model, images)
+        group = group_size(row, request, len(images))
         batch = Batch()
-        sent = _as_sent(body, images, group)
+        sent = as_sent(body, images, group)
         try:
             if group:
                 emit(ProgressEvent(f"Asking for a group of {group} pictures"))
@@ -173,8 +172,8 @@ class ArkProvider:
                 problem = self._problem(error)
                 if not batch.begun:
                     raise problem from (error.__cause__ if problem is error else error)
-                # Pictures that came are kept. What else was made nobody knows, so nothing is asked for again, also where what
-                # came could not be fetched: it is paid.
+                # Pictures that came are kept. What else was made is unknown, so nothing is asked for again, also where what came
+                # could not be fetched: it is paid for.
                 batch.broke = True
                 batch.failures.append(problem)
 
@@ -327,109 +326,6 @@ def _headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
-def _prepared(row: Seedream, request: Request) -> tuple[list[Prepared], list[str]]:
-    """Return the copies that are sent and what was done to them; blocks, so it runs in a thread."""
-    from notebook_img.pictures import prepare
-
-    limits = row.info.capabilities
-    pictures: list[Picture] = [*request.inputs, *request.references]
-    if len(pictures) > limits.max_inputs:
-        raise UnsupportedError(
-            f"{row.info.name} takes {limits.max_inputs or 'no'} input pictures and references together, not {len(pictures)}."
-        )
-    if limits.needs_first_input and not pictures:
-        raise UnsupportedError(f"{row.info.name} only edits. Give it a picture, or choose another model to make one from words.")
-    found, notes = [], []
-    for number, picture in enumerate(pictures, 1):
-        copy = prepare(
-            picture,
-            mime_types=limits.input_mime_types,
-            max_bytes=limits.max_input_bytes,
-            max_side=limits.max_input_side,
-            max_pixels=limits.max_input_pixels,
-        )
-        long, short = max(copy.width, copy.height), min(copy.width, copy.height)
-        if short < LEAST_SIDE or long > MOST_RATIO * short:
-            raise UnsupportedError(
-                f"Image {number} is {copy.width}x{copy.height}; Seedream takes pictures with sides of {LEAST_SIDE} pixels and more, "
-                "no longer than 16:1. Crop or enlarge it first."
-            )
-        found.append(copy)
-        notes += [f"image {number}: {note}" for note in copy.notes]
-    return found, notes
-
-
-def _body(row: Seedream, request: Request, model: str, images: Sequence[Prepared]) -> dict[str, Any]:
-    """Return the request body, without anything that was not asked for or that the model does not take."""
-    import base64
-
-    prompt = request.prompt
-    if request.mask is not None and (words := mask_in_words(request.mask)):
-        prompt = f"{prompt}\n\n{words}"
-    first = (images[0].width, images[0].height) if images and request.kind == "edit" else None
-    body: dict[str, Any] = {"model": model, "prompt": prompt, "response_format": "url", "watermark": _on(request.options.get("watermark"))}
-    if images:
-        urls = [f"data:{copy.mime_type.lower()};base64,{base64.b64encode(copy.data).decode('ascii')}" for copy in images]
-        body["image"] = urls[0] if len(urls) == 1 else urls
-    if size := size_for(row, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first):
-        body["size"] = size
-    if request.seed is not None and "seed" in row.fields:
-        if not -1 <= request.seed <= 2_147_483_647:
-            raise UnsupportedError(f"Seed {request.seed} is out of range: Seedream takes -1 to 2147483647.")
-        body["seed"] = request.seed
-    for option, (field, form) in _WIRE.items():
-        value = request.options.get(option)
-        if value is not None and field in row.fields and (formed := form(value)) is not None:
-            body[_WIRE_NAMES.get(field, field)] = formed
-    if body.get("background") == "transparent" and body.get("output_format") == "jpeg":
-        raise UnsupportedError("JPEG holds no transparency. Ask for format=png, or for another background.")
-    return body
-
-
-def _on(value: Any) -> bool:
-    return value is True or (isinstance(value, str) and value.casefold() in {"on", "true", "yes", "1"})
-
-
-def _guidance(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if not 1 <= number <= 10:
-        raise UnsupportedError(f"Guidance {value!r} is outside what Seedream takes, a number from 1 to 10.")
-    return number
-
-
-_WIRE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
-    "guidance": ("guidance_scale", _guidance),
-    "format": ("output_format", lambda value: "jpeg" if str(value).lower() == "jpg" else str(value).lower()),
-    "optimize": ("optimize", lambda value: {"mode": str(value)}),
-    "background": ("background", str),
-    "web_search": ("web_search", lambda value: [{"type": "web_search"}] if _on(value) else None),
-}
-"""Our option: the field it needs, and how its value is written."""
-_WIRE_NAMES: Mapping[str, str] = {"optimize": "optimize_prompt_options", "web_search": "tools"}
-
-
-def _group_size(row: Seedream, request: Request, references: int) -> int:
-    """Return how many pictures one sequential request asks for; 0 when single requests do."""
-    if "sequential" not in row.fields or str(request.options.get("group", "auto")).casefold() == "off":
-        return 0
-    most = min(request.count, MOST_IN_A_GROUP - references)
-    return most if most > 1 else 0
-
-
-def _as_sent(body: Mapping[str, Any], images: Sequence[Prepared], group: int) -> dict[str, Any]:
-    import hashlib
-
-    sent = dict(body)
-    if images:
-        sent["image"] = [f"sha256:{hashlib.sha256(copy.data).hexdigest()}" for copy in images]
-    if group:
-        sent |= {"sequential_image_generation": "auto", "sequential_image_generation_options": {"max_images": group}}
-    return sent
-
-
 def _none_came(row: Seedream, request: Request, batch: Batch, references: int) -> ProviderError:
     """Return the error of a call without a picture, with its cost where the service said what it made."""
     kinds = [*_BILLED_FIRST, ProviderError]
@@ -442,5 +338,5 @@ def _none_came(row: Seedream, request: Request, batch: Batch, references: int) -
 
 
 def _cost(row: Seedream, request: Request, batch: Batch, made: int, references: int) -> float | None:
-    # What a search costs stands nowhere in the answer.
+    # The answer does not say what a search cost.
     return None if batch.usage.get("tool_usage") else cost_of_pictures(row, request, made, references)

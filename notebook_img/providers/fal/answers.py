@@ -7,7 +7,7 @@ still be charged if a runner spent GPU time"); read 2026-11-28.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
@@ -23,7 +23,7 @@ from notebook_img.errors import (
 from notebook_img.keys import scrubbed
 from notebook_img.providers.fal.models import SERVICE
 from notebook_img.providers.received import count_of, decoded, is_url, whole_url
-from notebook_img.providers.status_table import error_for
+from notebook_img.providers.status_table import Asked, error_for
 
 if TYPE_CHECKING:
     from notebook_img.providers.transport import Answer
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
 MODERATION = {"content_policy_violation": "prompt", "face_detection_error": "input"}
 """Types of error that are moderation, and what they are about where the place in the request does not say."""
 INPUTS = {"image_url", "image_urls", "mask_url"}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which model was asked, for messages."""
-
-    model: str
-    base_url: str
-    key: str = field(default="", repr=False)
-    """Removed from everything the service says."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +94,7 @@ def refusal(answer: Answer, asked: Asked) -> ProviderError:
 
 
 def ending(answer: Answer, asked: Asked, job: str) -> ProviderError | None:
-    """Return the error a job ended with; None where the answer is none of its ends (a page, a queue that is out of order)."""
+    """Return the error a job ended with; None where the answer does not end it (a page, a fault of the queue)."""
     if answer.status < 400:
         return None
     said = said_in(answer, asked.key)
@@ -120,7 +110,7 @@ def ending(answer: Answer, asked: Asked, job: str) -> ProviderError | None:
             **facts,
         )
     if said.kind == "client_cancelled":
-        return NoPictureError(f"fal's job {job} was taken back before it was made.", reason=said.kind, cost=0.0, **facts)
+        return NoPictureError(f"fal's job {job} was cancelled before it began.", reason=said.kind, cost=0.0, **facts)
     parts = ": ".join(part for part in (said.kind, said.words) if part)
     why = f" ({parts})" if parts else ""
     if answer.status >= 500 or answer.status == 499:

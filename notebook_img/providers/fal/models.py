@@ -331,7 +331,7 @@ def _ratio(text: str) -> float:
     return ratio
 
 
-def cost_of(row: FalModel, frames: Iterable[tuple[int, int]], references: int) -> float | None:
+def cost_of(row: FalModel, frames: Iterable[tuple[int, int]], references: int, day: str = "") -> float | None:
     """Return what pictures of these sizes cost, US dollars; None where the price is not known.
 
     Parameters
@@ -340,8 +340,10 @@ def cost_of(row: FalModel, frames: Iterable[tuple[int, int]], references: int) -
         Width and height of each picture made, pixels.
     references : int
         Input pictures of each call.
+    day : str
+        The local day of the call, ``YYYY-MM-DD``; empty: today.
     """
-    price = price_on(row.info)
+    price = price_on(row.info, day)
     if price is None:
         return None
     each = [picture_price(price, Made(1, pixels=width * height, references=references)) for width, height in frames]

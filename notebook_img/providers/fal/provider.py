@@ -18,13 +18,15 @@ from notebook_img.errors import (
     ReplyTimeoutError,
 )
 from notebook_img.network import checked_url, shown_url
-from notebook_img.providers.fal.answers import Asked, items_of
+from notebook_img.providers.fal.answers import items_of
 from notebook_img.providers.fal.models import SERVICE, TABLE, cost_of, row_of
-from notebook_img.providers.fal.queue import DONE, WAITING, Pace, Queue, Ticket, is_path, watch
+from notebook_img.providers.fal.queue import DONE, WAITING, Queue, Ticket, is_path, watch
 from notebook_img.providers.fal.requests import Wish, wish_of
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, SubmittedEvent, Usage, WithdrawnEvent
+from notebook_img.providers.jobs import Pace
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
+from notebook_img.providers.status_table import Asked
 from notebook_img.providers.transport import Transport, UnfetchedError
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ class FalProvider:
         """Return what the pictures asked for cost at the size they will have; None where that is not known."""
         row = row_of(request.model)
         frame = wish_of(row, request).frame
-        return cost_of(row, [frame] * request.count, len(request.inputs) + len(request.references))
+        return cost_of(row, [frame] * request.count, len(request.inputs) + len(request.references), request.day)
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate or edit; see `Provider.run`."""
@@ -176,6 +178,7 @@ class FalProvider:
             "count": request.count,
             "references": len(request.inputs) + len(request.references),
             "frame": list(wish.frame),
+            "day": request.day,
             "seed": request.seed if "seed" in wish.endpoint.fields else None,
             "sent": dict(wish.sent),
             "warnings": list(wish.notes),
@@ -196,7 +199,7 @@ class FalProvider:
         expected = (whole[0], whole[1]) if isinstance(whole, list) and len(whole) == 2 else (1024, 1024)
         row = row_of(str(state.get("model") or ""))
         frames = [frame or expected for part in parts for frame in part.frames]
-        cost = cost_of(row, frames, count_of(state.get("references")) or 0)
+        cost = cost_of(row, frames, count_of(state.get("references")) or 0, str(state.get("day") or ""))
         left = [url for part in parts for url in part.unfetched]
         if not pictures:
             if left:

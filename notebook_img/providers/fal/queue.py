@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from notebook_img.errors import BadReplyError, JobPendingError, ProviderError
-from notebook_img.providers.fal.answers import Asked, ending, refusal
-from notebook_img.providers.interface import Emit, ProgressEvent
+from notebook_img.providers.fal.answers import ending, refusal
+from notebook_img.providers.jobs import until_done
 from notebook_img.providers.received import count_of
 
 if TYPE_CHECKING:
+    from notebook_img.providers.interface import Emit
+    from notebook_img.providers.jobs import Pace
+    from notebook_img.providers.status_table import Asked
     from notebook_img.providers.transport import Answer, Transport
 
 WAITING, WORKING, DONE = "IN_QUEUE", "IN_PROGRESS", "COMPLETED"
 CANCEL_SECONDS = 0.7
 """Stopping takes a second at most, taking back included."""
-LONGEST_PAUSE = 5
-"""Pauses between two looks grow to so many times the first."""
 _PATH = re.compile(r"(/[A-Za-z0-9][\w.-]*)+")
 
 
@@ -37,18 +38,6 @@ class Ticket:
     id: str
     path: str
     """``/OWNER/MODEL/requests/ID``."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long and how often to look."""
-
-    first: float
-    """Seconds between the first two looks."""
-    deadline: float
-    """Seconds altogether."""
-    clock: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
 
 
 class Queue:
@@ -168,24 +157,14 @@ async def watch(
     JobPendingError
         Not done when the deadline came, or the queue could not be asked any longer.
     """
-    started, pause, told = pace.clock(), pace.first, ""
-    while True:
+
+    async def once() -> Mapping[str, Any] | str:
         said = await look()
         state = str(said.get("status") or "").upper()
         seen(state)
-        if state == DONE:
-            return
-        words = _words(state, said)
-        if words != told:
-            emit(ProgressEvent(f"fal: {words}"))
-            told = words
-        left = pace.deadline - (pace.clock() - started)
-        if left <= 0:
-            raise JobPendingError(
-                f"fal is still working on job {ticket.id} after {pace.deadline:g} s (FAL_DEADLINE). Nothing is lost.", job=ticket.id
-            )
-        await pace.sleep(min(pause, left))
-        pause = min(pause * 1.25, pace.first * LONGEST_PAUSE)
+        return said if state == DONE else _words(state, said)
+
+    await until_done(once, pace, emit, title="fal", job=ticket.id, setting="FAL_DEADLINE")
 
 
 def _words(state: str, said: Mapping[str, Any]) -> str:

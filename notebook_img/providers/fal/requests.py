@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UnsupportedError
 from notebook_img.providers.fal.models import OPTIONS, Endpoint, FalModel, frame_of, use_of
-from notebook_img.providers.mask_words import mask_in_words
+from notebook_img.providers.input_pictures import copies_of, data_url, hash_of
+from notebook_img.providers.mask_words import prompt_with_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from notebook_img.pictures import Picture, Prepared
+    from notebook_img.pictures import Picture
     from notebook_img.providers.interface import Request
 
 MOST_AT_ONCE = 4
@@ -57,19 +56,17 @@ def wish_of(row: FalModel, request: Request, *, whole: bool = False) -> Wish:
     frame = told if sized or first is None else first
     if not whole:
         return Wish(endpoint, frame)
-    body, notes = _fields(row, request, endpoint, masked=masked), []
+    body = _fields(row, request, endpoint, masked=masked)
     if sized:
         body["image_size"] = {"width": frame[0], "height": frame[1]}
-    copies, said = _copies(row, pictures)
-    notes += said
+    copies, notes = copies_of(pictures, row.info.capabilities)
     sent: dict[str, Any] = {"endpoint": endpoint.path, **body}
     if copies:
-        urls = [f"data:{copy.mime_type};base64,{base64.b64encode(copy.data).decode('ascii')}" for copy in copies]
+        urls = [data_url(copy.data, copy.mime_type) for copy in copies]
         body[endpoint.images] = urls if endpoint.images == "image_urls" else urls[0]
-        sent[endpoint.images] = [f"sha256:{hashlib.sha256(copy.data).hexdigest()}" for copy in copies]
+        sent[endpoint.images] = [hash_of(copy.data) for copy in copies]
     if masked and request.mask is not None:
-        mask = _mask_png(request.mask, (copies[0].width, copies[0].height))
-        body["mask_url"] = f"data:image/png;base64,{base64.b64encode(mask).decode('ascii')}"
+        body["mask_url"] = data_url(_mask_png(request.mask, (copies[0].width, copies[0].height)), "image/png")
         sent["mask_url"] = f"sha256:{request.mask.sha256}"
     if "prompt" not in endpoint.fields and request.prompt:
         notes.append(f"{row.info.name} takes no prompt; the words were not sent")
@@ -88,8 +85,7 @@ def wish_of(row: FalModel, request: Request, *, whole: bool = False) -> Wish:
 def _fields(row: FalModel, request: Request, endpoint: Endpoint, *, masked: bool) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if "prompt" in endpoint.fields:
-        words = mask_in_words(request.mask) if request.mask is not None and not masked else ""
-        body["prompt"] = f"{request.prompt}\n\n{words}" if words else request.prompt
+        body["prompt"] = request.prompt if masked else prompt_with_mask(request)
     plain = {"seed": request.seed, "negative_prompt": request.negative_prompt, "strength": request.strength}
     plain["aspect_ratio"] = request.aspect_ratio if "image_size" not in endpoint.fields else None
     options = {field: request.options.get(option.name) for field, option in OPTIONS.items()}
@@ -112,18 +108,6 @@ _FORMS: Mapping[str, Callable[[Any], Any]] = {
     "safety_tolerance": str,
 }
 """How the value of a field is written."""
-
-
-def _copies(row: FalModel, pictures: list[Picture]) -> tuple[list[Prepared], list[str]]:
-    from notebook_img.pictures import prepare
-
-    limits = row.info.capabilities
-    copies, notes = [], []
-    for number, picture in enumerate(pictures, 1):
-        copy = prepare(picture, mime_types=limits.input_mime_types, max_bytes=limits.max_input_bytes, max_side=limits.max_input_side)
-        copies.append(copy)
-        notes += [f"image {number}: {note}" for note in copy.notes]
-    return copies, notes
 
 
 def _mask_png(mask: Picture, size: tuple[int, int]) -> bytes:

@@ -68,13 +68,13 @@ def cloud_of(settings: Settings) -> Cloud | None:
     Raises
     ------
     UsageError
-        No project is named, or the location cannot be one.
+        No project is named, or the location is not valid.
     """
     if not settings.google_cloud:
         return None
     project = settings.google_cloud_project or str(_told(settings).get("project_id") or "")
     if not project:
-        raise UsageError("Google Cloud is chosen (GOOGLE_GENAI_USE_VERTEXAI), but no project is named. Set GOOGLE_CLOUD_PROJECT.")
+        raise UsageError(f"Google Cloud is chosen ({_chosen_by(settings)}), but no project is named. Set GOOGLE_CLOUD_PROJECT.")
     location = settings.google_cloud_location
     if not REGION.fullmatch(location):
         raise UsageError(f"GOOGLE_CLOUD_LOCATION = {location!r} is no location of Google Cloud. One looks like europe-west4, or global.")
@@ -83,7 +83,7 @@ def cloud_of(settings: Settings) -> Cloud | None:
 
 
 def connection_of(settings: Settings, service: keys.Service) -> Connection | None:
-    """Return which connection is used and why, with what lies about unused; None where nothing speaks for another one."""
+    """Return which connection is used, why, and what is set but not used; None where only the Gemini API is set up."""
     cloud, key = cloud_of(settings), keys.where(service, settings)
     if cloud is None:
         if not settings.google_cloud_project:
@@ -108,7 +108,7 @@ def _chosen_by(settings: Settings) -> str:
 
 
 def missing(settings: Settings) -> KeyMissingError | None:
-    """Return what keeps Google Cloud from being asked, None where nothing is known to."""
+    """Return why Google Cloud cannot be asked, None where no reason is known."""
     file = credentials_file(settings)
     if settings.google_credentials and (file is None or not file.is_file()):
         return KeyMissingError(
@@ -140,7 +140,7 @@ def _own_machine(settings: Settings) -> bool:
 
 
 def _told(settings: Settings) -> Mapping[str, Any]:
-    """Return what the file of credentials says in the open; nothing where it cannot be read."""
+    """Return the contents of the credentials file; nothing where it cannot be read."""
     file = credentials_file(settings)
     with contextlib.suppress(OSError, ValueError):
         content = json.loads(file.read_text(encoding="utf-8")) if file is not None else None
@@ -235,7 +235,7 @@ def _unrefreshed(error: Exception) -> NotebookImgError:
             "No connection to the server that gives Google Cloud's tokens; nothing was sent. Check the network.", provider="gemini"
         )
     if getattr(error, "retryable", False):
-        return OverloadedError("The server that gives Google Cloud's tokens is out of order; nothing was sent.", provider="gemini")
+        return OverloadedError("The server that gives Google Cloud's tokens failed; nothing was sent. Try again later.", provider="gemini")
     return AuthenticationError(
         f"Google Cloud gave no token for these credentials ({code or type(error).__name__}). Nothing was sent. {LOG_IN}", provider="gemini"
     )
@@ -285,7 +285,7 @@ def refusal(
 
 
 def labels(wanted: Mapping[str, str]) -> dict[str, str]:
-    """Return labels as Google Cloud takes them: lower-case letters, digits, ``_`` and ``-``; what is left of nothing is left out."""
+    """Return labels as Google Cloud takes them: lower-case letters, digits, ``_`` and ``-``; what ends up empty is dropped."""
     fitting = {_label(name).lstrip("-_0123456789"): _label(value) for name, value in wanted.items()}
     return {name: value for name, value in fitting.items() if name and value}
 

@@ -130,12 +130,11 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
     said = words(_message(error), key)
     details = _details(error)
     wait = _wait(error, details)
+    reasons = {str(detail.get("reason")) for detail in details}
     if cloud is not None:
-        reasons = {str(detail.get("reason")) for detail in details}
         found = refusal(status, said, reasons, cloud, model=facts["model"], wait=wait, facts=facts)
         if found is not None:
             return found
-    reasons = {str(detail.get("reason")) for detail in details}
     if status in {401, 403} or "API_KEY_INVALID" in reasons or "API key not valid" in said:
         why = next(
             (why for reason, why in KEY_FAULTS.items() if any(re.search(reason, told, re.IGNORECASE) for told in (*reasons, said))), ""

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, JobPendingError, NoPictureError, ProviderError, RefusedError
-from notebook_img.providers.interface import Emit, ProgressEvent
 from notebook_img.providers.jimeng import protocol
+from notebook_img.providers.jobs import until_done
 from notebook_img.providers.received import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from notebook_img.providers.interface import Emit
+    from notebook_img.providers.jobs import Pace
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,6 @@ class Finished:
     urls: tuple[str, ...]
     without: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How long and how often to look."""
-
-    first: float
-    """Seconds between the first two looks; later pauses grow to five times that."""
-    deadline: float
-    """Seconds altogether."""
-    clock: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
 
 
 def query_of(job: Job) -> dict[str, Any]:
@@ -82,9 +73,10 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
     RefusedError, NoPictureError
         The job ended without a picture.
     """
-    started, pause, told = pace.clock(), pace.first, ""
     unseen = empty = 0
-    while True:
+
+    async def once() -> Finished | str:
+        nonlocal unseen, empty
         try:
             record = record_of(await look(), job)
         except ProviderError as error:
@@ -95,32 +87,19 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
             unseen += 1
             if unseen >= protocol.UNSEEN_LOOKS:
                 raise _unseen(job, fresh=fresh)
-        else:
-            status = _status(record)
-            if status == protocol.FAILED:
-                raise _failed(record, job)
-            if status in protocol.DONE:
-                finished = _finished(record)
-                empty += not finished.urls
-                if finished.urls or empty >= protocol.EMPTY_LOOKS:
-                    if not finished.urls:
-                        raise NoPictureError(
-                            f"Jimeng finished job {job.submit_id} without a picture.", reason=str(status), provider="jimeng"
-                        )
-                    return finished
-            # What it lists before that is a part, and its pictures may still change.
-            words = protocol.WORKING.get(status, f"state {status}") if status not in protocol.DONE else "fetching the list"
-            if words != told:
-                emit(ProgressEvent(f"Jimeng: {words}"))
-                told = words
-        left = pace.deadline - (pace.clock() - started)
-        if left <= 0:
-            raise JobPendingError(
-                f"Jimeng is still working on job {job.submit_id} after {pace.deadline:g} s (JIMENG_DEADLINE). Nothing is lost.",
-                job=job.submit_id,
-            )
-        await pace.sleep(min(pause, left))
-        pause = min(pause * 1.25, pace.first * 5)
+            return ""
+        status = _status(record)
+        if status == protocol.FAILED:
+            raise _failed(record, job)
+        if status not in protocol.DONE:  # what it lists before that is a part, and its pictures may still change
+            return protocol.WORKING.get(status, f"state {status}")
+        finished = _finished(record)
+        empty += not finished.urls
+        if not finished.urls and empty >= protocol.EMPTY_LOOKS:
+            raise NoPictureError(f"Jimeng finished job {job.submit_id} without a picture.", reason=str(status), provider="jimeng")
+        return finished if finished.urls else "fetching the list"
+
+    return await until_done(once, pace, emit, title="Jimeng", job=job.submit_id, setting="JIMENG_DEADLINE")
 
 
 def _status(record: Mapping[str, Any]) -> int:

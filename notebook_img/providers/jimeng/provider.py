@@ -22,14 +22,16 @@ from notebook_img.errors import (
     UsageError,
 )
 from notebook_img.network import checked_url, shown_url
+from notebook_img.providers.input_pictures import copies_of, hash_of
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, ProgressEvent, Reply, Request, SubmittedEvent, Usage
 from notebook_img.providers.jimeng import protocol
 from notebook_img.providers.jimeng.drafts import Wish, submission
-from notebook_img.providers.jimeng.jobs import Finished, Job, JobUnseenError, Pace, query_of, watch
+from notebook_img.providers.jimeng.jobs import Finished, Job, JobUnseenError, query_of, record_of, watch
 from notebook_img.providers.jimeng.login import Login, Web, read_logins
 from notebook_img.providers.jimeng.models import DEFAULT, frame_for, info_of, service_key, table
 from notebook_img.providers.jimeng.upload import fetch_key, upload
-from notebook_img.providers.mask_words import mask_in_words
+from notebook_img.providers.jobs import Pace
+from notebook_img.providers.mask_words import prompt_with_mask
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Transport, UnfetchedError
@@ -123,7 +125,7 @@ class JimengProvider:
             except JobUnseenError:
                 if job.doubt is None:
                     raise
-                # Its answer could not be read, and nobody lists it: it was not taken.
+                # Its answer could not be read, and no look lists the job: it was not taken.
                 raise job.doubt from None
         assert failure is not None
         raise self._none_left(logins, passed, failure, request.model)
@@ -270,8 +272,6 @@ class JimengProvider:
         self, job: Job, login: Login, wish: Wish, request: Request, images: Sequence[Prepared], notes: Sequence[str]
     ) -> dict[str, Any]:
         """Return what `resume` needs, as JSON and without the token."""
-        import hashlib
-
         return {
             "submit_id": job.submit_id,
             "history_id": job.history_id,
@@ -289,7 +289,7 @@ class JimengProvider:
                 "resolution": wish.frame.resolution,
                 "seed": wish.seed,
                 "strength": protocol.STRENGTH if wish.strength is None else wish.strength,
-                "images": [f"sha256:{hashlib.sha256(image.data).hexdigest()}" for image in images],
+                "images": [hash_of(image.data) for image in images],
                 "kind": "blend" if images else "generate",
             },
         }
@@ -342,8 +342,6 @@ class JimengProvider:
 
     async def _owner(self, job: Job, logins: Sequence[Login], emit: Emit) -> Login:
         """Return the login whose account has the job; the first one when none lists it."""
-        from notebook_img.providers.jimeng.jobs import record_of
-
         for login in logins:
             try:
                 envelope = await self.transport.again(lambda: self.web.call(login, protocol.HISTORY, query_of(job)), emit)  # noqa: B023
@@ -368,8 +366,6 @@ class JimengProvider:
 
 def _prepared(request: Request) -> tuple[Wish, list[Prepared], list[str]]:
     """Read a request into a wish and the copies that are sent; blocks, so it runs in a thread."""
-    from notebook_img.pictures import prepare
-
     if request.kind == "ask":
         raise UnsupportedError("Jimeng makes pictures and does not answer questions. Ask another provider, for example gemini.")
     limits = info_of(request.model).capabilities
@@ -380,18 +376,11 @@ def _prepared(request: Request) -> tuple[Wish, list[Prepared], list[str]]:
         raise UnsupportedError(f"Seed {request.seed} is out of range: Jimeng takes 0 to {protocol.MOST_SEED}.")
     if request.strength is not None and not 0 <= request.strength <= 1:
         raise UnsupportedError(f"Strength {request.strength:g} is out of range: Jimeng takes 0 to 1.")
-    images, notes = [], []
-    for number, picture in enumerate(pictures, 1):
-        image = prepare(picture, mime_types=limits.input_mime_types, max_bytes=limits.max_input_bytes, max_side=limits.max_input_side)
-        images.append(image)
-        notes += [f"image {number}: {note}" for note in image.notes]
-    prompt = request.prompt
-    if request.mask is not None and (words := mask_in_words(request.mask)):
-        prompt = f"{prompt}\n\n{words}"
+    images, notes = copies_of(pictures, limits)
     first = (images[0].width, images[0].height) if images and request.kind == "edit" else None
     wish = Wish(
         model=service_key(request.model),
-        prompt=prompt,
+        prompt=prompt_with_mask(request),
         frame=frame_for(request.model, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first),
         seed=random.randint(*protocol.SEEDS) if request.seed is None else request.seed,  # noqa: S311 - no secret
         negative_prompt=request.negative_prompt or "",

@@ -31,7 +31,7 @@ def read_colour(phrase: Phrase, parameter: Parameter, presets: Presets) -> str |
 
 
 def read_text_colour(phrase: Phrase, parameter: Parameter, presets: Presets) -> str | None:
-    """Read the colour of a text; a quoted text is out of the phrase by now."""
+    """Read the colour of a text; a quoted text has already been taken out of the phrase."""
     phrase.take(r"(?:letters|text|type|font|writing)")
     return read_colour(phrase, parameter, presets)
 

@@ -50,7 +50,7 @@ LOG_IN = "Log in again (az login), or set AZURE_OPENAI_API_KEY."
 
 @dataclass(frozen=True)
 class Azure:
-    """One resource."""
+    """One Azure OpenAI resource."""
 
     resource: str
     """Its URL, without a path."""
@@ -75,7 +75,7 @@ class Azure:
         return tuple(model for _, model in self.deployments)
 
     def model_of(self, asked: str) -> str | None:
-        """Return the model that stands behind a deployment, or that is one's name; None where the file says nothing of it."""
+        """Return the model that stands behind a deployment, or a model that is deployed itself; None where the file names neither."""
         named = dict(self.deployments)
         return named.get(asked) or (asked if asked in named.values() else None)
 
@@ -100,7 +100,7 @@ def azure_of(settings: Settings) -> Azure:
     Raises
     ------
     UsageError
-        Its URL is none, or the table of deployments is no such table.
+        The URL is not valid, or the table of deployments is not.
     """
     url = checked_url(settings.azure_endpoint, "AZURE_OPENAI_ENDPOINT")
     # People copy it with the path of either style.
@@ -239,14 +239,14 @@ def refusal(
         )
     if code == "OperationNotSupported":
         return RequestRefusedError(
-            f"The model behind the deployment {deployment!r} does not do that ({status}). Another one has to be deployed for it, or named "
+            f"The model behind the deployment {deployment!r} does not do that ({status}). Deploy one that does, and name it "
             f"under [{TABLE}].",
             **facts,
         )
     if status == 404:
         version = f"Does it know api-version {azure.version}? " if azure.version else ""
         return RequestRefusedError(
-            f"{azure.host} does not offer what was asked for (404). {version}AZURE_OPENAI_ENDPOINT ends before /openai.", **facts
+            f"{azure.host} does not offer what was asked for (404). {version}Is AZURE_OPENAI_ENDPOINT the part before /openai?", **facts
         )
     if status == 429:
         return RateLimitError(

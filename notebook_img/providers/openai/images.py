@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, NoPictureError, ProviderError, UnsupportedError
 from notebook_img.providers.interface import Reply
-from notebook_img.providers.mask_words import mask_in_words
+from notebook_img.providers.mask_words import prompt_with_mask
 from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
@@ -101,8 +101,7 @@ async def prompt_of(exchange: Exchange) -> str:
     request = exchange.request
     if request.mask is None or exchange.capabilities.mask == "native":
         return request.prompt
-    words = await asyncio.to_thread(mask_in_words, request.mask)
-    return f"{request.prompt}\n\n{words}" if words else request.prompt
+    return await asyncio.to_thread(prompt_with_mask, request)
 
 
 async def _files(exchange: Exchange) -> dict[str, Any]:

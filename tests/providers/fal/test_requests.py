@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from notebook_img.errors import UnsupportedError
 from notebook_img.providers.fal.models import TABLE, cost_of, row_of
-from notebook_img.providers.interface import Provider
+from notebook_img.providers.interface import Price, Provider
 from tests.emulators.fal import MODELS
 from tests.providers.fal.conftest import handed_in, mask, picture
 
@@ -159,6 +160,16 @@ async def test_a_model_without_a_row_takes_what_is_typed(fal, talk):
 )
 def test_a_picture_costs_what_the_service_s_page_says(model, frames, references, dollars):
     assert cost_of(row_of(model), frames, references) == dollars
+
+
+async def test_a_picture_costs_what_it_did_on_the_day_of_the_call(talk, monkeypatch):
+    row = row_of("fal-ai/recraft/v3")
+    price = dataclasses.replace(row.info.price, until="2026-12-31", then=Price({"*": 0.5}, since="2027-01-01"))
+    changed = dataclasses.replace(row, info=dataclasses.replace(row.info, price=price))
+    monkeypatch.setattr("notebook_img.providers.fal.provider.row_of", lambda _model: changed)
+    wanted = [talk.request(model="fal-ai/recraft/v3", day=day) for day in ("2026-12-31", "2027-01-01")]
+    assert [talk.provider.estimate(request) for request in wanted] == [0.04, 0.5]
+    assert [(await talk.provider.run(request, talk.events.append)).cost for request in wanted] == [0.04, 0.5]
 
 
 def test_an_estimate_is_for_the_size_that_is_asked(talk):
