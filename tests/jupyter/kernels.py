@@ -103,6 +103,20 @@ class Kernel:
         """Run a cell to its end."""
         return self.finish(self.begin(code))
 
+    def run_as(self, code: str, told: Mapping[str, Any], *, stops: bool = True) -> Ran:
+        """Run a cell to its end, sent with the metadata a front end tells; with `stops` an error keeps the next cells from running."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": stops,
+        }
+        message = self.client.session.msg("execute_request", content, metadata=dict(told))
+        self.client.shell_channel.send(message)
+        return self.finish(message["header"]["msg_id"])
+
     def finish(self, message: str, timeout: float = PATIENCE) -> Ran:
         """Wait for a cell's end and return what it did."""
         started = time.monotonic()
@@ -150,6 +164,11 @@ class Kernel:
     def value(self, expression: str) -> Any:
         """Return a JSON value from the kernel."""
         return json.loads(self.good(f"import json as _json; print(_json.dumps({expression}, default=str))").printed)
+
+
+def lab_cell(cell: str) -> dict[str, Any]:
+    """Return what JupyterLab tells of a cell with this id; of one without id nothing is told."""
+    return {"cellId": cell, "deletedCells": []} if cell else {}
 
 
 @contextmanager

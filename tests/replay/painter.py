@@ -72,8 +72,8 @@ class Painter:
             buffer = io.BytesIO()
             colour = tuple(random.SystemRandom().randrange(256) for _ in range(3))
             size = request.inputs[0].size if request.mask is not None else (24, 16)
-            Image.new("RGB", size, colour).save(buffer, "PNG", pnginfo=None)
-            pictures.append(buffer.getvalue() + b"")
+            Image.new("RGB", size, colour).save(buffer, "PNG")
+            pictures.append(buffer.getvalue())
         return Reply(pictures=tuple(pictures), free=True)
 
     async def resume(self, state, emit):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.jupyter.kernels import Kernel, Ran, environment, running_kernel
+from tests.jupyter.kernels import Kernel, Ran, environment, lab_cell, running_kernel
 from tests.pages import ROOT
 from tests.replay.scenarios import File, Open, Run
 
@@ -89,21 +89,11 @@ class Front:
 
     def _send(self, cell: str, source: str) -> Ran:
         told = {
-            "JupyterLab": {"cellId": f"{self.ids}{cell}", "deletedCells": []},
+            "JupyterLab": lab_cell(f"{self.ids}{cell}"),
             "VS Code": {"cellId": f"vscode-notebook-cell:/work.ipynb#{self.openings}{cell}"},
             "no ids": {},
         }[self.name]
-        content = {
-            "code": source,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": True,
-        }
-        message = self.kernel.client.session.msg("execute_request", content, metadata=told)
-        self.kernel.client.shell_channel.send(message)
-        return self.kernel.finish(message["header"]["msg_id"])
+        return self.kernel.run_as(source, told)
 
     def _silently(self, expression: str) -> Any:
         """Return the value of an expression; no cell runs."""

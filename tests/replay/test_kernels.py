@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from notebook_img import Studio
-from tests.jupyter.kernels import Kernel, Ran, environment, running_kernel
+from tests.jupyter.kernels import Kernel, Ran, environment, lab_cell, running_kernel
 
 A, B, C = "%imgedit sample:coffee warmer", "%imgedit pencil sketch", "%imgedit invert"
 
@@ -24,18 +24,7 @@ class Notebook:
 
     def run(self, cell: str, source: str) -> Ran:
         """Run a cell as JupyterLab does, with its id."""
-        client = self.kernel.client
-        content = {
-            "code": source,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": True,
-        }
-        message = client.session.msg("execute_request", content, metadata={"cellId": cell, "deletedCells": []} if cell else {})
-        client.shell_channel.send(message)
-        ran = self.kernel.finish(message["header"]["msg_id"])
+        ran = self.kernel.run_as(source, lab_cell(cell))
         assert ran.status == "ok", ran.traceback
         return ran
 

@@ -107,8 +107,8 @@ def test_an_empty_session_says_where_the_work_lies(kernel, tmp_path, untitled):
 
 
 @pytest.fixture
-def of_somebody(monkeypatch):
-    """Folders nobody may look into: an administrator, whom no mode keeps out, may run this test."""
+def close_folder(monkeypatch):
+    """Close a folder to this process. Modes would not do: an administrator, who may run this test, reads everything."""
     closed, stat = [], Path.stat
 
     def refusing(self, **options):
@@ -121,13 +121,13 @@ def of_somebody(monkeypatch):
 
 
 @pytest.mark.parametrize("ids", [True, False], ids=["with ids", "without"])
-def test_a_notebook_in_a_folder_nobody_may_look_into_is_not_gone(kernel, tmp_path, of_somebody, ids):
+def test_a_notebook_in_a_folder_that_cannot_be_read_is_not_gone(kernel, tmp_path, close_folder, ids):
     theirs, mine = tmp_path / "theirs", tmp_path / "mine"
     theirs.mkdir()
     mine.mkdir()
     first = start(kernel, write(theirs / "work.ipynb", ids), ids=ids)
     made = [first.run("A", A), first.run("B", B)]
-    of_somebody(theirs)
+    close_folder(theirs)
     copy = start(kernel, write(mine / "work.ipynb", ids), ids=ids)
     back = [copy.run("A", A), copy.run("B", B)]
     assert [cell.error for cell in back] == [None, None]

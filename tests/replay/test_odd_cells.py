@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from notebook_img.errors import RefusedError
 from notebook_img.store import KnownCell
+from tests.needs import needs_fork
 
 A = "edit('first', 'sample:chelsea')"
 
@@ -161,7 +160,7 @@ for number in range(3):
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@needs_fork
 def test_what_forked_processes_of_a_cell_got_comes_back(kernel):
     first = kernel()
     assert first.run("F", FORKS).error is None
@@ -173,7 +172,7 @@ def test_what_forked_processes_of_a_cell_got_comes_back(kernel):
     assert len(again.session.turns) == 6, "run again, it asks anew"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+@needs_fork
 def test_a_fork_that_asks_for_nothing_is_no_run_of_what_the_cell_says_later(kernel):
     made = kernel().run("F", "gen('fox')")
     again = kernel()

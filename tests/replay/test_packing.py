@@ -10,6 +10,7 @@ import pytest
 from notebook_img.errors import OutputError
 from notebook_img.store import Pack
 from notebook_img.studio import write_pack
+from tests.needs import needs_modes
 
 A = "gen('a fox')"
 
@@ -147,7 +148,7 @@ def test_what_stands_in_a_pack_names_nothing_that_stayed_behind(kernel, notebook
     assert [run.replies for run in pack.runs] == [((session.id, 3),)]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX")
+@needs_modes
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
 def test_a_pack_can_be_read_by_whom_the_umask_lets(kernel, notebook, umask, mode):
     first = kernel(notebook=notebook, session=None)

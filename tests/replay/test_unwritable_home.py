@@ -18,10 +18,10 @@ import pytest
 from notebook_img.errors import StoreError
 from notebook_img.store import Store
 from notebook_img.store.database import FILE_NAME
+from tests.needs import needs_fork
 from tests.store.fixture_store import PACK, unpacked
 from tests.store.making import add
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system does not have")
 CELL = "gen('a fox'); edit('night'); ask('what is it?')"
 
 

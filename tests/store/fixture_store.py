@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 
 from tests.emulators.process import Running
-from tests.jupyter.kernels import Kernel, Ran
+from tests.jupyter.kernels import Kernel, Ran, lab_cell
 
 FIXTURES = Path(__file__).with_name("fixtures")
 HOME_ZIP = FIXTURES / "home-344ad51.zip"
@@ -115,18 +115,7 @@ def working_folder(work: Path) -> Path:
 
 def run(kernel: Kernel, source: str, cell: str = "") -> Ran:
     """Run a cell as JupyterLab does, with its id; without one as nbclient does."""
-    content = {
-        "code": source,
-        "silent": False,
-        "store_history": True,
-        "user_expressions": {},
-        "allow_stdin": False,
-        "stop_on_error": False,
-    }
-    client = kernel.client
-    message = client.session.msg("execute_request", content, metadata={"cellId": cell, "deletedCells": []} if cell else {})
-    client.shell_channel.send(message)
-    return kernel.finish(message["header"]["msg_id"])
+    return kernel.run_as(source, lab_cell(cell), stops=False)
 
 
 _PLAIN = """

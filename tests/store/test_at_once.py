@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from notebook_img.store import Store
+from tests.needs import needs_fork
 from tests.store.making import add
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_a_session_somebody_stores_a_turn_in_is_not_taken_for_an_empty_one(store
     assert store.session(fox.id) is not None
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system does not have")
+@needs_fork
 @pytest.mark.parametrize("kills", [24, pytest.param(500, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])])
 def test_of_eight_writers_that_also_delete_and_are_killed_none_loses_a_finished_turn(home: Path, kills: int) -> None:
     done = subprocess.run(

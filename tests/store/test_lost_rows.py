@@ -15,6 +15,7 @@ from notebook_img.store import Store
 from notebook_img.store.counting import FILE_NAME as COUNT
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.maintenance import repair_store as repair
+from tests.needs import needs_moves_of_open_files
 from tests.store.making import add, png, problems
 
 
@@ -205,9 +206,8 @@ def test_a_store_of_many_writers_has_one_count(home: Path) -> None:
         assert problems(store) == []
 
 
+@needs_moves_of_open_files
 def test_an_index_that_is_moved_away_under_an_open_store_is_an_error_at_each_write_and_makes_no_empty_one(older: Path) -> None:
-    if os.name == "nt":
-        pytest.skip("Windows keeps open files from being moved")
     with Store.open(older) as store:
         fox = store.session_named("fox")
         assert fox is not None

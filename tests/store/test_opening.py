@@ -15,6 +15,7 @@ from notebook_img.errors import StoreError
 from notebook_img.store import KnownCell, Store, schema
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.filesystem import is_network, type_in_mount, type_in_mountinfo
+from tests.needs import needs_fork
 from tests.store.making import add
 
 ROOT = Path(__file__).parents[2]
@@ -181,7 +182,7 @@ def test_a_folder_in_the_place_of_the_index_is_a_sentence(home: Path) -> None:
         Store.open(home)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which this system does not have")
+@needs_fork
 def test_a_home_without_the_right_to_write_is_a_sentence(home: Path) -> None:
     home.chmod(0o500)
     read, write = os.pipe()

@@ -9,6 +9,7 @@ import pytest
 from notebook_img.records import SessionRecord
 from notebook_img.store import Store, search
 from notebook_img.store.rows import insert_turn
+from tests.needs import needs_fts5
 from tests.store.fixture_store import unpacked
 from tests.store.making import add
 
@@ -28,10 +29,8 @@ def found(store: Store, text: str, **more: object) -> list[str]:
     return [row.prompt for row in store.gallery(search=text, **more)]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("indexed", [True, False], ids=["with FTS5", "without"])
+@pytest.mark.parametrize("indexed", [pytest.param(True, marks=needs_fts5, id="with FTS5"), pytest.param(False, id="without")])
 def test_any_part_of_a_prompt_is_found_the_latest_first(home: Path, monkeypatch: pytest.MonkeyPatch, indexed: bool) -> None:
-    if indexed and not search.is_available():
-        pytest.skip("this SQLite has no FTS5 with trigrams")
     monkeypatch.setattr(search, "is_available", lambda: indexed)
     with Store.open(home) as store:
         fox = store.create_session("fox")
@@ -73,9 +72,8 @@ def test_deleted_turns_are_found_no_more(store: Store, fox: SessionRecord) -> No
     assert found(store, "a red") == []
 
 
+@needs_fts5
 def test_a_store_goes_between_machines_with_and_without_the_index(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not search.is_available():
-        pytest.skip("this SQLite has no FTS5 with trigrams")
     with Store.open(home) as store:
         add(store, store.create_session("fox"), 1, prompt="a red fox")
     with monkeypatch.context() as patch:

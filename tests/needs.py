@@ -1,0 +1,16 @@
+"""What some tests need of the machine: where it is missing they are skipped, and the reason says what has it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from notebook_img.store import search
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which Linux and macOS have")
+needs_modes = pytest.mark.skipif(os.name == "nt", reason="needs POSIX file modes, which Linux and macOS have")
+needs_moves_of_open_files = pytest.mark.skipif(
+    os.name == "nt", reason="needs open files that can be moved or deleted, as on Linux and macOS"
+)
+needs_fts5 = pytest.mark.skipif(not search.is_available(), reason="needs SQLite 3.34 or later, built with FTS5")
