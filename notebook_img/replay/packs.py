@@ -47,7 +47,7 @@ class Source(Protocol):
         """Return up to so many turns, to say what there is."""
 
     def same_content(self, content: str) -> Sequence[str]:
-        """Return the hashes of the files of which the same is seen."""
+        """Return the hashes of the files that look the same (see `PictureUse.content`)."""
 
     def from_address(self, address: str) -> Sequence[PictureUse]:
         """Return the pictures that came from a URL, by its hash."""
@@ -126,7 +126,7 @@ class Packs:
         return [record for records in found for record in records or ()]
 
     def same_content(self, content: str) -> list[str]:
-        """Return the hashes of the files of which the same is seen."""
+        """Return the hashes of the files that look the same (see `PictureUse.content`)."""
         found = (self._read(index, lambda source: source.same_content(content)) for index in range(len(self._sources)))
         return [sha256 for hashes in found for sha256 in hashes or ()]
 

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, func, select, update
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
 from notebook_img.files import part_name, reason, remove_left_parts, sync_folder, write_pieces
 from notebook_img.hints import Hint
-from notebook_img.store import pack as packs
 from notebook_img.store import schema
 from notebook_img.store.names import check_session_name
+from notebook_img.store.pack import Pack
 from notebook_img.store.pack_writer import PackWriter
 from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
 from notebook_img.store.rows import PART, dumps, insert_turn, session_record, session_values
@@ -134,7 +134,7 @@ def import_sessions(store: Store, path: Path) -> list[Imported]:
     StoreError
         When it cannot be stored; then no session was changed.
     """
-    pack = packs.Pack(Path(path).expanduser())
+    pack = Pack(Path(path).expanduser())
     pack.verify()
     _write_files(store, pack)
     done = insert_all(store, pack)
@@ -179,7 +179,7 @@ class Source(Protocol):
         """Return one turn."""
 
 
-def _write_files(store: Store, pack: packs.Pack) -> None:
+def _write_files(store: Store, pack: Pack) -> None:
     """Write all files before any row: what is there already and whole stays, and files without rows do no harm."""
     seen: set[str] = set()
     for session in pack.sessions:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from sqlalchemy import Connection, func, select, update
 
 from notebook_img.store import schema
+from notebook_img.store.latest_run import PLACE
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import sound
 from notebook_img.store.written import insert_into
@@ -78,7 +79,7 @@ class Cells:
     def start_run(self, cell: str, *, kernel: str, source_hash: str, ordinal: int = 0, notebook: str = "") -> int:
         """Record that a cell starts; return the run's id, 0 in a store that cannot be written.
 
-        A cell with an id keeps the place it had among equal cells when it first ran: later its neighbours may not have been run.
+        A cell with an id keeps the place it had among equal cells when it first ran: in a later kernel its neighbours may not have run yet.
         """
         if self._database.read_only:
             return 0
@@ -96,8 +97,7 @@ class Cells:
         with self._database.write() as connection:
             values["seen"] = next_place(connection)
             if cell.startswith("id:"):
-                known = "SELECT ordinal FROM runs WHERE cell = :cell AND source_hash = :source_hash ORDER BY seen DESC LIMIT 1"
-                found = connection.exec_driver_sql(known, {"cell": cell, "source_hash": source_hash}).scalar_one_or_none()
+                found = connection.exec_driver_sql(PLACE, {"cell": cell, "source_hash": source_hash}).scalar_one_or_none()
                 values["ordinal"] = ordinal if found is None else found
             return int(connection.exec_driver_sql(_INSERT_RUN, values).lastrowid)
 

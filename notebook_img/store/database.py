@@ -1,4 +1,4 @@
-"""The SQLite file: opening, transactions, upgrades, and errors as sentences. Its tables are in schema.py.
+"""The SQLite file: opening, transactions, upgrades. Its tables are in schema.py, its errors in sqlite_errors.py.
 
 Transactions are begun by ourselves (``isolation_level = None`` and the ``begin`` event, the recipe of SQLAlchemy's SQLite
 dialect documentation, "Using SQLAlchemy to emit BEGIN in lieu of SQLite's transaction control"): writes with BEGIN
@@ -24,9 +24,9 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
-from notebook_img.hints import Hint
 from notebook_img.store import counting, schema
 from notebook_img.store.filesystem import is_network
+from notebook_img.store.sqlite_errors import as_store_error, lost_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 FILE_NAME = "store.sqlite"
 BUSY_TIMEOUT = 30.0
 """Seconds a write waits for another process's write."""
-
-
-def _lost_index(sentence: str) -> StoreError:
-    """Return the error for an index that is missing, empty or damaged: what `rebuild_store` is for."""
-    error = StoreError(sentence, hint=Hint("rebuild"))
-    error.lost_index = True
-    return error
 
 
 class Database:
@@ -179,6 +172,7 @@ class Database:
                     self._upgrade(connection)
                 self._checkpoint()
             self._compare_counts()
+            self._catch_up()
         with contextlib.suppress(OSError):
             self._identity = _identity(self.path)
 
@@ -187,7 +181,7 @@ class Database:
         gone = self._is_empty if empty else lambda: not self.path.exists()
         # Looked at twice: another process may have made the store, and its first picture, in between.
         if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
-            raise _lost_index(
+            raise lost_index(
                 f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
                 "Nothing was changed. Restore it from a copy (store.sqlite, with store.sqlite-wal where there is one), or make turns again "
                 "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder."
@@ -215,6 +209,9 @@ class Database:
                 counting.set_doubt(connection, doubt)
         elif not doubt and told != count:
             counting.write_beside(self.home, count)
+
+    def _catch_up(self) -> None:
+        """Do what other processes left undone: one that goes on with an older version, or whose SQLite has no index of words."""
         with self._engine.connect() as connection:
             search_kept_up = counting.search_kept_up(connection)
             late = connection.exec_driver_sql(schema.LATE_RUNS).first() is not None
@@ -240,7 +237,7 @@ class Database:
         except StoreError as error:
             if error.lost_index:
                 raise
-            # A store in WAL mode on a medium nobody can write to. Its newest rows may be in the WAL, which needs a place of its own;
+            # A store in WAL mode on a medium that cannot be written to. Its newest rows may be in the WAL, which needs a place of its own;
             # without one it can be read as the unchanging file it is.
             wal = self.path.with_name(f"{FILE_NAME}-wal")
             if wal.is_file() and wal.stat().st_size:
@@ -252,7 +249,7 @@ class Database:
         if version > schema.VERSION:
             raise self._newer(version)
         if version == 0:
-            raise _lost_index(f"The index {self.path} is empty.")
+            raise lost_index(f"The index {self.path} is empty.")
         if version < schema.VERSION:
             if self._copy is None:
                 self._work_on_copy()
@@ -366,40 +363,11 @@ class Database:
         """Turn what SQLite, SQLAlchemy and the file writer raise into sentences."""
         try:
             yield
-        except sqlalchemy.exc.DBAPIError as error:
-            raise self._error(error.orig) from error
-        except sqlite3.Error as error:
-            raise self._error(error) from error
+        except (sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
+            plain = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) else error
+            raise as_store_error(plain, self.path, home=self.home, waited=self.busy_timeout) from error
         except OutputError as error:
             raise StoreError(f"The store could not be written and was not changed: {error.sentence}") from error
-
-    def _error(self, error: Any) -> StoreError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return _lost_index(self._sentence(error, code))
-        return StoreError(self._sentence(error, code))
-
-    def _sentence(self, error: Any, code: int) -> str:
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            return (
-                f"The store at {self.home} is locked: another program has been writing for more than {self.busy_timeout:g} s. "
-                "Nothing was changed; try again, or close the other program."
-            )
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return (
-                f"{self.path} is damaged or not a database ({error}), and was not changed. "
-                "Restore it from a copy, or have it moved aside and its turns made again from what is beside it."
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return f"The disk with the store at {self.home} is full. Nothing was changed; free some space and try again."
-        if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-            return (
-                f"The store at {self.home} cannot be opened or written ({error}). "
-                "Make it writable, or set NOTEBOOK_IMG_HOME to another folder."
-            )
-        if code == sqlite3.SQLITE_IOERR:
-            return f"The disk with the store at {self.home} failed ({error}); nothing was changed. Check the disk and its free space."
-        return f"The store at {self.home} failed ({error}); nothing was changed."
 
 
 def _remove_copy(folder: str, process: int) -> None:

@@ -15,24 +15,29 @@ from notebook_img.files import is_gone
 Read: TypeAlias = Callable[[str, Mapping[str, Any]], Sequence[Any]]
 """Runs a statement with named values and returns its rows."""
 
-PLACES = """
-CREATE TEMP TABLE places AS
-SELECT cell, source_hash, place, min(at) AS at FROM (
-    SELECT cell, source_hash, at, row_number() OVER (PARTITION BY kernel, source_hash ORDER BY at) AS place
-    FROM (SELECT kernel, source_hash, cell, min(id) AS at FROM runs GROUP BY kernel, source_hash, cell)
-) WHERE cell LIKE 'id:%' GROUP BY cell, source_hash;
-CREATE INDEX temp.places_of_cells ON places (cell, source_hash);
-UPDATE runs SET ordinal = coalesce(
-    (SELECT place FROM places WHERE places.cell = runs.cell AND places.source_hash = runs.source_hash), ordinal
-) WHERE cell LIKE 'id:%';
-DROP TABLE temp.places
-"""
+PLACES = (
+    """
+    CREATE TEMP TABLE places AS
+    SELECT cell, source_hash, place, min(at) AS at FROM (
+        SELECT cell, source_hash, at, row_number() OVER (PARTITION BY kernel, source_hash ORDER BY at) AS place
+        FROM (SELECT kernel, source_hash, cell, min(id) AS at FROM runs GROUP BY kernel, source_hash, cell)
+    ) WHERE cell LIKE 'id:%' GROUP BY cell, source_hash
+    """,
+    "CREATE INDEX temp.places_of_cells ON places (cell, source_hash)",
+    """
+    UPDATE runs SET ordinal = coalesce(
+        (SELECT place FROM places WHERE places.cell = runs.cell AND places.source_hash = runs.source_hash), ordinal
+    ) WHERE cell LIKE 'id:%'
+    """,
+    "DROP TABLE temp.places",
+)
 """Runs of before version 3 count how often the source ran; this makes places among equal cells of it.
 
-A cell keeps the place it had in the kernel that saw it first: later its neighbours may not have been run.
+A cell keeps the place it had in the kernel that saw it first: in a later kernel its neighbours may not have run yet.
 """
 
-_PLACE = "SELECT ordinal FROM runs WHERE cell = :cell AND source_hash = :source_hash ORDER BY seen DESC LIMIT 1"
+PLACE = "SELECT ordinal FROM runs WHERE cell = :cell AND source_hash = :source_hash ORDER BY seen DESC LIMIT 1"
+"""The place a cell had among equal cells when it ran last."""
 _REPLIED = "EXISTS (SELECT 1 FROM {having} WHERE run = runs.id)"
 _SAME = "runs.cell = :cell"
 _ALIKE = "runs.source_hash = :source_hash AND runs.ordinal = :ordinal"
@@ -71,7 +76,6 @@ class LatestRun:
 
 
 NO_KERNEL = "none"
-NAMED = "SELECT word, session_id, turn, own FROM named WHERE run = :run"
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def find_latest(read: Read, cell: KnownCell, *, not_kernel: str = NO_KERNEL, hav
         "kernel": not_kernel,
     }
     read = _having(read, having)
-    if cell.has_id and (place := read(_PLACE, values)):
+    if cell.has_id and (place := read(PLACE, values)):
         values["ordinal"] = place[0][0]
     alike = _WITHOUT_ID if cell.has_id else _ALIKE
     same = (_SAME,) if cell.has_id else ()
@@ -129,6 +133,13 @@ def find_latest(read: Read, cell: KnownCell, *, not_kernel: str = NO_KERNEL, hav
     if same and _latest(read, same, values) is not None:
         return _found(read, [*same, alike], values)
     return _found(read, [_ALIKE], values)
+
+
+def find_named(read: Read, cell: KnownCell) -> list[NamedTurn]:
+    """Return what the ids typed in a cell meant in its latest run that had any."""
+    latest = find_latest(read, cell, having="named")
+    rows = read("SELECT word, session_id, turn, own FROM named WHERE run = :run", {"run": latest.run}) if latest is not None else ()
+    return [NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows]
 
 
 def find_replies(read: Read, latest: LatestRun, request_key: str) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, and_, literal_column, select, text, tuple_
 
 from notebook_img.store import jumps, schema
-from notebook_img.store.latest_run import NAMED, NO_KERNEL, NamedTurn, find_claimed, find_latest, find_replies
+from notebook_img.store.latest_run import NO_KERNEL, find_claimed, find_latest, find_named, find_replies
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import PART, USE_COLUMNS, Cells, picture_use
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from notebook_img.records import PictureUse, TurnRecord
     from notebook_img.store.database import Database
-    from notebook_img.store.latest_run import KnownCell, Read
+    from notebook_img.store.latest_run import KnownCell, NamedTurn, Read
     from notebook_img.store.rows import AnyRow
 
 ELSEWHERE = 3600.0
@@ -218,13 +218,10 @@ class Lookups:
     def named_in(self, cell: KnownCell) -> list[NamedTurn]:
         """Return what the ids typed in a cell meant in its latest run that had any."""
         with self._database.read() as connection:
-            read = _reader(connection)
-            found = find_latest(read, cell, having="named")
-            rows = read(NAMED, {"run": found.run}) if found is not None else []
-        return [NamedTurn(row[0], row[1], row[2], own=bool(row[3])) for row in rows]
+            return find_named(_reader(connection), cell)
 
     def same_content(self, content: str) -> list[str]:
-        """Return the hashes of the files of which the same is seen."""
+        """Return the hashes of the files that look the same (see `PictureUse.content`)."""
         query = "SELECT DISTINCT sha256 FROM uses WHERE content = :content AND content != '' LIMIT 100"
         with self._database.read() as connection:
             return list(connection.exec_driver_sql(query, {"content": content}).scalars())

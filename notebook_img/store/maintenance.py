@@ -196,7 +196,7 @@ def _unused_files(store: Store, connection: Connection, older_than: float = OLD_
         return path.stem in pictures or path.stem in blobs or path.stem in waiting
 
     def used_raw(path: Path) -> bool:
-        # Of a state that is missing or damaged nobody knows what it refers to.
+        # What a missing or damaged state refers to is not known.
         return path.stem in states if path.suffix == ".json" else unread or path.stem in blobs
 
     places: list[tuple[str, Callable[[Path], bool]]] = [("pictures", used_picture), ("raw", used_raw)]

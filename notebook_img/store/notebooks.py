@@ -29,9 +29,9 @@ class Relative:
     by_id: int
     """How many cells they share."""
     by_source: int
-    """Of its cells without ids, how many have the words of cells of this one."""
+    """How many of its cells without ids have the source of a cell of this one."""
     cells: int
-    """How many cells of its are known."""
+    """How many cells of it are known."""
     seen: int
     """When it ran last, in the order the store saw runs in."""
 

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from notebook_img.errors import StoreError
 from notebook_img.ids import turn_id
 from notebook_img.pictures import SUFFIXES, without_private_parts
-from notebook_img.store import pack, schema
+from notebook_img.store import pack_file, schema
+from notebook_img.store.pack import PAGE
 from notebook_img.store.rows import dumps
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class PackWriter:
             lost = [told for blob in sorted(blobs) if (told := self._added(f"raw/{blob}.bin", raw.blob, blob)) is not None]
             if problem is not None or lost:
                 missing.append(f"The raw state of {user} is not whole in it: {problem or lost[0]}")
-        manifest = {"format": pack.FORMAT, "version": pack.VERSION, "members": self.members, "missing": gone}
-        self._add(pack.MANIFEST, [json.dumps(manifest, indent=1).encode()])
+        manifest = {"format": pack_file.FORMAT, "version": pack_file.VERSION, "members": self.members, "missing": gone}
+        self._add(pack_file.MANIFEST, [json.dumps(manifest, indent=1).encode()])
         if self.uncut:
             pictures = "one input picture" if len(self.uncut) == 1 else f"{len(self.uncut)} input pictures"
             missing.append(f"Left out of the files of {pictures} in it: {', '.join(self.left_out)}.")
@@ -83,7 +84,7 @@ class PackWriter:
             facts = dumps({name: value for name, value in dataclasses.asdict(session).items() if name not in ("turns", "redo")})
             yield f'{"," if position else ""}{facts[:-1]},"turns":['.encode("utf-8", "replace")
             last, between = 0, ""
-            while page := self.store.turns(session.id, after=last, limit=pack.PAGE):
+            while page := self.store.turns(session.id, after=last, limit=PAGE):
                 last = page[-1].number
                 kept = [_within(record, numbers) for record in page if numbers is None or record.number in numbers]
                 if kept:

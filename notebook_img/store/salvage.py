@@ -43,7 +43,7 @@ def salvage(path: Path, connection: Connection) -> int:
                     came += 1
     schema.place_all(connection)
     connection.exec_driver_sql("UPDATE runs SET seen = id WHERE seen = 0")  # of an older version
-    for statement in latest_run.PLACES.split(";") if older else ():
+    for statement in latest_run.PLACES if older else ():
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(
         "UPDATE sessions SET turns = (SELECT count(*) FROM turns WHERE session_id = sessions.id), "

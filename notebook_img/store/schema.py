@@ -344,7 +344,7 @@ def _from_2(connection: Connection) -> None:
     if came:
         values = [(latest[bisect.bisect_right(times, row.started)], row.id) for row in came]
         connection.exec_driver_sql("UPDATE runs SET seen = ? WHERE id = ?", values)
-    for statement in latest_run.PLACES.split(";"):
+    for statement in latest_run.PLACES:
         connection.exec_driver_sql(statement)
     for item in (named, refusals):
         item.create(connection)
