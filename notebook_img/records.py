@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["generate", "edit", "ask"]
+Surface: TypeAlias = Literal["cell", "python", "panel", "cli", "agent", "script"]
 Role: TypeAlias = Literal["input", "reference", "mask", "output", "delivered"]
 """``delivered``: the picture as the service sent it, where `output` is ours pasted inside a mask."""
 
@@ -21,7 +22,7 @@ class Remark(str):
 class Origin:
     """Who asked: which surface, and in a kernel which cell and which run of it."""
 
-    surface: Literal["cell", "python", "panel", "cli", "agent", "script"] = "script"
+    surface: Surface = "script"
     name: str = ""
     """Shown in captions: an agent's name, for example ``claude-desktop``."""
     kernel: str = ""

@@ -252,7 +252,7 @@ class Kernel:
             self._runs[run.local].remove(run)
 
     def abandon(self) -> None:
-        """Forget which cells run: nobody will tell how they end."""
+        """Forget which cells are running: their end is not watched for any more."""
         with self._lock:
             self._stack.clear()
 

@@ -92,56 +92,42 @@ class Packs:
 
     def find(self, request_key: str) -> list[Stored]:
         """Return all replies to a request."""
-        return [
-            _stored(index, record)
-            for index in range(len(self._sources))
-            for record in self._read(index, lambda source: source.find_replies(request_key)) or ()
-        ]
+        found = self._each(lambda source: source.find_replies(request_key))
+        return [_stored(index, record) for index, records in found for record in records]
 
     def latest_replies(self, cell: KnownCell) -> tuple[Stored, ...]:
         """Return what the latest run of a cell got, in the first pack that knows the cell."""
-        # Where it was written, its notebook may have stood anywhere.
-        cell = dataclasses.replace(cell, notebook="")
-        for index in range(len(self._sources)):
-            if records := self._read(index, lambda source: source.latest_replies(cell)):
-                return tuple(_stored(index, record) for record in records)
-        return ()
+        cell = _anywhere(cell)
+        index, records = next(self._each(lambda source: source.latest_replies(cell)), (0, ()))
+        return tuple(_stored(index, record) for record in records)
 
     def named_in(self, cell: KnownCell) -> Sequence[NamedTurn]:
         """Return what the ids typed in a cell meant in its latest run, in the first pack that knows of any."""
-        cell = dataclasses.replace(cell, notebook="")
-        for index in range(len(self._sources)):
-            if found := self._read(index, lambda source: source.named_in(cell)):
-                return found
-        return ()
+        cell = _anywhere(cell)
+        return next((named for _, named in self._each(lambda source: source.named_in(cell))), ())
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:
         """Return a turn of any pack."""
-        found = (self._read(index, lambda source: source.turn(session_id, number)) for index in range(len(self._sources)))
-        return next((record for record in found if record is not None), None)
+        return next((record for _, record in self._each(lambda source: source.turn(session_id, number))), None)
 
     def some_turns(self, most: int) -> list[TurnRecord]:
         """Return turns of all packs, up to so many of each, to say what there is."""
-        found = (self._read(index, lambda source: source.some_turns(most)) for index in range(len(self._sources)))
-        return [record for records in found for record in records or ()]
+        return [record for _, records in self._each(lambda source: source.some_turns(most)) for record in records]
 
     def same_content(self, content: str) -> list[str]:
         """Return the hashes of the files that look the same (see `PictureUse.content`)."""
-        found = (self._read(index, lambda source: source.same_content(content)) for index in range(len(self._sources)))
-        return [sha256 for hashes in found for sha256 in hashes or ()]
+        return [sha256 for _, hashes in self._each(lambda source: source.same_content(content)) for sha256 in hashes]
 
     def from_address(self, address: str) -> list[PictureUse]:
         """Return the pictures that came from a URL, by its hash."""
-        found = (self._read(index, lambda source: source.from_address(address)) for index in range(len(self._sources)))
-        return [use for uses in found for use in uses or ()]
+        return [use for _, uses in self._each(lambda source: source.from_address(address)) for use in uses]
 
     def heal(self, use: PictureUse, store: Store) -> bool:
         """Bring a picture back into a store that lost its file; return whether some pack had it."""
-        for index in range(len(self._sources)):
+        for source in filter(None, self._sources):
             with contextlib.suppress(NotebookImgError):
-                if (source := self._sources[index]) is not None:
-                    store.put_stream(source.picture_stream(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
-                    return True
+                store.put_stream(source.picture_stream(use.sha256), sha256=use.sha256, mime_type=use.mime_type)
+                return True
         return False
 
     def read_picture(self, sha256: str) -> bytes:
@@ -152,18 +138,15 @@ class Packs:
         PackError
             When none does.
         """
-        for index in range(len(self._sources)):
+        for source in filter(None, self._sources):
             with contextlib.suppress(NotebookImgError):
-                if (source := self._sources[index]) is not None:
-                    return b"".join(source.picture_stream(sha256))
+                return b"".join(source.picture_stream(sha256))
         raise PackError(f"No pack holds picture {sha256[:12]}….")
 
     def brought(self, session_id: str, number: int, store: Store) -> TurnRecord | None:
         """Return a turn of any pack, its pictures brought into a store."""
-        for index in range(len(self._sources)):
-            if (record := self._read(index, lambda source: source.turn(session_id, number))) is not None:
-                return self.take(stored_of(record, index + FIRST_SOURCE), store)
-        return None
+        found = next((_stored(index, record) for index, record in self._each(lambda source: source.turn(session_id, number))), None)
+        return None if found is None else self.take(found, store)
 
     def take(self, stored: Stored, store: Store) -> TurnRecord | None:
         """Return a packed turn, its pictures brought into a store; None where the pack cannot give them, and then it is left out.
@@ -175,7 +158,7 @@ class Packs:
         """
         if store.read_only:
             raise StoreError(
-                f"The store at {store.home} cannot be written, so that nothing can be taken from a pack. Set NOTEBOOK_IMG_HOME."
+                f"The store at {store.home} cannot be written, so nothing can be taken from a pack. Set NOTEBOOK_IMG_HOME to a folder you can write to."
             )
 
         def bring(source: Source) -> TurnRecord | None:
@@ -186,6 +169,12 @@ class Packs:
             return record
 
         return self._read(stored.source - FIRST_SOURCE, bring)
+
+    def _each(self, look: Callable[[Source], T | None]) -> Iterator[tuple[int, T]]:
+        """Give what each pack has, with its place; one that has nothing is passed over."""
+        for index in range(len(self._sources)):
+            if found := self._read(index, look):
+                yield index, found
 
     def _read(self, index: int, look: Callable[[Source], T]) -> T | None:
         """Look into one pack; a damaged one is said once and left out, as it must not stop cells that have their replies elsewhere."""
@@ -274,6 +263,11 @@ def find_packs(folders: Sequence[Path], named: Sequence[Path]) -> list[Path]:
             raise NotFoundError(f"NOTEBOOK_IMG_REPLAY_FROM names {path}, which does not exist.")
         found.append(path)
     return [Path(path) for path in dict.fromkeys(os.path.realpath(path) for path in found)]
+
+
+def _anywhere(cell: KnownCell) -> KnownCell:
+    # Where the pack was written its notebook may have stood anywhere.
+    return dataclasses.replace(cell, notebook="")
 
 
 def _stored(index: int, record: TurnRecord) -> Stored:

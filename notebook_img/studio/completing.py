@@ -51,7 +51,7 @@ class Completions:
 
     @property
     def has_store(self) -> bool:
-        """Whether there is a store to ask: one who presses Tab makes none."""
+        """Whether there is a store to ask; completing a line creates none."""
         return self.studio.settings.home.exists()
 
     def prompt_words(self, command: Command, words: list[str], last: str) -> Iterable[str]:
@@ -67,7 +67,7 @@ class Completions:
             found = list(self._values(option, command, words, last))
             if found or option.takes != "optional":
                 return found
-        found = [*starting((f"sample:{name}" for name in _samples()), last), *image_files(last)]
+        found = [*starting(_samples(), last), *image_files(last)]
         if re.fullmatch(r"(\S+/)?t\d*(\.\d*)?", last):
             found += starting(self.ids(last, words=words), last)
         if self.notebook and command == "edit" and last.isalpha() and self._model(command, words)[0].name == "local":
@@ -106,13 +106,8 @@ class Completions:
         if option.choices:
             return starting([str(choice) for choice in option.choices], last)
         if option.name in ("images", "references", "mask"):
-            samples = (f"sample:{name}" for name in _samples())
-            return [
-                *starting(samples, last),
-                *starting(self.images(), last),
-                *image_files(last),
-                *starting(self.ids(last, words=words), last),
-            ]
+            known = starting([*_samples(), *self.images()], last)
+            return [*known, *image_files(last), *starting(self.ids(last, words=words), last)]
         if option.name == "schema":
             return starting(self.schemas(), last)
         return image_files(last) if option.name == "output" else ()
@@ -190,10 +185,10 @@ def starting(names: Iterable[str], last: str) -> list[str]:
     return [name for name in names if name.startswith(last)]
 
 
-def _samples() -> Iterable[str]:
+def _samples() -> list[str]:
     from notebook_img.pictures import SAMPLES
 
-    return SAMPLES
+    return [f"sample:{name}" for name in SAMPLES]
 
 
 def image_files(last: str, suffixes: set[str] | None = None) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.records import Surface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,7 @@ def spent_today(workspace: Workspace) -> str:
 
 
 def _person(row: SpendRecord, _notebooks: Mapping[str, str]) -> str:
-    """Return an agent's name, else whose home this is: of that nothing stands in its rows."""
+    """Return an agent's name; every other row is the person's whose home this is, and does not name them."""
     return _user() if row.origin in SURFACES else row.origin
 
 
@@ -55,8 +56,8 @@ COST_BY: Mapping[str, Callable[[SpendRecord, Mapping[str, str]], str]] = {
 }
 """What costs can be counted by."""
 
-SURFACES = frozenset({"cell", "python", "panel", "cli", "agent", "script", ""})
-"""Origins that name nobody (see `Origin.words`)."""
+SURFACES = frozenset({*get_args(Surface), ""})
+"""What stands in place of a name where there is none (see `Origin.words`)."""
 
 
 def cost_rows(store: Store, *, session: str | None = None, by: Sequence[str] = ("day", "model")) -> list[dict[str, Any]]:

@@ -245,11 +245,8 @@ def _place_for(script: _Script, use: PictureUse) -> Path:
     from notebook_img.pictures import MIME_TYPES, SUFFIXES
 
     hashed, suffix = use.sha256.removeprefix("px:")[:HASH_LETTERS], SUFFIXES.get(use.mime_type, "")
-    stem = (
-        portable(use.name.removesuffix(Path(use.name).suffix if Path(use.name).suffix.casefold() in MIME_TYPES else ""))
-        if use.name
-        else hashed
-    )
+    named = Path(use.name).suffix
+    stem = portable(use.name.removesuffix(named if named.casefold() in MIME_TYPES else "")) if use.name else hashed
     file = script.folder / f"{stem}{suffix}"
     other = script.files[file].sha256 != use.sha256 if file in script.files else file.exists() and not script.is_ours(file, use)
     return script.folder / f"{stem}-{hashed}{suffix}" if other else file

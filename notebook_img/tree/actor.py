@@ -49,7 +49,7 @@ class Actor(Protocol):
         """Return where the running cell starts: the head, or where its earlier run started if the head is a result of that run."""
 
     def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
-        """Return session id and number of the turn an id means that somebody typed."""
+        """Return session id and number of the turn that a typed id means."""
 
     def move_head(self, session_id: str, to: int | None, kind: str, *, redo: Sequence[int | None] | None = None) -> None:
         """Move this studio's head and the stored one, and keep what can be redone."""

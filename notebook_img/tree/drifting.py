@@ -1,4 +1,4 @@
-"""How far an edit moved, scaled, recoloured or softened a picture although nobody asked: measured when it is looked at."""
+"""How far an edit moved, scaled, recoloured or softened a picture without being asked to: measured when it is looked at."""
 
 from __future__ import annotations
 

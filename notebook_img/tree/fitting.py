@@ -1,4 +1,4 @@
-"""Answers that are what was asked for, but for their outer form: taken as they are, and said. Nothing is asked a second time for that."""
+"""Answers that are what was asked for in all but their outer form: they are taken and the oddity is said, and nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Fitting:
     schema : mapping
         JSON schema with an object at its root.
     keeps_extra : bool
-        Whether fields nobody asked for stay (a table may have more columns) or are left out (a closed schema takes none).
+        Whether fields that were not asked for stay (a table may have more columns) or are left out (a closed schema takes none).
     notes : list of str
         What was odd, each once.
     """
