@@ -402,7 +402,8 @@ def near(word: str, known: Iterable[str], *, most: int = 3) -> list[str]:
         if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and (ratio := matcher.ratio()) >= ALIKE:
             likeness[key] = ratio
     # One that is much less like it than the best is a guess beside an answer.
-    found = sorted((key for key, ratio in likeness.items() if ratio > max(likeness.values()) - 0.1), key=lambda key: -likeness[key])
+    best = max(likeness.values(), default=0.0)
+    found = sorted((key for key, ratio in likeness.items() if ratio > best - 0.1), key=lambda key: -likeness[key])
     starts = [key for key in by_folded if len(word) > 1 and key.startswith(word.casefold()) and key not in found]
     return [by_folded[key] for key in [*found, *starts][:most]]
 

@@ -236,7 +236,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_gone(path: Path | str) -> bool:
-    """Return whether nothing is at a path. What lies in a folder nobody may look into may be there."""
+    """Return whether nothing is at a path; in a folder that cannot be looked into, something may be."""
     try:
         Path(path).stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

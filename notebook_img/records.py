@@ -13,7 +13,7 @@ Role: TypeAlias = Literal["input", "reference", "mask", "output", "delivered"]
 
 
 class Remark(str):
-    """Something that was done as it was asked for: told under a picture, and no warning."""
+    """A line under a picture that is no warning: it tells of something that was asked for."""
 
     __slots__ = ()
 

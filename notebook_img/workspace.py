@@ -178,7 +178,7 @@ class Workspace:
         return dataclasses.replace(self.origin, kernel=self.kernel.id, cell=run.cell, notebook=run.notebook)
 
     def typed_turn(self, session_id: str, typed: TurnId) -> tuple[str, int]:
-        """Return session id and number of the turn an id means that somebody typed; the session id is empty where there is none.
+        """Return session id and number of the turn that a typed id means; the session id is empty where there is none.
 
         In a cell it means the turn it meant when the cell was last run. See `replay.turn_meant`.
         """

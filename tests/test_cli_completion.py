@@ -81,6 +81,7 @@ def test_what_stands_next(work: Path) -> None:
         "cost --by model,mon": "model,month",
         "sessions rena": "rename",
         "sessions delete f": "fox",
+        "sessions export fox fox.zip --k": "--keep-metadata",
         "models gem": "gemini",
         "keys set gem": "gemini",
         "doctor --ver": "--verify",

@@ -87,7 +87,7 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
 async def _looked_up(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:
     """Return the request and whether a stored reply may be given; a URL is fetched only where that is not known without it.
 
-    Where replay is "only" it never is: the request is then the one with the pictures that are known.
+    Where replay is "only", no URL is fetched: the request is then the one with the pictures that are known.
     """
     urls = urls_of(asked) if workspace.settings.replay == "only" else []
     if workspace.kernel is None and not urls:
@@ -100,9 +100,11 @@ async def _looked_up(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedC
             if found[1].stored is not None:
                 return found
             latest = latest or found
-    if urls and latest is None:
+    if not urls:
+        return await _looked_up_once(workspace, asked)
+    if latest is None:
         raise ReplayMissError(replay_lookup.explain_unfetched(urls))
-    return latest if urls and latest is not None else await _looked_up_once(workspace, asked)
+    return latest
 
 
 async def _looked_up_once(workspace: Workspace, asked: PlacedCall) -> tuple[PreparedCall, Decision]:

@@ -14,13 +14,13 @@ from notebook_img.calls.call import TYPED
 from notebook_img.calls.inherited import inherited
 from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.outputs import check_output_place
+from notebook_img.calls.past import past_of
 from notebook_img.calls.region import Region
 from notebook_img.calls.resolve import is_id, load
 from notebook_img.calls.same_request import with_addresses
 from notebook_img.errors import UsageError
-from notebook_img.ids import turn_id
 from notebook_img.providers import choose_model, get, model_info, own_price, today
-from notebook_img.providers.interface import PastTurn, Request
+from notebook_img.providers.interface import Request
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import BUILT_IN, request_key
 from notebook_img.tree import Shape, shape_of
@@ -160,10 +160,8 @@ def _pictures(workspace: Workspace, asked: PlacedCall) -> _Pictures:
     if (wanted := words_of(call.mask)) and inputs:
         return _Pictures(inputs, references, None, None, sent=inputs, wanted=wanted)
     if call.mask is not None and inputs:
-        is_address = isinstance(call.mask, str) and call.mask.startswith(("http://", "https://"))
-        source = _loaded(workspace, call.mask) if is_address else call.mask
-        if isinstance(source, str) and is_id(workspace, source):
-            source = load(workspace, asked.session, source)
+        named = isinstance(call.mask, str) and is_id(workspace, call.mask)
+        source = load(workspace, asked.session, call.mask) if named else call.mask
         mask = pictures.as_mask(source, inputs[0], settings=workspace.settings)
         if call.grow is not None:
             mask = pictures.grow_mask(mask, call.grow)
@@ -184,7 +182,7 @@ def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: s
         mask=shown.mask,
         schema=shape.schema if shape else None,
         options=_own(call, able),
-        past=_past(workspace, asked, whole=history == "full", first=able.needs_first_input) if asked.parent is not None else (),
+        past=past_of(workspace, asked, whole=history == "full", first=able.needs_first_input) if asked.parent is not None else (),
         wants_partials=call.partials and able.partial_pictures,
         labels=_labels(workspace, asked),
         **{
@@ -354,55 +352,3 @@ def uses_of(items: Sequence[Picture], role: Role) -> list[PictureUse]:
         )
         for item in items
     ]
-
-
-NEAREST = 100
-"""Past turns given to a provider unless the whole history is sent, so that the thousandth edit costs what the first does."""
-
-
-def _past(workspace: Workspace, asked: PlacedCall, *, whole: bool, first: bool) -> tuple[PastTurn, ...]:
-    """Return the chain a request continues: turns for an edit, the run of questions before for a question.
-
-    Of a long one only the nearest turns, unless the `whole` of it is sent; with `first` also the turn the line began with.
-    """
-    assert asked.parent is not None
-    store, session = workspace.store, asked.session
-    chain = store.chain(session.id, asked.parent.number, limit=None if whole else NEAREST)
-    if first and chain and chain[0].parent is not None and asked.call.kind != "ask":
-        began = store.turn(session.id, store.start_of_line(session.id, asked.parent.number))
-        chain = [*([began] if began is not None and began.number < chain[0].number else []), *chain]
-    if asked.call.kind == "ask":
-        questions: list[TurnRecord] = []
-        for turn in reversed(chain):
-            if turn.kind != "ask":
-                break
-            questions.insert(0, turn)
-        chain = questions
-    else:
-        chain = [turn for turn in chain if turn.kind != "ask"]
-    return tuple(_past_turn(workspace, turn, session.name) for turn in chain)
-
-
-def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn:
-    from notebook_img.tree import stored_picture
-
-    def load_raw() -> Any:
-        return workspace.store.load_raw(turn.raw) if turn.raw else None
-
-    def pictures(role: Role) -> list[Picture]:
-        # No query per turn: the session's name is known here.
-        name = turn_id(turn.number, session=session) if role == "output" else ""
-        return [stored_picture(workspace.store, use, name=name) for use in turn.uses(role)]
-
-    return PastTurn(
-        id=turn.id,
-        kind=turn.kind,
-        prompt=turn.prompt,
-        model=turn.model,
-        text=turn.text,
-        inputs=pictures("input"),
-        references=pictures("reference"),
-        pictures=pictures("output"),
-        key_mark=turn.key_mark,
-        load_raw=load_raw,
-    )

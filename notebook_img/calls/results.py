@@ -41,6 +41,10 @@ class Plan:
     """Where an edit inside a mask is pasted, with what is sent of the picture."""
     least: float | None = None
     """US dollars at least."""
+    mask: str = ""
+    """How a mask given by words is found."""
+    left_out: tuple[str, ...] = ()
+    """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
 
     @property
     def price(self) -> str:
@@ -50,11 +54,6 @@ class Plan:
         if self.estimate is None:
             return "unknown"
         return price_range_words(self.estimate if self.least is None else self.least, self.estimate)
-
-    mask: str = ""
-    """How a mask given by words is found."""
-    left_out: tuple[str, ...] = ()
-    """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
 
     def drawn(self) -> Preview | None:
         """Return the picture with what is sent and what may change drawn in; None without a mask."""

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from notebook_img.cli.printing import print_error, say
+from notebook_img.cli.sessions import FLAGS as SESSION_FLAGS
 from notebook_img.cli.sessions import SESSIONS
 from notebook_img.cli.streams import lead_nowhere, prepare_streams
 from notebook_img.cli.wording import IN_SHELLS
@@ -45,7 +46,7 @@ COMMANDS = {
 
 CALLS = ("generate", "edit", "ask")
 FLAGS = {
-    "sessions": "  --json  --yes  --force",
+    "sessions": f"  {'  '.join(SESSION_FLAGS)}",
     "show": "  -o FILE  --force  --json  --until ID: the history up to a turn",
     "tree": "  SESSION, or SESSION/t40 or --until ID: the history up to a turn; without a name the folder's session  --json",
     "cost": (

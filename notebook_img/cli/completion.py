@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from notebook_img.cli.printing import print_json, split_flags
+from notebook_img.cli.sessions import ACTIONS, FLAGS
 from notebook_img.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -149,14 +150,13 @@ def _completions() -> Completions:
 def _sessions(known: Completions, words: Sequence[str], last: str) -> Iterable[str]:
     from notebook_img.studio import image_files
 
-    actions = ("list", "cost", "export", "import", "rename", "delete")
     if not words:
-        return [*actions, "--json"]
+        return [*ACTIONS, "--json"]
     if words[0] == "import":
         return image_files(last, suffixes={".zip"})
     if words[0] == "export" and len(words) == 2:
-        return [*image_files(last, suffixes={".zip", ".py"}), "--force"]
-    return [*(known.sessions() if words[0] in actions[1:] and len(words) == 1 else ()), "--json", "--yes", "--force"]
+        return [*image_files(last, suffixes={".zip", ".py"}), *FLAGS]
+    return [*(known.sessions() if words[0] in ACTIONS[1:] and len(words) == 1 else ()), *FLAGS]
 
 
 def _history(known: Completions, words: Sequence[str], last: str) -> Iterable[str]:

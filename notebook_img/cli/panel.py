@@ -39,7 +39,7 @@ def panel(words: list[str]) -> int:
     port = take_value(words, "--port", "a number, for example 8866")
     names, flags = split_flags(words, "--no-browser", "--json")
     if len(names) > 1:
-        raise UsageError(f"A panel shows one session, and {len(names)} are named.")
+        raise UsageError(f"A panel shows one session, and {len(names)} are named. Name one.")
     if port is not None and not (port.isdigit() and 0 < int(port) < 65536):
         raise UsageError(f"{port!r} is no port. It is a number up to 65535.")
     if importlib.util.find_spec("voila") is None:
@@ -67,7 +67,7 @@ def panel(words: list[str]) -> int:
                 return 0
             finally:
                 _stop(server)
-            raise UsageError(f"Voila ended by itself. {_last_words(folder / 'log')}")
+            raise UsageError(f"Voila ended by itself. {_last_words(folder / 'log')} Run it again; what was made is in the store.")
 
 
 def _served(folder: Path, session: str | None, port: int, token: str) -> subprocess.Popen[bytes]:
@@ -108,7 +108,7 @@ def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
                 break
             time.sleep(0.1)
     _stop(server)
-    raise UsageError(f"Voila did not start at port {port}. {_last_words(log)}")
+    raise UsageError(f"Voila did not start at port {port}. {_last_words(log)} Run it again, or name another port with --port.")
 
 
 def _last_words(log: Path) -> str:

@@ -30,10 +30,15 @@ SESSIONS = (
 )
 
 
+ACTIONS = ("list", "cost", "export", "import", "rename", "delete")
+"""What ``sessions`` does with them."""
+FLAGS = ("--json", "--yes", "--force", "--keep-metadata")
+
+
 def sessions(words: list[str]) -> int:
     """List sessions, or change one as the words say; return the exit code."""
     studio = open_studio()
-    rest, flags = split_flags(words, "--json", "--yes", "--force", "--keep-metadata")
+    rest, flags = split_flags(words, *FLAGS)
     as_json = "--json" in flags
     action, *names = rest or ["list"]
     if action == "list" and not names:
@@ -62,8 +67,7 @@ def sessions(words: list[str]) -> int:
         session.delete()
         print_done("", {"deleted": names[0]}, as_json=as_json)
     else:
-        actions = ("list", "cost", "export", "import", "rename", "delete")
-        raise UsageError(f"sessions {' '.join(rest)} is not understood.{did_you_mean(action, actions)} {SESSIONS}")
+        raise UsageError(f"sessions {' '.join(rest)} is not understood.{did_you_mean(action, ACTIONS)} {SESSIONS}")
     return 0
 
 

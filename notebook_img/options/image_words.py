@@ -38,11 +38,11 @@ def _is_picture_file(word: str) -> bool:
 
 
 def file_note(word: str, *, exists: Callable[[str], bool]) -> str:
-    """Return what is to be said of a first word that is text and the name of a file or folder as well, or an empty string."""
+    """Return a remark on a first word that is taken for text although a file or folder has that name; empty where none has."""
     if not word or len(word) > 255 or re.search(r"[\s{}<>/\\]", word) or word in (".", "..") or not exists(word):
         return ""
-    folder = f"; the folder is written {word}/" if os.path.isdir(word) else ", which is no picture"  # noqa: PTH112 - a word
-    return f"{word!r} is text here, and also the name of a {'folder' if folder[0] == ';' else 'file'}{folder}."
+    named = f"folder; the folder is written {word}/" if os.path.isdir(word) else "file, which is no picture"  # noqa: PTH112 - a word
+    return f"{word!r} is text here, and also the name of a {named}."
 
 
 def is_image_word(

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.convert import prepare as prepare
     from notebook_img.pictures.cutouts import WEIGHTS as WEIGHTS
     from notebook_img.pictures.cutouts import cut_alpha as cut_alpha
-    from notebook_img.pictures.cutouts import cut_out as cut_out
     from notebook_img.pictures.cutouts import painted_chequerboard as painted_chequerboard
-    from notebook_img.pictures.cutouts import put_on as put_on
     from notebook_img.pictures.fetching import fetch as fetch
     from notebook_img.pictures.fetching import vetted_address as vetted_address
     from notebook_img.pictures.formats import MIME_TYPES as MIME_TYPES
@@ -83,7 +81,7 @@ else:
         bundles="Bundle image_bundle shorten size_words still",
         colours="as_grey as_rgb colour_in fitting into is_grey is_srgb space_of to_srgb",
         convert="Prepared conversion_notes encode prepare",
-        cutouts="WEIGHTS cut_alpha cut_out painted_chequerboard put_on",
+        cutouts="WEIGHTS cut_alpha painted_chequerboard",
         fetching="fetch vetted_address",
         formats="MIME_TYPES SUFFIXES is_picture_file mime_type_for normal_mime_type sniff",
         intake="SAMPLES is_picture_like load local_path missing",

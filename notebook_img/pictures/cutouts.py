@@ -1,7 +1,6 @@
-"""What a picture is of, cut out of its background: by a segmenter's weights, or by GrabCut and a refined edge where there are none.
+"""What a picture is of, told from its background: by a segmenter's weights, or by GrabCut and a refined edge where there are none.
 
-OpenCV and rembg (the extra ``vision``) are imported when they are first used. What is cut out stands in the transparency; colours are
-the picture's own.
+OpenCV and rembg (the extra ``vision``) are imported when they are first used. Laying it on something else is the built-in engine's.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ from PIL import Image as Pillow
 from notebook_img.errors import NotFoundError, PictureError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.pictures import colours
-from notebook_img.pictures.convert import flatten
-from notebook_img.pictures.picture import Picture, from_pil
+from notebook_img.pictures.grabcut import told_apart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from notebook_img.pictures.picture import Picture
 
 MODEL_VARIABLE = "NOTEBOOK_IMG_CUTOUT_MODEL"
 """Names a file with the weights of a segmenter (ONNX, as rembg's custom sessions take it)."""
@@ -32,7 +32,6 @@ _SIDE = 640
 """Longer side, pixels, of the copy GrabCut works on; the edge is refined on the picture itself."""
 _MARGINS = (0.02, 0.06)
 """Shares of the sides taken for background to begin with. Two, since what depends on them is not sure."""
-_ROUNDS = 4
 _EDGE = 1e-4
 """How little a channel must vary for the edge not to follow it (regularisation of the guided filter, of values 0 to 1)."""
 _ALL_ALIKE = "Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model."
@@ -41,13 +40,13 @@ UNSURE = 0.75
 
 
 @dataclass(frozen=True)
-class CutOut:
-    """What was cut out.
+class CutAlpha:
+    """The transparency of what was cut out.
 
     Attributes
     ----------
-    picture : Picture
-        RGBA, or LA of a grey picture; colours are untouched.
+    alpha : Image
+        Grey; 255 is kept.
     method : str
         In words, for a caption.
     sureness : float or None
@@ -55,18 +54,19 @@ class CutOut:
     notes : tuple of str
     """
 
-    picture: Picture
+    alpha: Image
     method: str
     sureness: float | None = None
     notes: tuple[str, ...] = ()
 
 
-def cut_out(picture: Picture, *, model: str | Path | None = None, fetch_weights: bool = False) -> CutOut:
-    """Cut out what a picture is of.
+def cut_alpha(image: Image, *, model: str | Path | None = None, fetch_weights: bool = False) -> CutAlpha:
+    """Find what an image is of, and return what of it is opaque when its background is cut away.
 
     Parameters
     ----------
-    picture : Picture
+    image : Image
+        Upright, with its colour profile.
     model : str or Path, optional
         A file with weights; the one that the environment names if not given.
     fetch_weights : bool
@@ -81,32 +81,6 @@ def cut_out(picture: Picture, *, model: str | Path | None = None, fetch_weights:
     PictureError
         When the weights cannot be used.
     """
-    image = picture.pil()
-    cut = cut_alpha(image, model=model, fetch_weights=fetch_weights)
-    result = image.convert("LA" if image.mode in {"L", "LA"} else "RGBA")
-    mask = cut.alpha
-    if "A" in image.getbands():  # what was transparent stays so
-        from PIL import ImageChops
-
-        mask = ImageChops.multiply(mask, image.getchannel("A"))
-    result.putalpha(mask)
-    space = colours.space_of(image)
-    result.info = {"icc_profile": space} if space else {}
-    return CutOut(from_pil(result, name=picture.name), cut.method, cut.sureness, cut.notes)
-
-
-@dataclass(frozen=True)
-class CutAlpha:
-    """The transparency of what was cut out, with the facts of `CutOut`."""
-
-    alpha: Image
-    method: str
-    sureness: float | None = None
-    notes: tuple[str, ...] = ()
-
-
-def cut_alpha(image: Image, *, model: str | Path | None = None, fetch_weights: bool = False) -> CutAlpha:
-    """Return what `cut_out` makes opaque of an image, which has its profile with it."""
     named = model or os.environ.get(MODEL_VARIABLE)
     seen = colours.to_srgb(image).convert("RGB")
     if named or fetch_weights:
@@ -114,38 +88,6 @@ def cut_alpha(image: Image, *, model: str | Path | None = None, fetch_weights: b
     alpha, sureness = _by_grabcut(seen)
     notes = (f"the edge is uncertain ({sureness:.0%} sure)",) if sureness < UNSURE else ()
     return CutAlpha(Pillow.fromarray(alpha), f"cut out by GrabCut, {sureness:.0%} sure", sureness, notes)
-
-
-def put_on(cut: Picture, ground: str | Picture) -> Picture:
-    """Return something that was cut out on a colour, or on another picture scaled and cut to its frame.
-
-    Parameters
-    ----------
-    cut : Picture
-        With transparency.
-    ground : str or Picture
-        A colour name or ``#rrggbb``, or a picture.
-
-    Raises
-    ------
-    UsageError
-        When `cut` has no transparency, or the colour is none.
-    """
-    image = cut.pil()
-    if image.mode not in {"LA", "RGBA"}:
-        raise UsageError("This picture has no transparency, so nothing would be seen of what it is put on. Cut it out first.")
-    if isinstance(ground, str):
-        return from_pil(flatten(image, ground), name=cut.name)
-    from PIL import ImageOps
-
-    above = colours.as_rgb(image)
-    below = colours.into(colours.as_rgb(ground.pil()), colours.space_of(above))
-    below = ImageOps.fit(below.convert("RGBA"), above.size, Pillow.Resampling.LANCZOS)
-    below.alpha_composite(above)
-    result = below.convert("RGB") if below.getchannel("A").getextrema()[0] == 255 else below
-    space = colours.space_of(above)
-    result.info = {"icc_profile": space} if space else {}
-    return from_pil(result, name=cut.name)
 
 
 def painted_chequerboard(picture: Picture) -> float:
@@ -190,7 +132,7 @@ def _taking_turns(one: NDArray[np.bool_], either: NDArray[np.bool_], side: int) 
 def _by_weights(image: Image, path: Path | None) -> NDArray[np.uint8]:
     rembg = _imported("rembg")
     if path is not None and not path.is_file():
-        raise NotFoundError(f"There is no file {path} with weights to cut out by ({MODEL_VARIABLE} names it).")
+        raise NotFoundError(f"There is no file {path} with weights to cut out by. Correct {MODEL_VARIABLE}, or unset it.")
     try:
         session = _session(path) if path else rembg.new_session(WEIGHTS[0])
         found = rembg.remove(image, session=session, only_mask=True)
@@ -231,15 +173,9 @@ def _by_grabcut(image: Image) -> tuple[NDArray[np.uint8], float]:
 def _grabbed(cv2: Any, pixels: NDArray[np.uint8], margin: float) -> NDArray[np.bool_]:
     height, width = pixels.shape[:2]
     across, down = max(1, round(width * margin)), max(1, round(height * margin))
-    labels = np.zeros((height, width), np.uint8)
-    cv2.setRNGSeed(0)  # the same picture gives the same cut
-    frame = (across, down, max(1, width - 2 * across), max(1, height - 2 * down))
-    cv2.grabCut(pixels, labels, frame, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_RECT)
-    inside = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    # Specks and pinholes are no subject.
-    kernel = np.ones((3, 3), np.uint8)
-    inside = cv2.morphologyEx(cv2.morphologyEx(inside, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel)
-    return np.asarray(inside > 0)
+    labels = np.full((height, width), cv2.GC_BGD, np.uint8)
+    labels[down : max(down + 1, height - down), across : max(across + 1, width - across)] = cv2.GC_PR_FGD
+    return told_apart(cv2, pixels, labels) > 0
 
 
 def _refined(cv2: Any, image: Image, inside: NDArray[np.bool_]) -> NDArray[np.uint8]:

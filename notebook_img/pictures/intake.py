@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from notebook_img.errors import NotFoundError, PictureError, UsageError, did_you_mean, near
-from notebook_img.files import reason
+from notebook_img.files import is_gone, reason
 from notebook_img.pictures.fetching import parts_of
 from notebook_img.pictures.formats import MIME_TYPES, sniff, what_it_is
 from notebook_img.pictures.limits import Limits
@@ -168,12 +168,8 @@ def _from_text(text: str, limits: Limits, *, base: Path | None, name: str, urls:
 
 def _from_path(path: Path, limits: Limits, *, name: str) -> Picture:
     what = str(path)
-    try:
-        found = path.stat()
-    except FileNotFoundError:
+    if is_gone(path):
         path = spelled_otherwise(path) or path
-    except (OSError, ValueError):
-        pass  # said below
     try:
         found = path.stat()
         limits.check_file(found, what, inside=_images_in(path) if stat.S_ISDIR(found.st_mode) else "")
@@ -226,7 +222,7 @@ def _names(folder: Path, most: int = 5000) -> list[str]:
                 names.append(entry.name)
                 if len(names) >= most:
                     break
-    except OSError:
+    except (OSError, ValueError):
         pass
     return sorted(names)
 

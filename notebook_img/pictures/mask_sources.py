@@ -119,7 +119,7 @@ def _run_lengths(plain: Mapping[str, Any]) -> NDArray[np.bool_]:
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UsageError("This dictionary is no mask: COCO run lengths have size (height, width) and counts.") from error
     if height < 1 or width < 1 or height * width > 10**9 or runs.ndim != 1 or (runs < 0).any() or runs.sum() != height * width:
-        raise UsageError(f"These run lengths do not fill a picture of {width} x {height} pixels.")
+        raise UsageError(f"These run lengths do not fill a picture of {width} x {height} pixels. Their size is [height, width].")
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape((width, height)).T
 
 

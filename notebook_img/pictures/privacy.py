@@ -69,7 +69,7 @@ def without_private_parts(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         "image/jpeg": _from_jpeg,
         "image/png": _from_png,
         "image/webp": _from_webp,
-        "image/tiff": _from_tiff,
+        "image/tiff": _blanked,
         "image/heic": _from_boxes,
         "image/avif": _from_boxes,
     }
@@ -179,10 +179,6 @@ def _from_webp(data: bytes) -> tuple[bytes, set[str]]:
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body, found
 
 
-def _from_tiff(data: bytes) -> tuple[bytes, set[str]]:
-    return _blanked(data)
-
-
 def _from_boxes(data: bytes) -> tuple[bytes, set[str]]:
     """Blank EXIF and XMP of HEIC and AVIF where they stand: places in such a file are counted from its beginning."""
     block, found = bytearray(data), set()
@@ -202,7 +198,7 @@ def _from_boxes(data: bytes) -> tuple[bytes, set[str]]:
 def _in_exif(body: bytes) -> tuple[bytes, set[str]]:
     """Return a block of EXIF without private tags; one that cannot be read is emptied, for others may read more of it.
 
-    Nothing is lost with it but what nobody finds: where orientation can be read, so can the tags beside it.
+    Nothing readable is lost with it: where orientation can be read, so can the tags beside it.
     """
     lead = body[:6] if body.startswith(b"Exif\0\0") else b""
     block = body[len(lead) :]

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from notebook_img.errors import UsageError
 from notebook_img.pictures import colours
 from notebook_img.pictures.convert import flatten
+from notebook_img.pictures.grabcut import told_apart
 from notebook_img.pictures.picture import Picture, from_pil
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _SHARES = (0.15, 0.97)
 """Of a box: a shape that fills less or more of it is taken for a failure, and the box stands for it."""
 _WIDER = 0.02
 """Of a box's shorter side, by which a shape is widened: its edge belongs to what may change."""
-_ROUNDS = 4
 
 
 def shapes_in(picture: Picture, boxes: Sequence[Box]) -> tuple[Picture, str]:
@@ -89,14 +89,10 @@ def _shape(image: Image, edges: tuple[int, int, int, int]) -> Image | None:
 
 
 def _fitted(cv2: Any, pixels: NDArray[np.uint8], labels: NDArray[np.uint8], here: Any, size: tuple[int, int]) -> Image | None:
-    cv2.setRNGSeed(0)  # the same picture gives the same shape
     try:
-        cv2.grabCut(pixels, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
+        inside = told_apart(cv2, pixels, labels, here)
     except cv2.error:
         return None
-    inside = np.isin(labels[here], (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    kernel = np.ones((3, 3), np.uint8)
-    inside = cv2.morphologyEx(cv2.morphologyEx(inside, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel)
     if not _SHARES[0] <= inside.mean() <= _SHARES[1]:
         return None
     wider = max(1, round(_WIDER * min(inside.shape)))

@@ -1,4 +1,4 @@
-"""A thing cut out of its background: by GrabCut, by weights, put on something else; a painted chequerboard is no transparency."""
+"""A thing told from its background, by GrabCut or by weights; a painted chequerboard is no transparency."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from notebook_img.errors import NotFoundError, PictureError, UsageError
-from notebook_img.pictures import colours, icc, load
-from notebook_img.pictures.cutouts import cut_out, painted_chequerboard, put_on
+from notebook_img.pictures import icc, load
+from notebook_img.pictures.cutouts import cut_alpha, painted_chequerboard
 from tests.pictures.making import file
 from tests.pictures.regions.stand_in import photograph, tiled
 
@@ -36,20 +36,16 @@ def scene(profile: bytes | None = None) -> tuple[Image.Image, np.ndarray]:
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(UsageError, match="needs opencv-python-headless") as caught:
-        cut_out(load(scene()[0]))
+        cut_alpha(scene()[0])
     assert "notebook-img[vision]" in str(caught.value.hints)
 
 
 @pytest.mark.parametrize("profile", [None, P3])
-def test_grabcut_finds_a_thing_keeps_its_colours_and_says_how_sure_it_is(profile: bytes | None):
+def test_grabcut_finds_a_thing_and_says_how_sure_it_is(profile: bytes | None):
     pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
     image, ball = scene(profile)
-    picture = load(file(image, icc_profile=profile) if profile else file(image))
-    cut = cut_out(picture)
-    assert cut.picture.mode == "RGBA"
-    assert cut.picture.facts.space == profile
-    assert np.array_equal(np.asarray(cut.picture.pil())[:, :, :3], np.asarray(picture.pil()))
-    alpha = np.asarray(cut.picture.pil().getchannel("A")).astype(int)
+    cut = cut_alpha(image)
+    alpha = np.asarray(cut.alpha).astype(int)
     assert np.abs(alpha - ball).mean() < 4
     assert ((alpha > 127) == (ball > 127)).mean() > 0.99
     assert cut.sureness is not None
@@ -60,25 +56,16 @@ def test_grabcut_finds_a_thing_keeps_its_colours_and_says_how_sure_it_is(profile
 
 def test_a_photograph_is_cut_out_and_the_same_way_each_time():
     pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
-    picture = load(Image.fromarray(photograph("coffee")))
-    first, second = cut_out(picture), cut_out(picture)
-    assert first.picture.pixels_key == second.picture.pixels_key
-    assert 0.05 < np.asarray(first.picture.pil().getchannel("A")).mean() / 255 < 0.95
+    image = Image.fromarray(photograph("coffee"))
+    first, second = cut_alpha(image).alpha, cut_alpha(image).alpha
+    assert first.tobytes() == second.tobytes()
+    assert 0.05 < np.asarray(first).mean() / 255 < 0.95
 
 
 def test_where_nothing_stands_out_that_is_said():
     pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
     with pytest.raises(UsageError, match="stands out"):
-        cut_out(load(Image.new("RGB", (200, 150), "white")))
-
-
-def test_what_was_transparent_stays_so():
-    pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
-    image, _ = scene()
-    image.putalpha(Image.new("L", image.size, 255))
-    image.paste((0, 0, 0, 0), (200, 0, 400, 300))
-    alpha = np.asarray(cut_out(load(image)).picture.pil().getchannel("A"))
-    assert alpha[:, 200:].max() == 0
+        cut_alpha(Image.new("RGB", (200, 150), "white"))
 
 
 def weights(path: Path) -> Path:
@@ -101,55 +88,19 @@ def test_weights_that_the_environment_names_are_used(tmp_path: Path, monkeypatch
     pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
     monkeypatch.setenv("NOTEBOOK_IMG_CUTOUT_MODEL", str(weights(tmp_path / "red.onnx")))
     image, ball = scene()
-    cut = cut_out(load(image))
+    cut = cut_alpha(image)
     assert cut.sureness is None
-    assert ((np.asarray(cut.picture.pil().getchannel("A")) > 127) == (ball > 127)).mean() > 0.98
+    assert ((np.asarray(cut.alpha) > 127) == (ball > 127)).mean() > 0.98
 
 
 def test_weights_that_are_missing_or_no_model_are_an_error(tmp_path: Path):
     pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
-    picture = load(scene()[0])
+    image, _ = scene()
     with pytest.raises(NotFoundError, match="no file"):
-        cut_out(picture, model=tmp_path / "none.onnx")
+        cut_alpha(image, model=tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(PictureError, match="cannot be used"):
-        cut_out(picture, model=tmp_path / "text.onnx")
-
-
-# Put on something
-
-
-def ball(profile: bytes | None = None) -> Image.Image:
-    image, alpha = scene(profile)
-    image.putalpha(Image.fromarray(alpha))
-    image.info = {"icc_profile": profile} if profile else {}
-    return image
-
-
-@pytest.mark.parametrize("profile", [None, P3])
-def test_on_a_colour(profile: bytes | None):
-    cut = load(file(ball(profile), icc_profile=profile) if profile else file(ball()))
-    result = put_on(cut, "teal")
-    assert result.mode == "RGB"
-    assert result.facts.space == profile
-    shown = colours.to_srgb(result.pil())
-    assert np.abs(np.subtract(shown.getpixel((5, 5)), (0, 128, 128), dtype=int)).max() <= 2
-    assert np.array_equal(np.asarray(result.pil())[140:160, 190:210], np.asarray(cut.pil().convert("RGB"))[140:160, 190:210])
-
-
-def test_on_a_picture_scaled_to_the_frame_and_brought_into_its_colours():
-    cut = load(file(ball(P3), icc_profile=P3))
-    ground = Image.new("RGB", (1000, 300), (0, 128, 128))
-    result = put_on(cut, load(ground))
-    assert result.size == cut.size
-    assert np.abs(np.subtract(colours.to_srgb(result.pil()).getpixel((5, 5)), (0, 128, 128), dtype=int)).max() <= 2
-
-
-def test_what_has_no_transparency_cannot_be_put_on_anything():
-    with pytest.raises(UsageError, match="no transparency"):
-        put_on(load(scene()[0]), "white")
-    with pytest.raises(UsageError, match="not a colour"):
-        put_on(load(ball()), "nosuchcolour")
+        cut_alpha(image, model=tmp_path / "text.onnx")
 
 
 # A painted chequerboard

@@ -1,4 +1,4 @@
-"""What a model moved, scaled or recoloured although nobody asked: the numbers, and the sentence that says them."""
+"""What a model moved, scaled or recoloured without being asked to: the numbers, and the sentence that says them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Drift:
         ]
 
     def words(self) -> str:
-        """Return in one line what is other without anybody having asked, of an edit without a mask."""
+        """Return in one line what an edit without a mask changed without being asked to."""
         if not self.aligned:
             return _UNALIGNED.get(self.state, "cannot be compared")
         said = self.parts()
