@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -40,3 +42,31 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
     yield folder
+
+
+@pytest.fixture
+def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder commands run in, with a picture that no engine leaves as it is."""
+    from PIL import Image
+
+    Image.effect_noise((64, 48), 60).convert("RGB").save(tmp_path / "cat.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Here: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs the words of a command."""
+
+
+@pytest.fixture
+def here(cwd: Path, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command line in this process, for words, exit code and output: a process of its own costs half a second."""
+    from notebook_img.cli import main
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        code = main(words)
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, out, err)
+
+    return run

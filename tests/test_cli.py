@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.cli import main
 from tests.emulators.process import Running
 
 CLI = [sys.executable, "-m", "notebook_img"]
@@ -22,31 +21,9 @@ KEY = "AIza-test-key-0123456789-abcd"
 
 
 @pytest.fixture
-def cwd(tmp_path: Path) -> Path:
-    from PIL import Image
-
-    Image.effect_noise((64, 48), 60).convert("RGB").save(tmp_path / "cat.png")
-    return tmp_path
-
-
-@pytest.fixture
 def cli(cwd: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*words: str, **options) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*CLI, *words], cwd=cwd, capture_output=True, text=True, timeout=120, **options)
-
-    return run
-
-
-@pytest.fixture
-def here(cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The same in this process, where only words, exit code and output matter: a process costs half a second."""
-    monkeypatch.chdir(cwd)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = main(words)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, out, err)
 
     return run
 

@@ -15,14 +15,6 @@ from notebook_img.cli import COMMANDS, main
 ENCODINGS = ["ascii:strict", "cp1252", "utf-8:strict"]
 
 
-@pytest.fixture
-def cwd(tmp_path: Path) -> Path:
-    from PIL import Image
-
-    Image.effect_noise((60, 40), 60).convert("RGB").save(tmp_path / "cat.png")
-    return tmp_path
-
-
 def run(cwd: Path, encoding: str, *commands: tuple[str | bytes, ...]) -> subprocess.CompletedProcess[bytes]:
     """Run commands in one process, whose streams have this encoding; it ends with the first exit code that is not 0."""
     program = "import os, sys; from notebook_img.cli import main; codes = [main(words.split(chr(31))) for words in sys.argv[1:]]; sys.exit(max(codes))"
@@ -40,7 +32,7 @@ def test_every_command_ends_well_on_a_console_that_lacks_letters(cwd: Path, enco
     done = run(cwd, encoding, made, *looks)
     assert done.returncode == 0, done.stderr
     assert (cwd / "狐.png").is_file()
-    assert ("60 x 40" if encoding.startswith("ascii") else "60 × 40").encode(encoding.partition(":")[0], "replace") in done.stdout
+    assert ("64 x 48" if encoding.startswith("ascii") else "64 × 48").encode(encoding.partition(":")[0], "replace") in done.stdout
 
 
 def test_json_is_ascii_whatever_it_is_about(cwd: Path) -> None:

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from notebook_img.cli import main
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
+from tests.conftest import Here
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+@pytest.fixture(autouse=True)
+def photos(cwd: Path) -> None:
     from PIL import Image
 
-    (tmp_path / "photos").mkdir()
+    (cwd / "photos").mkdir()
     for number in (1, 2, 10):
-        Image.effect_noise((32 + number, 24), 60).convert("RGB").save(tmp_path / "photos" / f"p{number}.jpg")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = main(words)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, out, err)
-
-    return run
+        Image.effect_noise((32 + number, 24), 60).convert("RGB").save(cwd / "photos" / f"p{number}.jpg")
 
 
 PHOTOS = ("photos/p1.jpg", "photos/p2.jpg", "photos/p10.jpg")

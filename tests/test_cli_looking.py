@@ -8,31 +8,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from notebook_img.cli import main
 from notebook_img.store import Store
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    from PIL import Image
-
-    Image.new("RGB", (32, 24), "orange").save(tmp_path / "cat.png")
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = main(words)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, out, err)
-
-    return run
+from tests.conftest import Here
 
 
 def test_the_tree_of_a_session_is_drawn_up_to_a_turn(here: Here) -> None:

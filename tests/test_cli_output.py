@@ -6,36 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from notebook_img.cli import main
+from tests.conftest import Here
 
 Done = subprocess.CompletedProcess[str]
-Here = Callable[..., Done]
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device that is always full")
-
-
-@pytest.fixture
-def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    from PIL import Image
-
-    Image.effect_noise((60, 40), 60).convert("RGB").save(tmp_path / "cat.png")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def here(cwd: Path, capsys: pytest.CaptureFixture[str]) -> Here:
-    def run(*words: str) -> Done:
-        capsys.readouterr()
-        code = main(words)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, out, err)
-
-    return run
 
 
 def shell(cwd: Path, words: str) -> Done:
@@ -164,7 +142,7 @@ def test_quiet_prints_the_path_and_nothing_else(here: Here) -> None:
     done = here("edit", "cat.png", "warmer", "-s", "fox", "--quiet", "-o", "w.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, "w.png\n", "")
     done = here("ask", "-s", "fox", "what size is it?", "--quiet")
-    assert "60 × 40" in done.stdout
+    assert "64 × 48" in done.stdout
     assert done.stderr == ""
     assert here("edit", "-s", "fox", "add a red scarf", "--quiet").stderr, "an error is said all the same"
 

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from notebook_img.cli import main
-
-Here = Callable[..., subprocess.CompletedProcess[str]]
+from tests.conftest import Here
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    from PIL import Image
-
-    for name, colour in (("cat.png", "orange"), ("dog.png", "navy")):
-        Image.new("RGB", (32, 24), colour).save(tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        code = main(words)
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(words, code, out, err)
-
-    return run
-
-
-def test_a_picture_that_nobody_named_is_said_to_lie_in_the_store(here: Here) -> None:
+def test_a_picture_without_a_file_name_is_said_to_lie_in_the_store(here: Here) -> None:
     done = here("edit", "cat.png", "invert", "-s", "my fox")
     assert "Kept in the store; notebook-img show 'my fox/t1' -o FILE writes a copy where you want it." in done.stderr
     assert "Kept in the store" not in here("edit", "cat.png", "invert", "-o", "out.png").stderr
@@ -63,7 +40,7 @@ def test_from_takes_a_turn_of_another_session_and_begins_a_line_here(here: Here)
     here("generate", "noise", "-n", "2", "-s", "fox")
     done = here("edit", "--from", "fox/t1", "invert", "-s", "hen", "--json")
     assert done.returncode == 1, "naming a picture creates a session, --from does not"
-    here("edit", "dog.png", "invert", "-s", "hen")
+    here("edit", "cat.png", "invert", "-s", "hen")
     turn = json.loads(here("edit", "--from", "fox/t1", "invert", "-s", "hen", "--json").stdout)
     assert (turn["id"], turn["parent"], turn["pictures"][0]["width"]) == ("hen/t2", None, 16)
     assert turn["warnings"] == ["fox/t1 is of another session: a new line begins here with its picture."]
