@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
-from notebook_img.errors import BadReplyError, KeyMissingError, NotebookImgError, ProviderError, UsageError
+from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, UsageError
 from notebook_img.network import shown_url
-from notebook_img.providers.gemini import models, questions, raw, reading, replies
-from notebook_img.providers.gemini.cloud import Cloud, Credentials, cloud_of, connection_of, labels, missing
+from notebook_img.providers.gemini import models, reading, replies
+from notebook_img.providers.gemini.cloud import Cloud, Credentials, cloud_of, connection_of, missing
 from notebook_img.providers.gemini.connection import GOOGLE_URL, WATCHED, Clients, hearing
-from notebook_img.providers.gemini.contents import Composer, Draft
+from notebook_img.providers.gemini.contents import Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
+from notebook_img.providers.gemini.route import Body, Route, Way
 from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
-from notebook_img.providers.pricing import Estimate, estimate, made_for, priced, words_of
+from notebook_img.providers.pricing import Estimate, estimate, made_for, words_of
 from notebook_img.providers.retry import retrying
-from notebook_img.providers.services import mark_of
 
 if TYPE_CHECKING:
-    from google.genai.types import Content, GenerateContentConfig
-
     from notebook_img.settings import Settings
 
 T = TypeVar("T")
@@ -106,7 +102,7 @@ class GeminiProvider:
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply; see `Provider.run`."""
         history = request.history
-        route, body = await asyncio.to_thread(_Route.begin, self, request)
+        route, body = await asyncio.to_thread(Route.begin, self, request)
         if history == "server" and (route.cloud is not None or not self.settings.gemini_store):
             history = "window"
             why = "Google Cloud keeps none here" if route.cloud else "Google may not keep interactions here (setting gemini_store)"
@@ -114,14 +110,14 @@ class GeminiProvider:
         if history == "server":
             return await self._on_server(route, emit)
         if body is None:
-            body = await asyncio.to_thread(lambda: _Body.of(route, route.composer.draft(history)))
+            body = await asyncio.to_thread(lambda: Body.of(route, route.composer.draft(history)))
         try:
             return await self._generate(route, body, emit)
         except SignatureError as error:
             if not body.draft.continues:
                 raise
             why = f"{error.sentence.rstrip('.')}, so only the last picture and the prompt were sent."
-        return await self._generate(route, await asyncio.to_thread(lambda: _Body.of(route, route.composer.bare(why))), emit)
+        return await self._generate(route, await asyncio.to_thread(lambda: Body.of(route, route.composer.bare(why))), emit)
 
     async def resume(self, state: Mapping[str, Any], emit: Emit) -> Reply:  # noqa: ARG002 - the interface's names
         """Raise UsageError: this provider answers at once and has no jobs."""
@@ -129,7 +125,7 @@ class GeminiProvider:
 
     async def probe(self) -> Sequence[str]:
         """Ask the service for its models; return sentences."""
-        route = await asyncio.to_thread(_Way.of, self, "")
+        route = await asyncio.to_thread(Way, self, "")
         token = await route.fresh(self.settings.timeout)
         # Google Cloud lists a project's own models unless it is told otherwise.
         which: Any = {"query_base": True} if route.cloud else None
@@ -150,7 +146,7 @@ class GeminiProvider:
 
     # the two APIs
 
-    async def _generate(self, route: _Route, body: _Body, emit: Emit) -> Reply:
+    async def _generate(self, route: Route, body: Body, emit: Emit) -> Reply:
         client, contents, typed = route.client, body.contents, body.config
         streams = route.request.kind == "ask" and route.request.boxes is None and route.request.schema is None
 
@@ -175,7 +171,7 @@ class GeminiProvider:
         sent = {"method": "generateContent", "model": route.row.name, **body.shown}
         return await self._several(route, body.draft, streamed if streams else whole, sent, emit)
 
-    async def _on_server(self, route: _Route, emit: Emit) -> Reply:
+    async def _on_server(self, route: Route, emit: Emit) -> Reply:
         draft = await asyncio.to_thread(route.composer.draft, "server")
         try:
             return await self._interact(route, draft, emit)
@@ -189,7 +185,7 @@ class GeminiProvider:
             draft = await asyncio.to_thread(route.composer.bare, why)
         return await self._interact(route, draft, emit)
 
-    async def _interact(self, route: _Route, draft: Draft, emit: Emit) -> Reply:
+    async def _interact(self, route: Route, draft: Draft, emit: Emit) -> Reply:
         # Its first use loads a second's worth of modules (measured with google-genai 3.4.0).
         interactions = await asyncio.to_thread(lambda: route.client.aio.interactions)
         body = route.interaction(draft)
@@ -203,7 +199,7 @@ class GeminiProvider:
 
     async def _several(
         self,
-        route: _Route,
+        route: Route,
         draft: Draft,
         once: Callable[[], Awaitable[reading.Answer]],
         sent: Mapping[str, Any],
@@ -249,143 +245,6 @@ class GeminiProvider:
         # Outside the handler, so that an error which quotes the key does not hang on as its context.
         raise problem from cause
 
-    # keys and connections
-
-    def _key(self, model: str) -> str:
-        key = keys.find(self.service, self.settings)
-        if not key:
-            raise KeyMissingError(self.missing() or "", hint=keys.key_hint(SERVICE), provider=PROVIDER, model=model)
-        return key
-
-
-@dataclass(frozen=True)
-class _Body:
-    """The arguments of generateContent, and how the turn records them. Built in a thread."""
-
-    draft: Draft
-    contents: list[Content]
-    config: GenerateContentConfig
-    shown: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, route: _Route, draft: Draft) -> _Body:
-        """Build it with the SDK's own types."""
-        from google.genai import types
-
-        config = route.config(draft)
-        shown = {"contents": draft.shown(), "config": raw.described(_shown(config))}
-        return cls(draft, draft.contents(), types.GenerateContentConfig.model_validate(config), shown)
-
-
-class _Way:
-    """A connection that is open: a key, or Google Cloud with credentials. Made in a thread."""
-
-    def __init__(self, provider: GeminiProvider, model: str) -> None:
-        self.cloud = cloud_of(provider.settings)
-        self.credentials = provider.credentials if self.cloud else None
-        self.key = "" if self.cloud else provider._key(model)  # noqa: SLF001 - the other half of one class
-        self.client = provider.clients.open(self.key, self.cloud, self.credentials.load() if self.credentials else None)
-
-    @classmethod
-    def of(cls, provider: GeminiProvider, model: str) -> _Way:
-        """Open it."""
-        return cls(provider, model)
-
-    async def fresh(self, seconds: float) -> str:
-        """Return the key, or a token that is good now: what no message may show."""
-        return await self.credentials.fresh(seconds) if self.credentials else self.key
-
-
-class _Route(_Way):
-    """One request under way: model, connection and what is built for it. Built in a thread."""
-
-    def __init__(self, provider: GeminiProvider, request: Request) -> None:
-        self.settings = provider.settings
-        self.row = priced(provider.model_info(request.model), request)
-        super().__init__(provider, self.row.name)
-        self.request = replace(request, model=self.row.name)
-        mark = mark_of(provider, self.settings)
-        self.composer = Composer(self.request, self.row.capabilities, self.row.name, mark, self.settings.window_turns)
-        self.started = time.monotonic()
-
-    @classmethod
-    def begin(cls, provider: GeminiProvider, request: Request) -> tuple[_Route, _Body | None]:
-        """Make the route, and the body too if the kind of history is known: every hop between threads costs."""
-        route = cls(provider, request)
-        return route, None if request.history == "server" else _Body.of(route, route.composer.draft(request.history))
-
-    def frame(self, draft: Draft) -> dict[str, str]:
-        """Return ratio and size as they are sent. A model with one size gets none: it answered 400 to its own (pollinations PR 12132)."""
-        sizes = self.row.capabilities.sizes
-        image = {"aspect_ratio": draft.ratio, "image_size": self.request.size if sizes is None or len(sizes) > 1 else None}
-        return {name: value for name, value in image.items() if value}
-
-    def config(self, draft: Draft) -> dict[str, Any]:
-        """Return the configuration for generateContent."""
-        request = self.request
-        config: dict[str, Any] = {"automatic_function_calling": {"disable": True}}
-        if self.cloud is not None and (given := labels({**request.labels, **self.settings.labels})):
-            config["labels"] = given
-        paints = self.row.capabilities.sizes != ()
-        if request.kind != "ask":
-            config["response_modalities"] = ["TEXT", "IMAGE"]
-            if given := self.frame(draft):
-                config["image_config"] = given
-        elif paints and self.row.status != "unknown":
-            config["response_modalities"] = ["TEXT"]
-        if level := request.options.get("thinking"):
-            config["thinking_config"] = {"thinking_level": str(level).upper()}
-        if (schema := questions.schema(request, self.row.capabilities)) is not None:
-            config |= {"response_mime_type": "application/json", "response_json_schema": dict(schema)}
-        return config
-
-    def interaction(self, draft: Draft) -> dict[str, Any]:
-        """Return everything of an interaction but its input."""
-        request = self.request
-        body: dict[str, Any] = {"model": self.row.name, "store": True}
-        if draft.previous_interaction:
-            body["previous_interaction_id"] = draft.previous_interaction
-        if request.kind != "ask":
-            body["response_modalities"] = ["text", "image"]
-            if given := self.frame(draft):
-                body["response_format"] = [{"type": "image", **given}]
-        elif (schema := questions.schema(request, self.row.capabilities)) is not None:
-            body["response_format"] = [{"type": "text", "mime_type": "application/json", "schema": dict(schema)}]
-        if level := request.options.get("thinking"):
-            body["generation_config"] = {"thinking_level": str(level)}
-        return body
-
-    def reply(self, draft: Draft, answers: Sequence[reading.Answer], problems: Sequence[ProviderError], sent: Mapping[str, Any]) -> Reply:
-        """Put the answers of one request together."""
-        request, row = self.request, self.row
-        pictures = tuple(picture for answer in answers for picture in answer.pictures) if request.kind != "ask" else ()
-        text = "\n\n".join(dict.fromkeys(answer.text.strip() for answer in answers if answer.text.strip()))
-        notes = [*draft.warnings, *(warning for answer in answers for warning in answer.warnings)]
-        if problems:
-            unknown = " What that cost is not known and not counted." if any(map(replies.may_be_billed, problems)) else ""
-            notes.append(f"{len(problems)} of {len(answers) + len(problems)} pictures are missing: {problems[0]}{unknown}")
-        usage = replies.total([answer.usage for answer in answers], len(pictures))
-        delivered = sum(answer.delivered for answer in answers)
-        reply = Reply(
-            pictures=pictures,
-            text=text,
-            usage=usage,
-            cost=_with(problems, replies.cost(usage, row, request, delivered)),
-            sent=sent,
-            got=answers[0].got if len(answers) == 1 else {"replies": [answer.got for answer in answers]},
-            warnings=tuple(dict.fromkeys(notes)),
-            raw=raw.make([answer.kept for answer in answers], draft.said),
-        )
-        if request.kind != "ask" or (request.boxes is None and request.schema is None):
-            return reply
-        facts = {"provider": PROVIDER, "model": row.name, "cost": reply.cost, "usage": replies.plain(usage)}
-        value = questions.value(text, **facts)
-        if request.boxes is None:
-            return replace(reply, value=value, value_by="schema" if row.capabilities.schema else "text")
-        size = request.inputs[0].size if request.inputs else (questions.SCALE, questions.SCALE)
-        boxes, mended = questions.boxes(value, size, **facts)
-        return replace(reply, boxes=boxes, warnings=(*reply.warnings, *mended))
-
 
 async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
     """Emit a stream's text as it comes, and return the sum of its chunks."""
@@ -418,12 +277,3 @@ async def _collected(chunks: Any, emit: Emit) -> reading.Answer:
             await chunks.aclose()
     answer.kept = {"content": {"role": "model", "parts": parts}}
     return answer
-
-
-def _shown(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if name not in {"automatic_function_calling", "labels"}}
-
-
-def _with(problems: Sequence[ProviderError], cost: float | None) -> float | None:
-    """Return what the pictures cost together with what the refused ones did."""
-    return None if cost is None else cost + sum(problem.cost or 0.0 for problem in problems)

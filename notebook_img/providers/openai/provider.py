@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from notebook_img import keys
-from notebook_img.errors import (
-    JobPendingError,
-    KeyMissingError,
-    ModelNotFoundError,
-    ProviderError,
-    ReplyTimeoutError,
-    RequestRefusedError,
-    UnreachableError,
-    UnsupportedError,
-    did_you_mean,
-    near,
-)
+from notebook_img.errors import JobPendingError, KeyMissingError, ProviderError, UnsupportedError, did_you_mean
 from notebook_img.hints import Hint
 from notebook_img.network import shown_url
 from notebook_img.providers import left_pictures
@@ -27,9 +15,9 @@ from notebook_img.providers.listening import listens
 from notebook_img.providers.openai import azure
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
-from notebook_img.providers.openai.failures import NO_EYES, translate
+from notebook_img.providers.openai.listing import explained, models_listed, name_of, own_model, sees, some
 from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
-from notebook_img.providers.pricing import Estimate, end_of, priced
+from notebook_img.providers.pricing import Estimate, priced
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
@@ -39,9 +27,6 @@ if TYPE_CHECKING:
     from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request
     from notebook_img.providers.openai.endpoints import Endpoint
     from notebook_img.settings import Settings
-
-LOOK_SECONDS = 8.0
-"""Seconds a look at ``/models`` may take that only improves a message."""
 
 
 class CompatibleProvider:
@@ -140,7 +125,7 @@ class CompatibleProvider:
         """Send the request and return the reply."""
         exchange = await self._exchange(request, emit)
         if exchange.request.model in {"", THE_SERVERS_OWN}:
-            exchange = exchange.with_request(model=await self._own_model(exchange))
+            exchange = exchange.with_request(model=await own_model(exchange))
             exchange.info = priced(find_model(exchange.endpoint, exchange.request.model), request)
         try:
             reply = await self._answer(exchange)
@@ -154,7 +139,7 @@ class CompatibleProvider:
                 emit(event)
                 why = f"{error.sentence} It was made, and can be fetched while its URL lasts."
                 raise JobPendingError(why, job=event.submit_id, cost=exchange.cost()) from error
-            problem = await self._explained(error, exchange)
+            problem = await explained(error, exchange)
             exchange.charge(problem)
             if problem is error:
                 raise
@@ -220,14 +205,14 @@ class CompatibleProvider:
         """Ask ``/models`` and report what the endpoint offers."""
         endpoint = self.endpoint()
         exchange = await self._exchange(_nothing(), lambda _event: None)
-        listed = await self._listed(exchange)
-        names = [_name(model) for model in listed]
+        listed = await models_listed(exchange)
+        names = [name_of(model) for model in listed]
         where, many = shown_url(endpoint.base_url), "" if len(names) == 1 else "s"
         sentences = [f"{endpoint.title} answers at {where} and has {len(names)} model{many}."]
         if names:
-            sentences[0] = sentences[0][:-1] + f": {_some(names)}."
-        if seeing := [_name(model) for model in listed if _sees(model)]:
-            sentences.append(f"It says these can see: {_some(seeing)}.")
+            sentences[0] = sentences[0][:-1] + f": {some(names)}."
+        if seeing := [name_of(model) for model in listed if sees(model)]:
+            sentences.append(f"It says these can see: {some(seeing)}.")
         can = []
         for kind, doing in _DOING.items():
             model = self.default_model(kind)
@@ -241,62 +226,6 @@ class CompatibleProvider:
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
         await self._clients.aclose()
-
-    async def _listed(self, exchange: Exchange) -> list[dict[str, Any]]:
-        endpoint = exchange.endpoint
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                # Raw, since what stands there besides the names differs from server to server, and the SDK insists on its own form.
-                raw = await exchange.client.models.with_raw_response.list(timeout=LOOK_SECONDS)
-                return exchange.listed(raw.http_response.text)
-        except ProviderError:
-            raise
-        except Exception as error:
-            problem = translate(error, endpoint, None, key=exchange.key)
-        if isinstance(problem, ReplyTimeoutError):  # which would warn of a bill; a look at the models costs nothing
-            problem = UnreachableError(
-                f"{endpoint.title} at {shown_url(endpoint.base_url)} did not say which models it has, so nothing was asked of it. "
-                "Is it busy? Try again.",
-                hint=Hint("use-model", model=f"{endpoint.name}:MODEL"),
-                provider=endpoint.name,
-            )
-        raise problem
-
-    async def _own_model(self, exchange: Exchange) -> str:
-        """Return the model the server has: for questions one that looks as if it could see."""
-        listed = [model for model in await self._listed(exchange) if not _NO_CHAT.search(_name(model))]
-        if not listed:
-            raise ModelNotFoundError(
-                f"{exchange.endpoint.title} at {shown_url(exchange.endpoint.base_url)} has no model loaded. Load one there.",
-                hint=Hint("use-model", model=f"{exchange.endpoint.name}:MODEL"),
-                provider=exchange.endpoint.name,
-            )
-        seeing = [model for model in listed if _sees(model)] or [model for model in listed if _VISION_NAME.search(_name(model))]
-        return _name((seeing if exchange.request.kind == "ask" and seeing else listed)[0])
-
-    async def _explained(self, error: ProviderError, exchange: Exchange) -> ProviderError:
-        """Add to an error what ``/models`` knows: near names of a missing model, models that can see."""
-        if not isinstance(error, ModelNotFoundError | RequestRefusedError) or exchange.endpoint.azure is not None:
-            return error  # Azure lists what could be deployed, not what is
-        blind = NO_EYES.search(error.sentence) is not None and exchange.request.kind == "ask"
-        if not blind and not isinstance(error, ModelNotFoundError):
-            return error
-        try:
-            listed = await self._listed(exchange)
-        except ProviderError:
-            listed = []
-        names = [_name(model) for model in listed]
-        facts: dict[str, Any] = {"provider": error.provider, "model": error.model, "status": error.status}
-        if blind:
-            seeing = [_name(model) for model in listed if _sees(model)]
-            which = f" There, {_some(seeing)} can." if seeing else ""
-            blind_words = "" if "cannot see" in error.sentence else f"{exchange.request.model} cannot see pictures. "
-            return RequestRefusedError(f"{blind_words}{error.sentence}{which}", hint=() if seeing else Hint("choose-model"), **facts)
-        row = exchange.info
-        note = f" {end}" if (end := end_of(row, exchange.request.day)) else ""
-        close = near(exchange.request.model, names) or names[:5]
-        has = f" It has {_some(close)}." if close else ""
-        return ModelNotFoundError(f"{error.sentence}{note}{has}", hint=() if close else Hint("list-models"), **facts)
 
 
 class OpenAIProvider(CompatibleProvider):
@@ -373,10 +302,6 @@ def own_provider(name: str, settings: Settings) -> CompatibleProvider | None:
 
 
 _DOING: Mapping[Kind, str] = {"ask": "answer questions", "generate": "make pictures", "edit": "edit pictures"}
-_VISION_NAME = re.compile(
-    r"vl|vision|visual|llava|pixtral|gemma-?[3-9]|minicpm-?v|moondream|omni|4v|4\.\dv|gpt-|gemini|claude", re.IGNORECASE
-)
-_NO_CHAT = re.compile(r"embed|whisper|tts|rerank|bge-|moderation", re.IGNORECASE)
 
 
 def _wants_key(endpoint: Endpoint) -> bool:
@@ -400,25 +325,3 @@ def _nothing() -> Request:
     from notebook_img.providers.interface import Request
 
     return Request(kind="ask", prompt="", model="")
-
-
-def _name(model: Mapping[str, Any]) -> str:
-    return str(model["id"])
-
-
-def _some(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _sees(told: Mapping[str, Any]) -> bool:
-    """Return whether ``/models`` says that a model takes pictures.
-
-    OpenRouter has ``architecture.input_modalities``, LM Studio ``type: vlm``, llama.cpp and others ``capabilities``.
-    """
-    architecture = told.get("architecture")
-    modalities = architecture.get("input_modalities") if isinstance(architecture, dict) else told.get("input_modalities")
-    capabilities = told.get("capabilities")
-    words = [word for listed in (modalities, capabilities) if isinstance(listed, list) for word in listed]
-    if isinstance(capabilities, dict):
-        words += [name for name, value in capabilities.items() if value]
-    return told.get("type") == "vlm" or bool({"image", "vision", "multimodal"} & {str(word).lower() for word in words})
