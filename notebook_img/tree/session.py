@@ -13,6 +13,7 @@ from notebook_img.ids import MOST_NUMBER, parse_id, turn_id
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.turns import Turns
+from notebook_img.tree.values import Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ HISTORIES = ("window", "full", "server")
 """What of a session can be sent to a service."""
 
 
-class Session:
+class Session(Drawn):
     """A named tree of turns.
 
     Parameters
@@ -383,15 +384,18 @@ class Session:
             return f"<Session {self.id}: {error.sentence}>"
         return f"<Session {record.name!r} {record.turns} turn{'s' if record.turns != 1 else ''}, head {turn_id(head) if head else 'none'}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
+    def _drawing(self) -> Bundle:
         """Return it as a contact sheet of the latest pictures; in a terminal it stays one line."""
+        from notebook_img.pictures import Bundle
         from notebook_img.tree.sheets import session_sheet
 
         try:
-            bundle = session_sheet(self)
+            return session_sheet(self, words=repr(self))
         except NotebookImgError:  # it was deleted, which its repr says
-            return {"text/plain": repr(self)}, {}
-        return {**bundle.data, "text/plain": repr(self)}, dict(bundle.metadata)
+            return Bundle({"text/plain": repr(self)})
+
+    def _form(self) -> str:
+        return self.actor.settings.figure
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Session):

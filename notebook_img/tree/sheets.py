@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from notebook_img.display import counted
 from notebook_img.ids import turn_id
 from notebook_img.tree.pictures import stored_picture
-from notebook_img.tree.turn import Turn, running_shell
+from notebook_img.tree.turn import Turn
+from notebook_img.tree.values import Drawn, running_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,18 +21,20 @@ if TYPE_CHECKING:
     from notebook_img.tree.session import Session
 
 
-class TurnList(list[Turn]):
+class TurnList(Drawn, list[Turn]):
     """Turns that draw themselves as a contact sheet."""
 
     def _ipython_display_(self) -> None:
-        """Draw nothing if a magic has shown all of them in the cell that is running; otherwise leave it to the mime bundle."""
+        """Draw nothing if a magic has shown all of them in the cell that is running."""
         shell = running_shell()
         if shell is None or not self or any(turn.shown_in != shell.execution_count for turn in self):
-            raise NotImplementedError  # IPython takes that as "not here"
+            super()._ipython_display_()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
-        bundle = turns_sheet(self)
-        return dict(bundle.data), dict(bundle.metadata)
+    def _drawing(self) -> Bundle:
+        return turns_sheet(self)
+
+    def _form(self) -> str:
+        return self[0].session.actor.settings.figure if self else "html"
 
 
 def turns_sheet(turns: Sequence[Turn]) -> Bundle:
@@ -42,8 +46,8 @@ def turns_sheet(turns: Sequence[Turn]) -> Bundle:
     return display.sheet(items, title=_count(turns), more=max(0, len(turns) - display.MOST_ITEMS))
 
 
-def session_sheet(session: Session) -> Bundle:
-    """Return a session as a contact sheet of its latest pictures; its questions are counted."""
+def session_sheet(session: Session, *, words: str) -> Bundle:
+    """Return a session as a contact sheet of its latest pictures, its questions counted; `words` is what a terminal shows."""
     from notebook_img import display
 
     store, head = session.actor.store, session.actor.head(session.id)
@@ -52,7 +56,8 @@ def session_sheet(session: Session) -> Bundle:
     turns, questions = store.count_turns(session.id)
     items = [item for record in records for item in _made(store, record, record.id, head=record.number == head)]
     title = f"Session {session.name}: {_numbers(turns, questions)}"
-    return display.sheet(items, title=title, more=turns - len(records))
+    drawn = display.sheet(items, title=title, more=turns - len(records))
+    return replace(drawn, data={**drawn.data, "text/plain": words})
 
 
 def _items(turn: Turn, *, several: bool) -> list[SheetItem]:

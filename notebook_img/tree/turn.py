@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
+from notebook_img.tree.values import Drawn, running_shell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notebook_img.tree.session import Session
 
 
-class Turn:
+class Turn(Drawn):
     """One step of a session: what was asked, what came back, and where to go from here.
 
     Attributes
@@ -359,13 +359,14 @@ class Turn:
     def _ipython_display_(self) -> None:
         """Draw nothing if a magic has shown this turn in the cell that is running; otherwise what a figure draws."""
         shell = running_shell()
-        if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
-            return
-        replace(self.figure(), form=self.session.actor.settings.figure)._ipython_display_()
+        if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
+            super()._ipython_display_()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
-        bundle = self.figure()
-        return dict(bundle.data), dict(bundle.metadata)
+    def _drawing(self) -> Bundle:
+        return self.figure()
+
+    def _form(self) -> str:
+        return self.session.actor.settings.figure
 
     def __repr__(self) -> str:
         try:
@@ -412,9 +413,3 @@ class AsyncTurn:
         """Await `Turn.ask`."""
         session = self._turn.session
         return await session.actor.aio.ask(prompt, session=session, start=self._turn, **options)  # type: ignore[no-any-return]
-
-
-def running_shell() -> Any:
-    """Return the running IPython shell, without importing IPython."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from notebook_img.tree.sheets import TurnList, session_sheet
 from notebook_img.tree.turn import Turn
+from notebook_img.tree.values import Drawn
 
 if TYPE_CHECKING:
+    from notebook_img.pictures import Bundle
     from notebook_img.tree.session import Session
 
 PAGE = 100
@@ -17,7 +19,7 @@ SHOWN = 3
 """Ids in its repr."""
 
 
-class Turns(Sequence[Turn]):
+class Turns(Drawn, Sequence[Turn]):
     """The turns of a session by number, read in pages: ``len``, index, slice, iteration."""
 
     def __init__(self, session: Session) -> None:
@@ -72,7 +74,9 @@ class Turns(Sequence[Turn]):
         last = ", ".join(turn.id for turn in self[max(0, count - SHOWN) :])
         return f"<{count} turn{'s' if count != 1 else ''}{': ' if last else ''}{'..., ' if count > SHOWN else ''}{last}>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
+    def _drawing(self) -> Bundle:
         """Return them as a contact sheet of the latest pictures; in a terminal they stay one line."""
-        bundle = session_sheet(self._session)
-        return {**bundle.data, "text/plain": repr(self)}, dict(bundle.metadata)
+        return session_sheet(self._session, words=repr(self))
+
+    def _form(self) -> str:
+        return self._session.actor.settings.figure

@@ -25,6 +25,8 @@ FIGURES = {
     "a tree": "%imgsession tree",
     "an answer with boxes": "%askimage sample:coffee --boxes=cup",
     "a turn as a value": "ni.session().turn('t1')",
+    "several turns as a value": "ni.session().turns[-2:]",
+    "a session as a value": "ni.session()",
     "a comparison as a value": "ni.session().turn('t2').pick(1).compare()",
     "a whole picture": "ni.session().turn('t1').picture.show(full=True)",
     "a panel": "%imgsession panel",
