@@ -1,6 +1,6 @@
 """The stdio server's way into a live kernel: tool calls go to a kernel that shares our home, or are done here when there is none.
 
-Everything else (lists, resources, prompts) is answered here, from the same store; so a kernel that dies or stands still
+Everything else (lists, resources, prompts) is answered here, from the same store; so a kernel that dies or hangs
 takes one call with it at the most, and the client's session goes on.
 """
 
@@ -43,11 +43,11 @@ LOOK = 1.0
 PATIENCE = 5.0
 """Seconds a kernel gets to answer a look; a computation that holds all its threads may take some."""
 GLANCE = 0.5
-"""Seconds for one that stood still at the last look, so that no later call waits for it."""
+"""Seconds for one that did not respond at the last look, so that no later call waits for it."""
 TURNING = 0.5
 """Seconds a server that is being stopped has to turn the requests it has sent into jobs."""
 
-STANDS_STILL = "The notebook does not respond (its kernel was stopped, or waits at a breakpoint)"
+UNRESPONSIVE = "The notebook does not respond (its kernel was stopped, or waits at a breakpoint)"
 
 
 class JoiningServer(Server):
@@ -59,8 +59,8 @@ class JoiningServer(Server):
         self.alone = alone
         self._link: Link | None = None
         self._linking = asyncio.Lock()
-        self._still: set[str] = set()
-        """Addresses of the kernels that stood still when they were last looked at."""
+        self._unresponsive: set[str] = set()
+        """Addresses of the kernels that did not respond when they were last looked at."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
         """Let the kernel do the call, else do it here."""
@@ -89,7 +89,7 @@ class JoiningServer(Server):
             while not (await asyncio.wait({call}, timeout=LOOK))[0]:
                 # A process that was killed closes its connections; one whose computer is in trouble may not.
                 state = await self._state(link.to)
-                if not call.done() and (state is State.STILL or not link.to.alive):
+                if not call.done() and (state is State.UNRESPONSIVE or not link.to.alive):
                     break
             else:
                 result = call.result()
@@ -118,19 +118,19 @@ class JoiningServer(Server):
         row = await anyio.to_thread.run_sync(self._take_back, job) if job else None
         if job and row is None:
             return None
-        if state is not State.STILL:
+        if state is not State.UNRESPONSIVE:
             raise await self._gone(link, job) from cause
         if row is None:
             raise MCPError(
                 code=INTERNAL_ERROR,
-                message=f"{STANDS_STILL} in the middle of this call, and may finish it when it runs again. "
+                message=f"{UNRESPONSIVE} in the middle of this call, and may finish it when it runs again. "
                 "Look with show_session before you ask again.",
             )
         return await anyio.to_thread.run_sync(self._unfinished, tool.name, row)
 
     def _unfinished(self, tool: str, job: JobRecord) -> CallToolResult:
         """Return the answer for a call that goes on when the kernel does, in the form its tool has."""
-        why = f"{STANDS_STILL}, and goes on with this when it runs again. "
+        why = f"{UNRESPONSIVE}, and goes on with this when it runs again. "
         if tool == "chat_vision":
             session = self.work.studio.store.session_named(job.session)
             turn, most = session.turns + 1 if session else 1, self.work.studio.settings.mcp_chat_turns
@@ -141,7 +141,7 @@ class JoiningServer(Server):
         """Take a call back from a kernel that has not begun it: it never will then. Its job where it has."""
         store, now = self.work.studio.store, time.time()
         try:
-            store.add_job(JobRecord(job, "", "cancelled", store.owner, now, now, error="Done without the notebook, which stood still."))
+            store.add_job(JobRecord(job, "", "cancelled", store.owner, now, now, error="Done without the notebook, which did not respond."))
         except UsageError:
             return store.job(job)
         return None
@@ -169,19 +169,19 @@ class JoiningServer(Server):
         )
 
     async def _state(self, to: Announcement) -> State:
-        """Look at a kernel, and remember when it stands still: it is not waited for again until it answers."""
+        """Look at a kernel, and remember whether it responds: one that does not is not waited for again until it does."""
         if not to.alive:
             return State.GONE
-        state = await look(to, GLANCE if to.url in self._still else PATIENCE)
-        if state is not State.STILL:
-            self._still.discard(to.url)
-        elif to.url not in self._still:
+        state = await look(to, GLANCE if to.url in self._unresponsive else PATIENCE)
+        if state is not State.UNRESPONSIVE:
+            self._unresponsive.discard(to.url)
+        elif to.url not in self._unresponsive:
             log.warning("the kernel at %s does not respond; going on alone until it answers", to.url)
-            self._still.add(to.url)
+            self._unresponsive.add(to.url)
         return state
 
     async def _lost(self, link: Link, state: State) -> None:
-        if state is not State.STILL:
+        if state is not State.UNRESPONSIVE:
             log.warning("the kernel at %s has ended; going on alone", link.to.url)
         if self._link is link:
             self._link = None

@@ -69,7 +69,7 @@ class Jobs:
         Raises
         ------
         UsageError
-            When the bridge was quicker: the kernel stood still, and the request was done without it.
+            When the bridge was quicker: the kernel did not respond, and the request was done without it.
         """
         with running.lock:
             self._write_down(running, running.promised)

@@ -1,4 +1,4 @@
-"""A bridge's connection to one kernel's server, and a look at whether that kernel does anything at all."""
+"""A bridge's connection to one kernel's server, and the check whether that kernel responds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class State(enum.Enum):
     """What a look at a kernel's server found."""
 
     ANSWERS = "answers"
-    STILL = "stands still"
-    """Its process keeps the connections and says nothing: it was stopped, or a debugger or a library holds all its threads."""
+    UNRESPONSIVE = "unresponsive"
+    """Its process keeps connections open and sends nothing: it was stopped, or a debugger or a library holds all its threads."""
     GONE = "gone"
 
 
 async def look(to: Announcement, patience: float) -> State:
-    """Ask a kernel's server for nothing, and wait at most `patience` seconds for any answer."""
+    """Ask a kernel's server whether it is there, and wait at most `patience` seconds for any answer."""
     address = urlsplit(to.url)
     asked = f"GET /alive HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {to.token}\r\nConnection: close\r\n\r\n"
     try:
@@ -43,7 +43,7 @@ async def look(to: Announcement, patience: float) -> State:
             finally:
                 writer.close()
     except TimeoutError:
-        return State.STILL
+        return State.UNRESPONSIVE
     except OSError:
         return State.GONE
     # With another token it is another server on the same port.

@@ -1,4 +1,4 @@
-"""A kernel that stands still: calls are not held by it, and what it has begun is not paid for a second time."""
+"""A kernel that does not respond: calls are not held by it, and what it has begun is not paid for a second time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PATIENCE = 2.0
 
 
 class Process:
-    """A server in a process of its own, found as a kernel's is, that can be made to stand still."""
+    """A server in a process of its own, found as a kernel's is, that can be halted."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         words = [sys.executable, "-m", "notebook_img", "mcp", "--http"]
@@ -101,7 +101,7 @@ async def done(client: Client, job: str) -> Any:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_calls_go_on_alone_while_it_stands_still_and_through_it_when_it_lives_again(kernel: Process, joining: Desk, era: str):
+async def test_calls_go_on_alone_while_it_does_not_respond_and_through_it_when_it_lives_again(kernel: Process, joining: Desk, era: str):
     async with connected(joining, era) as client:
         await joined(client, joining, kernel.found.url)
         kernel.stop()
@@ -115,7 +115,7 @@ async def test_calls_go_on_alone_while_it_stands_still_and_through_it_when_it_li
         await joined(client, joining, kernel.found.url)
 
 
-async def test_a_client_that_comes_while_it_stands_still_is_not_held(kernel: Process, joining: Desk):
+async def test_a_client_that_comes_while_it_does_not_respond_is_not_held(kernel: Process, joining: Desk):
     kernel.stop()
     async with connected(joining) as client:
         began = time.monotonic()
@@ -167,7 +167,7 @@ async def test_what_it_never_began_is_done_without_it_and_it_does_not_begin_it_l
         look, told = bridge.look, asyncio.Event()
 
         async def stopping(to: Any, patience: float) -> Any:
-            """Let it stand still just after the look that found it alive."""
+            """Halt it just after the look that found it alive."""
             state = await look(to, patience)
             if not told.is_set():
                 told.set()
@@ -185,7 +185,7 @@ async def test_what_it_never_began_is_done_without_it_and_it_does_not_begin_it_l
 
 
 async def test_a_look_is_repeated_at_once_and_a_step_back_is_not(kernel: Process, joining: Desk, monkeypatch: pytest.MonkeyPatch):
-    """A step taken twice is two steps: the call that meets the standstill says so instead."""
+    """A step taken twice is two steps: the call that is caught by it says so instead."""
     async with connected(joining) as client:
         made = await called(client, "start_image_session", **CIRCLE, outputPath="a.png")
         session = made.structured_content["sessionId"]
@@ -228,7 +228,7 @@ async def test_calls_under_way_at_once_each_become_a_job_of_their_own(gemini: Ru
     assert len(gemini.requests("enerateContent")) == 3
 
 
-async def test_one_that_dies_while_it_stands_still_leaves_a_job_that_says_so(gemini: Running, kernel: Process, joining: Desk):
+async def test_one_that_dies_while_it_does_not_respond_leaves_a_job_that_says_so(gemini: Running, kernel: Process, joining: Desk):
     gemini.control({"kind": "hang"})
     async with connected(joining) as client:
         await joined(client, joining, kernel.found.url)
