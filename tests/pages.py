@@ -14,7 +14,7 @@ How the blocks of a page are run, for whoever writes one:
   ``<!-- fails -->`` wants a cell that ends in an error (or complains on stderr), a command with a code other than 0; all others must not.
   ``<!-- file: endpoints.toml -->`` writes the block into a file of the folder instead of running it.
   ``<!-- run by: tests/test_keys.py -->`` leaves the block to another test, which has to name the command.
-- Blocks in other languages (``json``, ``toml`` ...) are looked at and not run; ``bash`` and ``sh`` are errors, since nobody could run them.
+- Blocks in other languages (``json``, ``toml`` ...) are looked at and not run; ``bash`` and ``sh`` are errors, since no one could run them.
 
 Nothing has to be registered: a new page in docs/ is found by itself, and a new service is a row in `SERVICES`.
 """

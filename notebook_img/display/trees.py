@@ -138,7 +138,7 @@ def tree(
         lines.append(more)
         body.append(_remark(more))
     html = [f'<div class="{NO_MATH}" style="max-width:100%">', f'<div style="margin:0 0 8px"><b>{escape(title)}</b></div>', *body, "</div>"]
-    # The latest are what somebody looks for; more would be specks.
+    # The latest are the ones most often looked for; more would be specks.
     image, facts = still(painter.seen[-_STILL:], title) if painter.seen else ({}, {})
     words = "\n".join(lines)
     return Bundle({"text/html": "\n".join(html), **image, "text/plain": words}, facts, Bundle({"text/plain": words}))

@@ -48,7 +48,7 @@ class Actions:
         Raises
         ------
         UsageError
-            For a message nobody knows: a page that is older than the package.
+            For an unknown message: the page is older than the package.
         """
         name = f"do_{message.get('do', '')}"
         method = next((found for group in self._groups if (found := getattr(group, name, None)) is not None), None)

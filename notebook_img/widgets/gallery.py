@@ -71,7 +71,7 @@ class Gallery:
     def _rows(self, message: Message) -> list[GalleryRow]:
         rows = self.panel.studio.store.gallery_rows(int(cursor) for cursor in message.get("rows", ()))
         if not rows:
-            raise NotFoundError("These pictures are no longer there.")
+            raise NotFoundError("These pictures were deleted. Open the gallery again to see what is there now.")
         return rows
 
     def do_star(self, message: Message, _buffers: Sequence[bytes]) -> None:
@@ -128,7 +128,7 @@ class Gallery:
 
     # ------------------------------------------------------------------------------------------ deleting
 
-    def _doomed(self, rows: Sequence[GalleryRow]) -> Mapping[str, Mapping[int, list[int]]]:
+    def _going(self, rows: Sequence[GalleryRow]) -> Mapping[str, Mapping[int, list[int]]]:
         """Return what would go: by session the turns that are meant, each with those that come of it."""
         from notebook_img.tree import Session
 
@@ -141,10 +141,10 @@ class Gallery:
                 meant.setdefault(row.session_id, {})[number] = [turn.number for turn in session.following(number)]
         return meant
 
-    def do_doom(self, message: Message, _buffers: Sequence[bytes]) -> None:
+    def do_deletion(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send what deleting pictures would take with it, to be agreed to."""
         rows, studio = self._rows(message), self.panel.studio
-        doomed = self._doomed(rows)
+        going = self._going(rows)
         lines = []
         for row in rows:
             if row.is_source:
@@ -152,13 +152,13 @@ class Gallery:
                 lines.append(f"{row.id} starts {_listed(begun)} of session {row.session}.")
             elif len(studio.turn_record(row.session_id, row.turn).uses("output")) > 1:
                 lines.append(f"{turn_id(row.turn, session=row.session)} goes with all its pictures.")
-        for session_id, turns in doomed.items():
+        for session_id, turns in going.items():
             for number, following in turns.items():
                 later = [each for each in following if each not in turns]
                 if later:
                     name = turn_id(number, session=studio.session_name(session_id))
                     lines.append(f"What comes of {name} goes too: {_listed(later)}.")
-        told = {"kind": "doom", "rows": message["rows"], "count": _count(doomed), "lines": list(dict.fromkeys(lines))}
+        told = {"kind": "deletion", "rows": message["rows"], "count": _count(going), "lines": list(dict.fromkeys(lines))}
         self.panel.views.reply(message, told)
 
     def do_delete(self, message: Message, _buffers: Sequence[bytes]) -> None:
@@ -166,12 +166,12 @@ class Gallery:
         from notebook_img.tree import Session
 
         panel, studio = self.panel, self.panel.studio
-        doomed = self._doomed(self._rows(message))
-        if _count(doomed) > int(message.get("count") or 0):
-            self.do_doom(message, ())
+        going = self._going(self._rows(message))
+        if _count(going) > int(message.get("count") or 0):
+            self.do_deletion(message, ())
             return
         gone: set[tuple[str, int]] = set()
-        for session_id, turns in doomed.items():
+        for session_id, turns in going.items():
             session = Session(studio, session_id)
             for number in turns:
                 if (session_id, number) not in gone:
@@ -181,8 +181,8 @@ class Gallery:
         panel.notify(f"Deleted {len(gone)} turn{'s' if len(gone) != 1 else ''}. What they cost stays in the books.", "done")
 
 
-def _count(doomed: Mapping[str, Mapping[int, list[int]]]) -> int:
-    return len({(session, number) for session, turns in doomed.items() for each, after in turns.items() for number in (each, *after)})
+def _count(going: Mapping[str, Mapping[int, list[int]]]) -> int:
+    return len({(session, number) for session, turns in going.items() for each, after in turns.items() for number in (each, *after)})
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -62,7 +62,7 @@ class History:
         self._note_cells()
         if self.cells_elsewhere and panel.follows and not panel.pinned and panel.runner.current is None:
             self.do_session({"name": current.name}, ())
-            panel.notify(f"The cells work in session {current.name!r} now; the panel went along.")
+            panel.notify(f"The cells work in session {current.name!r} now, and the panel followed.")
         elif self.cells_elsewhere != before:
             self.actions.send_state()
 

@@ -122,7 +122,7 @@ class Requests:
 
         picture = self.panel.base.picture
         if not turn.boxes:
-            self.panel.fail(f"{turn.model} found no “{run.finds}” in the picture. Name it otherwise, or paint it.")
+            self.panel.fail(f"{turn.model} found no “{run.finds}” in the picture. Describe it in other words, or paint it.")
             return
         if picture is None or picture.sha256 not in {each.sha256 for each in turn.inputs}:
             self.panel.notify(f"“{run.finds}” was found, but another picture is on the stage now.", "error")
@@ -145,7 +145,7 @@ class Requests:
     def do_stop(self, _message: Message, _buffers: Sequence[bytes]) -> None:
         """Stop the running call."""
         if not self.panel.runner.stop():
-            self.panel.notify("Nothing runs.")
+            self.panel.notify("Nothing is running.")
 
     def finished(self, run: Run, turn: Turn | None, error: BaseException | None) -> None:
         """Show how a call ended."""

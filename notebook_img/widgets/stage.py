@@ -28,7 +28,7 @@ class Base:
     name : str
         What it is called on the screen.
     choices : tuple of Picture
-        The pictures of a turn that made several, as long as nobody has chosen the one to go on from: then there is no `picture`.
+        The pictures of a turn that made several, until the one to go on from is chosen: then there is no `picture`.
     """
 
     picture: Picture | None = None
@@ -49,7 +49,7 @@ class Base:
 
     @property
     def shown(self) -> Picture | None:
-        """What stands for it where one picture has to: the first of several that nobody has chosen from."""
+        """What stands for it where one picture has to: the first of several while none is chosen."""
         return self.picture or next(iter(self.choices), None)
 
     def needed(self, purpose: str) -> Picture:

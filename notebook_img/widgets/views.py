@@ -63,7 +63,7 @@ class Views:
         self.panel.tell(told, [seen.data])
 
     def do_detail(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Send a part of the picture on the stage as sharp as it is: somebody looks closer than the copy sent at first."""
+        """Send a part of the picture on the stage as sharp as it is: a viewer has zoomed in beyond the copy that was sent."""
         from notebook_img.pictures import as_rgb, encode_within, to_srgb
 
         picture = self.panel.base.picture

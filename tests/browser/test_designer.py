@@ -28,7 +28,7 @@ def test_paint_run_dislike_undo_try_again(voila: Server, page: Any) -> None:
     expect(panel.locator(".nbi-frame.nbi-source")).to_have_count(1, timeout=SOON)
     panel.get_by_role("button", name="Mask").click()
     canvas, words = panel.locator(".nbi-mask"), panel.locator(WORDS)
-    # With nothing painted nobody can know what is meant.
+    # With nothing painted it is unclear what is meant.
     prompt(panel).fill("make it brighter")
     prompt(panel).press("Control+Enter")
     doubt = panel.get_by_role("alertdialog", name="Nothing is painted")

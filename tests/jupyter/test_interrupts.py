@@ -132,7 +132,7 @@ def test_waiting_for_a_retry_can_be_stopped_too(started: tuple[Kernel, Running])
 
 @pytest.mark.parametrize("later", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
 def test_an_interrupt_about_when_the_reply_comes_hides_no_picture(started: tuple[Kernel, Running], later: float) -> None:
-    # Whichever step it falls into, what is asserted holds.
+    # The pause only chooses the moment: whichever step the signal falls into, what is asserted holds.
     kernel, service = started
     service.reset()
     service.control({"kind": "slow", "seconds": 0.7, "path": "enerateContent"})

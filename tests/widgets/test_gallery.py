@@ -103,15 +103,15 @@ def test_photographs_are_taken_away_without_place_and_owner_and_a_lost_file_hold
 
 def test_deleting_says_what_goes_with_it_and_does_nothing_before_it_is_agreed_to(shop: Watched) -> None:
     wanted = named(shop, "fox/t1.1")
-    shop.do("doom", rows=wanted)
-    told = shop.last("doom")
+    shop.do("deletion", rows=wanted)
+    told = shop.last("deletion")
     assert told["count"] == 3
     assert told["lines"] == ["What comes of fox/t1 goes too: t2, t3."]
     assert shop.panel.studio.store.session(shop.panel.session.id).turns == 5
     shop.do("look", turn=2)
     run(shop, "cooler")
     shop.do("delete", rows=wanted, count=3)
-    assert shop.last("doom")["count"] == 4, "more would go by now, so it is asked again"
+    assert shop.last("deletion")["count"] == 4, "more would go by now, so it is asked again"
     shop.do("delete", rows=wanted, count=4)
     assert [row["id"] for row in rows(shop)] == ["fox/t5.2", "fox/t5.1", "fox/t4.1", "plate.jpg"]
     assert "Deleted 4 turns" in shop.last("notice")["text"]
@@ -119,8 +119,8 @@ def test_deleting_says_what_goes_with_it_and_does_nothing_before_it_is_agreed_to
 
 
 def test_a_photograph_goes_with_its_lines_and_a_turn_with_all_its_pictures(shop: Watched) -> None:
-    shop.do("doom", rows=named(shop, "mug.jpg", "fox/t5.1"))
-    told = shop.last("doom")
+    shop.do("deletion", rows=named(shop, "mug.jpg", "fox/t5.1"))
+    told = shop.last("deletion")
     assert told["count"] == 4
     assert told["lines"] == [
         "fox/t5 goes with all its pictures.",
@@ -130,7 +130,7 @@ def test_a_photograph_goes_with_its_lines_and_a_turn_with_all_its_pictures(shop:
     shop.do("delete", rows=named(shop, "mug.jpg", "fox/t5.1"), count=4)
     assert [row["id"] for row in rows(shop)] == ["fox/t4.1", "plate.jpg"]
     shop.do("take", rows=[999_999])
-    assert shop.error == "These pictures are no longer there."
+    assert shop.error == "These pictures were deleted. Open the gallery again to see what is there now."
 
 
 def test_deleting_in_another_session_leaves_this_one(shop: Watched, watch: Callable[..., Watched]) -> None:

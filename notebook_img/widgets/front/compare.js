@@ -70,7 +70,7 @@ export class Compare {
     else this.wait();
   }
 
-  // Nobody has said yet what to compare with.
+  // It has not been said yet what to compare with.
   wait() {
     this.on = true;
     this.bar.hidden = this.body.hidden = false;

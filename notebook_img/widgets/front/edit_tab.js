@@ -93,7 +93,7 @@ export class EditTab {
     });
   }
 
-  // With the mask tool open and nothing painted nobody can know what is meant.
+  // With the mask tool open and nothing painted it is unclear what is meant.
   makeDoubt() {
     const close = () => (this.doubt.hidden = true);
     const whole = () => {

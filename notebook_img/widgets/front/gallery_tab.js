@@ -65,10 +65,10 @@ export class GalleryTab {
       this.single,
       this.starButton,
       button("Download", "download", { onclick: () => this.act("take") }),
-      button("Delete…", "clear", { onclick: () => this.act("doom") }),
+      button("Delete…", "clear", { onclick: () => this.act("deletion") }),
       button("Choose none", "close", { onclick: () => this.choose([]) }),
     );
-    this.doom = h("dialog", { class: "nbi-dialog", "aria-label": "Delete" });
+    this.deletion = h("dialog", { class: "nbi-dialog", "aria-label": "Delete" });
     this.error = h("div", { class: "nbi-error", role: "alert" });
     this.element = h(
       "div",
@@ -80,12 +80,12 @@ export class GalleryTab {
       h("div", { class: "nbi-bar" }, progress.stopButton),
       progress.element,
       this.error,
-      this.doom,
+      this.deletion,
     );
     progress.onended = () => this.list.focus();
     link.on("gallery", (content) => this.take(content));
     link.on("stars", ({ shas, on }) => this.starred(shas, on));
-    link.on("doom", (content) => this.ask(content));
+    link.on("deletion", (content) => this.ask(content));
     link.on("deleted", () => this.element.hidden || this.load());
     this.resized = new ResizeObserver(() => this.layOut());
     this.resized.observe(this.list);
@@ -152,7 +152,7 @@ export class GalleryTab {
     this.cursor = content.cursor;
     this.count.textContent = this.rows.length ? `${this.rows.length}${this.more ? "+" : ""} picture${this.rows.length === 1 ? "" : "s"}` : "";
     this.layOut();
-    const none = this.search.value || this.session.value || this.model.value || this.shown.value !== "all" ? "Nothing fits. Change the search or the filters." : "No pictures yet.";
+    const none = this.search.value || this.session.value || this.model.value || this.shown.value !== "all" ? "Nothing matches. Change the search or the filters." : "No pictures yet.";
     if (!this.rows.length) fill(this.facts, none);
   }
 
@@ -290,18 +290,18 @@ export class GalleryTab {
   ask({ rows, count, lines }) {
     const turns = `${count} turn${count === 1 ? "" : "s"}`;
     const agree = () => {
-      this.doom.close();
+      this.deletion.close();
       this.link.send("delete", { rows, count });
     };
     fill(
-      this.doom,
+      this.deletion,
       h("h2", { class: "nbi-title" }, `Delete ${turns}?`),
       lines.map((line) => h("p", {}, line)),
       h("p", {}, "What is deleted does not come back."),
-      h("div", { class: "nbi-bar" }, button(`Delete ${turns}`, "clear", { class: "nbi-button nbi-danger", onclick: agree }), button("Keep", null, { onclick: () => this.doom.close() })),
+      h("div", { class: "nbi-bar" }, button(`Delete ${turns}`, "clear", { class: "nbi-button nbi-danger", onclick: agree }), button("Keep", null, { onclick: () => this.deletion.close() })),
     );
-    if (!this.doom.open) this.doom.showModal();
-    this.doom.querySelector("button:last-of-type").focus();
+    if (!this.deletion.open) this.deletion.showModal();
+    this.deletion.querySelector("button:last-of-type").focus();
   }
 
   key(event) {
@@ -319,7 +319,7 @@ export class GalleryTab {
       } else this.pick(next, event.shiftKey ? "range" : "one");
     } else if (event.key === " " && row) this.pick(this.at, "more");
     else if (event.key.toLowerCase() === "s" && row && !event.ctrlKey && !event.metaKey) this.star(this.chosen.size ? [...this.chosen.values()] : [row]);
-    else if (event.key === "Delete" && this.chosen.size) this.act("doom");
+    else if (event.key === "Delete" && this.chosen.size) this.act("deletion");
     else if (event.key === "Enter" && row && !event.ctrlKey) this.send("edit");
     else return;
     event.preventDefault();

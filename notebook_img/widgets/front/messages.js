@@ -3,7 +3,7 @@
 
 import { button, fill, h } from "./elements.js";
 
-const LASTS = 8000; // milliseconds that words over the page stay
+const SHOWN_FOR = 8000; // milliseconds that words over the page stay
 
 export class Messages {
   constructor(link, does) {
@@ -49,7 +49,7 @@ export class Messages {
       this.toast.className = `nbi-toast nbi-${tone}`;
       this.toast.textContent = text;
       this.toast.showPopover();
-      this.timer = setTimeout(() => this.hide(), LASTS);
+      this.timer = setTimeout(() => this.hide(), SHOWN_FOR);
     });
   }
 

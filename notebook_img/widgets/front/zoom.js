@@ -142,7 +142,7 @@ export class Zoom {
     this.lay();
   }
 
-  // The page scrolls as ever until one has turned to the picture: by a click into it, or by zooming with Ctrl.
+  // The page scrolls as usual until the picture has the focus (after a click into it) or Ctrl is held.
   wheel(event) {
     const pinched = event.ctrlKey || event.metaKey;
     if (!this.shown || this.frame.hidden || !(pinched || this.zoomed || this.well.contains(document.activeElement))) return;
