@@ -119,6 +119,13 @@ def keep(service: Service, key: str, settings: Settings) -> str:
     return _file_words(settings)
 
 
+def kept_words(service: Service, place: str, settings: Settings) -> str:
+    """Return where a key is kept now, and what is used before it, in words."""
+    used = where(service, settings)
+    note = f" But {used} comes first." if used.startswith("environment") else ""
+    return f"The key of {service.title} is kept in {place}.{note}"
+
+
 def forget(service: Service, settings: Settings) -> bool:
     """Remove a kept key; return whether there was one."""
     had = bool(_kept(service, settings))

@@ -45,11 +45,9 @@ class KeySetting:
         panel, settings = self.panel, self.panel.studio.settings
         service = providers.key_service(str(message.get("name", "")), settings)
         place = keys.keep(service, (bytes(buffers[0]) if buffers else b"").decode("utf-8", "replace"), settings)
-        over = keys.where(service, settings)
-        note = f" But {over} comes first." if over.startswith("environment") else ""
         panel.tell({"kind": "models", "models": controls.models(settings)})
         panel.tell({"kind": "key kept", "name": service.name})
-        panel.notify(f"The key of {service.title} is kept in {place}.{note}", "done")
+        panel.notify(keys.kept_words(service, place, settings), "done")
 
     def do_can(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send what a model can do, in words."""

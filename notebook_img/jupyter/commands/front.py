@@ -96,10 +96,7 @@ def _key(kernel: NotebookKernel, rest: list[str]) -> None:
         return
     source = f"from {known.page}; " if known.page else ""
     given = getpass.getpass(f"Key for {known.title} ({source}nothing is shown while you type): ")
-    where = keys.keep(known, given, settings)
-    over = keys.where(known, settings)
-    note = f" But {over} comes first." if over.startswith("environment") else ""
-    tell(kernel.shell, f"The key of {known.title} is kept in {where}.{note}")
+    tell(kernel.shell, keys.kept_words(known, keys.keep(known, given, settings), settings))
 
 
 def _local() -> None:
