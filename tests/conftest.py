@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.emulators.process import start_emulator
+import notebook_img.studio.default
+from tests.emulators.process import emulators, start_emulator
 
-__all__ = ["start_emulator"]
+__all__ = ["emulators", "start_emulator"]
 
 PREFIXES = (
     "NOTEBOOK_IMG_",
@@ -40,6 +41,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("NOTEBOOK_IMG_HOME", str(folder))
     # The system's keyring is not a test's business.
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    # Nor is what an earlier test in this process made.
+    monkeypatch.setattr(notebook_img.studio.default, "_default", None)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
     yield folder
 

@@ -18,7 +18,6 @@ def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPa
     """The emulated service, fresh, taking `service_key` only; back-off is short, as time is the one thing tests may mock."""
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
     running = start_emulator("gemini")
-    running.reset()
     running.control(key=service_key)
     yield running
     assert not [row["error"] for row in running.requests() if row["state"] == "emulator failed"]

@@ -231,7 +231,6 @@ def make_place(folder: Path, stack: ExitStack, services: str, start_emulator: Ca
     env["PATH"] = f"{programs}:{env['PATH']}"
     for service in (word for word in services.split() if word in SERVICES):
         emulator = start_emulator(EMULATORS.get(service, service))
-        emulator.reset()
         env.update(SERVICES[service](emulator.url))
     return Place(work, env, stack)
 

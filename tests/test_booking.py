@@ -49,7 +49,6 @@ def studio_of(
 
     def new(provider: str, **environ: str) -> tuple[ni.Studio, Running]:
         service = start_emulator(provider)
-        service.reset()
         service.control(**KEY_OPTION[provider])
         variable, path = PATHS[provider]
         own = {**KEYS, variable: f"{service.url}{path}", "NOTEBOOK_IMG_HOME": str(home), **environ}

@@ -31,7 +31,6 @@ def cli(cwd: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Running:
     running = start_emulator("gemini")
-    running.reset()
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", running.url)
     return running

@@ -102,12 +102,14 @@ def test_on_a_terminal_a_long_history_goes_through_the_pager(here: Here, tmp_pat
         here("edit", "cat.png", prompt, "-s", "fox")
     environment = {**os.environ, "PAGER": f"sh -c 'cat; echo that was all' {tmp_path}"}
     command = f"{sys.executable} -m notebook_img show fox"
-    out, _ = pexpect.run(command, env=environment, withexitstatus=True, timeout=60, dimensions=(5, 100))
-    assert "t1  invert" in out.decode()
-    assert out.decode().strip().endswith("that was all")
-    out, _ = pexpect.run(command, env=environment, withexitstatus=True, timeout=60, dimensions=(50, 100))
-    assert "that was all" not in out.decode()
-    assert (
-        "that was all"
-        not in subprocess.run(command.split(), env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
-    )
+
+    def on_terminal(lines: int) -> str:
+        # The terminal has its size before the command is there to ask for it.
+        out = pexpect.run(f"sh -c 'stty rows {lines} cols 100; exec {command}'", env=environment, timeout=60)
+        return out.decode().strip()
+
+    assert "t1  invert" in on_terminal(5)
+    assert on_terminal(5).endswith("that was all")
+    assert "that was all" not in on_terminal(50)
+    piped = subprocess.run(command.split(), env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert "that was all" not in piped.stdout

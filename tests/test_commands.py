@@ -22,7 +22,11 @@ from tests.pages import ROOT, blocks
 COMMANDS = [command for block in blocks(ROOT / "README.md") if block.run_by.endswith(Path(__file__).name) for command, _ in block.commands]
 """git clone, cd notebook-img, make demo, make lab."""
 
-BARE = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "NOTEBOOK_IMG_HOME")}
+BARE = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "NOTEBOOK_IMG_HOME")
+}
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make: apt-get install make")
 

@@ -347,9 +347,7 @@ def test_the_key_is_in_no_repr(studio: ni.Studio) -> None:
 
 @pytest.fixture
 def openai(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("openai")
-    running.reset()
-    return running
+    return start_emulator("openai")
 
 
 def test_an_unreadable_answer_is_a_sentence_without_the_key(openai: Running, home: Path) -> None:

@@ -21,9 +21,7 @@ PATH = "enerateContent"
 @pytest.fixture
 def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Running:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-    running = start_emulator("gemini")
-    running.reset()
-    return running
+    return start_emulator("gemini")
 
 
 @pytest.fixture

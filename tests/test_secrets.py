@@ -37,9 +37,7 @@ def hold_no_key(text: str, where: str) -> None:
 
 @pytest.fixture
 def service(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("gemini")
-    running.reset()
-    return running
+    return start_emulator("gemini")
 
 
 @pytest.fixture

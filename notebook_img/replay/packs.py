@@ -158,7 +158,8 @@ class Packs:
         """
         if store.read_only:
             raise StoreError(
-                f"The store at {store.home} cannot be written, so nothing can be taken from a pack. Set NOTEBOOK_IMG_HOME to a folder you can write to."
+                f"The store at {store.home} cannot be written, so nothing can be taken from a pack. "
+                "Set NOTEBOOK_IMG_HOME to a folder you can write to."
             )
 
         def bring(source: Source) -> TurnRecord | None:

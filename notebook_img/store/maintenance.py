@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 OLD_ENOUGH = 3600.0
 """Seconds after which a file that is unfinished or used by no turn counts as left over, not as being written."""
 
+USED_PICTURES = select(schema.pictures.c.sha256, schema.pictures.c.mime_type, schema.pictures.c.bytes).where(
+    select(schema.uses.c.sha256).where(schema.uses.c.sha256 == schema.pictures.c.sha256).exists()
+)
+"""A deletion that was killed may leave the row of a picture no turn uses, and no file: nothing is lost with it."""
+
 
 @dataclass(frozen=True, init=False)
 class Problem:
@@ -137,9 +142,8 @@ def _doubt(database: Database, connection: Connection) -> str:
 
 def lost_pictures(store: Store, connection: Connection) -> dict[str, str]:
     """Return the pictures whose file is missing or cut, and which of the two; bytes are not looked at (see verify.py)."""
-    pictures = schema.pictures.c
     found = {}
-    for row in connection.execute(select(pictures.sha256, pictures.mime_type, pictures.bytes)):
+    for row in connection.execute(USED_PICTURES):
         path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001
         if path is None:
             found[row.sha256] = "missing"

@@ -13,7 +13,7 @@ from notebook_img.errors import NotebookImgError, PackError, StoreError
 from notebook_img.files import OtherBytesError, write_pieces
 from notebook_img.store import schema
 from notebook_img.store.copies import Copies
-from notebook_img.store.maintenance import users
+from notebook_img.store.maintenance import USED_PICTURES, users
 from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
         Told how many pictures are checked, and how many there are.
     """
     with store._database.read() as connection:  # noqa: SLF001 - the same package
-        pictures = connection.execute(select(schema.pictures.c.sha256, schema.pictures.c.mime_type, schema.pictures.c.bytes)).all()
+        pictures = connection.execute(USED_PICTURES).all()
     bad, size = {}, 0
     for done, row in enumerate(pictures, 1):
         path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001

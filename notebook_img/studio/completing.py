@@ -106,8 +106,8 @@ class Completions:
         if option.choices:
             return starting([str(choice) for choice in option.choices], last)
         if option.name in ("images", "references", "mask"):
-            known = starting([*_samples(), *self.images()], last)
-            return [*known, *image_files(last), *starting(self.ids(last, words=words), last)]
+            named = starting([*_samples(), *self.images()], last)
+            return [*named, *image_files(last), *starting(self.ids(last, words=words), last)]
         if option.name == "schema":
             return starting(self.schemas(), last)
         return image_files(last) if option.name == "output" else ()

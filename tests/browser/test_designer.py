@@ -220,7 +220,6 @@ def test_two_fingers_zoom_and_move_while_one_paints(voila: Server, browser: Any)
 
 def test_what_is_named_is_painted_and_what_is_sent_is_framed(voila: Server, page: Any, start_emulator: Any) -> None:
     emulator = start_emulator("gemini")
-    emulator.reset()
     page.set_viewport_size({"width": 1080, "height": 1100})
     panel = open_panel(page, voila, "region", GEMINI.format(emulator.url))
     open_sample(panel)

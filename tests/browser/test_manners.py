@@ -129,7 +129,6 @@ def test_drops_and_the_gallery(voila: Server, page: Any) -> None:
 
 def test_two_views_and_a_kernel_that_is_gone(voila: Server, page: Any, start_emulator: Any) -> None:
     emulator = start_emulator("gemini")
-    emulator.reset()
     name = write_notebook(voila.folder, panel_cell("twice", GEMINI.format(emulator.url)), "panel")
     page.goto(f"{voila.url}/voila/render/{name}", wait_until="domcontentloaded", timeout=60_000)
     panel, other = page.locator(PANEL).first, page.locator(PANEL).nth(1)

@@ -20,7 +20,6 @@ DRAWN = """images => images.map(image => {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_figure_is_seen_and_printed(form: str, page: Any, tmp_path: Path, start_emulator: Any) -> None:
     service = start_emulator("openai")
-    service.reset()
     made = saved_notebook(tmp_path, form, service)
     body, _ = HTMLExporter().from_notebook_node(made)
     page.set_content(body, wait_until="domcontentloaded")

@@ -307,7 +307,6 @@ def test_names_download_and_copy(voila: Server, page: Any) -> None:
 
 def test_questions_stream_follow_up_and_draw_boxes(voila: Server, page: Any, start_emulator: Any) -> None:
     emulator = start_emulator("gemini")
-    emulator.reset()
     emulator.control({"kind": "reply", "reply": "slow_stream", "seconds": 0.3}, answer="It is a tabby cat with green eyes, looking at you.")
     page.set_viewport_size({"width": 1080, "height": 1200})
     panel = open_panel(page, voila, "ask", GEMINI.format(emulator.url))
@@ -337,7 +336,6 @@ def test_questions_stream_follow_up_and_draw_boxes(voila: Server, page: Any, sta
 
 def test_stop_and_a_second_run(voila: Server, page: Any, start_emulator: Any) -> None:
     emulator = start_emulator("gemini")
-    emulator.reset()
     emulator.control({"kind": "hang", "times": 10})
     panel = open_panel(page, voila, "stop", GEMINI.format(emulator.url))
     open_sample(panel)

@@ -65,7 +65,6 @@ class Notebook:
 @pytest.mark.slow
 def test_from_no_key_to_the_pages_that_are_handed_on(lab: Server, page: Any, start_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     gemini = start_emulator("gemini")
-    gemini.reset()
     page.set_viewport_size({"width": 1280, "height": 1300})
     name = write_notebook(lab.folder, *(cell.replace("{url!r}", repr(gemini.url)) for cell in CELLS.values()), name="walk.ipynb")
     path = lab.folder / name

@@ -82,9 +82,12 @@ def running(name: str, *arguments: str) -> Iterator[Running]:
         process.stdout.close()
 
 
+Start = Callable[..., Running]
+
+
 @pytest.fixture(scope="session")
-def start_emulator() -> Iterator[Callable[..., Running]]:
-    """Start emulators by name, once each per test process; the same one is given back, so call `reset()` before a test."""
+def emulators() -> Iterator[Start]:
+    """Start emulators by name, once each per test process; what is in them is whoever's was last."""
     with ExitStack() as stack:
         started: dict[tuple[str, ...], Running] = {}
 
@@ -95,3 +98,18 @@ def start_emulator() -> Iterator[Callable[..., Running]]:
             return started[key]
 
         yield start
+
+
+@pytest.fixture
+def start_emulator(emulators: Start) -> Start:
+    """Start emulators for one test: at its first start each has forgotten the tests before."""
+    fresh: set[Running] = set()
+
+    def start(name: str, *arguments: str) -> Running:
+        running = emulators(name, *arguments)
+        if running not in fresh:
+            fresh.add(running)
+            running.reset()
+        return running
+
+    return start

@@ -20,16 +20,12 @@ PLAIN = {"model": "doubao-seedream-4-5-251128", "prompt": "a fox", "size": "2K"}
 
 @pytest.fixture
 def ark(start_emulator):
-    emulator = start_emulator("ark")
-    emulator.reset()
-    return emulator
+    return start_emulator("ark")
 
 
 @pytest.fixture
 def jimeng(start_emulator):
-    emulator = start_emulator("jimeng")
-    emulator.reset()
-    return emulator
+    return start_emulator("jimeng")
 
 
 def call(url, body=None, **headers):

@@ -20,9 +20,7 @@ Starter = Callable[..., AbstractContextManager[Kernel]]
 
 @pytest.fixture
 def service(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("openai")
-    running.reset()
-    return running
+    return start_emulator("openai")
 
 
 @pytest.fixture
@@ -36,10 +34,10 @@ def starter(service: Running, tmp_path: Path) -> Starter:
 
 
 @pytest.fixture(scope="module")
-def started(start_emulator: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+def started(emulators: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     """One kernel for the tests that need no restart."""
     place = tmp_path_factory.mktemp("asking")
-    with running_kernel(environment(place / "home", **openai_environ(start_emulator("openai"))), place / "work") as running:
+    with running_kernel(environment(place / "home", **openai_environ(emulators("openai"))), place / "work") as running:
         running.good(LOAD)
         yield running
 
@@ -233,7 +231,6 @@ def test_what_had_come_of_an_interrupted_answer_stays(kernel, service):
 
 def test_a_job_left_with_a_service_is_resumed_in_a_cell(kernel, start_emulator):
     jimeng = start_emulator("jimeng")
-    jimeng.reset()
     jimeng.control(states=[*[20] * 10, 50])
     kernel.good(f"import os; os.environ.update({ {**jimeng_environ(jimeng), 'JIMENG_DEADLINE': '1', 'JIMENG_POLL': '0.3'}!r})")
     ran = kernel.run("%imggen -m jimeng --size 1K a fox in the snow")

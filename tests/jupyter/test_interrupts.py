@@ -19,9 +19,9 @@ WITHIN = 1.0
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory, start_emulator: Callable[..., Running]) -> Iterator[tuple[Kernel, Running]]:
+def started(tmp_path_factory: pytest.TempPathFactory, emulators: Callable[..., Running]) -> Iterator[tuple[Kernel, Running]]:
     folder = tmp_path_factory.mktemp("interrupts")
-    service = start_emulator("gemini")
+    service = emulators("gemini")
     env = environment(
         folder / "home", GEMINI_API_KEY=KEY, GOOGLE_GEMINI_BASE_URL=service.url, NOTEBOOK_IMG_BUDGET="1000", NOTEBOOK_IMG_REPLAY="off"
     )

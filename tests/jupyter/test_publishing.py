@@ -32,8 +32,8 @@ def pandoc() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def notebooks(start_emulator: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    service = start_emulator("openai")
+def notebooks(emulators: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    service = emulators("openai")
     service.reset()
     return {form: saved_notebook(tmp_path_factory.mktemp(form), form, service) for form in FORMS}
 

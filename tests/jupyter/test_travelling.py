@@ -16,9 +16,9 @@ WAITS = 0.9
 
 
 @pytest.fixture(scope="module")
-def started(start_emulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kernel, Running]]:
+def started(emulators: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kernel, Running]]:
     place = tmp_path_factory.mktemp("travelling")
-    service: Running = start_emulator("openai")
+    service: Running = emulators("openai")
     env = environment(place / "home", **openai_environ(service), NOTEBOOK_IMG_MODEL="openai")
     with running_kernel(env, place / "work") as kernel:
         kernel.good(

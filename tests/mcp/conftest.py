@@ -107,7 +107,6 @@ async def client(desk: Desk, request: pytest.FixtureRequest) -> AsyncIterator[Cl
 def gemini(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Running:
     """The emulated Gemini as the default model."""
     emulator = start_emulator("gemini")
-    emulator.reset()
     emulator.control(key=KEY)
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", emulator.url)

@@ -22,7 +22,6 @@ TEAL, NAVY = (0, 128, 128), (0, 0, 128)
 def service(start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> Running:
     """An OpenAI-compatible endpoint for questions, set up as the original server's clients do it."""
     emulator = start_emulator("openai")
-    emulator.reset()
     emulator.control(models=["qwen-vl"], key="test-key-0123456789")
     monkeypatch.setenv("VISION_BASE_URL", f"{emulator.url}/v1")
     monkeypatch.setenv("VISION_API_KEY", "test-key-0123456789")

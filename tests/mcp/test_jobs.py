@@ -164,7 +164,6 @@ async def test_a_services_job_of_a_process_that_died_is_fetched_and_its_file_wri
     sent_first: bool,
 ):
     service = start_emulator("jimeng")
-    service.reset()
     service.control(states=[*[20] * 40, 50])
     environ = jimeng_environ(service)
     waiting = await asyncio.to_thread(

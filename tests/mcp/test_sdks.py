@@ -95,8 +95,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(start_emulator: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    gemini = start_emulator("gemini")
+def place(emulators: Callable[..., Running], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    gemini = emulators("gemini")
     gemini.reset()
     gemini.control({"kind": "slow", "seconds": SECONDS, "times": -1, "path": "enerateContent"}, key=KEY)
     found = Place(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work"), "", gemini)

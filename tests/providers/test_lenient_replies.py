@@ -50,7 +50,6 @@ async def test_openai_pictures_are_kept_in_every_form(openai, service, form):
 @pytest.mark.parametrize("form", FORMS)
 async def test_gemini_pictures_are_kept_in_every_form(start_emulator, home, form):
     service = start_emulator("gemini")
-    service.reset()
     part = {"inlineData": {"mimeType": "image/png", "data": FORMS[form]}}
     service.control(answer({"candidates": [{"finishReason": "STOP", "content": {"role": "model", "parts": [part]}}]}))
     assert (await _gemini(service, home)).pictures == (PIXELS,)
@@ -58,7 +57,6 @@ async def test_gemini_pictures_are_kept_in_every_form(start_emulator, home, form
 
 async def test_the_only_picture_among_gemini_s_thoughts_is_taken_and_said(start_emulator, home):
     service = start_emulator("gemini")
-    service.reset()
     part = {"thought": True, "inlineData": {"mimeType": "image/png", "data": PLAIN}}
     service.control(answer({"candidates": [{"finishReason": "STOP", "content": {"role": "model", "parts": [part]}}]}))
     reply = await _gemini(service, home)

@@ -19,9 +19,7 @@ from tests.emulators.dripping import dripping
 
 @pytest.fixture
 def ark(start_emulator):
-    emulator = start_emulator("ark")
-    emulator.reset()
-    return emulator
+    return start_emulator("ark")
 
 
 @pytest.fixture
@@ -33,7 +31,6 @@ async def transport():
 
 async def test_a_cookie_that_is_set_is_never_sent_back(start_emulator, transport):
     jimeng = start_emulator("jimeng")
-    jimeng.reset()
     jimeng.control({"kind": "status", "status": 200, "headers": {"Set-Cookie": "a=b; Path=/"}, "times": 2})
     for _ in range(2):
         await transport.send("GET", f"{jimeng.url}/x", headers={})

@@ -22,9 +22,7 @@ CELLS = (
 
 @pytest.fixture
 def service(start_emulator: Callable[..., Running]) -> Running:
-    running = start_emulator("openai")
-    running.reset()
-    return running
+    return start_emulator("openai")
 
 
 def run_all(home: Path, work: Path, service: Running, *cells: str, **more: str) -> list[str]:

@@ -56,8 +56,8 @@ def expected() -> Any:
 
 
 @pytest.fixture(scope="module")
-def started(start_emulator: Callable[..., Running]) -> Services:
-    return Services(start_emulator)
+def started(emulators: Callable[..., Running]) -> Services:
+    return Services(emulators)
 
 
 @pytest.fixture

@@ -279,6 +279,27 @@ def test_a_picture_is_healed_by_having_its_bytes_again(hurt: tuple[Store, list[P
     assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
 
 
+def test_a_deletion_killed_between_file_and_row_leaves_no_alarm(store: Store, fox: SessionRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    unlink = Path.unlink
+
+    def killed(path: Path, missing_ok: bool = False) -> None:
+        unlink(path, missing_ok)
+        raise Killed
+
+    number = add(store, fox, 1).number
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(Killed):
+            store.delete_branch(fox.id, number)
+    assert problems(store) == []
+    assert verify_store(store) == ["0 pictures checked (0.0 MB): none damaged or missing."]
+    add(store, fox, 1)
+    assert verify_store(store) == ["1 picture checked (0.0 MB): none damaged or missing."]
+
+
 def test_raw_state_is_healed_from_an_export(store: Store, fox: SessionRecord, tmp_path: Path) -> None:
     turn = add(store, fox, 1, raw={"a": b"a" * 5000, "b": [png(1), b"short"]})
     export_sessions(store, [fox.id], tmp_path / "x.zip")

@@ -39,7 +39,6 @@ def start(start_emulator: Callable[..., Running]) -> Iterator[Start]:
 
     def fresh(name: str) -> Running:
         running = start_emulator(name)
-        running.reset()
         used.append(running)
         return running
 

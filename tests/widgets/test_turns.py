@@ -302,7 +302,6 @@ def test_undo_takes_a_picture_that_was_brought_in_off_the_stage_first(cat: Watch
 def gemini(start_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a service that answers."""
     emulator = start_emulator("gemini")
-    emulator.reset()
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-test-key")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", emulator.url)
     yield emulator

@@ -20,9 +20,7 @@ LITE = "doubao-seedream-5-0-260128"
 
 @pytest.fixture
 def ark(start_emulator):
-    emulator = start_emulator("ark")
-    emulator.reset()
-    return emulator
+    return start_emulator("ark")
 
 
 class Talk:

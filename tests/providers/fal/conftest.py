@@ -19,7 +19,6 @@ KEY = "fal-emulator-key-0123456789:abcdef"
 @pytest.fixture
 def fal(start_emulator):
     emulator = start_emulator("fal")
-    emulator.reset()
     yield emulator
     assert not [row["error"] for row in emulator.requests() if row["state"] == "emulator failed"]
 

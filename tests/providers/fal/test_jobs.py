@@ -168,7 +168,7 @@ async def test_every_refusal_is_its_own_sentence(fal, talk, fault, kind, words, 
     [
         ({"reply": "broken", "status": 500, "type": "runner_server_error"}, NoPictureError, "server errors are not billed", 0.0),
         ({"reply": "broken", "status": 503, "type": "runner_disconnected"}, NoPictureError, "server errors are not billed", 0.0),
-        ({"reply": "broken", "status": 499, "type": "client_cancelled"}, NoPictureError, "taken back", 0.0),
+        ({"reply": "broken", "status": 499, "type": "client_cancelled"}, NoPictureError, "cancelled before it began", 0.0),
         ({"reply": "moderated"}, RefusedError, "moderation refused the prompt", None),
         ({"reply": "moderated", "place": "image_url"}, RefusedError, "moderation refused an input picture", None),
     ],

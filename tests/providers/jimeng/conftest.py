@@ -16,9 +16,7 @@ FIRST, SECOND = "jimeng-token-first-0001", "jimeng-token-second-0002"
 
 @pytest.fixture
 def jimeng(start_emulator):
-    emulator = start_emulator("jimeng")
-    emulator.reset()
-    return emulator
+    return start_emulator("jimeng")
 
 
 def settings(url: str, tokens: str = FIRST, **chosen: Any) -> Settings:

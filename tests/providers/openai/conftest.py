@@ -25,9 +25,7 @@ KEY = "test-key-0123456789"
 
 @pytest.fixture
 def service(start_emulator: Callable[..., Running]) -> Running:
-    emulator = start_emulator("openai")
-    emulator.reset()
-    return emulator
+    return start_emulator("openai")
 
 
 @dataclass
