@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from notebook_img.store import schema, search
+from notebook_img.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,18 +83,6 @@ def compare(index: Count, told: Count | None) -> str:
     if told.store != index.store:
         return "other"
     return "lost" if told.changes > index.changes else ""
-
-
-def search_kept_up(connection: Connection) -> bool:
-    """Return whether the index of words is there exactly where this SQLite can keep it (see search.py)."""
-    return bool(connection.exec_driver_sql("SELECT search FROM counts").scalar_one_or_none()) == search.is_available()
-
-
-def keep_search_up(connection: Connection) -> None:
-    """Bring that about."""
-    if not search_kept_up(connection):  # another process may have been faster
-        present = not search.is_available()
-        connection.execute(update(schema.counts).values(search=int(search.keep_up(connection, present=present))))
 
 
 def set_doubt(connection: Connection, doubt: str) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
-from notebook_img.store import counting, schema
+from notebook_img.store import counting, schema, search
 from notebook_img.store.filesystem import is_network
 from notebook_img.store.sqlite_errors import as_store_error, lost_index
 
@@ -101,6 +101,7 @@ class Database:
         with self._one_writer, self._told():
             self._follow_replacement()
             with self._engine.connect().execution_options(write=True) as connection, connection.begin():
+                search.give_way(connection)
                 yield connection
                 count, self.doubt = counting.in_index(connection)
             self._tell_beside(count)
@@ -213,14 +214,12 @@ class Database:
     def _catch_up(self) -> None:
         """Do what other processes left undone: one that goes on with an older version, or whose SQLite has no index of words."""
         with self._engine.connect() as connection:
-            search_kept_up = counting.search_kept_up(connection)
             late = connection.exec_driver_sql(schema.LATE_RUNS).first() is not None
-        if late:
+            unsearched = search.is_left_out(connection)
+        if late or unsearched:
             with self.write() as connection:
                 connection.exec_driver_sql(schema.PLACE_LATE_RUNS)
-        if not search_kept_up:
-            with self.write() as connection:
-                counting.keep_search_up(connection)
+                search.make(connection)
 
     def _tell_beside(self, count: counting.Count) -> None:
         # Of an index in doubt nothing is written: when the right one is put back, the file must still know it.

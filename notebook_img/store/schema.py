@@ -294,7 +294,8 @@ def finish(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
     turned, pictured = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (turns, pictures))
     row = {"id": 1, "store": secrets.token_hex(8), "changes": turned + pictured, "turns": turned, "pictures": pictured}
-    connection.execute(counts.insert().values(**row, doubt="", search=int(search.keep_up(connection, present=False))))
+    connection.execute(counts.insert().values(**row, doubt="", search=0))
+    search.make(connection)
 
 
 def place_all(connection: Connection) -> None:

@@ -1,7 +1,8 @@
 """The words of prompts, indexed by every three letters in a row (SQLite's FTS5), so that any part of a prompt is found at once.
 
-Where SQLite lacks FTS5 or its trigrams (before 3.34) prompts are looked through one by one. A store may be used by both kinds of SQLite:
-the triggers that keep the index are taken away by one that could not run them, and put back, the index made anew, by the next one that can.
+Where SQLite lacks FTS5 or its trigrams (before 3.34) prompts are looked through one by one. A store may be used by both kinds of SQLite,
+at the same time too: one that cannot run the triggers which keep the index takes them away before it writes, whoever put them there and
+when. The next process that can run them makes the index anew when it opens the store; until then all look through prompts one by one.
 """
 
 from __future__ import annotations
@@ -36,24 +37,40 @@ def is_available() -> bool:
     return True
 
 
-def keep_up(connection: Connection, *, present: bool) -> bool:
-    """Make the index where it can be kept and is not `present`, leave it where it cannot be kept; return whether it is there now."""
-    if is_available() and not present:
-        connection.exec_driver_sql(_TABLE)
-        connection.exec_driver_sql("INSERT INTO prompts (prompts) VALUES ('rebuild')")
-        # Its parts are merged as soon as there are two of a size: each is looked into by every search.
-        connection.exec_driver_sql("INSERT INTO prompts (prompts, rank) VALUES ('automerge', 2)")
-        for name, body in _TRIGGERS.items():
-            connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
-    elif present and not is_available():
-        for name in _TRIGGERS:
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
-    return is_available()
+def is_left_out(connection: Connection) -> bool:
+    """Return whether the index could be there, and is not."""
+    return is_available() and not _is_kept(connection)
+
+
+def make(connection: Connection) -> None:
+    """Make the index, with what keeps it, where it is left out."""
+    if not is_left_out(connection):
+        return
+    connection.exec_driver_sql(_TABLE)
+    connection.exec_driver_sql("INSERT INTO prompts (prompts) VALUES ('rebuild')")
+    # Its parts are merged as soon as there are two of a size: each is looked into by every search.
+    connection.exec_driver_sql("INSERT INTO prompts (prompts, rank) VALUES ('automerge', 2)")
+    for name, body in _TRIGGERS.items():
+        connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
+    connection.exec_driver_sql("UPDATE counts SET search = 1")
+
+
+def give_way(connection: Connection) -> None:
+    """Take away what keeps the index, if it is there and this SQLite could not run it: any write of turns would fail."""
+    if is_available() or connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'words_came'").first() is None:
+        return
+    for name in _TRIGGERS:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    connection.exec_driver_sql("UPDATE counts SET search = 0")
 
 
 def is_usable(connection: Connection) -> bool:
     """Return whether the index is there and this SQLite can read it."""
-    return is_available() and bool(connection.exec_driver_sql("SELECT search FROM counts").scalar_one_or_none())
+    return is_available() and _is_kept(connection)
+
+
+def _is_kept(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql("SELECT search FROM counts").scalar_one_or_none())
 
 
 def matching(connection: Connection, text: str, *, until: int, limit: int) -> list[int]:

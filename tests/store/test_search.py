@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +15,7 @@ from notebook_img.store import Store, search
 from notebook_img.store.rows import insert_turn
 from tests.needs import needs_fts5
 from tests.store.fixture_store import unpacked
-from tests.store.making import add
+from tests.store.making import add, problems
 
 PROMPTS = [
     "a red fox in the snow",
@@ -72,22 +76,70 @@ def test_deleted_turns_are_found_no_more(store: Store, fox: SessionRecord) -> No
     assert found(store, "a red") == []
 
 
+@contextmanager
+def without_the_index(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SQLite as it is without FTS5: what touches the index of words is refused."""
+
+    def no_prompts(_action: int, name: str | None, *_more: str | None) -> int:
+        return sqlite3.SQLITE_DENY if name == "prompts" else sqlite3.SQLITE_OK
+
+    connect = sqlite3.connect
+
+    def connected(*where: Any, **how: Any) -> sqlite3.Connection:
+        connection = connect(*where, **how)
+        connection.set_authorizer(no_prompts)
+        return connection
+
+    with patch.context() as here:
+        here.setattr(search, "is_available", lambda: False)
+        here.setattr(sqlite3, "connect", connected)
+        yield
+
+
+def triggers(store: Store) -> set[str]:
+    with store._database.read() as connection:
+        names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
+    return {name for name in names if name.startswith("words_")}
+
+
 @needs_fts5
 def test_a_store_goes_between_machines_with_and_without_the_index(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(home) as store:
         add(store, store.create_session("fox"), 1, prompt="a red fox")
-    with monkeypatch.context() as patch:
-        patch.setattr(search, "is_available", lambda: False)
-        with Store.open(home) as store:
-            add(store, store.session_named("fox"), 2, prompt="a red owl")  # type: ignore[arg-type]
-            assert found(store, "a red") == ["a red owl", "a red fox"]
-            with store._database.read() as connection:
-                names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
-            assert not [name for name in names if name.startswith("words_")]
+    with without_the_index(monkeypatch), Store.open(home) as store:
+        add(store, store.session_named("fox"), 2, prompt="a red owl")  # type: ignore[arg-type]
+        assert found(store, "a red") == ["a red owl", "a red fox"]
+        assert triggers(store) == set()
     with Store.open(home) as store:
         assert found(store, "a red") == ["a red owl", "a red fox"]
         with store._database.read() as connection:
             assert search.matching(connection, "red owl", until=10**9, limit=5) == [2]
+
+
+@needs_fts5
+def test_two_that_work_at_once_with_and_without_the_index_both_store_and_find_everything(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with without_the_index(monkeypatch):
+        without = Store.open(home)
+        fox = without.create_session("fox")
+        stored = [add(without, fox, 0, prompt="fox 0").prompt]
+    for number in (1, 4):
+        with Store.open(home) as having:  # which makes the index, while the other one works on
+            assert triggers(having) == {"words_came", "words_went"}
+            gone = add(having, fox, number, prompt="fox to go").number
+            with without_the_index(monkeypatch):
+                stored.append(add(without, fox, number + 1, prompt=f"fox {number + 1}").prompt)
+                without.delete_branch(fox.id, gone)
+                assert found(without, "fox") == stored[::-1]
+            stored.append(add(having, fox, number + 2, prompt=f"fox {number + 2}").prompt)
+            assert found(having, "fox") == stored[::-1]
+    without.close()
+    with Store.open(home) as store:
+        assert found(store, "fox") == stored[::-1]
+        with store._database.read() as connection:
+            assert len(search.matching(connection, "fox", until=10**9, limit=9)) == len(stored)
+        assert problems(store) == []
 
 
 def test_an_older_store_is_searched_after_its_upgrade(tmp_path: Path) -> None:
