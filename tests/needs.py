@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -12,5 +13,9 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="needs POSIX file modes, which Linux and macOS have")
 needs_moves_of_open_files = pytest.mark.skipif(
     os.name == "nt", reason="needs open files that can be moved or deleted, as on Linux and macOS"
+)
+needs_xelatex = pytest.mark.skipif(
+    shutil.which("xelatex") is None,
+    reason="needs xelatex: apt-get install texlive-xetex texlive-fonts-recommended texlive-plain-generic",
 )
 needs_fts5 = pytest.mark.skipif(not search.is_available(), reason="needs SQLite 3.34 or later, built with FTS5")

@@ -37,7 +37,14 @@ _WORDS = re.compile(r"[^\W\d_]{3,}\s+[^\W\d_]{2,}")
 _PICTURE = re.compile(r"!(?=\[)")
 
 
-def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None, *, max_side: int = PREVIEW_SIDE) -> Bundle:
+def answer(
+    text: str,
+    shots: Sequence[Shot] = (),
+    caption: Caption | None = None,
+    *,
+    max_side: int = PREVIEW_SIDE,
+    max_bytes: int = PREVIEW_BYTES,
+) -> Bundle:
     """Show an answer.
 
     Parameters
@@ -50,6 +57,8 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
         The line under all of it. Its own `text` is left out.
     max_side : int
         Longest side of a picture, pixels.
+    max_bytes : int
+        Bytes of all pictures together.
 
     Returns
     -------
@@ -57,7 +66,7 @@ def answer(text: str, shots: Sequence[Shot] = (), caption: Caption | None = None
         ``text/markdown`` and ``text/plain``, and a still image where pictures are shown.
     """
     caption, text = caption or Caption(), cut(text.strip())
-    seen = [(small(shot.picture, max_side, PREVIEW_BYTES // len(shots)), shot.label) for shot in shots]
+    seen = [(small(shot.picture, max_side, max_bytes // len(shots)), shot.label) for shot in shots]
     # A block of HTML in Markdown ends at an empty line; none of ours has one inside.
     images = [image_html(one, shot.words) for (one, _), shot in zip(seen, shots, strict=True)]
     under = [caption.line_html(), *(f"⚠ {escape(warning.strip())}" for warning in caption.warnings)]
@@ -87,14 +96,20 @@ def answers_together(labelled: Sequence[tuple[str, Bundle]]) -> Bundle:
     Returns
     -------
     Bundle
-        ``text/markdown`` and ``text/plain``.
+        ``text/markdown`` and ``text/plain``, and one still image of all pictures where there are some.
     """
-    markdown, plain = [], []
-    for label, bundle in labelled:
-        name = " ".join(label.split())
-        markdown.append(f"<div><b>{_without_math(escape(name))}</b></div>\n\n{bundle.data['text/markdown']}")
-        plain.append(f"{name}:\n{bundle.text}")
-    return Bundle({"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n".join(plain)})
+    named = [(" ".join(label.split()), bundle) for label, bundle in labelled]
+    seen = [(image, f"{name}: {alt}", name) for name, bundle in named for image, alt in bundle.stills]
+    if not seen:
+        return Bundle(_under_names(named))
+    image, facts = still([(one, name) for one, _, name in seen], "; ".join(words for _, words, _ in seen))
+    words = _under_names([(name, bundle.caption or bundle) for name, bundle in named])
+    return Bundle({**_under_names(named), **image}, facts, caption=Bundle(words))
+
+
+def _under_names(named: Sequence[tuple[str, Bundle]]) -> dict[str, str]:
+    markdown = [f"<div><b>{_without_math(escape(name))}</b></div>\n\n{bundle.data['text/markdown']}" for name, bundle in named]
+    return {"text/markdown": "\n\n".join(markdown), "text/plain": "\n\n".join(f"{name}:\n{bundle.text}" for name, bundle in named)}
 
 
 def safe_markdown(text: str) -> str:

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from notebook_img.display.captions import NO_MATH, QUIET, Caption
-from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, TINY_SIDE, Bundle, Preview, preview, shorten, size_words, still
+from notebook_img.pictures import PREVIEW_BYTES, PREVIEW_SIDE, TINY_SIDE, Bundle, Preview, preview, shorten, size_words, smaller, still
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +89,8 @@ def figure(
 
 
 def small(picture: Picture | Preview, side: int, most_bytes: int) -> Preview:
-    """Return the preview of a picture, or the picture itself where it already is one."""
-    return picture if isinstance(picture, Preview) else preview(picture, side, most_bytes)
+    """Return the preview of a picture; what already is one stays as it is where it is small enough."""
+    return smaller(picture, side, most_bytes) if isinstance(picture, Preview) else preview(picture, side, most_bytes)
 
 
 def image_html(seen: Preview, alt: str, *, width: int | None = None, style: str = "") -> str:

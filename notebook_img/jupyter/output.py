@@ -156,9 +156,11 @@ def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:
         Longest side of a preview, pixels.
     """
     from notebook_img import display
+    from notebook_img.pictures import PREVIEW_BYTES
 
     if all(turn.kind == "ask" for turn in turns):
-        return display.answers_together([(turn.model, turn.figure(max_side=max_side)) for turn in turns])
+        share = PREVIEW_BYTES // len(turns)  # however many answer, they are one output
+        return display.answers_together([(turn.model, turn.figure(max_side=max_side, max_bytes=share)) for turn in turns])
     shots = []
     warnings: list[str] = []
     for turn in turns:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.previews import preview as preview
     from notebook_img.pictures.previews import scale_down as scale_down
     from notebook_img.pictures.previews import small_image as small_image
+    from notebook_img.pictures.previews import smaller as smaller
     from notebook_img.pictures.privacy import to_leave as to_leave
     from notebook_img.pictures.privacy import without_private_parts as without_private_parts
     from notebook_img.pictures.provenance import write_provenance as write_provenance
@@ -92,7 +93,7 @@ else:
         regions="Drift RegionPlan Takes align cut_frame measure_drift paste_reply plan_region",
         shapes="shapes_in",
         sheets="contact_sheet line_height strip strip_sizes",
-        previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image",
+        previews="PREVIEW_BYTES PREVIEW_SIDE TINY_SIDE Preview encode_within preview scale_down small_image smaller",
         provenance="write_provenance",
         privacy="to_leave without_private_parts",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,18 @@ class Bundle:
             return (self,)
         alone = Bundle({**images, "text/plain": f"[{self.metadata[next(iter(images))]['alt']}]"}, self.metadata)
         return (alone, self.caption)
+
+    @property
+    def stills(self) -> list[tuple[Preview, str]]:
+        """The still picture in it with its alternative text, for what puts several bundles together; empty where there is none."""
+        from notebook_img.pictures.previews import Preview
+
+        kinds = [kind for kind in STILL_TYPES if kind in self.data]
+        facts = [self.metadata[kind] for kind in kinds]
+        return [
+            (Preview(b64decode(self.data[kind]), kind, about["width"], about["height"]), about["alt"])
+            for kind, about in zip(kinds, facts, strict=True)
+        ]
 
     def show(self, form: str = "html") -> None:
         """Show it in IPython, each of its `parts` as an output of its own."""

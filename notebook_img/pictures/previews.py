@@ -113,6 +113,16 @@ def preview(picture: Picture, max_side: int = PREVIEW_SIDE, max_bytes: int = PRE
     return _cache.get((picture.sha256, max_side, max_bytes), lambda: encode_within(small_image(picture, max_side), max_bytes))
 
 
+def smaller(seen: Preview, max_side: int, max_bytes: int) -> Preview:
+    """Return a preview within these bounds, pixels and bytes: itself where it keeps to them."""
+    from PIL import Image
+
+    if max(seen.width, seen.height) <= max_side and len(seen.data) <= max_bytes:
+        return seen
+    with Image.open(BytesIO(seen.data)) as image:
+        return encode_within(scale_down(colours.as_rgb(image), max_side), max_bytes)
+
+
 def small_image(picture: Picture, max_side: int) -> Image.Image:
     """Return the oriented picture as ``RGB`` or ``RGBA``, no side longer than `max_side` pixels."""
     # A JPEG is decoded at a half, a quarter or an eighth of its size, which the format gives for a fraction of the cost.

@@ -344,8 +344,7 @@ class Turn(Drawn):
 
         limits: dict[str, Any] = {name: limit for name, limit in (("max_side", max_side), ("max_bytes", max_bytes)) if limit is not None}
         if self.kind == "ask":
-            side = {"max_side": max_side} if max_side is not None else {}
-            return display.answer(answer_words(self.record), shots(self), caption(self), **side)
+            return display.answer(answer_words(self.record), shots(self), caption(self), **limits)
         return display.figure(shots(self), caption(self), **limits)
 
     def show(self) -> None:

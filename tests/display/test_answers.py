@@ -4,7 +4,8 @@ import mistune
 import pytest
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-from notebook_img.display import Caption, Shot, answer
+from notebook_img.display import Caption, Shot, answer, answers_together, boxes_overlay
+from notebook_img.pictures import Box
 from tests.display.pictures import HOSTILE, grows_by, noise, page, picture
 
 CAPTION = Caption(id="t3", parent="t2", model="gemini:x", cost=0.03, today=0.12, warnings=("cut off",))
@@ -107,6 +108,20 @@ def test_a_picture_stands_in_the_answer_with_alternative_text() -> None:
     assert [image["alt"] for image in images] == ['Boxes: "cat" <1>', "t1, 320 × 240"]
     assert grows_by(bundle.data) <= 150_000
     assert '[Boxes: "cat" <1>]' in bundle.text
+
+
+def test_answers_beside_each_other_share_one_still_and_the_bytes_of_one_output() -> None:
+    drawn = boxes_overlay(noise(2000, 1000), [Box("cat", 100, 100, 900, 700)])
+    bundles = [(f"model {name}", answer("One box.", [Shot(drawn, alt="1 box")], CAPTION, max_bytes=24_000)) for name in "abc"]
+    bundle = answers_together([*bundles, ("model d", answer("No boxes."))])
+    assert grows_by(bundle.data) <= 150_000
+    assert str(bundle.data["text/markdown"]).count("<img") == 3
+    assert bundle.metadata["image/jpeg"]["alt"] == "model a: 1 box; model b: 1 box; model c: 1 box"
+    image, words = bundle.parts("image")
+    assert set(image.data) == {"image/jpeg", "text/plain"}
+    assert "<img" not in str(words.data["text/markdown"])
+    assert "model d" in words.text
+    assert answers_together([("a", answer("No boxes."))]).stills == []
 
 
 def test_an_unfinished_answer_can_be_shown_at_any_moment() -> None:

@@ -24,6 +24,7 @@ FIGURES = {
     "a comparison": "%imgsession show t1 t2.1",
     "a tree": "%imgsession tree",
     "an answer with boxes": "%askimage sample:coffee --boxes=cup",
+    "answers with boxes of two models": "%askimage -m openai -m openai sample:chelsea --boxes=cat",
     "a turn as a value": "ni.session().turn('t1')",
     "several turns as a value": "ni.session().turns[-2:]",
     "a session as a value": "ni.session()",

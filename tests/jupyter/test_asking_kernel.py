@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.emulators.process import Running
 from tests.jupyter.kernels import Kernel, environment, running_kernel
@@ -201,6 +205,9 @@ def test_boxes_of_two_models_are_both_drawn(kernel):
     (shown,) = [data for data in kernel.good("%askimage -m openai -m openai sample:coffee --boxes=cup").shown if "text/markdown" in data]
     assert shown["text/markdown"].count('src="data:image/') == 2
     assert shown["text/markdown"].count("| label | left |") == 2
+    still = Image.open(BytesIO(base64.b64decode(shown["image/jpeg"])))
+    assert still.width > 1.5 * still.height, "two side by side, for what shows no HTML"
+    assert len(json.dumps(shown)) <= 150_000
 
 
 @pytest.mark.parametrize("reply", ["cut_stream", "error_midway", "end_early"])
