@@ -14,6 +14,7 @@ from notebook_img.calls import replay_lookup
 from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.budget import booking_of, open_books, settle_failure, unless_stopped
 from notebook_img.calls.found_mask import find_mask, sought_mask
+from notebook_img.calls.frames import smaller_words
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
@@ -146,6 +147,7 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         region=ready.region,
         left_out=ready.left_out,
         mask=sought,
+        smaller=smaller_words(ready),
     )
 
 

@@ -45,6 +45,8 @@ class Plan:
     """How a mask given by words is found."""
     left_out: tuple[str, ...] = ()
     """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
+    smaller: str = ""
+    """The size of a result that will be smaller than the picture, and the picture's; empty for any other."""
 
     @property
     def price(self) -> str:
@@ -84,6 +86,7 @@ class Plan:
             *([f"  mask      {self.mask}"] if self.mask else []),
             *([f"  left out  {', '.join(self.left_out)} (in the pictures' files)"] if self.left_out else []),
             *(self.region.lines() if self.region is not None else ()),
+            *([f"  smaller   {self.smaller}"] if self.smaller else []),
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",
             f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else self.price}",
             f"  today     {money(self.spent)} of {money(self.budget)} spent",

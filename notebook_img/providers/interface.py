@@ -390,6 +390,9 @@ class Provider(Protocol):
     a request costs in US dollars; `estimate` is the most, which is reserved. It counts with `Request.price` where that is given; for
     providers without the method that is done for them.
 
+    One that asks its service for pixels has a method ``frame(request) -> tuple[int, int] | None``: width and height of what comes back, so
+    that a smaller picture is told before it is paid for. Without it that is guessed from the model's `Capabilities`.
+
     One that can be reached in more than one way has a method ``connection()`` that returns the `Connection` in use: the doctor shows it,
     and raw state is bound to it. Where a way needs no key, a static method ``keyless(settings)`` tells whether that way is chosen;
     keys of further ways stand in an attribute ``more_services``, a tuple of `Service`.

@@ -59,10 +59,16 @@ def priced(info: ModelInfo, request: Request) -> ModelInfo:
     return replace(info, price=request.price or price_on(info, request.day))
 
 
+def sides_in(size: str | None) -> tuple[int, int] | None:
+    """Return width and height of ``WIDTHxHEIGHT``; None for any other size."""
+    sides = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", size or "")
+    return (int(sides[1]), int(sides[2])) if sides else None
+
+
 def exact_pixels(size: str | None) -> int | None:
     """Return the pixels of ``WIDTHxHEIGHT``; None for any other size."""
-    sides = re.fullmatch(r"\s*(\d+)\s*[xX×*]\s*(\d+)\s*", size or "")
-    return int(sides[1]) * int(sides[2]) if sides else None
+    sides = sides_in(size)
+    return sides[0] * sides[1] if sides else None
 
 
 def pixels_of(size: str | None) -> int | None:

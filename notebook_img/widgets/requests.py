@@ -203,13 +203,14 @@ class Requests:
         from notebook_img.calls import Plan
 
         panel = self.panel
-        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": "", "remedies": [], "notes": ""}
+        answer: Message = {"kind": "estimate", "token": message.get("token", ""), "text": "", "problem": "", "remedies": []}
         try:
             call = self.painting_call(message, buffers)
             plan = panel.studio.run(panel.session, call.but(dry_run=True, prompt=call.prompt.strip() or "…"))
             assert isinstance(plan, Plan)
             cost = "price unknown" if plan.estimate is None else "free" if plan.estimate == 0 else plan.price
             answer["text"] = f"{plan.model} · {cost}"
+            answer["smaller"] = plan.smaller
             region = plan.region.plan if plan.region is not None else None
             if region is not None:  # the built-in engine sends nothing, so it has none
                 box = region.box

@@ -237,9 +237,16 @@ def test_what_is_named_is_painted_and_what_is_sent_is_framed(voila: Server, page
     take(panel, "panel-region")
     panel.get_by_role("button", name="Clear").click()
     expect(panel.locator(".nbi-region")).to_have_count(0)
-    # Cutting out is one click, and needs no service.
+    # Of a whole picture it is said where a service gives back less than it has.
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(voila.folder / "whole.png")
     panel.get_by_role("button", name="Mask").click()
     more(panel)
+    panel.get_by_label("Path, address, sample").fill("whole.png")
+    panel.get_by_label("Path, address, sample").press("Enter")
+    expect(panel.get_by_text("The result will be smaller: about 1254 × 836, was 3000 × 2000.")).to_be_visible(timeout=SOON)
+    open_sample(panel)
+    expect(panel.get_by_text("The result will be smaller")).to_have_count(0, timeout=SOON)
+    # Cutting out is one click, and needs no service.
     panel.get_by_role("button", name="Cut out").click()
     expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("t2 cut out", timeout=30_000)
     clean(page)

@@ -33,6 +33,30 @@ def test_a_picture_that_came_back_smaller_is_said_first(session):
     assert "was" not in caption(asked).line()
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        ("gemini", {}, "about 1254 × 836, was 3000 × 2000"),
+        ("gemini", {"aspect_ratio": "1:1"}, "about 1024 × 1024, was 3000 × 2000"),
+        ("openai:gpt-image-2.6-sunburst", {}, "1536 × 1024, was 3000 × 2000"),
+        ("openai:gpt-image-1.5", {}, "1536 × 1024, was 3000 × 2000"),
+        ("ark", {}, "2512 × 1672, was 3000 × 2000"),
+        ("fal", {}, ""),
+        ("jimeng", {}, "2496 × 1664, was 3000 × 2000"),
+        ("openrouter:some/painter", {}, "about 1254 × 836, was 3000 × 2000"),
+        ("gemini", {"size": "1K"}, ""),
+        ("local", {}, ""),
+    ],
+)
+def test_how_small_it_will_come_back_is_known_before_it_is_paid_for(studio_of, model, options, said):
+    studio = studio_of(dict.fromkeys(("GEMINI_API_KEY", "OPENAI_API_KEY", "ARK_API_KEY", "FAL_KEY", "JIMENG_API_TOKEN"), "a-key"))
+    plan = studio.session("fox").edit("sepia", photograph((3000, 2000)), model=model, dry_run=True, **options)
+    assert plan.smaller == said
+    assert (f"  smaller   {said}" in repr(plan)) is bool(said)
+    small = studio.session("fox").edit("sepia", photograph((600, 400)), model=model, dry_run=True, **options)
+    assert small.smaller == ""
+
+
 def test_shift_scale_and_colour_are_measured_when_looked_at_and_since_the_beginning(session):
     first = session.edit("make it night", photograph((900, 600)))
     second = session.edit("warmer")

@@ -40,6 +40,23 @@ def test_an_estimate_with_a_mask_has_the_frame_that_is_sent(large: Watched) -> N
     assert "$" in told["text"]
 
 
+def test_a_result_that_will_be_smaller_is_said_before_it_is_paid_for(large: Watched) -> None:
+    asked = {"what": "edit", "prompt": "make it night", "model": "gemini", "options": {}}
+    large.do("estimate", **asked)
+    assert large.last("estimate")["smaller"] == "about 1254 × 836, was 3000 × 2000"
+    small = mask_png((300, 200), (100, 100, 120, 120))
+    large.do("estimate", small, **asked, mask={"sha": large.state["base"]["sha"]})
+    assert large.last("estimate")["smaller"] == "", "inside a mask it keeps its size"
+    large.do("estimate", **{**asked, "options": {"size": "4K"}})
+    assert large.last("estimate")["smaller"] == "", "asked for"
+    large.do("estimate", **{**asked, "model": "local"})
+    assert large.last("estimate")["smaller"] == ""
+    run(large, "make it night", model="gemini")
+    made = large.panel.base.picture
+    assert made is not None
+    assert f"{made.width} × {made.height}" == "1254 × 836", "as it was told"
+
+
 def test_what_was_delivered_is_seen_beside_what_was_pasted(large: Watched) -> None:
     sha = large.state["base"]["sha"]
     run(large, "a scarf", "edit", mask_png((3000, 2000), (1000, 1000, 1200, 1200)), mask={"sha": sha}, model="gemini")

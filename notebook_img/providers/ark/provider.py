@@ -24,8 +24,10 @@ from notebook_img.providers.ark.answers import Batch, Item, events, failure, ite
 from notebook_img.providers.ark.models import SERVICE, TABLE, current_names, row_of, wire_name
 from notebook_img.providers.ark.prices import cost_of_pictures, price_range
 from notebook_img.providers.ark.requests import as_sent, body_of, group_size, prepared
+from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, SubmittedEvent, Usage
+from notebook_img.providers.pricing import sides_in
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.status_table import Asked
@@ -90,6 +92,11 @@ class ArkProvider:
     def price_range(self, request: Request) -> Estimate | None:
         """Return the list price of the pictures asked for, at least and at most."""
         return price_range(row_of(request.model), request)
+
+    def frame(self, request: Request) -> tuple[int, int] | None:
+        """Return width and height that are asked for; None where the service decides."""
+        first = request.inputs[0].size if request.inputs and request.kind == "edit" else None
+        return sides_in(size_for(row_of(request.model), size=request.size, aspect_ratio=request.aspect_ratio, first_input=first))
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""

@@ -96,6 +96,10 @@ class FalProvider:
         frame = wish_of(row, request).frame
         return cost_of(row, [frame] * request.count, len(request.inputs) + len(request.references), request.day)
 
+    def frame(self, request: Request) -> tuple[int, int] | None:
+        """Return width and height of what comes back, as far as is known."""
+        return wish_of(row_of(request.model), request).frame
+
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate or edit; see `Provider.run`."""
         queue = self._queue(request.model)

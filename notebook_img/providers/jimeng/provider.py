@@ -98,6 +98,12 @@ class JimengProvider:
         del request
         return None
 
+    def frame(self, request: Request) -> tuple[int, int] | None:
+        """Return width and height that are asked for."""
+        first = request.inputs[0].size if request.inputs and request.kind == "edit" else None
+        frame = frame_for(request.model, size=request.size, aspect_ratio=request.aspect_ratio, first_input=first)
+        return frame.width, frame.height
+
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Generate, edit or blend; see `Provider.run`."""
         logins = self._logins(request.model)

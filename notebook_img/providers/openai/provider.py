@@ -16,8 +16,8 @@ from notebook_img.providers.openai import azure
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.listing import explained, models_listed, name_of, own_model, sees, some
-from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table
-from notebook_img.providers.pricing import Estimate, priced
+from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table, picture_size
+from notebook_img.providers.pricing import Estimate, priced, sides_in
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
@@ -120,6 +120,12 @@ class CompatibleProvider:
         if request.history == "server" and request.kind != "ask":
             return None
         return (estimate_answer if request.kind == "ask" else estimate_pictures)(request, find_model(endpoint, request.model))
+
+    def frame(self, request: Request) -> tuple[int, int] | None:
+        """Return width and height that are asked for; None where the service decides."""
+        endpoint = self.endpoint()
+        size = None if endpoint.images == "chat" else picture_size(request, find_model(endpoint, request.model).capabilities)
+        return sides_in(size)
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply."""

@@ -33,7 +33,7 @@ export class EditTab {
     }, ways);
     this.options = new Options(() => this.estimate());
     this.references = h("div", { class: "nbi-references", role: "group", "aria-label": "Reference pictures" });
-    this.maskNote = h("div", { class: "nbi-hint", hidden: true });
+    this.note = h("div", { class: "nbi-hint", hidden: true });
     this.doubt = this.makeDoubt();
     this.cost = h("div", { class: "nbi-cost", role: "status" });
     this.runButton = button("Run", "play", { class: "nbi-button nbi-primary", title: "Run (Ctrl+Enter)", onclick: () => this.run() });
@@ -50,7 +50,7 @@ export class EditTab {
       "div",
       { class: "nbi-side" },
       field("Prompt", this.prompt, { wide: true }),
-      this.maskNote,
+      this.note,
       this.doubt,
       h("div", { class: "nbi-bar" }, this.runButton, progress.stopButton, this.cost),
       progress.element,
@@ -81,12 +81,12 @@ export class EditTab {
       this.estimate();
     });
     link.on("key kept", () => this.askAbilities());
-    link.on("estimate", ({ token, text, problem, remedies, region, notes }) => {
+    link.on("estimate", ({ token, text, problem, remedies, region, notes, smaller }) => {
       if (token !== this.asked) return;
       fill(this.cost, problem || text, this.messages.buttons(remedies));
       this.cost.classList.toggle("nbi-warning", Boolean(problem));
       this.stage.region(region);
-      this.noteMask(notes);
+      this.noteMask(notes, smaller);
     });
     link.on("done", ({ what }) => {
       if (what !== "ask") this.fail("");
@@ -162,12 +162,15 @@ export class EditTab {
     this.dropped = false;
   }
 
-  noteMask(notes = "") {
+  // What will come back, before it is paid for: of a mask the part that is sent, of a whole picture that it will be smaller.
+  noteMask(notes = "", smaller = "") {
     const { mask } = this.stage;
     const used = this.kind === "edit" && mask.on && !mask.empty;
-    this.maskNote.hidden = !used;
     if (used || !mask.on) this.doubt.hidden = true;
-    this.maskNote.textContent = used ? `Only what is painted will change. ${notes}`.trim() : "";
+    const larger = this.takes?.pixelSizes || this.takes?.sizes?.length > 1 ? "Size, under More and Options, asks for a larger one." : "";
+    const said = used ? ["Only what is painted will change.", notes] : smaller ? [`The result will be smaller: ${smaller}.`, larger] : [];
+    this.note.textContent = said.filter(Boolean).join(" ");
+    this.note.hidden = !said.length;
   }
 
   message() {
