@@ -24,10 +24,10 @@ from notebook_img.mcp.folders import folders_of
 from notebook_img.mcp.jobs import new_job_id
 from notebook_img.mcp.link import Link, State, look
 from notebook_img.mcp.server import Server
-from notebook_img.mcp.tool_results import AnswerResult, ImageResult, of_job
+from notebook_img.mcp.tool_results import of_job
 from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER, JOB_META, MAKES
-from notebook_img.mcp.tools.vision import chat_answer, running_chat
 from notebook_img.mcp.versions import report
+from notebook_img.mcp.vision_answers import as_json, running_analysis, running_chat
 from notebook_img.records import JobRecord
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ class JoiningServer(Server):
         if tool == "chat_vision":
             session = self.work.studio.store.session_named(job.session)
             turn, most = session.turns + 1 if session else 1, self.work.studio.settings.mcp_chat_turns
-            return chat_answer(running_chat(job, job.session, turn, most, why=why))
-        return of_job(job, kind=AnswerResult if tool == "analyze_image" else ImageResult, why=why)
+            return as_json(running_chat(job, job.session, turn, most, why=why))
+        return running_analysis(job, why=why) if tool == "analyze_image" else of_job(job, why=why)
 
     def _take_back(self, job: str) -> JobRecord | None:
         """Take a call back from a kernel that has not begun it: it never will then. Its job where it has."""

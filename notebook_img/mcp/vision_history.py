@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError
 from notebook_img.files import write_atomically
+from notebook_img.mcp.names import session_name_of
 from notebook_img.records import Origin, PictureUse, TurnRecord
 from notebook_img.replay import BY_AGENT
 
@@ -25,11 +26,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("notebook_img.mcp")
 MOST_BYTES = 50_000_000
+USUAL = "~/.mcp-vision/history.json"
+"""Where that server keeps its history unless VISION_HISTORY_PATH says otherwise."""
 
 
 def import_once(studio: Studio) -> int:
-    """Import the file of the setting ``vision_history_path``, once; return how many conversations came."""
-    text = studio.settings.vision_history_path
+    """Import the old history, once; return how many conversations came.
+
+    It is the file of the setting ``vision_history_path``, else the one where it usually lies, unless nothing is to be kept.
+    """
+    text = studio.settings.vision_history_path or (USUAL if studio.settings.vision_enable_persistence else "")
     if not text:
         return 0
     path = Path(text).expanduser()
@@ -44,6 +50,11 @@ def import_once(studio: Studio) -> int:
     count = sum(_keep(studio, name, conversation) for name, conversation in _conversations(content))
     write_atomically(mark, f"{count} conversations of {path}\n".encode())
     return count
+
+
+def name_of(conversation: str) -> str:
+    """Return the name that a conversation gets whose id is taken."""
+    return f"vision-{''.join(char if char.isalnum() else '-' for char in conversation)[:40]}"
 
 
 def _conversations(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -75,9 +86,9 @@ def _keep(studio: Studio, name: str, conversation: dict[str, Any]) -> bool:
         return False
     store = studio.store
     try:
-        session = store.create_session(
-            store.free_name(f"vision-{''.join(char if char.isalnum() else '-' for char in name)[:40]}"), settings=BY_AGENT
-        )
+        # Under its own id, by which its client asks on, where that is free.
+        own = session_name_of(name)
+        session = store.create_session(own if store.session_named(own) is None else store.free_name(name_of(name)), settings=BY_AGENT)
         use, data = _picture(studio, conversation)
         parent = None
         for question, answer in pairs:

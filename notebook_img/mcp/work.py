@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +26,7 @@ from notebook_img.hints import worded
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
+from notebook_img.mcp.names import session_name_of
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
@@ -106,17 +106,22 @@ class Work:
         NotFoundError
             With near or recent names.
         """
-        from notebook_img.tree import Session
-
         wanted = name.strip().partition("/")[0]
-        store = caller.studio.store
-        record = store.session_named(wanted) or store.session(wanted)
-        if record is None:
-            names = store.session_names()
+        found = self.find(caller, wanted)
+        if found is None:
+            names = caller.studio.store.session_names()
             near = did_you_mean(wanted, names)
             recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
             raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
-        return Session(caller.studio, record.id)
+        return found
+
+    def find(self, caller: Caller, *names: str) -> Session | None:
+        """Return the first session there is of these names or ids."""
+        from notebook_img.tree import Session
+
+        store = caller.studio.store
+        record = next((found for name in names if (found := store.session_named(name) or store.session(name))), None)
+        return Session(caller.studio, record.id) if record is not None else None
 
     def own_session(self, caller: Caller) -> Session:
         """Return the session agents work in, creating it if needed."""
@@ -127,12 +132,10 @@ class Work:
 
     def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
         """Return a new session named after `stem`."""
-        from notebook_img.studio import session_name_from
         from notebook_img.tree import Session
 
         store = caller.studio.store
-        # Ids such as fox/t3 have no spaces, so these names have none either.
-        base = session_name_from(re.sub(r"[^\w.+-]+", "-", stem).strip("-.") or "images")
+        base = session_name_of(stem)
         for _ in range(20):
             try:
                 return Session(caller.studio, store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT).id)

@@ -19,6 +19,7 @@ from mcp import Client, StdioServerParameters
 from mcp.types import Implementation
 from PIL import Image
 
+from notebook_img.mcp import vision_history
 from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.studio.studio import Studio
@@ -36,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place.mkdir()
     monkeypatch.chdir(place)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setattr(vision_history, "USUAL", str(tmp_path / "no-history.json"))
     paint(place / "cat.png")
     return place
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
+from notebook_img.mcp import vision_history
 from tests.mcp.conftest import Desk, called
 
 
@@ -46,7 +47,6 @@ async def test_the_number_of_turns_is_a_setting(make_desk: Callable[..., Desk]):
         ({"image": "cat.png", "question": "  "}, "invalid_input"),
         ({"image": "../cat.png", "question": "What?"}, "invalid_input"),
         ({"image": "note.txt", "question": "What?"}, "invalid_input"),
-        ({"image": "cat.png", "question": "What?", "session_id": "nothing"}, "invalid_input"),
         ({"image": "data:image/png;base64,AAAA", "question": "What?"}, "invalid_input"),
     ],
 )
@@ -78,17 +78,24 @@ async def test_conversations_are_dropped_where_persistence_is_off(make_desk: Cal
     assert desk.studio.store.count_sessions() == 0
 
 
-async def test_an_old_history_is_imported_once(make_desk: Callable[..., Desk], tmp_path: Path):
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_old_history_is_imported_once_and_keeps_its_ids(
+    make_desk: Callable[..., Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+):
     old = {
         "abc-1": {"image_path": "cat.png", "messages": [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "A cat."}]},
         "odd": 7,
     }
     path = tmp_path / "history.json"
     path.write_text(json.dumps(old))
-    desk = make_desk(vision_history_path=str(path))
+    if not named:
+        monkeypatch.setattr(vision_history, "USUAL", str(path))
+    desk = make_desk(vision_history_path=str(path) if named else "")
     async with desk.client() as client:
         for _ in range(2):
             await called(client, "chat_vision", image="cat.png", question="What size is it?")
-        shown = await called(client, "show_session", session="vision-abc-1")
+        shown = await called(client, "show_session", session="abc-1")
+        taken = await called(client, "chat_vision", image="cat.png", question="What size is it?", session_id="abc-1")
+    assert taken.structured_content["conversation_turn"] == 2
     assert shown.structured_content["turns"][0]["answer"] == "A cat."
     assert desk.studio.store.count_sessions() == 3

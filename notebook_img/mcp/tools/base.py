@@ -68,6 +68,12 @@ class Calling:
     context: Context
     turn: Turn | None = None
     state: str = "done"
+    words: str = ""
+    """What is noted besides, such as the sentence of an error that is answered and not raised."""
+
+    def failed(self, error: NotebookImgError) -> None:
+        """Note that the call failed, where the error is part of its answer."""
+        self.state, self.words = "failed", error.sentence
 
     async def progress(self, seconds: float, message: str) -> None:
         """Report progress."""
@@ -139,7 +145,7 @@ class Tools:
         except BaseException:
             note("job" if call.turn is None else "done", "the client is gone")
             raise
-        note(call.state)
+        note(call.state, call.words or text)
 
     def image(self, caller: Caller, text: str) -> Any:
         """Return what a client named as an image: an id stays text, everything else becomes a Picture."""

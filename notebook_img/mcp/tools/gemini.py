@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
 from notebook_img.calls import Call
@@ -15,7 +16,7 @@ from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
 from notebook_img.mcp import model_names
 from notebook_img.mcp.tool_results import ImageResult
-from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools, structured
+from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools
 from notebook_img.tree import Session
 
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000, description="What to make or change, in plain words")]
@@ -91,7 +92,7 @@ class GeminiTools(Tools):
             "continue_image_session",
             "Continue an image session",
             "Edit the latest image of a session as the prompt says and write the result to outputPath. imagePath is one more "
-            "reference image, such as a style or an object to add. undo_turn takes a step back.",
+            "reference image, such as a style or an object to add. Ratio and size stay as they were unless others are asked for.",
             MAKES,
         ),
         ToolFacts(
@@ -170,7 +171,14 @@ class GeminiTools(Tools):
             return await self.picture_result(done)
 
     async def continue_image_session(
-        self, sessionId: SessionId, prompt: Prompt, outputPath: OutputPath, ctx: Context, imagePath: ImagePath = ""
+        self,
+        sessionId: SessionId,
+        prompt: Prompt,
+        outputPath: OutputPath,
+        ctx: Context,
+        imagePath: ImagePath = "",
+        aspectRatio: AspectRatio = "",
+        imageSize: ImageSize = "",
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
@@ -178,11 +186,12 @@ class GeminiTools(Tools):
 
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()
+                options = self._options(aspectRatio, imageSize, "")
                 if call.caller.studio.head(session.id) is not None:
-                    return Call("edit", prompt, references=images)
+                    return Call("edit", prompt, references=images, **options)
                 if not images:
                     raise UsageError(f"Session {session.name} is before its first image. Give imagePath: the image to begin with.")
-                return Call("edit", prompt, images)
+                return Call("edit", prompt, images, **options)
 
             done = await self.perform(call, lambda: session, make, output=outputPath)
             return await self.picture_result(done)
@@ -206,17 +215,31 @@ class GeminiTools(Tools):
                 )
 
             info = await in_thread(look)
-            ready = ", ".join(row.name for row in info.models if row.ready)
-            return structured(
-                info,
-                f"Default model {info.model}. Aspect ratios: {', '.join(info.aspectRatios)}. "
-                f"Sizes: {', '.join(info.imageSizes) or 'none'}. Ready models: {ready[:600]}. "
-                f"Files may lie in: {', '.join(info.allowed_folders)}.",
+            return CallToolResult(
+                content=[TextContent(type="text", text=json.dumps(self._told(info), ensure_ascii=False))],
+                structured_content=info.model_dump(),
             )
+
+    def _told(self, info: ConfigInfo) -> dict[str, Any]:
+        """Return what clients of the server that is replaced read: the same as JSON text, with models by what they are for."""
+        fallback = self.work.studio.settings.fallback
+        ready = [row.name for row in info.models if row.ready]
+        return {
+            "aspectRatios": info.aspectRatios,
+            "imageSizes": info.imageSizes,
+            "models": {
+                "default": info.model,
+                "fallback": fallback,
+                "notes": f"Models are written provider:model. Ready: {', '.join(ready)}."[:1000],
+            },
+            "docs": DOCS,
+            "allowed_folders": info.allowed_folders,
+        }
 
     def _options(self, ratio: str, size: str, model: str) -> dict[str, Any]:
         return {"aspect_ratio": ratio or None, "size": size or None, "model": model_names.named(model, self.work.studio.settings)}
 
 
+DOCS = "https://ai.google.dev/gemini-api/docs/image-generation"
 ANY_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9")
 """Named where a model takes any."""

@@ -8,7 +8,7 @@ import time
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
-from mcp.types import Annotations, CallToolResult, ImageContent
+from mcp.types import Annotations, CallToolResult, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from notebook_img.calls import output_names, provenance_of, write_outputs
@@ -332,11 +332,11 @@ class OurTools(Tools):
             done = Result(turn, tuple(path for path in output_names(output, turn.pictures) if path.exists()) if output else ())
             call.turn = turn
             if turn.kind == "ask":
-                answer = tool_results.of_question(turn)
-                answer.structured_content = JobResult(
+                facts = JobResult(
                     status="done", id=turn.full_id, sessionId=name, answer=turn.text, model=turn.model, job_id=row.id, seconds=turn.seconds
-                ).model_dump()
-                return answer
+                )
+                words = TextContent(type="text", text=turn.text or "(no words)")
+                return CallToolResult(content=[words], structured_content=facts.model_dump())
             answer = tool_results.of_turn(turn, done.files, kind=JobResult)
             assert answer.structured_content is not None
             answer.structured_content["job_id"] = row.id

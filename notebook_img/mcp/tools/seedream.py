@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from notebook_img.calls import Call
@@ -17,6 +17,7 @@ from notebook_img.mcp import model_names
 from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, ToolFacts, Tools
 from notebook_img.mcp.tools.gemini import ANY_RATIOS, Prompt
+from notebook_img.mcp.work import Result
 from notebook_img.providers import check_request, choose_model
 from notebook_img.providers.interface import Request
 
@@ -80,9 +81,13 @@ class SeedreamTools(Tools):
 
             ready = await in_thread(make)
             done = await self.perform(call, None, lambda: ready)
-            if hasattr(done, "notices"):
+            if isinstance(done, Result):
                 done.notices = (*done.notices, *notes)
-            return await self.picture_result(done)
+            answer = await self.picture_result(done)
+            # Clients of the server that is replaced read one text per picture: the service's own URL, where it gave one.
+            urls = (done.turn.got or {}).get("urls", []) if isinstance(done, Result) else []
+            answer.content[:0] = [TextContent(type="text", text=str(url)) for url in urls]
+            return answer
 
     def _size(self, name: str, kind: Any, width: int, height: int, notes: list[str]) -> tuple[str | None, str | None]:
         """Return the size asked for where the model takes it, else the nearest aspect ratio, with a note."""

@@ -5,20 +5,35 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from weakref import WeakValueDictionary
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, Field
+from mcp.types import CallToolResult
+from pydantic import Field
 
 from notebook_img.calls import Call, unfinished_jobs
-from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
+from notebook_img.errors import NotebookImgError, PictureError, UsageError
 from notebook_img.hints import worded
 from notebook_img.loop import in_thread
-from notebook_img.mcp import tool_results, vision_history
-from notebook_img.mcp.tool_results import AnswerResult
-from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools, structured
+from notebook_img.mcp import vision_history
+from notebook_img.mcp.names import session_name_of
+from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools
+from notebook_img.mcp.vision_answers import (
+    AnswerResult,
+    ChatManager,
+    ChatResult,
+    ImageInfo,
+    Status,
+    analysed,
+    as_json,
+    fault_of,
+    image_info,
+    not_analysed,
+    running_analysis,
+    running_chat,
+    settings_of,
+)
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Work
 from notebook_img.providers import choose_model
@@ -35,54 +50,7 @@ Image = Annotated[
     ),
 ]
 DEFAULT_QUESTION = "Describe this image in detail."
-
-
-class ImageInfo(BaseModel):
-    """The picture a conversation is about."""
-
-    width: int
-    height: int
-    mime_type: str
-    bytes: int
-    name: str = ""
-
-
-class ChatResult(BaseModel):
-    """What chat_vision answers."""
-
-    status: Literal["success", "completed", "error", "running"]
-    answer: str = ""
-    session_id: str = ""
-    conversation_turn: int = 0
-    remaining_turns: int = 0
-    can_continue: bool = False
-    image_info: ImageInfo | None = None
-    error_type: Literal["", "file_not_found", "invalid_input", "chat_failed"] = ""
-    error: str = ""
-    message: str = ""
-    model: str = ""
-    job_id: str = ""
-
-
-class Status(BaseModel):
-    """What get_status answers."""
-
-    status: str = "running"
-    server: str = "notebook-img"
-    version: str
-    provider: str
-    model: str = Field(description="Model for questions")
-    image_model: str = Field(description="Model for images")
-    spent_today_usd: float
-    budget_usd: float
-    max_image_bytes: int
-    max_turns: int
-    persistence: bool
-    sessions: int
-    recent_sessions: list[str]
-    jobs_running: list[str]
-    allowed_folders: list[str]
-    client: str
+NEW_CHAT = "Ask without session_id, or with is_new_conversation, to begin another conversation."
 
 
 class VisionTools(Tools):
@@ -122,14 +90,18 @@ class VisionTools(Tools):
     ) -> Annotated[CallToolResult, AnswerResult]:
         """Answer one question."""
         async with self.calling(ctx, "analyze_image", prompt or DEFAULT_QUESTION) as call:
-            done = await self.perform(
-                call,
-                None,
-                lambda: Call("ask", prompt or DEFAULT_QUESTION, (self._small_enough(call, image),)),
-            )
+            try:
+                done = await self.perform(
+                    call,
+                    None,
+                    lambda: Call("ask", prompt or DEFAULT_QUESTION, (self._small_enough(call, image),)),
+                )
+            except NotebookImgError as error:
+                call.failed(error)
+                return not_analysed(error)
             if isinstance(done, JobRecord):
-                return tool_results.of_job(done, kind=AnswerResult)
-            return tool_results.of_question(done.turn)
+                return running_analysis(done)
+            return analysed(done.turn, await in_thread(image_info, done.turn, image))
 
     async def chat_vision(
         self,
@@ -140,21 +112,15 @@ class VisionTools(Tools):
         is_new_conversation: Annotated[bool, Field(description="Begin anew even though session_id is given")] = False,
     ) -> Annotated[CallToolResult, ChatResult]:
         """Ask a question or a follow-up."""
-        try:
-            async with self.calling(ctx, "chat_vision", question) as noted:
-                result = await self._chat(noted, image, question, session_id.strip(), anew=is_new_conversation)
-        except Exception as error:
-            cause = error.__cause__ if isinstance(error.__cause__, NotebookImgError) else error
-            if not isinstance(cause, NotebookImgError):
-                raise
-            kind = "file_not_found" if isinstance(cause, NotFoundError) and not session_id else "chat_failed"
-            if isinstance(cause, (UsageError, PictureError)) or (isinstance(cause, NotFoundError) and session_id):
-                kind = "invalid_input"
-            if isinstance(cause, NotFoundError) and "file" in cause.sentence:
-                kind = "file_not_found"
-            said = worded(cause, FOR_AGENTS)
-            result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)  # type: ignore[arg-type]
-        return chat_answer(result)
+        async with self.calling(ctx, "chat_vision", question) as call:
+            try:
+                result = await self._chat(call, image, question, session_id.strip(), anew=is_new_conversation)
+            except NotebookImgError as error:
+                call.failed(error)
+                said = worded(error, FOR_AGENTS)
+                kind = fault_of(error, "chat_failed")
+                result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)
+            return as_json(result)
 
     async def _chat(self, call: Calling, image: str, question: str, session_id: str, *, anew: bool) -> ChatResult:
         if not question.strip():
@@ -163,17 +129,18 @@ class VisionTools(Tools):
         most = self.work.studio.settings.mcp_chat_turns
         if not session_id or anew:
             return await self._ask(call, image, question, session_id, None, most)
-        found = await in_thread(self._conversation, call, session_id)
         began, wait = time.monotonic(), self.work.studio.settings.mcp_wait
         # Turns are counted and asked one after the other: questions sent at once would all see the same count.
-        one_at_a_time = self._asking.setdefault(found.id, asyncio.Lock())
+        found = await in_thread(self._conversation, call, session_id)
+        one_at_a_time = self._asking.setdefault(found.id if found is not None else session_id, asyncio.Lock())
         try:
             async with asyncio.timeout(wait):
                 await one_at_a_time.acquire()
         except TimeoutError:
             raise UsageError("This conversation still works on the question before. Ask again in a moment.") from None
         try:
-            if (job := await in_thread(self._under_way, found)) is not None:
+            found = found or await in_thread(self._conversation, call, session_id)
+            if found is not None and (job := await in_thread(self._under_way, found)) is not None:
                 return running_chat(job, session_id, await in_thread(lambda: len(found.turns)) + 1, most)
             left = max(0.0, wait - (time.monotonic() - began))
             return await self._ask(call, image, question, session_id, found, most, seconds=left)
@@ -200,18 +167,19 @@ class VisionTools(Tools):
                     status="completed",
                     session_id=session_id,
                     conversation_turn=asked,
-                    image_info=await in_thread(_image_info, conversation),
-                    message=f"This conversation has had its {most} turns. Ask without session_id, or with is_new_conversation.",
+                    image_info=await in_thread(_latest_image, conversation),
+                    message=f"This conversation has had its {most} turns. {NEW_CHAT}",
+                    hint=NEW_CHAT,
                 )
         # The picture is looked at first, so that a wrong path leaves no empty conversation behind.
         picture = await in_thread(self._small_enough, call, image)
         known = last is not None and await in_thread(self._is_shown, call, picture, last)
         made = conversation is None
         if conversation is None:
-            free = session_id if session_id and not await in_thread(self.work.studio.store.session_named, session_id) else ""
-            conversation = await in_thread(
-                lambda: self.work.new_session(call.caller, free or f"vision-{secrets.token_hex(4)}", exactly=bool(free))
-            )
+            name = session_id and session_name_of(session_id)
+            free = bool(name) and not await in_thread(self.work.studio.store.session_named, name)
+            stem = name if free else f"vision-{secrets.token_hex(4)}"
+            conversation = await in_thread(lambda: self.work.new_session(call.caller, stem, exactly=free))
             if not self.work.studio.settings.vision_enable_persistence:
                 self.work.passing.add(conversation.id)
         session = conversation
@@ -235,7 +203,8 @@ class VisionTools(Tools):
             conversation_turn=turns,
             remaining_turns=left,
             can_continue=left > 0,
-            image_info=await in_thread(_image_info, session),
+            image_info=await in_thread(_latest_image, session, image),
+            hint=f"Ask on with session_id {name!r}: {left} more." if left else NEW_CHAT,
             model=done.turn.model,
         )
 
@@ -244,8 +213,9 @@ class VisionTools(Tools):
         # A service's job has a row of its own besides; the one a tool has made is the one its client knows.
         return next((row for row in unfinished_jobs(self.work.studio.store, conversation.name) if row.request.get("tool")), None)
 
-    def _conversation(self, call: Calling, session_id: str) -> Session:
-        return self.work.session(call.caller, session_id)
+    def _conversation(self, call: Calling, session_id: str) -> Session | None:
+        """Return the conversation of an id; None for one that is new: the server that is replaced opens those under the id."""
+        return self.work.find(call.caller, session_id, session_name_of(session_id), vision_history.name_of(session_id))
 
     def _is_shown(self, call: Calling, picture: Any, last: TurnRecord) -> bool:
         """Tell whether the latest question of a conversation was about this very picture, however it is named now."""
@@ -269,14 +239,14 @@ class VisionTools(Tools):
         async with self.calling(ctx, "get_status") as call:
             info = await in_thread(self._status, call)
             spent = await in_thread(spent_today, self.work.studio)
-            return structured(
-                info,
+            info.message = (
                 f"{info.server} {info.version} is running. Questions go to {info.model}, images to {info.image_model}. "
                 f"Spent today: {spent}. {info.sessions} sessions"
                 + (f", recent: {', '.join(info.recent_sessions)}" if info.recent_sessions else "")
                 + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
-                + ".",
+                + "."
             )
+            return as_json(info)
 
     def _status(self, call: Calling) -> Status:
         from notebook_img._version import __version__
@@ -291,6 +261,10 @@ class VisionTools(Tools):
             provider=provider.name,
             model=f"{provider.name}:{model}",
             image_model=f"{painter.name}:{image_model}",
+            chat_manager=ChatManager(
+                sessions=store.count_sessions(), max_turns=settings.mcp_chat_turns, persistence=settings.vision_enable_persistence
+            ),
+            config=settings_of(settings, model, provider.address() if hasattr(provider, "address") else ""),
             spent_today_usd=store.known_today(),
             budget_usd=settings.budget,
             max_image_bytes=settings.vision_max_image_size,
@@ -304,28 +278,6 @@ class VisionTools(Tools):
         )
 
 
-def chat_answer(result: ChatResult) -> CallToolResult:
-    """Return what chat_vision answers, as JSON text too."""
-    text = result.model_dump_json(exclude_defaults=False)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=result.model_dump())
-
-
-def running_chat(job: JobRecord, name: str, turn: int, most: int, *, why: str = "") -> ChatResult:
-    """Return what chat_vision answers while a question of a conversation goes on as a job."""
-    return ChatResult(
-        status="running",
-        session_id=name,
-        conversation_turn=turn,
-        remaining_turns=max(0, most - turn),
-        can_continue=False,
-        job_id=job.id,
-        message=f"{why}Still working. get_job with job_id={job.id!r} fetches the answer.",
-    )
-
-
-def _image_info(session: Session) -> ImageInfo | None:
+def _latest_image(session: Session, given: str = "") -> ImageInfo | None:
     """Return the facts about the picture of the latest question."""
-    for turn in reversed(session.turns):
-        for use in turn.record.uses("input"):
-            return ImageInfo(width=use.width, height=use.height, mime_type=use.mime_type, bytes=use.bytes, name=use.name)
-    return None
+    return next((info for turn in reversed(session.turns) if (info := image_info(turn, given)) is not None), None)

@@ -300,6 +300,7 @@ class ArkProvider:
                 "usage": batch.usage,
                 "watermark": watermark,
                 "failures": [error.sentence for error in batch.failures],
+                **({"urls": batch.urls} if batch.urls else {}),
                 **({"unfetched": batch.unfetched} if batch.unfetched else {}),
             },
             warnings=tuple(warnings),

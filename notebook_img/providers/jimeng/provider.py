@@ -324,7 +324,7 @@ class JimengProvider:
             cost=None,
             seed=state.get("seed"),
             sent=state.get("sent"),
-            got={"submit_id": job.submit_id, **finished.facts},
+            got={"submit_id": job.submit_id, **finished.facts, "urls": list(finished.urls)},
             warnings=tuple(warnings),
             note="unofficial web session, paid in credits",
         )
