@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from notebook_img.errors import StoreError, UsageError, did_you_mean
+from notebook_img.rates import read_rates
 
 T = TypeVar("T")
 
@@ -160,6 +161,11 @@ def _whole(least: int = 0, most: int = 10**12) -> Callable[[str], int]:
     return read
 
 
+def _rates(text: str) -> str:
+    read_rates(text)
+    return text
+
+
 def _choice(*names: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text.casefold() not in names:
@@ -265,6 +271,12 @@ class Settings:
     timeout = Setting(_number(1, unit="seconds"), 300.0, "NOTEBOOK_IMG_TIMEOUT", help="Longest wait for one reply, seconds.")
     retries = Setting(_whole(0, 20), 4, "NOTEBOOK_IMG_RETRIES", help="Most times a rejected request is sent again.")
     retry_seconds = Setting(_number(0, unit="seconds"), 90.0, "NOTEBOOK_IMG_RETRY_SECONDS", help="Longest total wait for retries, seconds.")
+    rate = Setting(
+        _rates,
+        "",
+        "NOTEBOOK_IMG_RATE",
+        help="Most calls a model gets: 5/min, or by provider or model: gemini=5/min. Empty: what the service allows.",
+    )
     mcp_wait = Setting(
         _number(0, unit="seconds"), 45.0, "NOTEBOOK_IMG_MCP_WAIT", help="Seconds an MCP tool waits before it hands out a job."
     )

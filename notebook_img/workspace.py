@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -18,7 +20,6 @@ from notebook_img.replay import Heads
 from notebook_img.settings import Settings
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from notebook_img.pictures import Picture
@@ -221,6 +222,13 @@ class Shared:
         """What models found of words in pictures, by the picture's hash and the words."""
         self.finding: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         """What is being looked for just now."""
+        self.lines: dict[str, Any] = {}
+        """What this process knows of its calls to each model, as a `Line` (calls/pacing.py)."""
+        self.queues: WeakValueDictionary[Any, asyncio.Lock] = WeakValueDictionary()
+        """Where calls wait for their turn just now."""
+        self.clock: Callable[[], float] = time.time
+        self.sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+        """The time that calls wait by."""
         self.packs: tuple[tuple[Any, ...], Packs] | None = None
         self._store: Store | None = None
         self._lock = threading.RLock()

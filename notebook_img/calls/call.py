@@ -59,6 +59,8 @@ class Call:
     output: str | Path | None = None
     force: bool = False
     keep_metadata: bool = False
+    rate: str | None = None
+    """Most calls to the model in some time, such as ``5/min``; None: the setting decides."""
     fresh: bool = False
     again: bool = False
     dry_run: bool = False

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notebook_img.calls.budget import booking_of, paid_notice, reserve, sendable, settle_failure, unless_stopped
+from notebook_img.calls.pacing import CallPace
 from notebook_img.calls.region import Region
 from notebook_img.calls.request import uses_of
 from notebook_img.calls.results import Notice
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import banned, choose_model, expected, lacking, own_cost, own_price, today, watching
+from notebook_img.providers import banned, choose_model, expected, lacking, own_cost, own_price, paced, today, watching
 from notebook_img.providers.interface import ProgressEvent, Request
 from notebook_img.replay import BUILT_IN
 
@@ -155,7 +156,8 @@ async def _asked(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Found
     bill = ready.asked.bill
     bill.counts(estimate, certain=False)
     try:
-        with watching(told=getattr(provider, "tells_sending", False)) as traffic:
+        pace = CallPace(workspace, f"{provider.name}:{model}", ready.asked.call.rate or "")
+        with watching(told=getattr(provider, "tells_sending", False)) as traffic, paced(pace):
             reply = await provider.run(request, tell)
     except BaseException as error:
         booking = booking_of(error, traffic, estimate, submitted=False)

@@ -17,6 +17,7 @@ from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.frames import smaller_words
 from notebook_img.calls.jobs import keep_job, leave_job
 from notebook_img.calls.outputs import check_output, keep_copies, provenance_of, write_output
+from notebook_img.calls.pacing import CallPace
 from notebook_img.calls.request import PreparedCall, begin, note_model, prepare
 from notebook_img.calls.results import CallResult, Notice, Plan
 from notebook_img.calls.same_request import urls_of, without_network
@@ -34,7 +35,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request, expected, key_services, own_cost, own_terms, watching
+from notebook_img.providers import check_request, expected, key_services, own_cost, own_terms, paced, watching
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent, WithdrawnEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -198,7 +199,12 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
         tell(event)
 
     try:
-        with watching(told=getattr(provider, "tells_sending", False)) as traffic:
+        told = getattr(provider, "tells_sending", False)
+        pace = CallPace(workspace, ready.model, ready.asked.call.rate or "")
+        with watching(told=True) as traffic, paced(pace):
+            if not told and spend is not None:
+                await pace.turn(emit)
+            traffic.told = told  # nothing has left while it waited
             reply = await provider.run(request, emit)
         reply = dataclasses.replace(reply, cost=own_cost(provider, request, reply))
     except BaseException as error:

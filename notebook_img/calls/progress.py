@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from notebook_img.providers.interface import PartialEvent, ProgressEvent, SubmittedEvent, TextEvent, WaitEvent
+from notebook_img.providers.interface import PartialEvent, ProgressEvent, QueueEvent, SubmittedEvent, TextEvent, WaitEvent
 
 Change: TypeAlias = Literal["message", "waiting", "text", "partial", ""]
 """What an event changed; empty for one that says nothing of how far the call is (a tick, a notice)."""
@@ -37,6 +37,10 @@ class Progress:
             # The event counts the attempts that failed, and the most that may follow the first.
             attempts = f"attempt {event.attempt + 1} of {event.most + 1}"
             self.waiting = f"{event.reason.rstrip('.')}; trying again in {event.seconds:.0f} s ({attempts})"
+            return "waiting"
+        if isinstance(event, QueueEvent):
+            left = "" if event.seconds is None else f"; the next one is sent in {event.seconds:.0f} s"
+            self.waiting = f"{event.reason}, so this one waits{left}"
             return "waiting"
         change: Change = ""
         if isinstance(event, TextEvent):

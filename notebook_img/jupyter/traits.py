@@ -12,7 +12,7 @@ from notebook_img.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("model", "preview", "figure", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
+NAMES = ("model", "preview", "figure", "budget", "replay", "save_to", "history", "fallback", "question_turns", "rate", "verbose_errors")
 """The settings a notebook chooses; all others are set by the environment."""
 MODELS = ("model", "fallback")
 """Those that name a provider there has to be."""

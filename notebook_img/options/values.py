@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.rates import read_rate
 
 MOST_NAME = 200
 """Letters of a file name that every file system takes, with room for a number and a suffix."""
@@ -170,6 +171,14 @@ def _size(text: str) -> str:
     raise WrongValueError
 
 
+def _rate(text: str) -> str:
+    try:
+        read_rate(text)
+    except ValueError:
+        raise WrongValueError from None
+    return text.strip()
+
+
 def _columns(text: str) -> str:
     from notebook_img.tree import read_columns
 
@@ -202,6 +211,7 @@ def choice(names: Sequence[str]) -> Reader:
 TEXT = Reader("has to be text", str, _text)
 RATIO = _written("has to be a ratio written as width:height", _ratio, ":")
 SIZE = _written("has to be a name such as 2K, or WIDTHxHEIGHT in pixels", _size, "x")
+RATE = _written("has to be calls per time", _rate)
 COLUMNS = _written("has to be a list of columns with their types", _columns)
 VARIABLE = _written("has to be the name of a variable", _variable)
 

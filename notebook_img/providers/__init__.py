@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from notebook_img.providers.own_models import own_file as own_file
     from notebook_img.providers.own_models import own_price as own_price
     from notebook_img.providers.own_models import usable_own_models as usable_own_models
+    from notebook_img.providers.pace import Pace as Pace
+    from notebook_img.providers.pace import paced as paced
     from notebook_img.providers.pricing import Estimate as Estimate
     from notebook_img.providers.pricing import cost_by as cost_by
     from notebook_img.providers.pricing import end_of as end_of
@@ -50,6 +52,7 @@ else:
         catalog="lacking model_rows model_table own_options price_words service_rows",
         logs="quiet_libraries",
         own_models="banned model_info own_file own_price usable_own_models",
+        pace="Pace paced",
         pricing="Estimate cost_by end_of expected own_cost own_terms today",
         registry="close get loadable names resolve",
         selection="PAID_ORDER choose_model doing",

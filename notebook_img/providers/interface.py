@@ -305,6 +305,14 @@ class WaitEvent:
 
 
 @dataclass(frozen=True)
+class QueueEvent:
+    """A request waits for its turn; `reason` says what limits it, `seconds` how long the next one has to wait, where known."""
+
+    reason: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
 class SubmittedEvent:
     """The service took a job; `state` is JSON that `Provider.resume` can pick up in any process."""
 
@@ -319,7 +327,7 @@ class WithdrawnEvent:
     submit_id: str
 
 
-Event: TypeAlias = TextEvent | PartialEvent | ProgressEvent | WaitEvent | SubmittedEvent | WithdrawnEvent
+Event: TypeAlias = TextEvent | PartialEvent | ProgressEvent | WaitEvent | QueueEvent | SubmittedEvent | WithdrawnEvent
 Emit: TypeAlias = Callable[[Event], None]
 
 

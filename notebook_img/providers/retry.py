@@ -5,14 +5,13 @@ What may have been billed is never sent again: a reply that did not come in time
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from notebook_img.errors import ProviderError
+from notebook_img.errors import ProviderError, RateLimitError
 from notebook_img.providers.interface import Emit, WaitEvent
+from notebook_img.providers.pace import pace_in_force
 from notebook_img.providers.received import finite
 from notebook_img.providers.sending import attempting
 
@@ -37,8 +36,8 @@ async def retrying(
     watched: bool = False,
     free: bool = False,
     rng: Callable[[], float] = random.random,
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> T:
     """Await ``call()`` until it succeeds, fails for good, or tries or time are used up.
 
@@ -53,36 +52,51 @@ async def retrying(
     watched, free : bool
         What is known of each attempt; see `sending.attempting`.
     rng, sleep, clock
-        Randomness in 0..1 and time in seconds.
+        Randomness in 0..1 and time in seconds; by default those of the pace in force.
 
     Raises
     ------
     ProviderError
         The last one, with a sentence on what was tried. Cancelling ends a wait at once.
     """
+    pace = pace_in_force()
+    sleep, clock = sleep or pace.sleep, clock or pace.clock
     failed_first: float | None = None
     attempt = 0
     while True:
         attempt += 1
+        queued = clock()
+        # Looks at a job and downloads are no calls to the model.
+        sent = queued if free else await pace.turn(emit)
+        failed_first = None if failed_first is None else failed_first + clock() - queued
         try:
             with attempting(watched=watched, free=free):
-                return await call()
+                result = await call()
         except ProviderError as error:
             if not error.retryable:
                 raise
             now = clock()
-            failed_first = now if failed_first is None else failed_first
+            limited = isinstance(error, RateLimitError) and not free
+            if failed_first is None or (limited and pace.got_through(failed_first)):
+                # A service that lets other calls in is not failing; this one only has to wait longer.
+                failed_first, attempt = now, 1
+            asked = finite(error.retry_after)
+            wait = _wait(asked, attempt, rng)
+            if limited:
+                # A wait that no call would begin holds up no other call either.
+                await pace.refused(sent, wait if wait <= settings.retry_seconds else 0.0)
             left = failed_first + settings.retry_seconds - now
             if attempt > settings.retries or left <= 0:
                 _add(error, "" if attempt == 1 else f"Tried {attempt} times.")
                 raise
-            asked = finite(error.retry_after)
-            wait = _wait(asked, attempt, rng)
             if asked is not None and asked > left:
                 wish, rest = _duration(asked), _duration(left)
                 _add(error, f"The service asks to wait {wish}, longer than the {rest} left for retries (setting retry_seconds).")
                 raise
             reason = error.sentence
+        else:
+            pace.came()
+            return result
         wait = min(wait, left)
         emit(WaitEvent(seconds=wait, reason=reason, attempt=attempt, most=settings.retries))
         await sleep(wait)

@@ -19,7 +19,7 @@ from notebook_img.store.jumps import places
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 4
+VERSION = 5
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -270,6 +270,21 @@ days = Table(
     Column("known", Integer, nullable=False),
 )
 
+rates = Table(
+    "rates",
+    metadata,
+    # provider:model
+    Column("model", Text, primary_key=True),
+    # When its latest calls were sent, as JSON (see rates.py).
+    Column("sent", Text, nullable=False),
+    # Calls a minute that it seems to take; 0 while that is not known.
+    Column("learned", Integer, nullable=False),
+    # When a call was last refused, when `learned` last changed, and until when nothing may be sent.
+    Column("refused", Float, nullable=False),
+    Column("changed", Float, nullable=False),
+    Column("until", Float, nullable=False),
+)
+
 _ADD_COST = """INSERT INTO days (day, known) VALUES (new.day, CAST(round(new.cost * 1e9) AS INTEGER))
     ON CONFLICT (day) DO UPDATE SET known = known + excluded.known;"""
 _TAKE_COST = "UPDATE days SET known = known - CAST(round(old.cost * 1e9) AS INTEGER) WHERE day = old.day AND old.cost IS NOT NULL;"
@@ -373,5 +388,10 @@ def _from_3(connection: Connection) -> None:
     stars.create(connection)
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(connection: Connection) -> None:
+    """Add how often models may be asked."""
+    rates.create(connection)
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 """``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""

@@ -13,6 +13,7 @@ from notebook_img.store.jobs import Jobs, Outputs
 from notebook_img.store.lookups import Lookups
 from notebook_img.store.notebooks import Notebooks
 from notebook_img.store.picture_files import PictureFiles
+from notebook_img.store.rates import Rates
 from notebook_img.store.raw import RawStates
 from notebook_img.store.sessions import Sessions
 from notebook_img.store.spend import Spend
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups, Notebooks):
+class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups, Notebooks, Rates):
     """All sessions and pictures of one home.
 
     Every method is safe to call from any thread and any process; none holds a transaction longer than its own few rows.

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import os
 import select
 import socket
@@ -30,6 +31,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.emulators.faults import Faults, play
 
+COMMON: dict[str, Any] = {"limit": None, "clock": None}
+"""Options of every emulator. ``limit``: ``{"calls": 5, "seconds": 60, "path": "generateContent"}``, more are answered 429 with a
+Retry-After; ``clock``: what time it is for that, in seconds (None: the time of day)."""
 LONG = 300
 """Texts from this length on stand in the record as ``sha256:...`` of the bytes they encode."""
 
@@ -46,6 +50,27 @@ class Rejected(Exception):
 
 class ClientLeft(Exception):
     """The client closed its connection before the answer was complete."""
+
+
+class Limited:
+    """The service's own limit: at most so many calls in any stretch of so many seconds."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.taken: list[float] = []
+
+    def wait(self, options: dict[str, Any], path: str) -> int:
+        """Return the seconds a call has to wait; 0 where it is let in, and counted."""
+        limit = options["limit"]
+        if limit is None or limit.get("path", "") not in path:
+            return 0
+        with self.lock:
+            now = time.time() if options["clock"] is None else options["clock"]
+            self.taken = [at for at in self.taken if at > now - limit["seconds"]]
+            if len(self.taken) < limit["calls"]:
+                self.taken.append(now)
+                return 0
+            return max(1, math.ceil(self.taken[-limit["calls"]] + limit["seconds"] - now))
 
 
 class Call:
@@ -190,7 +215,8 @@ class Emulator:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.faults = Faults()
-        self.options: dict[str, Any] = dict(self.defaults)
+        self.options: dict[str, Any] = {**COMMON, **self.defaults}
+        self.limited = Limited()
         self.requests: list[dict[str, Any]] = []
         self.bodies: dict[int, bytes] = {}
 
@@ -206,7 +232,8 @@ class Emulator:
         """Forget state, options, faults and the record. Subclasses with state of their own extend this."""
         with self.lock:
             self.faults.clear()
-            self.options = dict(self.defaults)
+            self.options = {**COMMON, **self.defaults}
+            self.limited = Limited()
             self.requests.clear()
             self.bodies.clear()
 
@@ -244,6 +271,10 @@ class Emulator:
                 del self.bodies[old]
         row["body"] = self.short(call)
         try:
+            if wait := self.limited.wait(self.options, call.path):
+                row["state"] = "limited"
+                call.respond(429, self.error_body(429, "Too many requests."), {"Retry-After": str(wait)})
+                return
             call.fault = self.faults.take(call.path, call.body)
             row["fault"] = call.fault
             if not (call.fault and play(call.fault, call)):
@@ -282,9 +313,9 @@ class Emulator:
                     call.respond(200, {})
                 case "POST", ["_control"]:
                     wish = json.loads(call.body)
-                    unknown = set(wish) - {"faults", "options"} | set(wish.get("options", {})) - set(self.defaults)
+                    unknown = set(wish) - {"faults", "options"} | set(wish.get("options", {})) - {*COMMON, *self.defaults}
                     if unknown:
-                        call.respond(400, {"unknown": sorted(unknown), "options": sorted(self.defaults)})
+                        call.respond(400, {"unknown": sorted(unknown), "options": sorted({*COMMON, *self.defaults})})
                         return
                     try:
                         self.faults.add(wish.get("faults", []))
