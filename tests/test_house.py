@@ -27,7 +27,22 @@ from notebook_img.settings import Settings
 PROJECT = Path(__file__).resolve().parents[1]
 HOUSE = PROJECT / "notebook_img"
 
-ROOT = {"__init__", "__main__", "_face", "_version", "api", "workspace", "keys", "settings", "records", "ids", "files", "loop", "errors"}
+ROOT = {
+    "__init__",
+    "__main__",
+    "_face",
+    "_version",
+    "api",
+    "workspace",
+    "keys",
+    "settings",
+    "rates",
+    "records",
+    "ids",
+    "files",
+    "loop",
+    "errors",
+}
 ROOT |= {"hints", "network"}
 """Modules at the root; everything else belongs into the folder of its concept."""
 
