@@ -42,6 +42,8 @@ class Views:
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
+        self._before: Picture | None = None
+        """What the picture on the stage was compared with last: one looks closely at both."""
 
     def reply(self, message: Message, told: Message, buffers: Sequence[bytes] = ()) -> None:
         """Answer only the view that asked; a message that names no view is answered to all."""
@@ -63,11 +65,11 @@ class Views:
         self.panel.tell(told, [seen.data])
 
     def do_detail(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Send a part of the picture on the stage as sharp as it is: a viewer has zoomed in beyond the copy that was sent."""
+        """Send a part of a picture that is shown as sharp as it is: a viewer has zoomed in beyond the copy that was sent."""
         from notebook_img.pictures import as_rgb, encode_within, to_srgb
 
-        picture = self.panel.base.picture
-        if picture is None or picture.sha256 != message.get("sha"):
+        shown = (each for each in (self.panel.base.picture, self._before) if each is not None and each.sha256 == message.get("sha"))
+        if (picture := next(shown, None)) is None:
             return  # another one is on the stage by now
         left, top, right, bottom = (int(value) for value in message["box"])
         left, top = max(0, min(left, picture.width - 1)), max(0, min(top, picture.height - 1))
@@ -118,7 +120,7 @@ class Views:
 
     # ------------------------------------------------------------------------------------------ comparing
 
-    def _before(self, message: Message) -> tuple[Picture, str]:
+    def _partner(self, message: Message) -> tuple[Picture, str]:
         """Return what to compare the stage with: a turn or source that is named, else what the turn on the stage was made from."""
         panel = self.panel
         if message.get("source"):
@@ -142,7 +144,7 @@ class Views:
     def do_compare(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the two pictures of a comparison."""
         self.panel.base.needed("compare")
-        before, label = self._before(message)
+        before, label = self._partner(message)
         self.send_comparison(message, before, label)
 
     def do_delivered(self, message: Message, _buffers: Sequence[bytes]) -> None:
@@ -167,8 +169,11 @@ class Views:
             "labels": [label, self.panel.base.name],
             "shas": [before.sha256, after.sha256],
             "types": [item.mime_type for item in seen],
+            "wide": [item.width for item in seen],
+            "sizes": [before.size, after.size],
             "brought": message.get("do") == "send",  # from the gallery: none of the choices the browser has names it
         }
+        self._before = before
         self.reply(message, told, [item.data for item in seen])
         from notebook_img.display import confront, heat, percent
         from notebook_img.pictures import encode_within

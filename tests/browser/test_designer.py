@@ -184,6 +184,88 @@ def test_the_mask_is_painted_where_the_pointer_is_at_any_zoom(voila: Server, pag
     clean(page)
 
 
+def place(page: Any, panel: Any, sheet: int) -> tuple[float, float, float]:
+    """Return where a frame of the comparison lies in its pane, and how wide it is, CSS pixels."""
+    frame, pane = panel.locator(".nbi-sheet").nth(sheet).bounding_box(), panel.locator(".nbi-over").nth(sheet).bounding_box()
+    return frame["x"] - pane["x"], frame["y"] - pane["y"], frame["width"]
+
+
+def test_both_pictures_of_a_comparison_zoom_and_move_together(voila: Server, page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1200})
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(voila.folder / "compared.png")
+    panel = open_panel(page, voila, "closer")
+    more(panel)
+    panel.get_by_label("Path, address, sample").fill("compared.png")
+    panel.get_by_label("Path, address, sample").press("Enter")
+    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("compared.png", timeout=SOON)
+    run(panel, "invert", "t1")
+    panel.get_by_role("button", name="Compare").click()
+    percent = panel.get_by_label("Zoom", exact=True).get_by_role("status")
+    panel.get_by_role("radio", name="Side by side", exact=True).check()
+    panes = panel.locator(".nbi-over")
+    expect(panes).to_have_count(2)
+    panes.first.scroll_into_view_if_needed()
+    fitting = percent.text_content()
+    whole = place(page, panel, 0)
+    # The wheel over one picture (Ctrl, as nothing was clicked): the same place of both comes nearer.
+    box = panes.nth(1).bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.5)
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    expect(percent).not_to_have_text(fitting or "")
+    first = place(page, panel, 0)
+    assert first == pytest.approx(place(page, panel, 1), abs=1)
+    assert first[2] > 1.5 * whole[2]
+    # A drag in one moves both by what it was dragged.
+    box = panes.nth(1).bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] - 60, middle[1] - 20, steps=3)
+    page.mouse.up()
+    moved = place(page, panel, 0)
+    assert moved == pytest.approx(place(page, panel, 1), abs=1)
+    assert moved[0] == pytest.approx(first[0] - 60, abs=1.5)
+    # One looks at the pictures' own pixels, not at those of the copies.
+    panel.get_by_role("button", name="1:1").click()
+    expect(percent).to_have_text("100 %")
+    details = panel.locator(".nbi-compare .nbi-detail")
+    for index in range(2):
+        expect(details.nth(index)).to_be_visible(timeout=SOON)
+    # With the slider both lie in one pane; a drag at the line moves the line, one beside it the pictures.
+    panel.get_by_role("radio", name="Slider", exact=True).check()
+    expect(percent).to_have_text("100 %")
+    slider = panel.get_by_role("slider", name=re.compile("^Share of compared.png"))
+    pane, line = panes.first.bounding_box(), panel.locator(".nbi-line").bounding_box()
+    frames = panel.locator(".nbi-sheet")
+    before = [frames.nth(index).bounding_box()["x"] for index in range(2)]
+    assert before[0] == pytest.approx(before[1], abs=1)
+    page.mouse.move(line["x"] + 1, pane["y"] + pane["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(pane["x"] + pane["width"] * 0.75, pane["y"] + pane["height"] / 2, steps=4)
+    page.mouse.up()
+    assert float(slider.input_value()) == pytest.approx(75, abs=1)
+    assert [frames.nth(index).bounding_box()["x"] for index in range(2)] == pytest.approx(before, abs=1)
+    page.mouse.move(pane["x"] + pane["width"] * 0.3, pane["y"] + pane["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(pane["x"] + pane["width"] * 0.3 + 50, pane["y"] + pane["height"] / 2, steps=3)
+    page.mouse.up()
+    assert [frames.nth(index).bounding_box()["x"] for index in range(2)] == pytest.approx([x + 50 for x in before], abs=1.5)
+    assert float(slider.input_value()) == pytest.approx(75, abs=1)
+    # Arrow keys: on the line they move it, elsewhere the pictures. 0 shows all of them.
+    slider.press("ArrowLeft")
+    assert float(slider.input_value()) < 75
+    panel.get_by_role("radio", name="Difference", exact=True).check()
+    expect(panel.get_by_alt_text(re.compile("^Where compared.png and t1 differ"))).to_be_visible(timeout=SOON)
+    panel.locator(".nbi-well").press("0")
+    expect(percent).not_to_have_text("100 %")
+    panel.get_by_role("button", name="Close").click()
+    expect(panel.locator(".nbi-canvas")).to_be_visible()
+    clean(page)
+
+
 def test_two_fingers_zoom_and_move_while_one_paints(voila: Server, browser: Any) -> None:
     from tests.browser.conftest import _page
 

@@ -250,7 +250,7 @@ def test_compare_by_slider_side_by_side_and_difference(voila: Server, page: Any)
     assert abs(float(slider.input_value()) - 75) < 3
     expect(panel.locator(".nbi-compare")).to_contain_text("% changed", timeout=SOON)
     panel.get_by_role("radio", name="Side by side", exact=True).check()
-    expect(panel.locator(".nbi-pair img")).to_have_count(2)
+    expect(panel.locator(".nbi-pair img.nbi-picture")).to_have_count(2)
     panel.get_by_role("radio", name="Difference", exact=True).check()
     expect(panel.get_by_alt_text(re.compile("^Where sample:chelsea and t1 differ"))).to_be_visible()
     panel.get_by_role("button", name="Close").click()

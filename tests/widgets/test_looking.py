@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from notebook_img import Studio
 from notebook_img.records import Origin, PictureUse, TurnRecord
@@ -25,6 +27,13 @@ def test_a_comparison_has_both_pictures_and_their_difference(cat: Watched) -> No
     assert difference["summary"].endswith("% changed")
     assert "PSNR" in " ".join(difference["numbers"])
     assert heat
+    assert content["sizes"] == [(451, 300), (451, 300)]
+    # One looks closely at both.
+    for sha, part in zip(content["shas"], ([100, 100, 200, 150], [100, 100, 200, 150]), strict=True):
+        cat.do("detail", sha=sha, box=part, wide=400)
+        detail, (data,) = cat.all("detail")[-1]
+        assert detail["sha"] == sha
+        assert Image.open(io.BytesIO(data)).size == (100, 50)
 
 
 def test_a_picture_that_was_made_from_words_needs_another_to_compare_with(panel: Watched) -> None:

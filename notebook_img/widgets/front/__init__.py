@@ -7,7 +7,7 @@ import re
 from importlib.resources import files
 
 MODULES = (
-    *("elements", "markdown", "link", "messages", "sources", "zoom", "strokes", "mask", "compare", "chooser", "stage", "strip"),
+    *("elements", "markdown", "link", "messages", "sources", "zoom", "strokes", "mask", "layer", "compare", "chooser", "stage", "strip"),
     *("dialogs", "options", "edit_tab", "ask_tab", "gallery_tab", "panel"),
 )
 """In the order they need each other. anywidget loads one module from text, in which relative imports mean nothing."""

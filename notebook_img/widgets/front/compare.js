@@ -1,13 +1,16 @@
 // Two pictures against each other: a slider, side by side, or where they differ.
 
 import { button, choices, differs, fill, h } from "./elements.js";
+import { Layer } from "./layer.js";
 
 const GALLERY = "gallery"; // stands for a picture that was sent from there
 
 export class Compare {
-  constructor(link, closed) {
+  constructor(link, changed) {
     this.link = link;
-    this.closed = closed;
+    this.changed = changed;
+    this.layers = [];
+    this.places = []; // see zoom.js
     this.view = "slider";
     this.urls = [];
     this.on = false;
@@ -74,8 +77,7 @@ export class Compare {
   wait() {
     this.on = true;
     this.bar.hidden = this.body.hidden = false;
-    fill(this.body, h("p", {}, "Choose above what to compare it with."));
-    this.closed();
+    this.lay([], h("p", {}, "Choose above what to compare it with."));
     this.select.focus();
   }
 
@@ -93,12 +95,26 @@ export class Compare {
     this.select.value = "";
     this.bar.hidden = this.body.hidden = true;
     this.release();
-    this.closed();
+    this.lay([]);
+  }
+
+  // Draws a view; what of it zooms and moves together is told.
+  lay(places, ...parts) {
+    this.places = places;
+    fill(this.body, parts);
+    this.changed();
+  }
+
+  // The parts of both pictures that are in sight, as sharp as they are.
+  look() {
+    for (const { pane, layer } of this.places) layer?.look(pane);
   }
 
   release() {
     for (const url of this.urls) URL.revokeObjectURL(url);
+    for (const layer of this.layers) layer.release();
     this.urls = [];
+    this.layers = [];
     this.heat = this.labels = null;
   }
 
@@ -114,11 +130,15 @@ export class Compare {
     this.labels = content.labels;
     this.name(content);
     this.shas = content.shas.join(" ");
-    this.before = this.address(buffers[0], content.types[0]);
-    this.after = this.address(buffers[1], content.types[1]);
+    this.layers = content.labels.map((alt, index) => {
+      const layer = new Layer(this.link);
+      const url = this.address(buffers[index], content.types[index]);
+      const [width, height] = content.sizes[index];
+      layer.take({ sha: content.shas[index], url, sharp: content.wide[index], width, height, alt }, { width: content.sizes[1][0], height: content.sizes[1][1] });
+      return layer;
+    });
     this.words.hidden = true;
     this.bar.hidden = this.body.hidden = false;
-    this.closed();
     this.draw();
   }
 
@@ -133,23 +153,43 @@ export class Compare {
 
   draw() {
     if (!this.on || !this.labels) return;
-    const [before, after] = this.labels;
-    const picture = (url, words, extra = "") => h("img", { src: url, alt: words, class: `nbi-picture ${extra}`, draggable: "false" });
-    const plate = (words, side) => h("span", { class: `nbi-plate nbi-${side}`, "aria-hidden": "true" }, words);
-    if (this.view === "slider") fill(this.body, this.slider(picture, plate, before, after), this.words);
+    const [before, after] = this.layers;
+    if (this.view === "slider") this.slider(before, after);
     else if (this.view === "side") {
-      const cell = (url, words) => h("figure", {}, picture(url, words), h("figcaption", {}, words));
-      fill(this.body, h("div", { class: "nbi-pair" }, cell(this.before, before), cell(this.after, after)), this.words);
+      const sides = [before, after].map((layer, index) => this.place(layer, h("figure", {}), h("figcaption", {}, this.labels[index])));
+      this.lay(sides, h("div", { class: "nbi-pair" }, sides.map(({ holder }) => holder)), this.words);
     } else {
-      const drawn = () => h("div", { class: "nbi-over" }, picture(this.heat, `Where ${before} and ${after} differ: ${this.summary.textContent}`));
       const legend = h("p", { class: "nbi-quiet" }, "Dark: the same. Light: differs most.");
-      fill(this.body, this.heat ? drawn() : h("p", {}, "Comparing…"), this.words, legend);
+      if (!this.heat) {
+        this.lay([], h("p", {}, "Comparing…"), this.words, legend);
+        return;
+      }
+      const [one, other] = this.labels;
+      const heat = new Layer(this.link);
+      heat.take({ url: this.heat, width: after.width, height: after.height, alt: `Where ${one} and ${other} differ: ${this.summary.textContent}` });
+      const place = this.place(heat, h("div", { class: "nbi-hold" }));
+      this.lay([place], place.holder, this.words, legend);
     }
   }
 
-  slider(picture, plate, before, after) {
-    const top = picture(this.before, before, "nbi-top");
+  // A frame with a picture in a pane of its own.
+  place(layer, holder, ...under) {
+    const frame = h("div", { class: "nbi-sheet" }, layer.element);
+    const pane = h("div", { class: "nbi-over" }, frame);
+    holder.append(pane, ...under);
+    return { holder, pane, box: pane, frame, layer };
+  }
+
+  // One over the other, up to a line: both frames lie in one pane, and the line stays in it while they are moved.
+  slider(before, after) {
+    const box = h("div", { class: "nbi-slider" });
+    const holder = h("div", { class: "nbi-hold" }, box);
+    const under = { ...this.place(after, box), holder, box };
+    const { pane } = under;
+    const frame = h("div", { class: "nbi-sheet" }, before.element);
+    const top = h("div", { class: "nbi-top" }, frame);
     const line = h("div", { class: "nbi-line", "aria-hidden": "true" });
+    const [name, other] = this.labels;
     const range = h("input", {
       type: "range",
       class: "nbi-slide",
@@ -157,16 +197,26 @@ export class Compare {
       max: "100",
       step: "0.5",
       value: "50",
-      "aria-label": `Share of ${before} that is shown over ${after}`,
+      "aria-label": `Share of ${name} that is shown over ${other}`,
     });
     const move = () => {
       top.style.clipPath = `inset(0 ${100 - range.value}% 0 0)`;
       line.style.left = `${range.value}%`;
-      range.setAttribute("aria-valuetext", `${Math.round(range.value)} percent ${before}`);
+      range.setAttribute("aria-valuetext", `${Math.round(range.value)} percent ${name}`);
     };
     range.addEventListener("input", move);
+    // Zoomed in, a drag beside the line moves the pictures.
+    line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
+    line.addEventListener("pointermove", (event) => {
+      if (!line.hasPointerCapture(event.pointerId)) return;
+      const box = pane.getBoundingClientRect();
+      range.value = (100 * (event.clientX - box.left)) / box.width;
+      move();
+    });
     move();
-    const names = [plate(before, "left"), plate(after, "right")];
-    return h("div", { class: "nbi-slider" }, h("div", { class: "nbi-over" }, picture(this.after, after), top, range, line), ...names);
+    pane.append(top, range, line);
+    const plate = (words, side) => h("span", { class: `nbi-plate nbi-${side}`, "aria-hidden": "true" }, words);
+    box.append(plate(name, "left"), plate(other, "right"));
+    this.lay([under, { ...under, frame, layer: before }], holder, this.words);
   }
 }

@@ -3,6 +3,7 @@
 import { button, copyText, fill, h, s, saveFile, seconds, shorten } from "./elements.js";
 import { Chooser } from "./chooser.js";
 import { Compare } from "./compare.js";
+import { Layer } from "./layer.js";
 import { Mask } from "./mask.js";
 import { Sources } from "./sources.js";
 import { Zoom } from "./zoom.js";
@@ -15,8 +16,7 @@ export class Stage {
     this.say = say;
     this.base = { key: "", sha: "", width: 0, height: 0, choices: [] };
     this.sources = new Sources(link, say);
-    this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false" });
-    this.detail = h("img", { class: "nbi-detail", alt: "", draggable: "false", hidden: true });
+    this.layer = new Layer(link);
     this.before = h("img", { class: "nbi-before", alt: "", draggable: "false", hidden: true });
     this.plate = h("span", { class: "nbi-plate nbi-left", hidden: true });
     this.overlay = s("svg", { class: "nbi-boxes", "aria-hidden": "true" });
@@ -24,7 +24,7 @@ export class Stage {
     this.mask = new Mask(() => this.maskChanged(), { find, lastMask: () => link.send("last_mask") });
     this.compare = new Compare(link, () => this.arrange());
     this.chooser = new Chooser(link);
-    const lying = [this.image, this.detail, this.overlay, this.sent, this.mask.canvas, this.mask.pointer, this.before];
+    const lying = [this.layer.element, this.overlay, this.sent, this.mask.canvas, this.mask.pointer, this.before];
     this.frame = h("div", { class: "nbi-canvas", hidden: true }, lying);
     this.empty = this.sources.makeEmpty();
     this.wait = h("div", { class: "nbi-wait", hidden: true });
@@ -38,7 +38,7 @@ export class Stage {
       this.plate,
       this.wait,
     );
-    this.zoom = new Zoom(this.well, this.frame, {
+    this.zoom = new Zoom(this.well, {
       changed: (settled) => this.zoomChanged(settled),
       painting: () => this.mask.on,
       stopPainting: () => this.mask.cancel(),
@@ -104,7 +104,7 @@ export class Stage {
     link.on("picture", (content, buffers) => this.show(content, buffers));
     link.on("progress", (content, buffers) => this.partial(content, buffers));
     link.on("mask", (content, buffers) => this.takeMask(content, buffers[0]));
-    link.on("detail", (content, buffers) => this.takeDetail(content, buffers[0]));
+    link.on("detail", (content, buffers) => [this.layer, ...this.compare.layers].forEach((layer) => layer.takeDetail(content, buffers[0])));
     link.on("original", (content, buffers) => this.takeOriginal(content, buffers[0]));
     link.on("done", ({ what }) => what !== "ask" && this.mask.choose("brush")); // the eraser would leave the next mask empty
     link.on("whole file", ({ name, blob }) => {
@@ -138,7 +138,8 @@ export class Stage {
     this.zoom.settled.cancel();
     this.compare.release();
     this.chooser.close();
-    for (const url of [this.url, this.early, this.detailUrl, this.beforeUrl]) if (url) URL.revokeObjectURL(url);
+    this.layer.release();
+    for (const url of [this.url, this.early, this.beforeUrl]) if (url) URL.revokeObjectURL(url);
   }
 
   key(event) {
@@ -167,13 +168,9 @@ export class Stage {
     this.shown = content.sha;
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = null;
-    this.sharp = content.width;
-    this.detail.hidden = true;
     this.boxes([]);
-    if (content.sha) {
-      this.url = URL.createObjectURL(new Blob([buffers[0]], { type: content.type }));
-      this.image.src = this.url;
-    }
+    if (content.sha) this.url = URL.createObjectURL(new Blob([buffers[0]], { type: content.type }));
+    this.layer.take({ sha: content.sha, url: this.url, sharp: content.width, width: content.base.width, height: content.base.height });
     this.take(content.base);
     if (this.compare.on) this.compare.close();
   }
@@ -203,7 +200,7 @@ export class Stage {
   take(base) {
     this.base = base;
     const shown = Boolean(base.sha);
-    this.image.alt = shown ? `${base.name}${this.state?.turn ? `: ${this.state.turn.prompt}` : ""}` : "";
+    this.layer.image.alt = shown ? `${base.name}${this.state?.turn ? `: ${this.state.turn.prompt}` : ""}` : "";
     if (this.mask.sha !== base.sha) this.held = false; // the kernel holds no picture either when another one is shown
     if (shown) this.mask.lie(base.sha, base.width, base.height);
     else if (this.mask.on) this.toggleMask();
@@ -218,10 +215,11 @@ export class Stage {
     const comparing = this.compare.on;
     const shown = Boolean(this.base.sha) && !comparing;
     this.frame.hidden = !shown;
-    this.well.tabIndex = shown ? 0 : -1;
+    this.well.tabIndex = shown || comparing ? 0 : -1;
     this.empty.hidden = Boolean(this.base.sha) || this.base.choices.length > 0 || comparing;
     this.compareButton.setAttribute("aria-pressed", String(comparing));
-    this.zoom.take(this.base.sha, shown ? this.base.width : 0, this.base.height);
+    const places = comparing ? this.compare.places : shown ? [{ holder: this.well, box: this.well, pane: this.well, frame: this.frame }] : [];
+    this.zoom.take(this.base.sha, this.base.width, this.base.height, places);
   }
 
   fit() {
@@ -355,34 +353,10 @@ export class Stage {
 
   // Closer, and before -------------------------------------------------------------------------------
 
-  // The picture on the stage is a smaller copy; where one looks closer than it is sharp, the part in sight is fetched.
   zoomChanged(settled) {
-    if (!settled || this.frame.hidden || !this.base.sha) return;
-    const { width, height, sha } = this.base;
-    const wide = this.frame.offsetWidth * devicePixelRatio;
-    if (!this.sharp || this.sharp >= width || wide <= this.sharp * 1.1) {
-      this.detail.hidden = true;
-      return;
-    }
-    const share = (value, size) => Math.min(1, Math.max(0, value / size));
-    const left = share(-this.frame.offsetLeft, this.frame.offsetWidth);
-    const top = share(-this.frame.offsetTop, this.frame.offsetHeight);
-    const right = share(this.well.clientWidth - this.frame.offsetLeft, this.frame.offsetWidth);
-    const bottom = share(this.well.clientHeight - this.frame.offsetTop, this.frame.offsetHeight);
-    const box = [Math.floor(left * width), Math.floor(top * height), Math.ceil(right * width), Math.ceil(bottom * height)];
-    this.link.send("detail", { sha, box, wide: Math.round((right - left) * wide) });
-  }
-
-  takeDetail(content, data) {
-    if (content.sha !== this.base.sha) return;
-    if (this.detailUrl) URL.revokeObjectURL(this.detailUrl);
-    this.detailUrl = URL.createObjectURL(new Blob([data], { type: content.type }));
-    const { width, height } = this.base;
-    const [left, top, right, bottom] = content.box;
-    this.detail.src = this.detailUrl;
-    const places = { left: left / width, top: top / height, width: (right - left) / width, height: (bottom - top) / height };
-    for (const [name, value] of Object.entries(places)) this.detail.style[name] = `${value * 100}%`;
-    this.detail.hidden = false;
+    if (!settled || !this.base.sha) return;
+    if (this.compare.on) this.compare.look();
+    else if (!this.frame.hidden) this.layer.look(this.well);
   }
 
   original(on) {
