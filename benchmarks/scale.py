@@ -35,6 +35,7 @@ def rows(rounds: int = 15) -> list[Row]:
 
 def turns(rounds: int) -> list[Row]:
     """Measure one more turn, from a script and from a cell that runs again, and the drawing of the history."""
+    from notebook_img.replay import Kernel
     from tests.emulators.process import running
 
     with running("gemini") as service, home_of_its_own() as home:
@@ -46,14 +47,17 @@ def turns(rounds: int) -> list[Row]:
         def adding(session: Session) -> Callable[[], object]:
             return lambda: session.edit(f"warmer {next(numbers)}")
 
-        def in_cell(session: Session, cell: str) -> Callable[[], object]:
+        def in_cell(session: Session, cell: str, *, restarted: bool = False) -> Callable[[], object]:
             studio: Any = session.actor
-            kernel, head = studio.shared.kernel, session.record.turns
+            head = session.record.turns
 
             def work() -> None:
+                if restarted:  # what its latest run in another kernel got is looked up
+                    studio.shared.kernel = Kernel()
+                kernel = studio.shared.kernel
                 if cell == CELL:  # it goes back to its start each time, so the head is put where all the others left it
                     studio.heads._heads[session.id] = head
-                run = kernel.begin(f"s.edit('{cell}')", cell_id=cell, notebook="/fox.ipynb")
+                run = kernel.begin(_source(cell), cell_id=cell, notebook="/fox.ipynb")
                 session.edit(f"colder {next(numbers)}")
                 kernel.end(lambda: session.actor.store, failed=False)
                 assert run.row
@@ -64,6 +68,7 @@ def turns(rounds: int) -> list[Row]:
         for what, make in (
             ("from a script", adding),
             ("from a cell that runs again", lambda session: in_cell(session, "of each turn")),
+            ("from a cell's first run in a kernel", lambda session: in_cell(session, "of each turn", restarted=True)),
             ("from a cell that ran at the beginning", lambda session: in_cell(session, CELL)),
         ):
             _in_kernel(few, many, on=what != "from a script")
@@ -129,6 +134,7 @@ def _session(home: Path, environ: dict[str, str], size: int) -> Session:
 
 def _history(studio: Studio, session: Session, size: int) -> None:
     """Write the runs, replies and moves of the cells, and what each turn cost."""
+    from notebook_img.replay.cells import source_hash
     from notebook_img.store import schema
 
     today = dt.datetime.now().astimezone().date().isoformat()
@@ -137,10 +143,11 @@ def _history(studio: Studio, session: Session, size: int) -> None:
         replies: list[dict[str, Any]] = []
         moves: list[dict[str, Any]] = []
         spend: list[dict[str, Any]] = []
-        common = {"kernel": "before", "ended": 1.0, "state": "ok", "notebook": "/fox.ipynb", "owner": ""}
+        common = {"kernel": "before", "ended": 1.0, "state": "ok", "notebook": "/fox.ipynb", "owner": "ended"}
         for number in range(1, size + 1):
             cell = CELL if number == 2 else "of each turn"
-            runs.append({**common, "id": number, "cell": f"id:{cell}", "source_hash": cell, "ordinal": number, "started": float(number)})
+            known = {"cell": f"id:{cell}", "source_hash": source_hash(_source(cell)), "ordinal": 1}
+            runs.append({**common, **known, "id": number, "seen": number, "started": float(number)})
             reply = {
                 "run": number,
                 "position": 0,
@@ -157,6 +164,10 @@ def _history(studio: Studio, session: Session, size: int) -> None:
             spend.append({**row, "session": "fox", "turn": f"fox/t{number}", "origin": "cell", "usage": "{}", "owner": ""})
         for table, values in ((schema.runs, runs), (schema.replies, replies), (schema.moves, moves), (schema.spend, spend)):
             connection.execute(table.insert(), values)
+
+
+def _source(cell: str) -> str:
+    return f"s.edit('{cell}')"
 
 
 def _in_kernel(*sessions: Session, on: bool) -> None:

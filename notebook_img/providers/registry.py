@@ -36,13 +36,14 @@ _made: weakref.WeakKeyDictionary[Settings, dict[str, Provider]] = weakref.WeakKe
 
 @functools.cache
 def _entry_points() -> dict[str, EntryPoint]:
+    """Return the entry points by name, ours first. Asked once: telling whose one is reads the metadata of its package."""
     from importlib.metadata import entry_points
 
     found: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: (not _is_ours(point), point.name)):
         # Ours come first and the first one stays: another package cannot take the name of a service pictures are sent to.
         found.setdefault(point.name.casefold(), point)
-    return dict(sorted(found.items()))
+    return found
 
 
 def _is_ours(point: EntryPoint) -> bool:
@@ -81,7 +82,7 @@ def provider_class(name: str) -> type[Provider]:
 def provider_classes() -> list[type[Provider]]:
     """Return the classes of all entry points, ours first; one that cannot be loaded is left out."""
     found = []
-    for point in sorted(_entry_points().values(), key=lambda point: not _is_ours(point)):
+    for point in _entry_points().values():
         try:
             found.append(_loaded(point))
         except NotFoundError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from sqlalchemy import Connection, func, select, update
 
 from notebook_img.store import schema
-from notebook_img.store.latest_run import PLACE
+from notebook_img.store.latest_run import find_place
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import sound
 from notebook_img.store.written import insert_into
@@ -97,8 +97,8 @@ class Cells:
         with self._database.write() as connection:
             values["seen"] = next_place(connection)
             if cell.startswith("id:"):
-                found = connection.exec_driver_sql(PLACE, {"cell": cell, "source_hash": source_hash}).scalar_one_or_none()
-                values["ordinal"] = ordinal if found is None else found
+                known = find_place(lambda query, told: connection.exec_driver_sql(query, told).all(), cell, source_hash)
+                values["ordinal"] = known or ordinal
             return int(connection.exec_driver_sql(_INSERT_RUN, values).lastrowid)
 
     def end_run(self, run: int, state: RunState) -> None:

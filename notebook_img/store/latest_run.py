@@ -36,12 +36,11 @@ PLACES = (
 A cell keeps the place it had in the kernel that saw it first: in a later kernel its neighbours may not have run yet.
 """
 
-PLACE = "SELECT ordinal FROM runs WHERE cell = :cell AND source_hash = :source_hash ORDER BY seen DESC LIMIT 1"
-"""The place a cell had among equal cells when it ran last."""
 _REPLIED = "EXISTS (SELECT 1 FROM {having} WHERE run = runs.id)"
 _SAME = "runs.cell = :cell"
+_PLACE_BY_SOURCE = "SELECT ordinal FROM runs WHERE source_hash = :source_hash AND +cell = :cell ORDER BY seen DESC LIMIT 1"
 _ALIKE = "runs.source_hash = :source_hash AND runs.ordinal = :ordinal"
-_WITHOUT_ID = f"{_ALIKE} AND runs.cell NOT LIKE 'id:%'"
+_WITHOUT_ID = "runs.cell = :without_id"
 _HERE = "runs.notebook = :notebook"
 _HERE_OR_UNKNOWN = "runs.notebook IN (:notebook, '')"
 
@@ -90,6 +89,19 @@ class NamedTurn:
     """Whether it was a turn of the session the cell worked in."""
 
 
+def find_place(read: Read, cell: str, source_hash: str) -> int | None:
+    """Return the place a cell with an id had among equal cells when it ran last; None where it never ran with this source.
+
+    Its very latest run nearly always tells. Where it had other words, the runs of these words are looked through, not all of the cell's.
+    """
+    values = {"cell": cell, "source_hash": source_hash}
+    latest = read("SELECT source_hash, ordinal FROM runs WHERE cell = :cell ORDER BY seen DESC LIMIT 1", values)
+    if not latest:
+        return None
+    rows = [latest[0][1:]] if latest[0][0] == source_hash else read(_PLACE_BY_SOURCE, values)
+    return int(rows[0][0]) if rows else None
+
+
 def find_latest(read: Read, cell: KnownCell, *, not_kernel: str = NO_KERNEL, having: str = "replies") -> LatestRun | None:
     """Return the latest run of a cell that got a reply.
 
@@ -120,8 +132,10 @@ def find_latest(read: Read, cell: KnownCell, *, not_kernel: str = NO_KERNEL, hav
         "kernel": not_kernel,
     }
     read = _having(read, having)
-    if cell.has_id and (place := read(PLACE, values)):
-        values["ordinal"] = place[0][0]
+    if cell.has_id:
+        values["ordinal"] = find_place(read, cell.key, cell.source_hash) or cell.ordinal
+        # Not by source and place: as many of those runs may have ids as this cell has ever run.
+        values["without_id"] = f"src:{cell.source_hash}:{values['ordinal']}"
     alike = _WITHOUT_ID if cell.has_id else _ALIKE
     same = (_SAME,) if cell.has_id else ()
     if cell.notebook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PathDistribution
 
 import pytest
 
@@ -129,3 +129,12 @@ def test_a_broken_package_stops_nobody_else(broken_package, home):
     with pytest.raises(NotFoundError, match="no licence here"):
         studio.session("fox").edit("darker", model=broken_package)
     studio.close()
+
+
+def test_whose_providers_they_are_is_read_from_their_packages_once_and_not_for_each_call(monkeypatch):
+    first = registry.provider_classes()
+    read = []
+    monkeypatch.setattr(PathDistribution, "read_text", lambda self, name: read.append(name))
+    assert registry.provider_classes() == first
+    assert read == []
+    assert first[0].__module__.startswith("notebook_img.")
