@@ -12,7 +12,7 @@ from notebook_img._version import __version__ as __version__
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from notebook_img.api import aio, ask, edit, generate, import_sessions, models, panel, serve_mcp, session, sessions
+    from notebook_img.api import aio, ask, batch, batches, edit, generate, import_sessions, models, panel, serve_mcp, session, sessions
     from notebook_img.errors import NotebookImgError
     from notebook_img.pictures import Box, Picture
     from notebook_img.settings import Settings
@@ -30,6 +30,8 @@ __all__ = [
     "Turn",
     "aio",
     "ask",
+    "batch",
+    "batches",
     "edit",
     "generate",
     "import_sessions",

@@ -11,7 +11,7 @@ from notebook_img.studio import default_studio
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from notebook_img.studio import Studio
+    from notebook_img.studio import Batch, Studio
     from notebook_img.tree import Session, Turn
 
 
@@ -80,6 +80,35 @@ class _Awaitable:
 
 
 aio = _Awaitable()
+
+
+class _Batches:
+    """The same calls over many items: ``ni.batch.edit("make it night", "photos/*.jpg")``. See `studio.batch.Batches`."""
+
+    def generate(self, prompt: Any, items: Any = None, **options: Any) -> Any:
+        """Make an image for every row and every combination."""
+        return _studio().batch.generate(prompt, items, **options)
+
+    def edit(self, prompt: str, items: Any = None, **options: Any) -> Any:
+        """Edit many pictures."""
+        return _studio().batch.edit(prompt, items, **options)
+
+    def ask(self, prompt: str, items: Any = None, **options: Any) -> Any:
+        """Ask about many pictures."""
+        return _studio().batch.ask(prompt, items, **options)
+
+    @property
+    def aio(self) -> Any:
+        """The same, to be awaited."""
+        return _studio().batch.aio
+
+
+batch = _Batches()
+
+
+def batches() -> list[Batch]:
+    """Return all batches of the store, newest first."""
+    return _studio().batch.list()
 
 
 def import_sessions(path: str | Path) -> list[Session]:

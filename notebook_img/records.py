@@ -200,3 +200,88 @@ class JobRecord:
     """``name/t7`` when done."""
     error: str = ""
     cancel_wanted: bool = False
+
+
+ItemState: TypeAlias = Literal["waiting", "leased", "sent", "done", "failed", "refused"]
+"""Of an item of a batch. ``leased``: a process prepares it; ``sent``: its money is reserved, so it may have left. See store/batches.py."""
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """One call applied to many items, as stored."""
+
+    id: int
+    """Given by the store; people write ``b3``."""
+    session_id: str
+    """The session its turns are in, its own."""
+    beside: str
+    """The session it was made beside: the notebook's, where it was made in one."""
+    kind: Kind
+    prompt: str
+    """As it was written, braces included."""
+    created: float
+    updated: float
+    budget: float | None = None
+    """US dollars for all its runs and retries; None where none was given."""
+    spent: float = 0.0
+    """US dollars counted for it so far."""
+    stopping: Literal["", "soon", "now"] = ""
+    """Whether whoever works on it is to stop: when what is under way has ended, or at once."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """What its items share (see studio/batch/stored.py)."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How it is done and shown: ``at_once``, ``columns``, ``index``."""
+    cell: str = ""
+    """Key of the cell that made it (see replay/cells.py); empty outside one."""
+    kernel: str = ""
+    source_hash: str = ""
+    notebook: str = ""
+
+    @property
+    def name(self) -> str:
+        """``b3``."""
+        return f"b{self.id}"
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """One item of a batch: a turn or an error, or neither yet."""
+
+    id: int
+    """Given by the store; 0 in one that is only planned."""
+    batch: int
+    position: int
+    """From 0; -1 for one that its batch no longer names."""
+    label: str
+    state: ItemState = "waiting"
+    key: str = ""
+    """What it is known by in a later run: what is asked, of which pictures, with which model where one was typed."""
+    call: Mapping[str, Any] = field(default_factory=dict)
+    """What sets it apart from the others (see studio/batch/stored.py)."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What its braces may say: columns, ``stem``, ``name``, ``parent``, ``i``, combined values."""
+    twin: int | None = None
+    """The item whose answer it shares: the same question about the same picture."""
+    session_id: str = ""
+    turn: int | None = None
+    error: str = ""
+    """Why it failed, one sentence."""
+    reason: str = ""
+    """The class of that error."""
+    billed: Literal["no", "maybe", "yes"] = "no"
+    """Of a failed one."""
+    seconds: float = 0.0
+    cost: float | None = None
+    """US dollars, where known."""
+    job: str = ""
+    """Where it waits at a service: the job's id."""
+    lease: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An item that this process works on, and the lease it holds it by."""
+
+    batch: int
+    item: int
+    lease: str

@@ -237,6 +237,13 @@ class Settings:
         help="US dollars per local day, over all surfaces that share the home. One from the environment can only be lowered.",
         ceiling=_budget_ceiling,
     )
+    ask_above = Setting(
+        _number(0, unit="US dollars"),
+        1.0,
+        "NOTEBOOK_IMG_ASK_ABOVE",
+        help="US dollars above which a batch needs a budget of its own before anything is sent.",
+    )
+    at_once = Setting(_whole(1, 256), 8, "NOTEBOOK_IMG_AT_ONCE", help="Calls of a batch that are under way at once.")
     replay = Setting(
         _choice("restart", "always", "only", "off"),
         "restart",

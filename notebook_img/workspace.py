@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -20,7 +21,8 @@ from notebook_img.replay import Heads
 from notebook_img.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from notebook_img.pictures import Picture
     from notebook_img.records import Role, SessionRecord, TurnRecord
@@ -217,6 +219,10 @@ class Shared:
         self.settings = settings
         self.kernel: Kernel | None = None
         self.listeners: list[Callable[[str, str, int | None], None]] = []
+        self.batch_listeners: dict[int, list[Callable[[Any], None]]] = {}
+        """By batch whoever is told of what happens in it, on the core's thread."""
+        self.batch_screen: Callable[[Any], AbstractContextManager[Callable[[Any], None]]] | None = None
+        """Shows a batch while it is waited for; the notebook surface sets it."""
         self.noticed: set[str] = set()
         self.found: dict[tuple[str, str], Any] = {}
         """What models found of words in pictures, by the picture's hash and the words."""
@@ -255,6 +261,26 @@ class Shared:
         if text not in self.noticed:
             self.noticed.add(text)
             say(text)
+
+    @contextlib.contextmanager
+    def screen(self, batch: Any, *, quiet: bool) -> Iterator[Callable[[Any], None]]:
+        """Go around a wait for a batch: gives what takes its events in the caller's thread."""
+        if self.batch_screen is None or quiet:
+            yield lambda _event: None
+            return
+        with self.batch_screen(batch) as on_event:
+            yield on_event
+
+    def listen_to_batch(self, batch: int, tell: Callable[[Any], None]) -> Callable[[], None]:
+        """Tell somebody of what happens in a batch; return what ends it."""
+        listeners = self.batch_listeners.setdefault(batch, [])
+        listeners.append(tell)
+        return lambda: listeners.remove(tell)
+
+    def told_of_batch(self, batch: int, event: Any) -> None:
+        """Tell all who listen to a batch."""
+        for listener in tuple(self.batch_listeners.get(batch, ())):
+            listener(event)
 
     def changed(self, what: str, session_id: str, number: int | None = None) -> None:
         """Tell listeners (panel, live outputs) what happened; called outside any lock, in the thread that did it."""

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from notebook_img.calls.call import Call as Call
     from notebook_img.calls.call import images_of as images_of
     from notebook_img.calls.call import make_call as make_call
+    from notebook_img.calls.estimating import Estimated as Estimated
+    from notebook_img.calls.estimating import estimated as estimated
     from notebook_img.calls.jobs import is_left as is_left
     from notebook_img.calls.jobs import resume_job as resume_job
     from notebook_img.calls.jobs import resume_jobs as resume_jobs
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.outputs import portable as portable
     from notebook_img.calls.outputs import provenance_of as provenance_of
     from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
+    from notebook_img.calls.outputs import write_output as write_output
     from notebook_img.calls.outputs import write_outputs as write_outputs
     from notebook_img.calls.perform import perform_call as perform_call
     from notebook_img.calls.progress import Change as Change
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.resolve import TURN_ID as TURN_ID
     from notebook_img.calls.resolve import PlacedCall as PlacedCall
     from notebook_img.calls.resolve import is_id as is_id
+    from notebook_img.calls.resolve import load as load
     from notebook_img.calls.resolve import place_call as place_call
     from notebook_img.calls.results import CallResult as CallResult
     from notebook_img.calls.results import Notice as Notice
@@ -39,11 +43,12 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         call="Call images_of make_call",
+        estimating="Estimated estimated",
         jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
-        outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_outputs",
+        outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs",
         perform="perform_call",
         progress="Change Progress",
-        resolve="PlacedCall TURN_ID is_id place_call",
+        resolve="PlacedCall TURN_ID is_id load place_call",
         results="CallResult Notice Plan",
         stopping="Stopwatch note_bill stoppable",
     )

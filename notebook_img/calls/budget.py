@@ -124,7 +124,13 @@ def reserve(workspace: Workspace, ready: PreparedCall, model: str, estimate: flo
     """Reserve money for what a call is about to ask a model."""
     asked = ready.asked
     return workspace.store.reserve(
-        model, estimate, day=None, origin=asked.origin.words, session=asked.session.name, budget=workspace.settings.budget
+        model,
+        estimate,
+        day=None,
+        origin=asked.origin.words,
+        session=asked.session.name,
+        budget=workspace.settings.budget,
+        claim=asked.claim,
     )
 
 

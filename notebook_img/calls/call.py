@@ -52,6 +52,7 @@ class Call:
     history: str | None = None
     schema: Any = None
     table: str | None = None
+    row: str | None = None
     boxes: str | None = None
     detail: str | None = None
     own: Mapping[str, Any] = field(default_factory=dict)

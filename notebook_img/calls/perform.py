@@ -273,7 +273,7 @@ def _conclude(
 def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
     """Move the head and write the files that were asked for."""
     record = made.record
-    if record.kind != "ask":
+    if record.kind != "ask" and asked.claim is None:
         # A turn that was just stored has moved the stored head with it.
         workspace.move_head(record.session_id, record.number, "turn", start=asked.start, stored=not made.replayed, slot=asked.slot)
     if asked.call.output is None and not workspace.settings.save_to:

@@ -156,7 +156,7 @@ def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, *, packed
         origin=asked.origin,
         raw="" if packed else record.raw,
     )
-    moves = copy.kind != "ask" and workspace.heads.moves_stored(workspace.store, copy.session_id)
+    moves = copy.kind != "ask" and asked.claim is None and workspace.heads.moves_stored(workspace.store, copy.session_id)
     return workspace.store.add_turn(copy, move_head=moves)
 
 
@@ -204,7 +204,7 @@ def note_refusal(workspace: Workspace, ready: PreparedCall, said: str) -> None:
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:
     """Record what the call's cell got; a fresh reply replaces the one it would have got."""
     kernel, slot = workspace.kernel, asked.slot
-    if record.kind == "ask":
+    if record.kind == "ask" and asked.claim is None:
         workspace.heads.asked(record, asked.run)
     if kernel is None:
         return

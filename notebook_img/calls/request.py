@@ -85,7 +85,7 @@ def begin(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
 def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     """Choose the model, load the remaining pictures, make the mask, build the request and its key."""
     call = asked.call
-    shape = shape_of(call.schema, call.table)
+    shape = shape_of(call.schema, call.table, call.row)
     if shape is not None and call.boxes is not None:
         raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
     provider, model, exact = _chosen(workspace, asked)
@@ -211,8 +211,8 @@ def _prompt(call: Call) -> str:
         return call.prompt
     if call.outpaint:
         return f"Extend the picture beyond its old edges to {call.outpaint}, continuing what is there."
-    if call.table:
-        return f"Fill in this table about what is shown: {call.table}"
+    if columns := call.table or call.row:
+        return f"Fill in this table about what is shown: {columns}"
     return call.prompt if call.boxes is None else call.boxes or "everything notable"
 
 
@@ -259,7 +259,7 @@ def _record(
     ), key_with
 
 
-CARRIED_OUT = frozenset({"again", "align", "confine", "outpaint", "table"})
+CARRIED_OUT = frozenset({"again", "align", "confine", "outpaint", "row", "table"})
 """Options of a request that this side carries out; a provider sees what comes of them: a prompt, a mask, a schema."""
 
 
@@ -311,7 +311,7 @@ def _own(call: Call, able: Capabilities) -> dict[str, Any]:
 def note_model(workspace: Workspace, ready: PreparedCall) -> None:
     """Keep a model that was typed for the session, or note which default it ran on; a question may go elsewhere."""
     call, session = ready.asked.call, ready.asked.session
-    if call.kind == "ask" or ready.exact:
+    if call.kind == "ask" or ready.exact or ready.asked.claim is not None:
         return
     if not call.model and not session.kept_model:
         if session.ran_on != ready.model:

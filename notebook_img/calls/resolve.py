@@ -12,7 +12,7 @@ from notebook_img.calls.stopping import Bill
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import TURN_ID, parse_id, turn_id
-from notebook_img.records import Origin, SessionRecord, TurnRecord
+from notebook_img.records import Claim, Origin, SessionRecord, TurnRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +59,8 @@ class PlacedCall:
     """With ``--again``: the turn that is repeated, which is where the call starts."""
     slot: Slot | None = None
     """Its place among the requests of the cell's run; None outside a cell."""
+    claim: Claim | None = None
+    """The item of a batch it is: it moves no head, and its session keeps nothing of it but the turn."""
     notes: tuple[str, ...] = field(default=())
     bill: Bill = field(default_factory=Bill, compare=False)
     """What is known of it when it is stopped."""
@@ -105,7 +107,7 @@ def place_call(workspace: Workspace, session: SessionRecord, call: Call, origin:
     if (begun := _started_elsewhere(workspace, session, call)) is not call:
         note = f"{call.start} is of another session: a new line begins here with its picture."
         return dataclasses.replace(place_call(workspace, session, begun, origin), notes=(note,))
-    says_enough = call.outpaint if call.kind == "edit" else call.kind == "ask" and (call.boxes is not None or call.table)
+    says_enough = call.outpaint if call.kind == "edit" else call.kind == "ask" and (call.boxes is not None or call.table or call.row)
     if not call.prompt.strip() and not says_enough:
         raise UsageError("The prompt is empty. Say what to do.", hint=EXAMPLES[call.kind])
     if call.kind == "generate":

@@ -74,7 +74,8 @@ def keep(
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
     settled = {"state": "free" if reply.free else "billed", "cost": record.cost, "usage": dict(record.usage)} if spend is not None else None
-    moves = pending.kind != "ask" and workspace.heads.moves_stored(workspace.store, pending.session_id)
+    claim = ready.asked.claim if ready is not None else None
+    moves = pending.kind != "ask" and claim is None and workspace.heads.moves_stored(workspace.store, pending.session_id)
     return workspace.store.add_turn(
         record,
         stored,
@@ -84,6 +85,7 @@ def keep(
         raw=reply.raw,
         spare={sha: functools.partial(getattr, picture, "data") for sha, picture in everything.items()},
         session=ready.asked.session if ready is not None else None,
+        claim=claim,
     )
 
 

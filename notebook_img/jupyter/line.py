@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from notebook_img.options import Command, OwnOptionLike
 
-NO_TEXT_NEEDED = ("again", "outpaint", "boxes", "table")
+NO_TEXT_NEEDED = ("again", "outpaint", "boxes", "table", "row")
 """Options that say enough without a text."""
 
 LONE_WORDS: dict[str, str] = {

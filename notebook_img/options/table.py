@@ -206,6 +206,17 @@ OPTIONS: tuple[Option, ...] = (
         free=True,
     ),
     Option(
+        "row",
+        ("--row",),
+        'Answer as one row with these columns: "breed str, age float?" (? allows gaps).',
+        reader=values.COLUMNS,
+        example="breed str, age float?",
+        metavar="COLUMNS",
+        commands=ASK,
+        in_request=True,
+        free=True,
+    ),
+    Option(
         "boxes",
         ("--boxes",),
         "Answer with boxes: of everything notable, or of WHAT.",

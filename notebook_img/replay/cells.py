@@ -122,6 +122,8 @@ class Run:
     """Sessions whose head this run has moved: only a cell's first edit looks for its old place."""
     placed: dict[str, int] = field(default_factory=dict)
     """By session the number of the slot whose turn is the head: of requests under way at once the one made last."""
+    batches: set[int] = field(default_factory=set)
+    """Batches it has made or gone on with: a second call like the first makes another."""
     placing: threading.RLock = field(default_factory=threading.RLock, repr=False)
     went_on: dict[str, weakref.WeakSet[Any]] = field(default_factory=dict, repr=False)
     """By session the tasks and threads that have waited for an edit of their own, or moved the head."""

@@ -15,6 +15,8 @@ from notebook_img.store.rows import sound
 from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_img.store.database import Database
     from notebook_img.store.rows import AnyRow
 
@@ -140,6 +142,16 @@ class Cells:
                 ),
             )
         return position
+
+    def note_replies(self, run: int, replies: Sequence[tuple[int, str, str, str, int]]) -> None:
+        """Record many at once, each as position, request key, model, session id and turn: what a batch had already."""
+        if self._database.read_only or not replies:
+            return
+        with self._database.write() as connection:
+            connection.exec_driver_sql(
+                "INSERT OR REPLACE INTO replies (run, position, request_key, model, session_id, turn) VALUES (?, ?, ?, ?, ?, ?)",
+                [(run, *reply) for reply in replies],
+            )
 
     def replies(self, run: int) -> list[ReplyRecord]:
         """Return what a run got, in order. A turn may have been deleted since."""

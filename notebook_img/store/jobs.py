@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.records import JobRecord
@@ -88,6 +88,17 @@ class Jobs:
             query = query.where(table.session == session)
         with self._database.read() as connection:
             return [job_record(row) for row in connection.execute(query)]
+
+
+def named_by_work(connection: Connection) -> str:
+    """Return the words of jobs and batches that are not at their end: a picture they name by its hash is in use."""
+    jobs, items, batches = schema.jobs.c, schema.items.c, schema.batches.c
+    queries = (
+        select(jobs.request).where(jobs.state.in_(("running", "submitted"))),
+        select(items.call).where(items.state != "done"),
+        select(batches.call),
+    )
+    return " ".join(text for query in queries for text in connection.execute(query).scalars())
 
 
 class Outputs:

@@ -13,6 +13,7 @@ from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 from notebook_img.store import counting, schema
 from notebook_img.store.cells import fail_ended_runs
+from notebook_img.store.jobs import named_by_work
 from notebook_img.store.owner import is_alive
 from notebook_img.store.rows import DAMAGED, PART, turn_record
 from notebook_img.store.setting_aside import set_aside, way_back
@@ -186,7 +187,7 @@ def _lost_states(store: Store, connection: Connection) -> list[str]:
 def _unused_files(store: Store, connection: Connection, older_than: float = OLD_ENOUGH) -> list[Path]:
     """Return old files named by nothing: pictures without a use or a waiting job, raw states and blobs without a turn."""
     pictures = set(connection.execute(select(schema.uses.c.sha256).distinct()).scalars())
-    waiting = " ".join(connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars())
+    waiting = named_by_work(connection)
     states = set(connection.execute(select(schema.turns.c.raw).where(schema.turns.c.raw != "")).scalars())
     blobs: set[str] = set()
     unread = False

@@ -13,7 +13,10 @@ from sqlalchemy import Connection
 
 from notebook_img.store import latest_run, schema
 
-TABLES = ("sessions", "turns", "pictures", "stars", "uses", "spend", "outputs", "jobs", "runs", "replies", "named", "refusals", "moves")
+TABLES = (
+    *("sessions", "turns", "pictures", "stars", "uses", "batches", "items"),
+    *("spend", "outputs", "jobs", "runs", "replies", "named", "refusals", "moves"),
+)
 """In an order in which rows come after those they name."""
 _MOST = 1 << 40
 """No row id is larger."""

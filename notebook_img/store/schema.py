@@ -19,7 +19,7 @@ from notebook_img.store.jumps import places
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 5
+VERSION = 6
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -141,6 +141,8 @@ spend = Table(
     Column("origin", Text, nullable=False),
     Column("usage", Text, nullable=False),
     Column("owner", Text, nullable=False),
+    # The batch it was spent for.
+    Column("batch", Integer),
 )
 Index("spend_by_day", spend.c.day)
 Index("spend_by_session", spend.c.session)
@@ -246,6 +248,62 @@ moves = Table(
 Index("moves_by_run", moves.c.run)
 Index("moves_by_session", moves.c.session_id)
 
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("beside", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Column("budget", Float),
+    # In billionths of a US dollar, kept up by a trigger as the sums of days are.
+    Column("spent", Integer, nullable=False, server_default="0"),
+    Column("stopping", Text, nullable=False),
+    Column("call", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("cell", Text, nullable=False),
+    Column("kernel", Text, nullable=False),
+    Column("source_hash", Text, nullable=False),
+    Column("notebook", Text, nullable=False),
+)
+Index("batches_by_cell", batches.c.cell)
+Index("batches_by_source", batches.c.source_hash)
+Index("batches_by_session", batches.c.session_id)
+Index("batches_by_beside", batches.c.beside)
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch", Integer, ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("call", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("twin", Integer),
+    # Who has it, under which lease, and until when, as long as it is leased; the lease is confirmed where its money is reserved.
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("lease", Text, nullable=False, server_default=""),
+    Column("until", Float, nullable=False, server_default="0"),
+    Column("spend", Integer),
+    Column("session_id", Text, nullable=False, server_default=""),
+    Column("turn", Integer),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("billed", Text, nullable=False, server_default="no"),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("cost", Float),
+    Column("job", Text, nullable=False, server_default=""),
+)
+Index("items_by_position", items.c.batch, items.c.position)
+Index("items_by_state", items.c.batch, items.c.state, items.c.position)
+Index("items_by_twin", items.c.twin, sqlite_where=items.c.twin.is_not(None))
+
 counts = Table(
     "counts",
     metadata,
@@ -302,15 +360,27 @@ TRIGGERS: Mapping[str, str] = {
 }
 """What SQLite keeps up to date by itself, in the transaction that makes the change."""
 
+BATCH_TRIGGERS: Mapping[str, str] = {
+    "batch_cost": """AFTER UPDATE OF cost ON spend WHEN new.batch IS NOT NULL BEGIN
+    UPDATE batches SET spent = spent + CAST(round(coalesce(new.cost, 0) * 1e9) AS INTEGER)
+    - CAST(round(coalesce(old.cost, 0) * 1e9) AS INTEGER)
+    WHERE id = new.batch; END""",
+}
+"""Those of version 6."""
 
-def finish(connection: Connection) -> None:
+
+def finish(connection: Connection, triggers: Mapping[str, str] = {**TRIGGERS, **BATCH_TRIGGERS}) -> None:
     """Make what `metadata` cannot say: the triggers, and the one row of counts."""
-    for name, body in TRIGGERS.items():
-        connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
+    _make_triggers(connection, triggers)
     turned, pictured = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (turns, pictures))
     row = {"id": 1, "store": secrets.token_hex(8), "changes": turned + pictured, "turns": turned, "pictures": pictured}
     connection.execute(counts.insert().values(**row, doubt="", search=0))
     search.make(connection)
+
+
+def _make_triggers(connection: Connection, triggers: Mapping[str, str]) -> None:
+    for name, body in triggers.items():
+        connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
 
 
 def place_all(connection: Connection) -> None:
@@ -339,7 +409,7 @@ def _from_1(connection: Connection) -> None:
     connection.exec_driver_sql(
         "INSERT INTO days (day, known) SELECT day, sum(CAST(round(cost * 1e9) AS INTEGER)) FROM spend WHERE cost IS NOT NULL GROUP BY day"
     )
-    finish(connection)
+    finish(connection, TRIGGERS)
 
 
 def _from_2(connection: Connection) -> None:
@@ -393,5 +463,13 @@ def _from_4(connection: Connection) -> None:
     rates.create(connection)
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(connection: Connection) -> None:
+    """Add batches, their items, and what is spent for each."""
+    connection.exec_driver_sql("ALTER TABLE spend ADD COLUMN batch INTEGER")
+    for item in (batches, items):
+        item.create(connection)
+    _make_triggers(connection, BATCH_TRIGGERS)
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
 """``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""

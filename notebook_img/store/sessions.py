@@ -14,6 +14,7 @@ from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.records import SessionRecord
 from notebook_img.store import schema
+from notebook_img.store.jobs import named_by_work
 from notebook_img.store.names import MOST_LETTERS, check_session_name
 from notebook_img.store.rows import PART, contains, dumps, session_record, session_values
 from notebook_img.store.setting_aside import set_aside
@@ -51,7 +52,7 @@ class Sessions:
         UsageError
             When the name is taken, or no name for a session (see names.py).
         """
-        record = _new_session(check_session_name(name), model=model, notebook=notebook, settings=settings)
+        record = new_session(check_session_name(name), model=model, notebook=notebook, settings=settings)
         with self._database.write() as connection:
             _refuse_taken(connection, record.name)
             connection.execute(schema.sessions.insert().values(**session_values(record), turns=0, last_number=0))
@@ -70,7 +71,7 @@ class Sessions:
         found = self.session_named(name)
         if found is not None:
             return found, False
-        record = _new_session(check_session_name(name), notebook=notebook, settings=settings)
+        record = new_session(check_session_name(name), notebook=notebook, settings=settings)
         with self._database.write() as connection:
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.name == record.name)).one_or_none()
             if row is not None:
@@ -256,9 +257,7 @@ class Sessions:
 
     def _drop_pictures(self, connection: Connection, names: list[str]) -> None:
         used = set(connection.execute(select(schema.uses.c.sha256).where(schema.uses.c.sha256.in_(names))).scalars())
-        waiting = " ".join(
-            connection.execute(select(schema.jobs.c.request).where(schema.jobs.c.state.in_(("running", "submitted")))).scalars(),
-        )
+        waiting = named_by_work(connection)
         for name in names:
             if name not in used and name not in waiting:
                 path = self._files._find_file(name, "")  # noqa: SLF001 - the same package
@@ -270,7 +269,8 @@ class Sessions:
                     path.unlink(missing_ok=True)
 
 
-def _new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None) -> SessionRecord:
+def new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None) -> SessionRecord:
+    """Return a session that is not stored yet."""
     now = time.time()
     return SessionRecord(secrets.token_hex(8), name, now, now, model=model, notebook=notebook, settings=dict(settings or {}))
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from notebook_img.errors import BudgetError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
+from notebook_img.store.batches import reserve_for
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
 from notebook_img.store.written import insert_into
@@ -18,7 +19,7 @@ from notebook_img.store.written import insert_into
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_img.records import SpendRecord
+    from notebook_img.records import Claim, SpendRecord
     from notebook_img.store.database import Database
     from notebook_img.store.rows import AnyRow
 
@@ -56,7 +57,16 @@ class Spend:
 
     _database: Database
 
-    def reserve(self, model: str, estimate: float | None, day: str | None, origin: str, session: str, budget: float | None) -> int:
+    def reserve(
+        self,
+        model: str,
+        estimate: float | None,
+        day: str | None,
+        origin: str,
+        session: str,
+        budget: float | None,
+        claim: Claim | None = None,
+    ) -> int:
         """Reserve money for a call that is about to be sent, if the day's budget allows it.
 
         The check and the reservation are one write transaction, so two processes cannot both take the last dollar.
@@ -73,6 +83,8 @@ class Spend:
             Who asks, and in which session (its name).
         budget : float, optional
             US dollars for the day; None for no limit.
+        claim : Claim, optional
+            The item of a batch it is for, which is marked as sent.
 
         Returns
         -------
@@ -107,8 +119,12 @@ class Spend:
                     "origin": origin,
                     "usage": "{}",
                     "owner": this_process(),
+                    "batch": claim.batch if claim is not None else None,
                 }
-                return int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
+                spend = int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
+                if claim is not None:
+                    reserve_for(connection, claim, spend, estimate, in_flight)
+                return spend
         # Raised here, so that what was found out of ended processes stays written.
         raise BudgetError(refused, hint=Hint("raise-budget"))
 
@@ -179,7 +195,7 @@ def expire_reservations(connection: Connection) -> int:
 
 def _reservations(connection: Connection) -> list[AnyRow]:
     # As text, see `_spent`.
-    return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate FROM spend WHERE state = 'reserved'"))
+    return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate, batch FROM spend WHERE state = 'reserved'"))
 
 
 def _expire(connection: Connection) -> list[AnyRow]:

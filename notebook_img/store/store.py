@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from notebook_img.store.batches import Batches
 from notebook_img.store.cells import Cells
 from notebook_img.store.database import BUSY_TIMEOUT, FILE_NAME, Database
 from notebook_img.store.filesystem import can_write, is_network
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Cells, Lookups, Notebooks, Rates):
+class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, Cells, Lookups, Notebooks, Rates):
     """All sessions and pictures of one home.
 
     Every method is safe to call from any thread and any process; none holds a transaction longer than its own few rows.

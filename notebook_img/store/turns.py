@@ -12,6 +12,7 @@ from notebook_img.errors import StoreError
 from notebook_img.ids import MOST_NUMBER, turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
+from notebook_img.store.batches import done_with
 from notebook_img.store.rows import PART, dumps, insert_turn, session_values, turn_records
 from notebook_img.store.sessions import free_name
 from notebook_img.store.turn_notes import add_notes
@@ -19,7 +20,7 @@ from notebook_img.store.turn_notes import add_notes
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from notebook_img.records import PictureUse, SessionRecord, TurnRecord
+    from notebook_img.records import Claim, PictureUse, SessionRecord, TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.picture_files import PictureFiles
     from notebook_img.store.raw import RawStates
@@ -60,6 +61,7 @@ class Turns:
         raw: Any = None,
         spare: Mapping[str, Callable[[], bytes]] | None = None,
         session: SessionRecord | None = None,
+        claim: Claim | None = None,
     ) -> TurnRecord:
         """Store a turn: its files first, then everything else in one transaction.
 
@@ -81,6 +83,8 @@ class Turns:
             Gives the bytes, by sha256, of pictures that were in the store when the call began: asked only where a file is gone since.
         session : SessionRecord, optional
             The session as it was when the call began. It is made again where it was deleted since: what is paid for is stored.
+        claim : Claim, optional
+            The item of a batch that is done with it.
 
         Returns
         -------
@@ -101,7 +105,7 @@ class Turns:
             stored = record if raw is None else dataclasses.replace(record, raw=self._raw.put_raw(raw, given))
             stored = _without(stored, lost.values())
             try:
-                return self._add_row(stored, move_head, spend, dict(spend_facts or {}), lost.keys(), session)
+                return self._add_row(stored, move_head, spend, dict(spend_facts or {}), lost.keys(), session, claim)
             except _FileGoneError as error:
                 use, missing = error.use, error.use.sha256
                 if missing in given and attempt < 2:
@@ -125,6 +129,7 @@ class Turns:
         spend_facts: dict[str, Any],
         lost: Collection[str],
         began_in: SessionRecord | None,
+        claim: Claim | None,
     ) -> TurnRecord:
         with self._database.write() as connection:
             session = _session_row(connection, record.session_id)
@@ -163,6 +168,8 @@ class Turns:
                         "turn": turn_id(number, session=session.name),
                     },
                 )
+            if claim is not None:
+                done_with(connection, claim, session_id=record.session_id, turn=number, seconds=record.seconds, cost=record.cost)
             add_notes(self._database.home, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
         return record
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
+    from notebook_img.studio.batch import Batch as Batch
+    from notebook_img.studio.batch import Batches as Batches
+    from notebook_img.studio.batch import Item as Item
     from notebook_img.studio.completing import Completions as Completions
     from notebook_img.studio.completing import Prose as Prose
     from notebook_img.studio.completing import image_files as image_files
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
+        batch="Batch Batches Item",
         completing="Completions Prose image_files starting",
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",

@@ -194,7 +194,7 @@ def _options(script: _Script, record: TurnRecord) -> list[str]:
     seed = _seed(script.workspace, record)
     if seed is not None:
         given["seed"] = seed
-    if isinstance(record.answer, dict) and record.answer.get("schema") and "table" not in given:
+    if isinstance(record.answer, dict) and record.answer.get("schema") and not {"table", "row"} & given.keys():
         given["schema"] = record.answer["schema"]
     parts = []
     masks = record.uses("mask")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from notebook_img.calls import CallResult, PlacedCall
     from notebook_img.records import JobRecord
+    from notebook_img.studio.batch import Batches
     from notebook_img.tree import Session, Turn
 
 log = logging.getLogger("notebook_img")
@@ -95,6 +96,13 @@ class Studio(Workspace):
     def aio(self) -> AsyncStudio:
         """The async twins of `generate`, `edit` and `ask`."""
         return AsyncStudio(self)
+
+    @property
+    def batch(self) -> Batches:
+        """The same calls over many items."""
+        from notebook_img.studio.batch import Batches
+
+        return Batches(self)
 
     def close(self) -> None:
         """Close the providers' connections and the store; the studio can be used again and reopens them."""
@@ -192,7 +200,7 @@ class Studio(Workspace):
         record = self.store.session(session.id)
         if record is None:
             raise NotFoundError("This session was deleted.", hint=Hint("new-session"))
-        words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table)))
+        words = "\n".join(filter(None, (call.prompt, call.negative_prompt, call.boxes, call.table, call.row)))
         if keys.redact_environment(words, providers.key_services(self.settings), self.settings) != words:
             raise UsageError("The prompt contains a key. Nothing was sent or stored. Remove it from the prompt.")
         try:

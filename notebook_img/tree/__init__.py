@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from notebook_img.tree.schemas import Shape as Shape
     from notebook_img.tree.schemas import columns as columns
     from notebook_img.tree.schemas import read_columns as read_columns
+    from notebook_img.tree.schemas import rows_of as rows_of
     from notebook_img.tree.schemas import shape_of as shape_of
+    from notebook_img.tree.schemas import typed_columns as typed_columns
     from notebook_img.tree.session import HISTORIES as HISTORIES
     from notebook_img.tree.session import Session as Session
     from notebook_img.tree.sheets import TurnList as TurnList
     from notebook_img.tree.turn import Turn as Turn
     from notebook_img.tree.turns import Turns as Turns
+    from notebook_img.tree.values import Drawn as Drawn
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -29,9 +32,10 @@ else:
         drawing="caption numbered",
         drifting="drift_lines",
         pictures="pictures_of stored_picture",
-        schemas="Shape columns read_columns shape_of",
+        schemas="Shape columns read_columns rows_of shape_of typed_columns",
         session="HISTORIES Session",
         sheets="TurnList",
         turn="Turn",
         turns="Turns",
+        values="Drawn",
     )

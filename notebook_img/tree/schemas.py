@@ -150,7 +150,7 @@ class Shape:
             raise BadReplyError(f"The answer does not fit the schema: {where}: {first['msg']}. It said: {shown}", text=said) from error
 
 
-def shape_of(schema: Any, table: str | None = None) -> Shape | None:
+def shape_of(schema: Any, table: str | None = None, row: str | None = None) -> Shape | None:
     """Return the shape of a typed answer, or None where none is asked for.
 
     Parameters
@@ -159,14 +159,18 @@ def shape_of(schema: Any, table: str | None = None) -> Shape | None:
         A pydantic model, dataclass, TypedDict, ``list[Model]`` or any type pydantic can describe, or a JSON schema.
     table : str, optional
         Columns with types, ``"year int, sales float"``; the answer is a list of rows.
+    row : str, optional
+        Columns likewise; the answer is one row.
 
     Raises
     ------
     UsageError
-        When the schema cannot be expressed, or both are given.
+        When the schema cannot be expressed, or two of them are given.
     """
-    if schema is not None and table:
-        raise UsageError("Give a schema or a table, not both.")
+    if sum((schema is not None, bool(table), bool(row))) > 1:
+        raise UsageError("Give one of schema, table and row.")
+    if row:
+        return Shape(_row(row))
     if table:
         return Shape(_wrap({"type": "array", "items": _row(table)}), wrapped=True, table=True)
     if schema is None:
@@ -248,6 +252,18 @@ def _row(table: str) -> dict[str, Any]:
 def _column(kind: str) -> dict[str, Any]:
     plain = dict(COLUMN_TYPES[kind.removesuffix(GAP)])
     return plain | {"type": [plain["type"], "null"]} if kind.endswith(GAP) else plain
+
+
+def typed_columns(frame: Any, text: str) -> Any:
+    """Return a DataFrame whose columns have the types that ``--table`` or ``--row`` gave them."""
+    import pandas as pd
+
+    for name, kind in columns(text) if text else ():
+        if kind.startswith("date") and name in frame:
+            frame[name] = pd.to_datetime(frame[name])
+        elif kind in ("int?", "float?") and name in frame:
+            frame[name] = pd.to_numeric(frame[name])  # a column of nothing but gaps holds NaN too
+    return frame
 
 
 def rows_of(value: Any) -> list[dict[str, Any]]:

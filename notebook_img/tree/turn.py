@@ -263,18 +263,13 @@ class Turn(Drawn):
             raise UsageError(
                 "The table of an answer is a pandas DataFrame, and pandas is not installed.", hint=Hint("install", package="pandas")
             ) from error
-        from notebook_img.tree.schemas import columns, rows_of
+        from notebook_img.tree.schemas import rows_of, typed_columns
 
         rows = rows_of(self.value) if self.value is not None else [box.to_dict() for box in self.boxes]
         if self.value is None and not rows:
             raise UsageError(f"{self.full_id} has neither a table nor boxes.", hint=Hint("ask-for-table"))
         frame = pd.DataFrame(rows)
-        for name, kind in columns(str(self.asked.get("table") or "")) if self.asked.get("table") else ():
-            if kind.startswith("date") and name in frame:
-                frame[name] = pd.to_datetime(frame[name])
-            elif kind in ("int?", "float?") and name in frame:
-                frame[name] = pd.to_numeric(frame[name])  # a column of nothing but gaps holds NaN too
-        return frame
+        return typed_columns(frame, str(self.asked.get("table") or self.asked.get("row") or ""))
 
     # Going on
 

@@ -92,7 +92,7 @@ def show_plans(plans: Sequence[Plan]) -> None:
 
 def _is_table(turn: Turn) -> bool:
     """Return whether an answer is rows: of ``--table``, or of a schema that is a list of objects."""
-    shaped = turn.asked.get("table") or turn.shape is not None
+    shaped = turn.asked.get("table") or turn.asked.get("row") or turn.shape is not None
     return bool(shaped) and isinstance(turn.value, list) and all(isinstance(row, dict) or hasattr(row, "__dict__") for row in turn.value)
 
 

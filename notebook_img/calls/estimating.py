@@ -1,0 +1,52 @@
+"""What a call would be before it is made: its key, its model and its price. Nothing is sent, reserved or stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notebook_img.calls.as_sent import as_sent
+from notebook_img.calls.found_mask import sought_mask
+from notebook_img.calls.replay_lookup import look_up
+from notebook_img.calls.request import prepare
+from notebook_img.providers import check_request, expected
+
+if TYPE_CHECKING:
+    from notebook_img.calls.resolve import PlacedCall
+    from notebook_img.providers import Estimate
+    from notebook_img.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """A call that could be made."""
+
+    key: str
+    """What replay compares; see replay/rules.py."""
+    model: str
+    """``provider:model``."""
+    price: Estimate | None
+    """US dollars; None where unknown."""
+    replayed: bool
+    """Whether a stored reply would be given."""
+
+
+def estimated(workspace: Workspace, asked: PlacedCall) -> Estimated:
+    """Return key, model and price of a call; where it has a place among its cell's requests, that learns its key.
+
+    Raises
+    ------
+    NotebookImgError
+        When its model would not take it.
+    """
+    ready, _, looking = sought_mask(workspace, prepare(workspace, asked))
+    key, replayed = ready.pending.request_key, False
+    if asked.slot is not None:
+        asked.slot.enter(key, ready.model)
+        replayed = look_up(workspace, ready).stored is not None
+    ready = as_sent(ready)
+    check_request(ready.request, ready.provider, workspace.settings)
+    price = expected(ready.provider, ready.request)
+    if price is not None and looking:
+        price = type(price)(price.low + looking, price.high + looking)
+    return Estimated(key, ready.model, price, replayed)

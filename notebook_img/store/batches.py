@@ -1,0 +1,373 @@
+"""Batches and their items: what is to be done, who does it, what came of it. Any process of the home can go on with one.
+
+An item is ``waiting`` until a process leases it, ``sent`` from the transaction that reserves its money, and then done, failed or refused. A
+lease that its holder has left is taken over; what was sent never is: it may have been billed, and is only listed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from notebook_img.errors import BudgetError, NotFoundError, StoreError
+from notebook_img.hints import Hint
+from notebook_img.records import BatchRecord, Claim, ItemRecord
+from notebook_img.store import schema
+from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.rows import Cells, dumps, session_values, sound
+from notebook_img.store.sessions import free_name, new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from notebook_img.store.database import Database
+    from notebook_img.store.rows import AnyRow
+
+LEASE_LASTS = 120.0
+"""Seconds after which a lease may be taken over where it is unknown whether its process is alive."""
+OPEN = ("waiting", "leased", "sent")
+"""States of items that have no end yet."""
+STOPPED = "It was stopped after it was sent, and may have been billed."
+LEFT = "The process that sent it ended before the reply came; it may have been billed."
+"""What is said of an item that was sent by a process which is gone."""
+_BATCH_FIELDS = frozenset(field.name for field in dataclasses.fields(BatchRecord))
+_ITEM_FIELDS = tuple(field.name for field in dataclasses.fields(ItemRecord))
+
+
+class Batches:
+    """The batches of a store."""
+
+    _database: Database
+
+    def add_batch(self, record: BatchRecord, items: Sequence[ItemRecord], *, session: str, settings: Mapping[str, Any]) -> BatchRecord:
+        """Store a batch with its items and a session of its own, in one transaction.
+
+        Parameters
+        ----------
+        record : BatchRecord
+            With id 0; with the id of a session, its turns go there.
+        items : sequence of ItemRecord
+            With id 0; `ItemRecord.twin` holds the position of the item whose answer one shares.
+        session : str
+            The name its own session is made of: ``fox`` gives ``fox-b3``.
+        settings : mapping
+            What the session is made with: ``model``, ``settings``, ``notebook``.
+        """
+        with self._database.write() as connection:
+            number = 1 + (connection.execute(select(func.max(schema.batches.c.id))).scalar_one() or 0)
+            own = record.session_id
+            if not own:
+                made = new_session(free_name(connection, f"{session}-b{number}"), **settings)
+                connection.execute(schema.sessions.insert().values(**session_values(made), turns=0, last_number=0))
+                own = made.id
+            record = dataclasses.replace(record, id=number, session_id=own)
+            connection.execute(schema.batches.insert().values(sound(_batch_values(record))))
+            _insert_items(connection, record.id, items)
+            _tie_twins(connection, record.id, items)
+        return record
+
+    def merge_items(self, batch: int, items: Sequence[ItemRecord], **fields: Any) -> None:
+        """Let a batch name these items from now on: those it had keep what came of them, new ones wait, the others are left out.
+
+        Items are the same whose keys are; of equal keys the first is the first.
+        """
+        with self._database.write() as connection:
+            rows = connection.execute(
+                select(schema.items.c.id, schema.items.c.key, schema.items.c.state)
+                .where(schema.items.c.batch == batch)
+                .order_by(schema.items.c.position < 0, schema.items.c.position)
+            ).all()
+            known: dict[str, list[int]] = {}
+            for row in reversed(rows):
+                known.setdefault(row.key, []).append(row.id)
+            connection.execute(update(schema.items).where(schema.items.c.batch == batch).values(position=-1))
+            new, moved = [], []
+            for item in items:
+                if item.key and (ids := known.get(item.key)):
+                    moved.append((item.position, item.label, dumps(dict(item.fields)), dumps(dict(item.call)), ids.pop()))
+                else:
+                    new.append(item)
+            if moved:
+                connection.exec_driver_sql(
+                    "UPDATE items SET position = ?, label = ?, fields = ?, call = ?, twin = NULL WHERE id = ?", moved
+                )
+            connection.execute(
+                delete(schema.items).where(
+                    schema.items.c.batch == batch,
+                    schema.items.c.position < 0,
+                    schema.items.c.state.in_(("waiting", "failed")),
+                    schema.items.c.key == "",
+                )
+            )
+            _insert_items(connection, batch, new)
+            _tie_twins(connection, batch, items)
+            _update_batch(connection, batch, fields)
+
+    def update_batch(self, batch: int, **fields: Any) -> None:
+        """Change fields of a batch: ``budget``, ``stopping``, ``facts``.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such batch.
+        """
+        with self._database.write() as connection:
+            if not _update_batch(connection, batch, fields):
+                raise NotFoundError(f"There is no batch b{batch} in the store.", hint=Hint("list-batches"))
+
+    def batch(self, batch: int) -> BatchRecord | None:
+        """Return one batch."""
+        with self._database.read() as connection:
+            row = connection.execute(select(schema.batches).where(schema.batches.c.id == batch)).one_or_none()
+        return _batch_record(row) if row else None
+
+    def batches(self, *, session: str | None = None, limit: int | None = None) -> list[BatchRecord]:
+        """Return batches, newest first; only those made beside a session."""
+        query = select(schema.batches).order_by(schema.batches.c.id.desc()).limit(limit)
+        if session is not None:
+            query = query.where((schema.batches.c.beside == session) | (schema.batches.c.session_id == session))
+        with self._database.read() as connection:
+            return [_batch_record(row) for row in connection.execute(query)]
+
+    def batches_of_cell(self, cell: str, source_hash: str, notebook: str) -> list[BatchRecord]:
+        """Return the batches a cell made, newest first: by its id, else by its words in the notebook."""
+        table = schema.batches.c
+        alike = (table.source_hash == source_hash) & (table.notebook == notebook)
+        query = select(schema.batches).where((table.cell == cell) | alike).order_by(table.id.desc())
+        with self._database.read() as connection:
+            found = [_batch_record(row) for row in connection.execute(query)] if cell else []
+        return sorted(found, key=lambda record: (record.cell != cell, -record.id))
+
+    def batch_keys(self, batch: int) -> dict[str, str]:
+        """Return the state of each item by its key."""
+        table = schema.items.c
+        with self._database.read() as connection:
+            rows = connection.execute(select(table.key, table.state).where(table.batch == batch, table.key != ""))
+            return {row.key: row.state for row in rows}
+
+    def items(
+        self, batch: int, *, states: Collection[str] = (), start: int = 0, limit: int | None = None, newest_first: bool = False
+    ) -> list[ItemRecord]:
+        """Return the items a batch names, in order; only those in some states, or a page of them."""
+        table = schema.items.c
+        order = table.position.desc() if newest_first else table.position
+        query = select(schema.items).where(table.batch == batch, table.position >= start).order_by(order).limit(limit)
+        if states:
+            query = query.where(table.state.in_(tuple(states)))
+        with self._database.read() as connection:
+            return [_item_record(row) for row in connection.execute(query)]
+
+    def item_counts(self, batch: int, before: int | None = None) -> dict[str, int]:
+        """Return how many items are in each state; what failed and may have been billed counts as ``unsure``."""
+        state = "CASE WHEN state = 'failed' AND billed != 'no' THEN 'unsure' ELSE state END"
+        query = f"SELECT {state} AS now, count(*) FROM items WHERE batch = :batch AND position >= 0 AND position < :before GROUP BY now"  # noqa: S608
+        with self._database.read() as connection:
+            values = {"batch": batch, "before": 1 << 60 if before is None else before}
+            return {row[0]: int(row[1]) for row in connection.exec_driver_sql(query, values)}
+
+    # Doing
+
+    def claim_items(
+        self, batch: int, most: int, before: int | None = None, *, lasts: float = LEASE_LASTS
+    ) -> list[tuple[ItemRecord, Claim]]:
+        """Lease the next waiting items of a batch to this process.
+
+        Parameters
+        ----------
+        most : int
+            How many.
+        before : int, optional
+            Only items at earlier positions.
+        lasts : float
+            Seconds the lease holds where nobody can tell whether this process is alive.
+        """
+        lease = secrets.token_hex(8)
+        query = (
+            "SELECT * FROM items WHERE batch = :batch AND state = 'waiting' AND position >= 0 AND position < :before AND twin IS NULL "
+            "ORDER BY position LIMIT :most"
+        )
+        with self._database.write() as connection:
+            found = connection.exec_driver_sql(query, {"batch": batch, "before": 1 << 60 if before is None else before, "most": most}).all()
+            if found:
+                change = "UPDATE items SET state = 'leased', owner = ?, lease = ?, until = ? WHERE id = ?"
+                connection.exec_driver_sql(change, [(this_process(), lease, time.time() + lasts, row.id) for row in found])
+        return [(dataclasses.replace(_item_record(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
+
+    def release_item(self, claim: Claim) -> None:
+        """Let an item wait again that was not sent, or of which it is known that it was not billed."""
+        with self._database.write() as connection:
+            _end(connection, claim, {"state": "waiting"})
+
+    def leave_item(self, claim: Claim, *, error: str = STOPPED, reason: str = "Stopped") -> str:
+        """Record that an item was given up: it waits again, unless the books count something for it; return its state."""
+        booked = "SELECT spend.cost FROM items JOIN spend ON spend.id = items.spend WHERE items.id = :item AND items.state = 'sent'"
+        with self._database.write() as connection:
+            costs = connection.exec_driver_sql(booked, {"item": claim.item}).scalars().all()
+            if not costs or costs[0] == 0.0:
+                _end(connection, claim, {"state": "waiting"})
+                return "waiting"
+            _end(connection, claim, {"state": "failed", "billed": "maybe", "cost": costs[0], "error": error, "reason": reason})
+            return "failed"
+
+    def end_item(self, claim: Claim, *, state: str = "failed", **fields: Any) -> None:
+        """Record how an item ended: ``error``, ``reason``, ``billed``, ``cost``, ``seconds``, ``job``; ``turn`` with ``session_id``."""
+        with self._database.write() as connection:
+            _end(connection, claim, {"state": state, **fields})
+
+    def settle_items(self, batch: int, *, own: bool = False) -> int:
+        """Take over what ended processes have left: leased items wait again, sent ones are listed as failed; return how many.
+
+        Of one that was sent the books say whether it was billed: a process may have ended between the two.
+
+        Parameters
+        ----------
+        own : bool
+            This process, too, works on the batch no longer.
+        """
+        with self._database.write() as connection:
+            rows = connection.exec_driver_sql(
+                "SELECT items.id, items.state, items.owner, items.until, spend.state AS booked, spend.cost FROM items "
+                "LEFT JOIN spend ON spend.id = items.spend WHERE items.batch = :batch AND items.state IN ('leased', 'sent')",
+                {"batch": batch},
+            ).all()
+            left = [row for row in rows if _is_left(row) or (own and row.owner == this_process())]
+            for row in left:
+                unsent = row.state == "leased" or row.booked in ("failed", "free")
+                values = {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
+                connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
+        return len(left)
+
+    def typical_seconds(self, model: str) -> float | None:
+        """Return how long the latest turns of a model took, their median; None where there are none."""
+        query = "SELECT seconds FROM turns WHERE model = :model AND seconds > 0 ORDER BY id DESC LIMIT 20"
+        with self._database.read() as connection:
+            found = connection.exec_driver_sql(query, {"model": model}).scalars().all()
+        return statistics.median(found) if found else None
+
+    def at_work(self, batch: int) -> bool:
+        """Return whether a living process has items of a batch."""
+        query = "SELECT DISTINCT owner, until, state FROM items WHERE batch = :batch AND state IN ('leased', 'sent')"
+        with self._database.read() as connection:
+            return any(not _is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
+
+    def wait_again(self, batch: int, *, billed: bool = False) -> int:
+        """Let failed items wait again that were surely not billed; with `billed` all that failed or were refused. Return how many."""
+        table = schema.items.c
+        which = table.state.in_(("failed", "refused")) if billed else (table.state == "failed") & (table.billed == "no")
+        change = update(schema.items).where(table.batch == batch, table.position >= 0, which & (table.key != ""))
+        with self._database.write() as connection:
+            return int(connection.execute(change.values(state="waiting", error="", reason="", billed="no", cost=None, job="")).rowcount)
+
+
+def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: float | None, in_flight: Iterable[AnyRow]) -> None:
+    """Mark an item as sent in the transaction that reserves its money, and hold its batch to its own budget.
+
+    Raises
+    ------
+    StoreError
+        When another process has taken the item over meanwhile: a computer that was asleep for a night.
+    BudgetError
+        When its batch would go over its budget.
+    """
+    batch = connection.exec_driver_sql("SELECT budget, spent FROM batches WHERE id = :id", {"id": claim.batch}).one_or_none()
+    if batch is not None and batch.budget is not None and estimate != 0:
+        taken = batch.spent / 1e9 + sum(row.estimate for row in in_flight if row.batch == claim.batch and row.estimate is not None)
+        if taken + (estimate or 0.0) > batch.budget + 1e-9 or (estimate is None and taken >= batch.budget):
+            raise BudgetError(
+                f"Nothing more was sent: ${taken:.2f} of the ${batch.budget:.2f} for batch b{claim.batch} is spent or reserved, and the "
+                f"next item may cost {'an unknown amount' if estimate is None else f'up to ${estimate:.2g}'}.",
+                hint=Hint("raise-batch-budget", batch=f"b{claim.batch}"),
+            )
+    held = "UPDATE items SET state = 'sent', spend = :spend WHERE id = :item AND lease = :lease AND state IN ('leased', 'sent')"
+    if connection.exec_driver_sql(held, {"spend": spend, "item": claim.item, "lease": claim.lease}).rowcount == 0:
+        raise StoreError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
+
+
+def done_with(connection: Connection, claim: Claim, *, session_id: str, turn: int, seconds: float, cost: float | None) -> None:
+    """Record an item's turn in the transaction that stores it."""
+    _end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost})
+
+
+def _end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:
+    table = schema.items.c
+    mine = (table.id == claim.item) & (table.lease == claim.lease) & (table.state != "done")
+    plain = sound({name: value for name, value in values.items() if name != "spend"})
+    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount and values["state"] != "waiting":
+        # Of one question that several items ask, the answer is everyone's, and its cost the first one's.
+        shared = {name: value for name, value in plain.items() if name not in ("cost", "seconds")}
+        connection.execute(update(schema.items).where(table.twin == claim.item).values(**shared, cost=0.0))
+
+
+def _is_left(row: AnyRow) -> bool:
+    alive = is_alive(row.owner)
+    # Of a process on another machine nobody knows: its lease runs out, but what it has sent is its own for a day.
+    return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
+
+
+def _insert_items(connection: Connection, batch: int, items: Sequence[ItemRecord]) -> None:
+    names = [name for name in _ITEM_FIELDS if name not in ("id", "twin")]
+    into, given = ", ".join(names), ", ".join(f":{name}" for name in names)
+    text = f"INSERT INTO items ({into}) VALUES ({given})"  # noqa: S608 - names of our own
+    rows = [
+        {name: value for name, value in _item_values(dataclasses.replace(item, batch=batch)).items() if name in names} for item in items
+    ]
+    if rows:
+        connection.exec_driver_sql(text, [sound(row) for row in rows])
+
+
+def _tie_twins(connection: Connection, batch: int, items: Sequence[ItemRecord]) -> None:
+    if twins := [(item.twin, item.position) for item in items if item.twin is not None]:
+        place = "SELECT id FROM items AS first WHERE first.batch = ? AND first.position = ?"
+        change = f"UPDATE items SET twin = ({place}) WHERE batch = ? AND position = ?"  # noqa: S608
+        connection.exec_driver_sql(change, [(batch, first, batch, position) for first, position in twins])
+        # The first may have its answer already.
+        connection.exec_driver_sql(
+            "UPDATE items SET (state, session_id, turn, error, reason, billed, cost) = "
+            "(SELECT state, session_id, turn, error, reason, billed, 0.0 FROM items AS first WHERE first.id = items.twin) "
+            "WHERE batch = ? AND twin IN (SELECT id FROM items WHERE batch = ? AND state IN ('done', 'refused'))",
+            (batch, batch),
+        )
+
+
+def _update_batch(connection: Connection, batch: int, fields: Mapping[str, Any]) -> bool:
+    unknown = set(fields) - _BATCH_FIELDS
+    if unknown:
+        raise TypeError(f"a batch has no field {min(unknown)!r}")
+    values = {name: dumps(dict(value)) if name in ("call", "facts") else value for name, value in fields.items()}
+    change = update(schema.batches).where(schema.batches.c.id == batch).values(**values, updated=time.time())
+    return bool(connection.execute(change).rowcount)
+
+
+def _batch_values(record: BatchRecord) -> dict[str, Any]:
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return values | {"call": dumps(dict(record.call)), "facts": dumps(dict(record.facts)), "spent": round(record.spent * 1e9)}
+
+
+def _batch_record(row: AnyRow) -> BatchRecord:
+    cells = Cells(row)
+    plain = {field.name: getattr(row, field.name) for field in dataclasses.fields(BatchRecord)}
+    return BatchRecord(**{**plain, "call": cells.json("call", dict), "facts": cells.json("facts", dict), "spent": row.spent / 1e9})
+
+
+def _item_values(record: ItemRecord) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in _ITEM_FIELDS}
+    return values | {"call": dumps(dict(record.call)), "fields": dumps(dict(record.fields))}
+
+
+def _item_record(row: AnyRow) -> ItemRecord:
+    plain = {name: getattr(row, name) for name in _ITEM_FIELDS}
+    return ItemRecord(**{**plain, "call": _json(row.call), "fields": _json(row.fields)})
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,34 @@
+"""Many at once: one call applied to files, rows of a table, combinations of values; priced first, resumable by any process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_img._face import face
+
+if TYPE_CHECKING:
+    from notebook_img.studio.batch.batch import AsyncBatch as AsyncBatch
+    from notebook_img.studio.batch.batch import Batch as Batch
+    from notebook_img.studio.batch.item import Item as Item
+    from notebook_img.studio.batch.item import ItemList as ItemList
+    from notebook_img.studio.batch.making import AsyncBatches as AsyncBatches
+    from notebook_img.studio.batch.making import Batches as Batches
+    from notebook_img.studio.batch.making import Options as Options
+    from notebook_img.studio.batch.progress import Counts as Counts
+    from notebook_img.studio.batch.rows import Row as Row
+    from notebook_img.studio.batch.rows import combined as combined
+    from notebook_img.studio.batch.rows import is_many as is_many
+    from notebook_img.studio.batch.rows import rows_of as rows_of
+    from notebook_img.studio.batch.templates import fields_in as fields_in
+    from notebook_img.studio.batch.templates import file_filled as file_filled
+    from notebook_img.studio.batch.templates import filled as filled
+else:
+    __getattr__, __dir__, __all__ = face(
+        __name__,
+        batch="AsyncBatch Batch",
+        item="Item ItemList",
+        making="AsyncBatches Batches Options",
+        progress="Counts",
+        rows="Row combined is_many rows_of",
+        templates="fields_in file_filled filled",
+    )

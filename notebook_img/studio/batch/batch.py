@@ -1,0 +1,361 @@
+"""Batch: one call applied to many items, each a turn or an error. Its state is in the store; any process goes on with it."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import loop
+from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageError
+from notebook_img.hints import Hint
+from notebook_img.studio.batch import frames, sheets
+from notebook_img.studio.batch.item import Item, ItemList
+from notebook_img.studio.batch.joining import keep_done
+from notebook_img.studio.batch.progress import Counts, counts_of
+from notebook_img.studio.batch.running import Work
+from notebook_img.tree import Drawn, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from notebook_img.pictures import Bundle
+    from notebook_img.providers.interface import Kind
+    from notebook_img.records import BatchRecord
+    from notebook_img.studio.studio import Studio
+
+LOOK = 0.25
+"""Seconds between two looks at a batch that another process works on."""
+_WORKING: weakref.WeakValueDictionary[tuple[str, int], Work] = weakref.WeakValueDictionary()
+"""What this process works on, by home and batch."""
+
+
+class Batch(Drawn):
+    """One call applied to many items.
+
+    Parameters
+    ----------
+    studio : Studio
+        Who looks and asks.
+    number : int
+        The batch's id in the store.
+    """
+
+    def __init__(self, studio: Studio, number: int) -> None:
+        self.studio = studio
+        self.number = number
+        self.work: Work | None = _WORKING.get(self._key)
+
+    # What it is
+
+    @property
+    def _key(self) -> tuple[str, int]:
+        return str(self.studio.settings.home), self.number
+
+    @property
+    def record(self) -> BatchRecord:
+        """Its current row.
+
+        Raises
+        ------
+        NotFoundError
+            When it was deleted.
+        """
+        found = self.studio.store.batch(self.number)
+        if found is None:
+            raise NotFoundError(f"Batch b{self.number} was deleted with its session.", hint=Hint("list-batches"))
+        return found
+
+    @property
+    def id(self) -> str:
+        """``b3``."""
+        return f"b{self.number}"
+
+    @property
+    def session(self) -> Session:
+        """The session its turns are in."""
+        return Session(self.studio, self.record.session_id)
+
+    @property
+    def name(self) -> str:
+        """The name of its session, ``fox-b3``."""
+        return self.session.name
+
+    @property
+    def kind(self) -> str:
+        """``generate``, ``edit`` or ``ask``."""
+        return self.record.kind
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as it was written, with its braces."""
+        return self.record.prompt
+
+    @property
+    def cost(self) -> float:
+        """US dollars counted for it so far, over all its runs."""
+        return self.record.spent
+
+    @property
+    def counts(self) -> Counts:
+        """How many of its items are done, failed, and still to be done."""
+        return counts_of(self.studio.store, self.number)
+
+    @property
+    def running(self) -> bool:
+        """Whether a process works on it just now."""
+        here = self.work is not None and self.work.future is not None and not self.work.future.done()
+        return here or self.studio.store.at_work(self.number)
+
+    def __len__(self) -> int:
+        return self.counts.total
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    def __getitem__(self, position: int | slice) -> Item | ItemList:
+        if isinstance(position, slice):
+            return ItemList(self, [item.record for item in self.items[position]])
+        total = len(self)
+        place = position + total if position < 0 else position
+        found = self.studio.store.items(self.number, start=place, limit=1) if 0 <= place < total else []
+        if not found:
+            raise IndexError(f"batch {self.id} has {total} items, 0 to {total - 1}, and no {position}")
+        return Item(self, found[0])
+
+    @property
+    def items(self) -> ItemList:
+        """Its items, in order."""
+        return ItemList(self, self.studio.store.items(self.number))
+
+    @property
+    def errors(self) -> ItemList:
+        """The items that failed or were refused."""
+        return ItemList(self, self.studio.store.items(self.number, states=("failed", "refused")))
+
+    # Results
+
+    def frame(self, *, complete: bool = False) -> Any:
+        """Return a pandas DataFrame with one row per item, in the table's own index.
+
+        Parameters
+        ----------
+        complete : bool
+            Raise unless every item is done.
+
+        Raises
+        ------
+        UsageError
+            When items are missing and `complete` is true, or pandas is not installed.
+        """
+        if complete and (missing := self.counts.total - self.counts.done):
+            raise UsageError(f"{missing} of {self.counts.total:,} items of batch {self.id} are not done: {self.counts.words}.")
+        return frames.frame_of(self)
+
+    def sheet(self, output: str | Path | None = None, *, force: bool = False) -> Bundle | Path:
+        """Return the contact sheet, or write it as ``.png``, ``.pdf`` or ``.html``.
+
+        Parameters
+        ----------
+        output : path, optional
+            Where to write all its pictures; without it a sheet for the notebook is returned, which draws the last forty.
+        force : bool
+            Overwrite the file, whatever it contains.
+        """
+        return sheets.drawn(self) if output is None else sheets.written(self, output, force=force)
+
+    # Going on
+
+    def edit(self, prompt: str = "", **options: Any) -> Any:
+        """Edit the picture of each item that is done: a batch over this one's results. Fields stay as they are."""
+        return self._onwards("edit", prompt, options)
+
+    def ask(self, prompt: str = "", **options: Any) -> Any:
+        """Ask about the picture of each item that is done."""
+        return self._onwards("ask", prompt, options)
+
+    def _onwards(self, kind: Kind, prompt: str, options: dict[str, Any]) -> Any:
+        from notebook_img.studio.batch.making import Batches
+
+        return Batches(self.studio).over_results(self, kind, prompt, options)
+
+    def resume(self, *, wait: bool = True, at_once: int | None = None) -> Batch:
+        """Do what waits: after a stop, a kernel that died, the first twenty."""
+        self._settle()
+        keep_done(self.studio, self.record, None, {})
+        return self._go_on(wait=wait, at_once=at_once)
+
+    def retry(self, *, billed: bool = False, wait: bool = True) -> Batch:
+        """Send what failed and was surely not billed once more; the rest is named.
+
+        Parameters
+        ----------
+        billed : bool
+            Also what may have been billed, and what was refused.
+        """
+        self._settle()
+        store = self.studio.store
+        again = store.wait_again(self.number, billed=billed)
+        left = [item.record for item in self.errors]
+        if left:
+            sums = sum(item.cost or 0.0 for item in left)
+            from notebook_img.display import money
+
+            cost = f", {money(sums)} counted" if sums else ""
+            self.studio.say(
+                f"{len(left)} that may have been billed or were refused are left as they are{cost}; billed=True sends them too."
+            )
+        return self._go_on(wait=wait) if again or self.counts.waiting else self
+
+    def stop(self, *, now: bool = False) -> Batch:
+        """Begin nothing more, in whichever process works on it; what is under way ends, or is cancelled with `now`."""
+        self.studio.store.update_batch(self.number, stopping="now" if now else "soon")
+        if self.work is not None:
+            self.work.stop(now=now)
+            self._watch(quiet=True)
+        self.studio.say(f"Batch {self.id}: {self.counts.words}.")
+        return self
+
+    def wait(self) -> Batch:
+        """Wait until nothing of it is under way, and show how far it is; stopping the wait stops the batch, if it runs here.
+
+        Raises
+        ------
+        NotebookImgError
+            What ended it, where items were left untried; the one error, where all failed.
+        """
+        self._watch()
+        self.check()
+        return self
+
+    @property
+    def aio(self) -> AsyncBatch:
+        """`wait`, `resume` and `retry`, to be awaited."""
+        return AsyncBatch(self)
+
+    def _settle(self) -> None:
+        """Take over what processes that are gone have left."""
+        here = self.work is not None and self.work.future is not None and not self.work.future.done()
+        self.studio.store.settle_items(self.number, own=not here)
+
+    def _go_on(self, *, wait: bool, at_once: int | None = None) -> Batch:
+        self.start(Work(self.studio, self.record, self.studio.cell_origin(), at_once or self._at_once))
+        return self.wait() if wait else self
+
+    @property
+    def _at_once(self) -> int:
+        return int(self.record.facts.get("at_once") or self.studio.settings.at_once)
+
+    def start(self, work: Work) -> None:
+        """Begin to work on it here."""
+        if self.work is not None and self.work.future is not None and not self.work.future.done():
+            raise UsageError(f"Batch {self.id} is being worked on already; wait for it, or stop it first.")
+        self.studio.store.update_batch(self.number, stopping="")
+        self.work = work
+        _WORKING[self._key] = work
+        studio, number = self.studio, self.number
+        work.begin(lambda event: studio.shared.told_of_batch(number, event))
+
+    def _watch(self, *, quiet: bool = False) -> None:
+        """Wait for the work here, or look on while another process does it."""
+        with self.studio.shared.screen(self, quiet=quiet) as screen:
+            try:
+                loop.run(self._ended, screen)
+            except KeyboardInterrupt as stop:
+                raise self._stopped() from stop
+
+    def _stopped(self) -> Stopped:
+        if self.work is not None:
+            self.work.stop(now=True)
+        return Stopped(f"Batch {self.id} was stopped: {self.counts.words}.", hint=Hint("resume-batch", batch=self.id))
+
+    async def _ended(self, tell: loop.Tell) -> None:
+        work = self.work
+        remove = self.studio.shared.listen_to_batch(self.number, tell)
+        try:
+            if work is not None and work.future is not None:
+                await asyncio.wait([asyncio.wrap_future(work.future)])
+                if (
+                    not work.future.cancelled()
+                    and (error := work.future.exception()) is not None
+                    and not isinstance(error, asyncio.CancelledError)
+                ):
+                    raise error
+                return
+            while await loop.in_thread(self.studio.store.at_work, self.number):  # noqa: ASYNC110 - another process tells nothing
+                await asyncio.sleep(LOOK)
+        finally:
+            remove()
+
+    def check(self) -> None:
+        """Raise what ended the batch before its end, or what all of its items failed of."""
+        counts, work = self.counts, self.work
+        if work is not None and work.ended_by is not None and counts.waiting:
+            error = work.ended_by
+            rest = f" Batch {self.id}: {counts.words}."
+            raise type_of(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
+        if counts.total and counts.failed == counts.total:
+            first = self.errors[0]
+            raise NotebookImgError(
+                f"All {counts.total} items of batch {self.id} failed. The first: {first.error}", hint=Hint("retry-batch", batch=self.id)
+            )
+
+    # Looking
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.id} in {self.name!r}: {self.counts.words}>"
+
+    def _drawing(self) -> Bundle:
+        return sheets.drawn(self)
+
+    def _form(self) -> str:
+        return self.studio.settings.figure
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Batch) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Batch, (self.studio, self.number)
+
+
+class AsyncBatch:
+    """A batch whose waits are awaited."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    async def wait(self) -> Batch:
+        """Await its end."""
+        batch = self._batch
+        with batch.studio.shared.screen(batch, quiet=False) as screen:
+            try:
+                await loop.wait(batch._ended, screen)  # noqa: SLF001 - its other half
+            except asyncio.CancelledError:
+                if batch.work is not None:
+                    batch.work.stop(now=True)
+                raise
+        batch.check()
+        return batch
+
+    async def resume(self) -> Batch:
+        """Do what waits, and await it."""
+        return await self._batch.resume(wait=False).aio.wait()
+
+    async def retry(self, *, billed: bool = False) -> Batch:
+        """Send what failed once more, and await it."""
+        return await self._batch.retry(billed=billed, wait=False).aio.wait()
+
+
+def type_of(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:
+    """Return an error of the same kind that says more."""
+    import copy
+
+    other = copy.copy(error)
+    other.args = (sentence,)
+    other.hints = hints
+    other.__cause__ = error
+    return other

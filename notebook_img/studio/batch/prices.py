@@ -1,0 +1,127 @@
+"""What a batch would cost and how long it would take, in the one line that every surface shows before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_img.studio.batch.planning import Plan
+    from notebook_img.workspace import Workspace
+
+KEPT = frozenset({"done", "refused", "failed"})
+"""States in which an item is not sent again on its own."""
+LONG = 1800.0
+"""Seconds above which the line says how a terminal goes on with it."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The price line of a batch."""
+
+    total: int
+    kept: int
+    """Done before, or replayed at no cost."""
+    failed: int
+    """Failed before; they wait for a retry."""
+    broken: int
+    """Cannot be sent: a missing picture, a field without a value."""
+    sends: int
+    """How many are sent now."""
+    low: float
+    """US dollars for those, at least."""
+    high: float | None
+    """US dollars at most; None where the price of any is unknown."""
+    later: int
+    """How many are left for later (``first``)."""
+    later_high: float | None
+    models: tuple[str, ...]
+    seconds: float | None
+    files: tuple[int, int] = (0, 0)
+    """How many files are written, and how many of them exist."""
+    suffixes: str = ""
+
+    @classmethod
+    def of(
+        cls, workspace: Workspace, plan: Plan, states: Mapping[str, str], first: int | None, *, files: tuple[int, int], suffixes: str
+    ) -> Prices:
+        """Price a plan, with the states of the items of the batch that it joins."""
+        open_ = [one for one in plan.priced if one.item.state == "waiting" and states.get(one.item.key) not in KEPT]
+        free = [one for one in open_ if one.replayed or one.item.twin is not None]
+        to_send = [one for one in open_ if not (one.replayed or one.item.twin is not None)]
+        now = [one for one in to_send if first is None or one.item.position < first]
+        rest = [one for one in to_send if first is not None and one.item.position >= first]
+        models = Counter(one.model for one in now)
+        at_once = workspace.settings.at_once
+        typical = {model: workspace.store.typical_seconds(model) for model in models}
+        known = all(seconds is not None for seconds in typical.values())
+        seconds = sum(math.ceil(count / at_once) * (typical[model] or 0.0) for model, count in models.items()) if known else None
+        done = sum(one.item.state == "waiting" and states.get(one.item.key) == "done" for one in plan.priced)
+        failed = sum(one.item.state == "waiting" and states.get(one.item.key) in ("failed", "refused") for one in plan.priced)
+        return cls(
+            len(plan.priced),
+            done + len(free),
+            failed,
+            sum(one.item.state == "failed" for one in plan.priced),
+            len(now),
+            sum(one.low or 0.0 for one in now),
+            None if any(one.high is None for one in now) else sum(one.high or 0.0 for one in now),
+            len(rest),
+            None if any(one.high is None for one in rest) else sum(one.high or 0.0 for one in rest),
+            tuple(models),
+            seconds,
+            files,
+            suffixes,
+        )
+
+    def above(self, limit: float) -> bool:
+        """Return whether it may cost more than a limit, or an unknown amount."""
+        return self.high is None or self.high > limit
+
+    @property
+    def suggestion(self) -> str:
+        """A budget that would do, in US dollars."""
+        return "5" if self.high is None else f"{math.ceil(self.high * 10 + 1e-9) / 10:.2f}"
+
+    @property
+    def words(self) -> str:
+        """The line."""
+        from notebook_img.display import counted, money, price_range_words
+
+        of = f" ({self.suffixes})" if self.suffixes else ""
+        price = "at a price that is not known" if self.high is None else price_range_words(self.low, self.high)
+        cost = "free" if self.high == 0.0 else price
+        parts = [
+            f"{counted(self.total, 'item')}{of}",
+            f"{self.kept:,} done before" if self.kept else "",
+            f"{self.failed:,} failed before" if self.failed else "",
+            f"{self.broken:,} cannot be sent" if self.broken else "",
+            f"{self.sends:,} to do with {' and '.join(self.models[:3])}, {cost}{self._time}" if self.sends else "nothing to send",
+            self._files,
+        ]
+        rest = ""
+        if self.later:
+            price = (
+                "an unknown amount"
+                if self.later_high is None
+                else "nothing"
+                if self.later_high == 0.0
+                else f"up to {money(self.later_high)}"
+            )
+            rest = f" The other {self.later:,} would cost {price}."
+        return f"{'; '.join(filter(None, parts))}.{rest}"
+
+    @property
+    def _time(self) -> str:
+        if self.seconds is None or self.seconds < 5:
+            return ""
+        return f", about {self.seconds:.0f} s" if self.seconds < 90 else f", about {self.seconds / 60:.0f} min"
+
+    @property
+    def _files(self) -> str:
+        files, there = self.files
+        return f"{files:,} file{'s' if files != 1 else ''}{f', {there:,} of them there already' if there else ''}" if files else ""

@@ -1,0 +1,212 @@
+"""Doing a batch: items are leased, sent, stored and told of, so many at once, until none is left or something would meet all of them.
+
+The work runs on the core's loop whoever waits for it. Another process may work on the same batch: the store says whose an item is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from notebook_img import loop
+from notebook_img.calls import CallResult, Notice, perform_call, place_call
+from notebook_img.errors import (
+    AuthenticationError,
+    BudgetError,
+    JobPendingError,
+    KeyMissingError,
+    ModelNotFoundError,
+    NotebookImgError,
+    OverloadedError,
+    ProviderError,
+    RateLimitError,
+    RefusedError,
+    ReplayMissError,
+    StoreError,
+    UnreachableError,
+)
+from notebook_img.loop import in_thread, to_the_end
+from notebook_img.studio.batch.stored import call_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notebook_img.records import BatchRecord, Claim, ItemRecord, Origin, SessionRecord
+    from notebook_img.replay import Slot
+    from notebook_img.workspace import Workspace
+
+ENDS_ALL = (KeyMissingError, AuthenticationError, ModelNotFoundError, BudgetError, StoreError, ReplayMissError)
+"""What would meet every item that is left."""
+DOWN = (OverloadedError, RateLimitError, UnreachableError)
+"""What says that the service cannot be asked now: the item waits again, and after a few in a row the batch ends."""
+TRIES = 3
+"""How often an item is begun that a service could not be asked for, before it counts as failed."""
+SERVICE_DOWN = 3
+"""Failures of that kind in a row, beside those under way, after which the rest is left."""
+
+
+@dataclass(frozen=True)
+class ItemEnded:
+    """An item that came to its end, for whoever watches."""
+
+    batch: int
+    item: int
+    state: str
+
+
+@dataclass
+class Work:
+    """A batch this process works on."""
+
+    workspace: Workspace
+    record: BatchRecord
+    origin: Origin
+    at_once: int
+    before: int | None = None
+    """Only items at earlier positions are done (``first``)."""
+    fresh: bool = False
+    slots: Mapping[int, Slot] = field(default_factory=dict)
+    """By position the places among the requests of the cell that runs."""
+    started: float = field(default_factory=time.monotonic)
+    ended_by: NotebookImgError | None = None
+    """What ended it for all items that were left."""
+    stopping: bool = False
+    future: Future[None] | None = None
+    down: int = 0
+    tries: dict[int, int] = field(default_factory=dict)
+
+    def begin(self, tell: loop.Tell) -> Future[None]:
+        """Start the work on the core's loop."""
+        self.future = loop.spawn(self._all, tell)
+        return self.future
+
+    def stop(self, *, now: bool) -> None:
+        """Begin no further item; with `now` cancel those under way."""
+        self.stopping = True
+        if now and self.future is not None:
+            loop.stop(self.future)
+
+    async def _all(self, tell: loop.Tell) -> None:
+        store, batch = self.workspace.store, self.record.id
+        session = store.session(self.record.session_id)
+        if session is None:
+            raise StoreError(f"The session of batch {self.record.name} was deleted.")
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                free = 0 if self.stopping or self.ended_by is not None else self.at_once - len(under_way)
+                claimed = await in_thread(store.claim_items, batch, free, self.before) if free > 0 else []
+                for item, claim in claimed:
+                    under_way.add(asyncio.create_task(self._one(session, item, claim, tell)))
+                if not under_way:
+                    return
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._note_fault(task)
+                if done:
+                    self.stopping = self.stopping or await in_thread(self._asked_to_stop)
+        finally:
+            for task in under_way:
+                task.cancel()
+            if under_way:
+                await to_the_end(asyncio.gather(*under_way, return_exceptions=True))
+            for slot in self.slots.values():
+                slot.leave()
+
+    def _note_fault(self, task: asyncio.Task[None]) -> None:
+        """Let what could not even be written down end the batch: a full disk."""
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, NotebookImgError):
+            self.ended_by = self.ended_by or fault
+        elif fault is not None:
+            raise fault
+
+    def _asked_to_stop(self) -> bool:
+        """Return whether somebody else asked for a stop: another process, the panel."""
+        record = self.workspace.store.batch(self.record.id)
+        if record is not None and record.stopping == "now" and self.future is not None:
+            loop.stop(self.future)
+        return record is None or bool(record.stopping)
+
+    async def _one(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
+        """Do one item; whatever becomes of it stands in its row."""
+        store, started = self.workspace.store, time.monotonic()
+        try:
+            await self._performed(session, item, claim, tell)
+            self.down = 0
+            tell(ItemEnded(claim.batch, claim.item, "done"))
+        except NotebookImgError as error:
+            state = await to_the_end(in_thread(self._failed, claim, error, time.monotonic() - started))
+            tell(ItemEnded(claim.batch, claim.item, state))
+        except asyncio.CancelledError:
+            await to_the_end(in_thread(self._stopped, claim))
+            raise
+        except Exception as error:  # a mistake of ours costs one row, not the others
+            details = str(error).splitlines()[0][:200] if str(error) else "no details"
+            facts = {"error": f"{type(error).__name__}: {details}", "reason": type(error).__name__, "billed": "maybe"}
+            await to_the_end(in_thread(lambda: store.end_item(claim, **facts)))
+            tell(ItemEnded(claim.batch, claim.item, "failed"))
+
+    async def _performed(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
+        workspace = self.workspace
+
+        def placed() -> Any:
+            call = call_of(workspace, self.record.call, item.call).but(fresh=self.fresh)
+            return place_call(workspace, session, call, self.origin)
+
+        slot = self.slots.get(item.position)
+        asked = dataclasses.replace(await in_thread(placed), claim=claim, slot=slot)
+
+        def notices(event: Any) -> None:
+            if isinstance(event, Notice):
+                tell(event)
+
+        try:
+            made = await perform_call(workspace, asked, notices)
+        finally:
+            asked.leave()
+        assert isinstance(made, CallResult)  # a plan is what a dry run gives
+        record = made.record
+        if made.replayed:
+            facts: dict[str, Any] = {"session_id": record.session_id, "turn": record.number, "cost": 0.0}
+            await to_the_end(in_thread(lambda: workspace.store.end_item(claim, state="done", **facts)))
+        workspace.shared.changed("turn", record.session_id, record.number)
+
+    def _failed(self, claim: Claim, error: NotebookImgError, seconds: float) -> str:
+        """Write down why an item failed, or let it wait again where that is not its own fault; return its state."""
+        store = self.workspace.store
+        if isinstance(error, ENDS_ALL) and getattr(error, "billed", "no") == "no":
+            self.ended_by = self.ended_by or error
+            # What was paid for and could not be stored is not sent again.
+            return store.leave_item(claim, error=error.sentence, reason=type(error).__name__)
+        if isinstance(error, DOWN) and error.billed == "no":
+            self.down += 1
+            self.tries[claim.item] = self.tries.get(claim.item, 0) + 1
+            if self.down >= self.at_once + SERVICE_DOWN or getattr(error, "daily", False):
+                self.ended_by = self.ended_by or error
+            if self.ended_by is not None or self.tries[claim.item] < TRIES:
+                store.release_item(claim)
+                return "waiting"
+        state = "refused" if isinstance(error, RefusedError) else "failed"
+        billed = error.billed if isinstance(error, ProviderError) else "maybe" if isinstance(error, JobPendingError) else "no"
+        store.end_item(
+            claim,
+            state=state,
+            error=error.sentence,
+            reason=type(error).__name__,
+            billed=billed,
+            cost=getattr(error, "cost", None),
+            seconds=round(seconds, 3),
+            job=str(getattr(error, "job", "") or ""),
+        )
+        return state
+
+    def _stopped(self, claim: Claim) -> None:
+        """Let an item wait again that was stopped before it could be billed; the books know whether it was."""
+        with contextlib.suppress(StoreError):
+            self.workspace.store.leave_item(claim)

@@ -1,0 +1,142 @@
+"""A batch that costs money: price first, its own budget, failures by whether they were billed, and the same call again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import notebook_img as ni
+from notebook_img.errors import BudgetError, KeyMissingError, NotebookImgError, OverloadedError
+from notebook_img.studio.batch.running import Work
+from tests.batches.conftest import MODEL
+from tests.emulators.process import Running
+
+
+def sent(service: Running) -> int:
+    return len(service.requests("enerateContent"))
+
+
+def test_a_batch_that_may_cost_more_than_a_dollar_needs_a_budget(
+    new_studio: Callable[..., ni.Studio], service: Running, photos: Path
+) -> None:
+    studio = new_studio(ask_above=0.1)
+    with pytest.raises(BudgetError, match=r"Nothing was sent: 12 items .*12 to do with gemini:.*\$0\.\d+.*Add budget=\d") as refused:
+        studio.batch.edit("make it night", "photos/*.png", model=MODEL)
+    assert "--budget" not in str(refused.value)
+    assert sent(service) == 0
+    assert studio.batch.list() == []
+    batch = studio.batch.edit("make it night", "photos/*.png", model=MODEL, budget=2)
+    assert (sent(service), batch.counts.done) == (12, 12)
+    assert batch.cost == pytest.approx(sum(item.cost for item in batch))
+    assert batch.cost == pytest.approx(studio.store.known_today())
+
+
+def test_first_does_the_first_and_prices_the_rest(paid: ni.Studio, service: Running, photos: Path) -> None:
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=2)
+    assert sent(service) == 2
+    assert "The other 10 would cost up to $" in paid.said[-1]  # type: ignore[attr-defined]
+    assert [item.state for item in batch][:3] == ["done", "done", "waiting"]
+
+
+def test_a_budget_that_ends_in_the_middle_leaves_the_rest_untried(paid: ni.Studio, service: Running, photos: Path) -> None:
+    one = paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=1)
+    price = one[0].cost
+    with pytest.raises(BudgetError, match=r"Nothing more was sent: .*of 12 done, .*to do.*Batch\.resume\(\)"):
+        paid.batch.edit("make it dawn", "photos/*.png", model=MODEL, budget=4.5 * price, at_once=1)
+    batch = paid.batch.list()[0]
+    assert batch.counts.words == "4 of 12 done, 8 to do"
+    assert sent(service) == 5
+    paid.store.update_batch(batch.number, budget=1.0)
+    assert batch.resume().counts.done == 12
+    assert sent(service) == 13
+
+
+def test_the_days_budget_holds_for_batches_as_well(new_studio: Callable[..., ni.Studio], service: Running, photos: Path) -> None:
+    studio = new_studio(budget=0.1)
+    with pytest.raises(BudgetError):
+        studio.batch.edit("make it night", "photos/*.png", model=MODEL, budget=50, at_once=1)
+    assert studio.store.known_today() <= 0.1
+
+
+def test_without_a_key_the_batch_is_that_one_error(new_studio: Callable[..., ni.Studio], photos: Path) -> None:
+    studio = new_studio(key="")
+    with pytest.raises(KeyMissingError):
+        studio.batch.edit("make it night", "photos/*.png", model=MODEL, budget=5)
+    assert studio.batch.list()[0].counts.waiting == 12
+
+
+def test_what_failed_is_a_row_and_retry_sends_what_was_surely_not_billed(paid: ni.Studio, service: Running, photos: Path) -> None:
+    service.control({"kind": "status", "status": 400, "times": 2, "path": "generateContent"})
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, at_once=1)
+    assert batch.counts.words == "10 of 12 done, 2 failed"
+    assert {item.record.billed for item in batch.errors} == {"no"}
+    batch.retry()
+    assert batch.counts.words == "12 of 12 done"
+    assert sent(service) == 14
+
+
+def test_what_may_have_been_billed_is_named_and_sent_only_when_asked(paid: ni.Studio, service: Running, photos: Path) -> None:
+    service.control({"kind": "html", "status": 504, "path": "generateContent"})
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, at_once=1)
+    assert [item.record.billed for item in batch.errors] == ["maybe"]
+    batch.retry()
+    assert sent(service) == 12
+    assert "1 that may have been billed or were refused are left as they are" in paid.said[-1]  # type: ignore[attr-defined]
+    batch.retry(billed=True)
+    assert (sent(service), batch.counts.done) == (13, 12)
+
+
+def test_a_service_that_is_down_leaves_the_rest_untried(new_studio: Callable[..., ni.Studio], service: Running, photos: Path) -> None:
+    studio = new_studio(retries=0)
+    service.control({"kind": "status", "status": 503, "times": -1, "path": "generateContent"})
+    with pytest.raises(OverloadedError, match=r"0 of 12 done, 12 to do"):
+        studio.batch.edit("make it night", "photos/*.png", model=MODEL, at_once=2)
+    assert sent(service) < 12
+
+
+def test_equal_questions_about_equal_pictures_are_asked_once(paid: ni.Studio, service: Running, photos: Path) -> None:
+    names = ["photos/cat 1.png", "photos/cat 2.png", "photos/cat 1.png", "photos/cat 1.png"]
+    batch = paid.batch.ask("what is in it?", names, model="gemini")
+    assert sent(service) == 2
+    assert batch.counts.done == 4
+    assert len({item.text for item in batch if item.label == "cat 1.png"}) == 1
+    assert [bool(item.cost) for item in batch] == [True, True, False, False]
+
+
+def test_an_interrupted_command_is_gone_on_with_by_the_next_process(
+    paid: ni.Studio, new_studio: Callable[..., ni.Studio], service: Running, photos: Path
+) -> None:
+    paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=5)
+    later = new_studio().batch.edit("make it night", "photos/*.png", model=MODEL)
+    assert later.id == "b1"
+    assert (sent(service), later.counts.done) == (12, 12)
+
+
+def test_each_item_is_in_the_books_once(paid: ni.Studio, service: Running, photos: Path) -> None:
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL)
+    rows = [row for row in paid.store.spend_rows() if row.state != "reserved"]
+    assert sorted(row.turn for row in rows) == sorted(item.turn.full_id for item in batch)
+
+
+def test_two_studios_never_do_one_item_twice(paid: ni.Studio, new_studio: Callable[..., ni.Studio], service: Running, photos: Path) -> None:
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=1)
+    other = new_studio().batch.named("b1")
+    first = batch.resume(wait=False, at_once=3)
+    work = Work(other.studio, other.record, other.studio.origin, 3)
+    done = work.begin(lambda _event: None)
+    first.wait()
+    done.result(60)
+    assert (sent(service), batch.counts.done) == (12, 12)
+
+
+def test_a_lease_that_was_taken_over_sends_nothing(paid: ni.Studio, service: Running, photos: Path) -> None:
+    store = paid.store
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=1)
+    ((_, asleep),) = store.claim_items(batch.number, 1)
+    store.release_item(asleep)  # what taking over does
+    store.claim_items(batch.number, 1)
+    with pytest.raises(NotebookImgError, match="Another process has gone on with this item"):
+        store.reserve("gemini:x", 0.01, None, "", "", None, asleep)
+    assert store.spend_rows(limit=1)[0].turn
