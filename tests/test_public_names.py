@@ -38,6 +38,8 @@ called["ask"] = bool(ni.ask("what size is it?").text)
 async def awaited():
     return [await ni.aio.generate("a blue square"), await ni.aio.edit("invert"), await ni.aio.ask("what size is it?")]
 called["aio"] = [type(each).__name__ for each in asyncio.run(awaited())] == ["Turn"] * 3
+called["batch"] = ni.batch.edit("invert", [turn, "sample:chelsea"]).counts.done == 2
+called["batches"] = [each.id for each in ni.batches()] == ["b1"]
 called["sessions"] = [each.name for each in ni.sessions()]
 called["models"] = len(ni.models()) > 5 and "local:builtin" in {row["name"] for row in ni.models()}
 studio = ni.Studio(home=Path(settings.home) / "other", model="local")
@@ -67,7 +69,7 @@ def run(script: str, home: Path) -> str:
 
 def test_every_public_name_works_after_every_submodule_was_imported(home: Path) -> None:
     called = json.loads(run(EVERYTHING + CALLS, home).rpartition("CALLED ")[2])
-    assert called.pop("sessions") == ["fox"]
+    assert called.pop("sessions") == ["fox-b1", "fox"]
     assert called.pop("import_sessions") == ["fox"]
     assert called.pop("session") == "fox"
     assert called.pop("Studio").endswith("/t1")

@@ -9,7 +9,7 @@ import pytest
 
 import notebook_img as ni
 from notebook_img.errors import BudgetError, KeyMissingError, NotebookImgError, OverloadedError
-from notebook_img.studio.batch.running import Work
+from notebook_img.studio.batch.work import Work
 from tests.batches.conftest import MODEL
 from tests.emulators.process import Running
 

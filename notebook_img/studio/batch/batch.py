@@ -11,9 +11,9 @@ from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageE
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
 from notebook_img.studio.batch.item import Item, ItemList
-from notebook_img.studio.batch.joining import keep_done
+from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.progress import Counts, counts_of
-from notebook_img.studio.batch.running import Work
+from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Drawn, Session
 
 if TYPE_CHECKING:
@@ -176,9 +176,7 @@ class Batch(Drawn):
         return self._onwards("ask", prompt, options)
 
     def _onwards(self, kind: Kind, prompt: str, options: dict[str, Any]) -> Any:
-        from notebook_img.studio.batch.making import Batches
-
-        return Batches(self.studio).over_results(self, kind, prompt, options)
+        return self.studio.batch.over_results(self, kind, prompt, options)
 
     def resume(self, *, wait: bool = True, at_once: int | None = None) -> Batch:
         """Do what waits: after a stop, a kernel that died, the first twenty."""

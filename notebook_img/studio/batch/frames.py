@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
-from notebook_img.studio.batch.joining import turns_of
+from notebook_img.studio.batch.earlier import turns_of
 
 if TYPE_CHECKING:
     from notebook_img.records import ItemRecord, TurnRecord

@@ -15,11 +15,11 @@ from notebook_img.errors import BudgetError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Origin, SessionRecord
 from notebook_img.studio.batch.batch import Batch
-from notebook_img.studio.batch.joining import earlier_batch, keep_done
+from notebook_img.studio.batch.earlier import earlier_batch, keep_done
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
 from notebook_img.studio.batch.prices import Prices
 from notebook_img.studio.batch.rows import Row, Rows, combined, is_many, rows_of, suffix_counts
-from notebook_img.studio.batch.running import Work
+from notebook_img.studio.batch.work import Work
 from notebook_img.studio.batch.templates import FieldMissingError, fields_in, file_filled, filled
 
 if TYPE_CHECKING:
