@@ -10,8 +10,8 @@ from notebook_img import loop
 from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageError
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
-from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.earlier import keep_done
+from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.progress import Counts, counts_of
 from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Drawn, Session

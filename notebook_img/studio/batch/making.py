@@ -19,8 +19,8 @@ from notebook_img.studio.batch.earlier import earlier_batch, keep_done
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
 from notebook_img.studio.batch.prices import Prices
 from notebook_img.studio.batch.rows import Row, Rows, combined, is_many, rows_of, suffix_counts
-from notebook_img.studio.batch.work import Work
 from notebook_img.studio.batch.templates import FieldMissingError, fields_in, file_filled, filled
+from notebook_img.studio.batch.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
