@@ -289,6 +289,7 @@ class Settings:
     )
     mcp_chat_turns = Setting(_whole(1), 2, "NOTEBOOK_IMG_CHAT_TURNS", help="Turns of one chat_vision conversation.")
     mcp_urls = Setting(_flag, False, "NOTEBOOK_IMG_MCP_URLS", help="Let MCP tools fetch https image URLs from public addresses.")
+    mcp_page = Setting(_flag, True, "NOTEBOOK_IMG_MCP_PAGE", help="MCP servers show pictures on a page of their own, on 127.0.0.1.")
     mcp_links = Setting(_flag, True, "NOTEBOOK_IMG_MCP_LINKS", help="Results of MCP tools hold links to the original pictures.")
 
     gemini_base_url = Setting(_text, "", "GOOGLE_GEMINI_BASE_URL", help="Base URL of the Gemini API.")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from notebook_img.display.differences import percent as percent
     from notebook_img.display.figures import Shot as Shot
     from notebook_img.display.figures import figure as figure
+    from notebook_img.display.front import page_script as page_script
+    from notebook_img.display.front import page_style as page_style
     from notebook_img.display.overlays import boxes_overlay as boxes_overlay
     from notebook_img.display.sheets import MOST_ITEMS as MOST_ITEMS
     from notebook_img.display.sheets import SheetItem as SheetItem
@@ -44,6 +46,7 @@ else:
         comparisons="compare",
         differences="Differences confront heat measure percent",
         figures="Shot figure",
+        front="page_script page_style",
         overlays="boxes_overlay",
         sheets="MOST_ITEMS SheetItem sheet",
         tables="table",

@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.to_thread
+from mcp.server.apps import client_supports_apps
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult
 
@@ -202,7 +203,7 @@ class JoiningServer(Server):
                     continue
                 info = context.session.client_params
                 name = (info.client_info.title or info.client_info.name) if info else "mcp client"
-                fresh = Link(found, name, self._headers(found))
+                fresh = Link(found, name, self._headers(found), pages=client_supports_apps(context))
                 if await fresh.open():
                     log.info("joined the kernel at %s", found.url)
                     self._link = fresh

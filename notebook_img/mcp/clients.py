@@ -42,8 +42,9 @@ def configuration(client: str, settings: Settings, *, notebook: str = "") -> str
         arguments += ["--allow", str(folder)]
     if notebook:
         arguments += ["--notebook", notebook]
-    if not settings.mcp_links:
-        arguments += ["--links", "off"]
+    for flag, on in (("--links", settings.mcp_links), ("--page", settings.mcp_page)):
+        if not on:
+            arguments += [flag, "off"]
     environment = {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
     where, text = {
         "claude-desktop": _claude_desktop,

@@ -74,13 +74,15 @@ def _start(studio: Studio, rest: list[str]) -> None:
     parser.add_argument("--tools", choices=FAMILIES, default="all")
     parser.add_argument("--allow", type=Path, action="append")
     parser.add_argument("--links", choices=("on", "off"))
+    parser.add_argument("--page", choices=("on", "off"))
     given = parser.parse_args(rest)
     running = handle_of(studio)
     if running is not None:
         _say(f"The MCP server already runs on {running.url}. %imgmcp stop ends it.")
         return
-    allowed, links = tuple(given.allow) if given.allow else None, given.links == "on" if given.links else None
-    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, links=links)
+    switches = {name: word == "on" for name in ("links", "page") if (word := getattr(given, name))}
+    allowed = tuple(given.allow) if given.allow else None
+    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, **switches)
     _say(
         f"Serving MCP clients on {handle.url}. %imgmcp config claude-desktop prints what to paste into a client; %imgmcp stop ends it."
         + ("" if handle.announcement else " No bridge can find it.")
@@ -172,12 +174,13 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument(
         "--links", choices=("on", "off"), help="off: no links in results, for hosts that hand them to a model, which refuses them"
     )
+    parser.add_argument("--page", choices=("on", "off"), help="off: no page on 127.0.0.1 that shows the pictures")
     parser.add_argument("--config", choices=CLIENTS, metavar="CLIENT", help=f"print what to paste into a client: {', '.join(CLIENTS)}")
     if "-h" in args or "--help" in args:
         print(parser.format_help(), file=sys.stderr)  # noqa: T201 - stdout carries JSON-RPC only
         return 0
     given = parser.parse_args(list(args))
-    studio = _studio(given.allow, given.links)
+    studio = _studio(given)
     if given.config:
         from notebook_img.mcp.clients import configuration
 
@@ -189,15 +192,16 @@ def main(args: Sequence[str]) -> int:
     return _serve_stdio(studio, given)
 
 
-def _studio(allow: Sequence[Path] | None, links: str | None) -> Studio:
+def _studio(given: argparse.Namespace) -> Studio:
     from notebook_img.records import Origin
     from notebook_img.studio import Studio
 
     studio = Studio()
     studio.origin = Origin(surface="agent")
-    if allow:
-        studio.settings.set("allowed_dirs", tuple(folder.expanduser() for folder in allow))
-    studio.settings.mcp_links = links
+    if given.allow:
+        studio.settings.set("allowed_dirs", tuple(folder.expanduser() for folder in given.allow))
+    studio.settings.mcp_links = given.links
+    studio.settings.mcp_page = given.page
     return studio
 
 
@@ -227,10 +231,13 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     import anyio
 
     from notebook_img.mcp.bridge import JoiningServer
-    from notebook_img.mcp.server import build
+    from notebook_img.mcp.http_server import page_server
+    from notebook_img.mcp.server import build, shows_pictures
     from notebook_img.mcp.work import Work
 
     work = Work(studio)
+    if work.page and shows_pictures(given.tools):
+        work.pages.address = page_server(work, given.tools)
 
     async def serve() -> None:
         here = asyncio.get_running_loop()

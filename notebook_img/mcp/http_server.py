@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import ipaddress
 import logging
 import os
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -71,6 +73,7 @@ class ServerHandle:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._live: Live | None = None
+        self._held = False
         self._ended = threading.Event()
 
     def __repr__(self) -> str:
@@ -88,7 +91,7 @@ class ServerHandle:
         """Whether it serves."""
         return self._thread is not None and self._thread.is_alive() and not self._ended.is_set()
 
-    def start(self, *, announced: bool = False, live: bool = False) -> ServerHandle:
+    def start(self, *, announced: bool = False, live: bool = False, held: bool = True) -> ServerHandle:
         """Serve from a thread; return when it is ready.
 
         Parameters
@@ -97,17 +100,24 @@ class ServerHandle:
             Write the file by which bridges find it.
         live : bool
             Show what clients do, where this runs in a kernel.
+        held : bool
+            Keep its log lines for ``%imgmcp log``, in place of where this process writes others.
         """
         import uvicorn
 
         from notebook_img.mcp import discovery, server_log
         from notebook_img.mcp.bearer import Gate
+        from notebook_img.mcp.page.door import Door
 
+        security = self._security()
         app = self._server.streamable_http_app(
-            streamable_http_path="/mcp", host=self._host, transport_security=self._security(), max_request_body_size=MOST_BODY
+            streamable_http_path="/mcp", host=self._host, transport_security=security, max_request_body_size=MOST_BODY
         )
+        pages = self.work.pages
+        if pages.address is None and self._server.has_page:
+            pages.address = lambda: self.url.removesuffix("/mcp")
         config = uvicorn.Config(
-            Gate(app, self.token),
+            Door(Gate(app, self.token, pages.knows), pages, frozenset(security.allowed_hosts)),
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -116,7 +126,9 @@ class ServerHandle:
             timeout_graceful_shutdown=2,
         )
         self._uvicorn = uvicorn.Server(config)
-        server_log.hold()
+        if held:
+            server_log.hold()
+        self._held = held
         self._thread = threading.Thread(target=self._serve, name="notebook_img-mcp", daemon=True)
         self._thread.start()
         end = time.monotonic() + PATIENCE
@@ -159,9 +171,10 @@ class ServerHandle:
                 self.work.listeners.remove(self._live.note)
             self._live.stop(f"MCP server on {self.url} (stopped)")
         self.work.bridge_secret = ""
+        self.work.pages.address = None
         with contextlib.suppress(NotebookImgError):
             self.work.close()
-        if self._thread is not None:
+        if self._held:
             from notebook_img.mcp import server_log
 
             server_log.release()
@@ -212,6 +225,7 @@ def serve(
     show: bool = True,
     allowed: tuple[Path, ...] | None = None,
     links: bool | None = None,
+    page: bool | None = None,
 ) -> ServerHandle:
     """Serve a studio as an MCP server from a thread of this process.
 
@@ -231,6 +245,8 @@ def serve(
         Folders agents may read and write, in place of the default ones.
     links : bool, optional
         Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
+    page : bool, optional
+        Whether people see the pictures on a page of this address; the setting ``mcp_page`` otherwise.
 
     Returns
     -------
@@ -249,9 +265,39 @@ def serve(
         text = f"The MCP server listens on {host}: every computer that reaches this one and has the token can use your keys and budget."
         warnings.warn(text, stacklevel=2)
     # The server's alone: they must not outlive it in the settings.
-    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links)
+    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links, page=page)
     handle = ServerHandle(build(work, tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
     return handle.start(announced=True, live=show)
+
+
+def page_server(work: Work, tools: str) -> Callable[[], str]:
+    """Return what serves the page of a server without an address (stdio), from a thread and once it is first asked for.
+
+    Parameters
+    ----------
+    work : Work
+        Done for the page and for the server's client alike.
+    tools : str
+        The family the server has.
+    """
+    from notebook_img.mcp.server import build
+
+    @functools.cache
+    def begin() -> str:
+        try:
+            handle = ServerHandle(build(work, tools), token=secrets.token_urlsafe(32), studio=work.studio)
+            return handle.start(held=False).url.removesuffix("/mcp")
+        except NotebookImgError as error:
+            log.warning("There is no page: %s", error)
+            return ""
+
+    starting = threading.Lock()
+
+    def address() -> str:
+        with starting:
+            return begin()
+
+    return address
 
 
 def handle_of(studio: Studio) -> ServerHandle | None:

@@ -9,6 +9,8 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mcp.client.extension import advertise
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import Implementation
 
 if TYPE_CHECKING:
@@ -53,11 +55,13 @@ async def look(to: Announcement, patience: float) -> State:
 class Link:
     """An open connection to one kernel's server, held by a task of its own."""
 
-    def __init__(self, to: Announcement, client_name: str, headers: dict[str, str]) -> None:
+    def __init__(self, to: Announcement, client_name: str, headers: dict[str, str], *, pages: bool = False) -> None:
         self.to = to
         self.client: Client | None = None
         self._name = client_name
         self._headers = headers
+        self._extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if pages else []
+        """What the client's host can show, since the kernel has to know it."""
         self._ready: asyncio.Event = asyncio.Event()
         self._close: asyncio.Event = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -87,8 +91,9 @@ class Link:
         try:
             # Not through a proxy: the token is for this computer only.
             async with httpx2.AsyncClient(headers=self._headers, timeout=httpx2.Timeout(30, read=None), trust_env=False) as http:
+                info = Implementation(name=self._name, version="1")
                 transport = streamable_http_client(self.to.url, http_client=http, max_sse_event_size=None)
-                async with Client(transport, client_info=Implementation(name=self._name, version="1")) as client:
+                async with Client(transport, client_info=info, extensions=self._extensions) as client:
                     self.client = client
                     self._ready.set()
                     await self._close.wait()

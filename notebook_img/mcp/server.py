@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 from mcp.server import MCPServer
+from mcp.server.apps import Apps, ResourceCsp
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import Completion
@@ -19,11 +21,12 @@ from notebook_img._version import __version__
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
 from notebook_img.hints import worded
 from notebook_img.ids import turn_id
-from notebook_img.mcp import prompts
+from notebook_img.mcp import page, prompts
 from notebook_img.mcp.tools import FAMILIES
 from notebook_img.mcp.tools.base import PICTURE_URI
 from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
+from notebook_img.mcp.tools.page import PageTools
 from notebook_img.mcp.tools.seedream import SeedreamTools
 from notebook_img.mcp.tools.vision import VisionTools
 from notebook_img.mcp.versions import fitting
@@ -38,9 +41,14 @@ if TYPE_CHECKING:
 
 _TOOLS = {"gemini": GeminiTools, "vision": VisionTools, "seedream": SeedreamTools}
 _JOBS = ("get_job", "cancel_job")
+_READ_BY_PAGE = ("list_sessions", "show_session")
 LISTED = 20
 """Sessions, and pictures, in the list of resources."""
 COMPLETIONS = 50
+SIDES = (64, 2048)
+"""Pixels of the longest side of a smaller copy."""
+PREVIEW_BYTES = 450_000
+_PREVIEW_URI = re.compile(r"nbimg://previews/(?P<side>\d{2,4})/(?P<sha256>[0-9a-f]{64})")
 
 INSTRUCTIONS = (
     "Makes, edits and questions images; every step is kept in a session that people also see in their notebook. "
@@ -65,13 +73,21 @@ class Server(MCPServer[Any]):
             version=__version__,
             log_level="WARNING",
             middleware=[fitting(links=work.links)],
+            extensions=[_apps()] if shows_pictures(tools) else [],
         )
         self.work = work
+        self.has_page = shows_pictures(tools) and work.page
+        """Whether it shows pictures on a page of its own address."""
         family = set(_TOOLS) if tools == "all" else {tools}
         for name, kind in _TOOLS.items():
             if name in family:
                 kind(work).register(self)
-        OurTools(work).register(self, lambda name: tools == "all" or name in _JOBS)
+        ours = OurTools(work)
+        ours.register(self, lambda name: tools == "all" or name in _JOBS)
+        if shows_pictures(tools):
+            PageTools(work).register(self)
+            # A family that takes another server's place has no more tools than that one, as models see it.
+            ours.register(self, lambda name: tools != "all" and name in _READ_BY_PAGE, on_page=True)
         self._register_resources()
         prompts.register(self)
 
@@ -89,6 +105,16 @@ class Server(MCPServer[Any]):
         )
         def picture(sha256: str) -> bytes:
             return self._picture(sha256)[0]
+
+        @self.resource(
+            "nbimg://previews/{side}/{sha256}",
+            name="preview",
+            title="A smaller copy of a picture",
+            description=f"A picture by its hash, no side longer than so many pixels ({SIDES[0]} to {SIDES[1]})",
+            mime_type="image/*",
+        )
+        def smaller(side: str, sha256: str) -> bytes:
+            return self._preview(sha256, int(side))[0]
 
         @self.resource(
             "nbimg://sessions/{id}",
@@ -112,6 +138,13 @@ class Server(MCPServer[Any]):
             raise ResourceNotFoundError(f"There is no picture nbimg://pictures/{sha256[:80]}.")
         data = store.read_picture(sha256)
         return data, sniff(data) or "application/octet-stream"
+
+    def _preview(self, sha256: str, side: int) -> tuple[bytes, str]:
+        from notebook_img.pictures import Picture, preview
+
+        data, _ = self._picture(sha256)
+        small = preview(Picture(data, sha256=sha256), min(max(side, SIDES[0]), SIDES[1]), PREVIEW_BYTES)
+        return small.data, small.mime_type
 
     def _session(self, name: str) -> str:
         store = self.work.studio.store
@@ -179,11 +212,14 @@ class Server(MCPServer[Any]):
 
     async def read_resource(self, uri: Any, context: Any = None) -> Any:
         """Read a resource; a picture has its own type, which a template cannot give."""
-        match = PICTURE_URI.fullmatch(str(uri))
-        if match is None or not str(uri).startswith("nbimg:"):
+        match, small = PICTURE_URI.fullmatch(str(uri)), _PREVIEW_URI.fullmatch(str(uri))
+        if small is None and (match is None or not str(uri).startswith("nbimg:")):
             return await super().read_resource(uri, context)
         try:
-            data, mime_type = await anyio.to_thread.run_sync(self._picture, match["sha256"])
+            if small is not None:
+                data, mime_type = await anyio.to_thread.run_sync(self._preview, small["sha256"], int(small["side"]))
+            elif match is not None:
+                data, mime_type = await anyio.to_thread.run_sync(self._picture, match["sha256"])
         except NotebookImgError as error:
             raise ResourceNotFoundError(worded(error, FOR_AGENTS)) from error
         contents: Iterable[ReadResourceContents] = [ReadResourceContents(content=data, mime_type=mime_type)]
@@ -219,6 +255,26 @@ def build(work: Work, tools: str = "all", make: Callable[[Work, str], S] | None 
         finally:
             root.removeHandler(keep)
             root.setLevel(level)
+
+
+def shows_pictures(tools: str) -> bool:
+    """Return whether a family of tools makes pictures, and so has the page."""
+    return tools != "vision"
+
+
+def _apps() -> Apps:
+    """Return the page as MCP Apps have it."""
+    apps = Apps()
+    apps.add_html_resource(
+        page.URI,
+        page.html(),
+        name="pictures",
+        title="Pictures",
+        description="The page that shows a session's pictures",
+        csp=ResourceCsp(connect_domains=[], resource_domains=[]),
+        prefers_border=True,
+    )
+    return apps
 
 
 def _plain(turn: TurnRecord) -> dict[str, Any]:

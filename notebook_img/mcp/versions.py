@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mcp.server.apps import client_supports_apps
 from mcp.types.version import is_version_at_least
 
 if TYPE_CHECKING:
@@ -94,11 +95,18 @@ def fitting(*, links: bool) -> ServerMiddleware[Any]:
         result = await call_next(ctx)
         if not isinstance(result, dict):
             return result
+        if ctx.method == "tools/list" and not client_supports_apps(ctx):
+            result = {**result, "tools": [tool for tool in result["tools"] if for_models(tool)]}
         # The version that is being negotiated stands in the answer to that.
         version = str(result.get("protocolVersion", "")) if ctx.method == "initialize" else ctx.protocol_version
         return fitted(ctx.method, version, result, links=links)
 
     return fit
+
+
+def for_models(tool: Mapping[str, Any]) -> bool:
+    """Return whether models may call a tool. Those only our page calls are named to hosts that have pages, which hide them."""
+    return "model" in tool.get("_meta", {}).get("ui", {}).get("visibility", ["model"])
 
 
 async def report(context: Context, seconds: float, total: float | None, message: str | None) -> None:

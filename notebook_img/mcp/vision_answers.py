@@ -115,6 +115,7 @@ class Status(BaseModel):
     jobs_running: list[str]
     allowed_folders: list[str]
     client: str
+    page: str = Field(default="", description="Where the person sees the pictures in a browser; opens once")
 
 
 def as_json(result: BaseModel, *, leave_out: frozenset[str] = frozenset(), is_error: bool = False) -> CallToolResult:

@@ -27,6 +27,7 @@ from notebook_img.loop import in_thread, to_the_end
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.names import session_name_of
+from notebook_img.mcp.page.links import Pages
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
@@ -66,15 +67,28 @@ class Work:
         Folders clients may read and write, in place of those of the settings.
     links : bool, optional
         Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
+    page : bool, optional
+        Whether people see the pictures on a page of its own address; the setting ``mcp_page`` otherwise.
     """
 
-    def __init__(self, studio: Studio, *, at_once: int = AT_ONCE, allowed: tuple[Path, ...] = (), links: bool | None = None) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        *,
+        at_once: int = AT_ONCE,
+        allowed: tuple[Path, ...] = (),
+        links: bool | None = None,
+        page: bool | None = None,
+    ) -> None:
         self.studio = studio
         self.at_once = at_once
         self.allowed = allowed
         self.links = studio.settings.mcp_links if links is None else links
+        self.page = studio.settings.mcp_page if page is None else page
         self.bridge_secret = ""
         """What a bridge presents to name its client's folders; empty without a bridge."""
+        self.pages = Pages()
+        """The links to the page people see; of a server that has none, none."""
         self.listeners: list[Callable[[Note], None]] = []
         self.calls = 0
         self.last_client = ""

@@ -10,23 +10,24 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+from mcp.server.apps import client_supports_apps
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
-from notebook_img.calls import Call
+from notebook_img.calls import Call, words_of
 from notebook_img.errors import NotebookImgError, NotFoundError
 from notebook_img.hints import worded
 from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
-from notebook_img.mcp import tool_results
+from notebook_img.mcp import page, tool_results
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.versions import report
 from notebook_img.mcp.wording import FOR_AGENTS
@@ -38,6 +39,7 @@ BRIDGE_HEADER = "x-notebook-img-bridge"
 FOLDERS_HEADER = "x-notebook-img-folders"
 JOB_META = "notebook-img/job"
 """Field of a call's ``_meta``: the id under which a bridge may name it to its client as a job."""
+BOXES = re.compile(r"[\d\s,;.\-]+")
 JOB_ID = re.compile(r"j[0-9a-f]{8}")
 PICTURE_URI = re.compile(r"(?:nbimg://pictures/)?(?P<sha256>[0-9a-f]{64})")
 
@@ -57,6 +59,17 @@ class ToolFacts:
     title: str
     description: str
     annotations: ToolAnnotations
+    shows: bool = False
+    """Whether what it answers is shown on the page, in conversations whose host has pages."""
+    on_page: bool = False
+    """Whether only the page calls it: models never see it."""
+
+    @property
+    def meta(self) -> dict[str, Any] | None:
+        """What hosts with pages have to know."""
+        if self.on_page:
+            return {"ui": {"visibility": ["app"]}}
+        return {"ui": {"resourceUri": page.URI, "visibility": ["model", "app"]}} if self.shows else None
 
 
 @dataclass
@@ -88,8 +101,8 @@ class Tools:
     def __init__(self, work: Work) -> None:
         self.work = work
 
-    def register(self, server: MCPServer[Any], only: Callable[[str], bool] = lambda _name: True) -> None:
-        """Add the tools to a server."""
+    def register(self, server: MCPServer[Any], only: Callable[[str], bool] = lambda _name: True, *, on_page: bool = False) -> None:
+        """Add the tools to a server; with `on_page` for its page alone."""
         for facts in self.facts:
             if only(facts.name):
                 server.add_tool(
@@ -98,10 +111,13 @@ class Tools:
                     title=facts.title,
                     description=facts.description,
                     annotations=facts.annotations,
+                    meta=replace(facts, on_page=facts.on_page or on_page).meta,
                 )
 
     def caller(self, ctx: Context) -> Caller:
-        """Return who calls: the name the client gave itself, and the folders it may use."""
+        """Return who calls: the name the client gave itself, and the folders it may use. A page acts for whom its link was made."""
+        if (owner := self.work.pages.owner(ctx.headers or {})) is not None:
+            return owner
         info = ctx.session.client_params
         name = (info.client_info.title or info.client_info.name) if info else ""
         return self.work.caller(name, self._folders(ctx.headers or {}))
@@ -157,6 +173,11 @@ class Tools:
         if match := PICTURE_URI.fullmatch(plain):
             return self.stored(match["sha256"])
         return caller.folders.picture(plain)
+
+    def mask(self, caller: Caller, text: str) -> Any:
+        """Return what a client gave as a mask: words and boxes stay text, everything else is an image; None for nothing."""
+        plain = text.strip()
+        return (plain or None) if not plain or words_of(plain) or BOXES.fullmatch(plain) else self.image(caller, plain)
 
     def turn(self, caller: Caller, text: str) -> Turn | None:
         """Return the turn that ``fox/t7`` or ``fox/t7.2`` names; None for anything else, such as a path."""
@@ -218,12 +239,22 @@ class Tools:
         return done
 
     async def picture_result(
-        self, done: Result | JobRecord, kind: type[tool_results.ImageResult] = tool_results.ImageResult
+        self, call: Calling, done: Result | JobRecord, kind: type[tool_results.ImageResult] = tool_results.ImageResult
     ) -> CallToolResult:
-        """Return the answer of a tool that makes pictures."""
+        """Return the answer of a tool that makes pictures. The first one of a session says where a person can look at it."""
         if isinstance(done, JobRecord):
             return tool_results.of_job(done, kind=kind)
-        return await in_thread(lambda: tool_results.of_turn(done.turn, done.files, done.notices, kind=kind))
+        answer = await in_thread(lambda: tool_results.of_turn(done.turn, done.files, done.notices, kind=kind))
+        return await self.with_page(call, answer, done.turn)
+
+    async def with_page(self, call: Calling, answer: CallToolResult, turn: Turn) -> CallToolResult:
+        """Return a result that says where a person can look at it, the first time for a session; hosts with pages show it anyway."""
+        line = answer.content[0]
+        if not client_supports_apps(call.context) and isinstance(line, TextContent):
+            session = turn.session.name
+            link = await in_thread(lambda: self.work.pages.link(call.caller, session, once=True))
+            line.text += f" For the person, to look at it and go on from it (opens once): {link}" if link else ""
+        return answer
 
 
 def structured(model: BaseModel, text: str) -> CallToolResult:

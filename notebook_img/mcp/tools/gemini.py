@@ -37,6 +37,17 @@ AspectRatio = Annotated[
     Field(max_length=20, description="Such as 1:1, 16:9, 3:4; get_image_config_info lists what the model takes. Empty: the model's own"),
 ]
 ImageSize = Annotated[str, Field(max_length=20, description="Such as 1K, 2K, 4K. Empty: the model's own")]
+Mask = Annotated[
+    str,
+    Field(
+        max_length=30_000_000,
+        description="Where the picture may change: words (the cup), boxes x,y,w,h in pixels, or an image of its size that is white there, "
+        "as a path, an id or a data URL. Empty: everywhere",
+    ),
+]
+From = Annotated[
+    str, Field(max_length=200, description="Turn or picture of the session to go on from, such as t3 or t3.2. Empty: the latest one")
+]
 Model = Annotated[str, Field(max_length=200, description="provider:model or a bare model name. Empty: the default model")]
 SessionId = Annotated[
     str, Field(min_length=1, max_length=200, description="The sessionId that start_image_session returned, or a session's name")
@@ -73,6 +84,7 @@ class GeminiTools(Tools):
             "Make one new image from a text prompt and write it to outputPath. Use edit_image to change an existing image, and "
             "start_image_session when the user will want several rounds of changes.",
             MAKES,
+            shows=True,
         ),
         ToolFacts(
             "edit_image",
@@ -80,6 +92,7 @@ class GeminiTools(Tools):
             "Change one existing image as the prompt says and write the result to outputPath; the original is never changed. "
             "For further rounds on the result use start_image_session and continue_image_session instead.",
             MAKES,
+            shows=True,
         ),
         ToolFacts(
             "start_image_session",
@@ -87,6 +100,7 @@ class GeminiTools(Tools):
             "Begin a session of several rounds: make an image from the prompt, or edit imagePath, and write it to outputPath. "
             "Returns sessionId for continue_image_session.",
             MAKES,
+            shows=True,
         ),
         ToolFacts(
             "continue_image_session",
@@ -94,6 +108,7 @@ class GeminiTools(Tools):
             "Edit the latest image of a session as the prompt says and write the result to outputPath. imagePath is one more "
             "reference image, such as a style or an object to add. Ratio and size stay as they were unless others are asked for.",
             MAKES,
+            shows=True,
         ),
         ToolFacts(
             "get_image_config_info",
@@ -120,7 +135,7 @@ class GeminiTools(Tools):
                 lambda: Call("generate", prompt, **self._options(aspectRatio, imageSize, model)),
                 output=outputPath,
             )
-            return await self.picture_result(done)
+            return await self.picture_result(call, done)
 
     async def edit_image(
         self,
@@ -131,16 +146,23 @@ class GeminiTools(Tools):
         aspectRatio: AspectRatio = "",
         imageSize: ImageSize = "",
         model: Model = "",
+        mask: Mask = "",
     ) -> Annotated[CallToolResult, ImageResult]:
         """Edit one image."""
         async with self.calling(ctx, "edit_image", prompt) as call:
             done = await self.perform(
                 call,
                 None,
-                lambda: Call("edit", prompt, (self.image(call.caller, imagePath),), **self._options(aspectRatio, imageSize, model)),
+                lambda: Call(
+                    "edit",
+                    prompt,
+                    (self.image(call.caller, imagePath),),
+                    mask=self.mask(call.caller, mask),
+                    **self._options(aspectRatio, imageSize, model),
+                ),
                 output=outputPath,
             )
-            return await self.picture_result(done)
+            return await self.picture_result(call, done)
 
     async def start_image_session(
         self,
@@ -168,7 +190,7 @@ class GeminiTools(Tools):
             ready = await in_thread(make)
             await in_thread(call.caller.folders.output, outputPath)
             done = await self.perform(call, session, lambda: ready, output=outputPath, fresh=True)
-            return await self.picture_result(done)
+            return await self.picture_result(call, done)
 
     async def continue_image_session(
         self,
@@ -179,6 +201,8 @@ class GeminiTools(Tools):
         imagePath: ImagePath = "",
         aspectRatio: AspectRatio = "",
         imageSize: ImageSize = "",
+        mask: Mask = "",
+        fromId: From = "",
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
@@ -186,15 +210,15 @@ class GeminiTools(Tools):
 
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()
-                options = self._options(aspectRatio, imageSize, "")
-                if call.caller.studio.head(session.id) is not None:
+                options = {**self._options(aspectRatio, imageSize, ""), "mask": self.mask(call.caller, mask), "start": fromId or None}
+                if fromId or call.caller.studio.head(session.id) is not None:
                     return Call("edit", prompt, references=images, **options)
                 if not images:
                     raise UsageError(f"Session {session.name} is before its first image. Give imagePath: the image to begin with.")
                 return Call("edit", prompt, images, **options)
 
             done = await self.perform(call, lambda: session, make, output=outputPath)
-            return await self.picture_result(done)
+            return await self.picture_result(call, done)
 
     async def get_image_config_info(self, ctx: Context) -> Annotated[CallToolResult, ConfigInfo]:
         """List what can be asked for."""

@@ -62,6 +62,7 @@ class TurnRow(BaseModel):
     model: str
     by: str
     pictures: list[PictureInfo]
+    inputs: list[str] = Field(default_factory=list, description="Resources of the pictures it was made from")
     cost_usd: float
 
 
@@ -124,6 +125,7 @@ class OurTools(Tools):
             "Show a session",
             "Show the latest turns of a session: prompts, answers, who made them, pictures with ids and files. Costs nothing.",
             READS,
+            shows=True,
         ),
         ToolFacts(
             "undo_turn",
@@ -156,6 +158,7 @@ class OurTools(Tools):
             "Fetch a job",
             "Fetch the result of a request that took longer than the client waits. Waits a while; call again while status is running.",
             FETCHES,
+            shows=True,
         ),
         ToolFacts("cancel_job", "Cancel a job", "Stop a running job. What the service was already paid for may be lost.", STOPS),
     )
@@ -314,7 +317,8 @@ class OurTools(Tools):
         async with self.calling(ctx, "get_job", job_id) as call:
             longest = min(wait_seconds, max(self.work.studio.settings.mcp_wait, 0.1))
             row = await self.work.jobs.follow(job_id, longest, call.progress, call.caller)
-            return await in_thread(self._job_result, call, row)
+            answer = await in_thread(self._job_result, call, row)
+            return await self.with_page(call, answer, call.turn) if call.turn is not None and call.turn.kind != "ask" else answer
 
     async def cancel_job(
         self, job_id: Annotated[str, Field(min_length=1, max_length=100, description="From the answer of the request")], ctx: Context
@@ -367,6 +371,7 @@ def _row(turn: Turn) -> TurnRow:
         model=turn.model,
         by=turn.origin.words,
         pictures=tool_results.picture_infos(turn),
+        inputs=[f"nbimg://pictures/{picture.sha256}" for picture in turn.inputs],
         cost_usd=-1.0 if turn.cost is None else turn.cost,
     )
 

@@ -83,7 +83,7 @@ class SeedreamTools(Tools):
             done = await self.perform(call, None, lambda: ready)
             if isinstance(done, Result):
                 done.notices = (*done.notices, *notes)
-            answer = await self.picture_result(done)
+            answer = await self.picture_result(call, done)
             # Clients of the server that is replaced read one text per picture: the service's own URL, where it gave one.
             urls = (done.turn.got or {}).get("urls", []) if isinstance(done, Result) else []
             answer.content[:0] = [TextContent(type="text", text=str(url)) for url in urls]

@@ -238,6 +238,7 @@ class VisionTools(Tools):
         """Report the status."""
         async with self.calling(ctx, "get_status") as call:
             info = await in_thread(self._status, call)
+            info.page = await in_thread(lambda: self.work.pages.link(call.caller))
             spent = await in_thread(spent_today, self.work.studio)
             info.message = (
                 f"{info.server} {info.version} is running. Questions go to {info.model}, images to {info.image_model}. "
@@ -245,6 +246,7 @@ class VisionTools(Tools):
                 + (f", recent: {', '.join(info.recent_sessions)}" if info.recent_sessions else "")
                 + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
                 + "."
+                + (f" For the person, to see the pictures (opens once): {info.page}" if info.page else "")
             )
             return as_json(info)
 

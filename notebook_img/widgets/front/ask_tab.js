@@ -1,6 +1,6 @@
 // The Ask tab's side: a conversation about the picture on the stage.
 
-import { button, differs, field, fill, h } from "./elements.js";
+import { button, differs, field, fill, h } from "../../display/front/elements.js";
 import { markdown } from "./markdown.js";
 import { ModelChoice } from "./options.js";
 

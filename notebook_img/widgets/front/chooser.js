@@ -1,6 +1,6 @@
 // The pictures of a turn that made several: large ones to choose from, and a row of small ones to change one's mind.
 
-import { button, differs, fill, h } from "./elements.js";
+import { button, differs, fill, h } from "../../display/front/elements.js";
 
 export class Chooser {
   constructor(link) {

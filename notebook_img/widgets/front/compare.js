@@ -1,6 +1,7 @@
 // Two pictures against each other: a slider, side by side, or where they differ.
 
-import { button, choices, differs, fill, h } from "./elements.js";
+import { button, choices, differs, fill, h } from "../../display/front/elements.js";
+import { slider } from "../../display/front/slider.js";
 import { Layer } from "./layer.js";
 
 const GALLERY = "gallery"; // stands for a picture that was sent from there
@@ -180,43 +181,10 @@ export class Compare {
     return { holder, pane, box: pane, frame, layer };
   }
 
-  // One over the other, up to a line: both frames lie in one pane, and the line stays in it while they are moved.
+  // One over the other, up to a line.
   slider(before, after) {
-    const box = h("div", { class: "nbi-slider" });
-    const holder = h("div", { class: "nbi-hold" }, box);
-    const under = { ...this.place(after, box), holder, box };
-    const { pane } = under;
-    const frame = h("div", { class: "nbi-sheet" }, before.element);
-    const top = h("div", { class: "nbi-top" }, frame);
-    const line = h("div", { class: "nbi-line", "aria-hidden": "true" });
     const [name, other] = this.labels;
-    const range = h("input", {
-      type: "range",
-      class: "nbi-slide",
-      min: "0",
-      max: "100",
-      step: "0.5",
-      value: "50",
-      "aria-label": `Share of ${name} that is shown over ${other}`,
-    });
-    const move = () => {
-      top.style.clipPath = `inset(0 ${100 - range.value}% 0 0)`;
-      line.style.left = `${range.value}%`;
-      range.setAttribute("aria-valuetext", `${Math.round(range.value)} percent ${name}`);
-    };
-    range.addEventListener("input", move);
-    // Zoomed in, a drag beside the line moves the pictures.
-    line.addEventListener("pointerdown", (event) => line.setPointerCapture(event.pointerId));
-    line.addEventListener("pointermove", (event) => {
-      if (!line.hasPointerCapture(event.pointerId)) return;
-      const box = pane.getBoundingClientRect();
-      range.value = (100 * (event.clientX - box.left)) / box.width;
-      move();
-    });
-    move();
-    pane.append(top, range, line);
-    const plate = (words, side) => h("span", { class: `nbi-plate nbi-${side}`, "aria-hidden": "true" }, words);
-    box.append(plate(name, "left"), plate(other, "right"));
-    this.lay([under, { ...under, frame, layer: before }], holder, this.words);
+    const { holder, places } = slider({ element: before.element, words: name }, { element: after.element, words: other });
+    this.lay([{ ...places[0], layer: after }, { ...places[1], layer: before }], holder, this.words);
   }
 }

@@ -1,6 +1,6 @@
 // What opens over the panel: setting a key, and what a model can do.
 
-import { button, field, fill, h, unique } from "./elements.js";
+import { button, field, fill, h, unique } from "../../display/front/elements.js";
 
 function dialog(words, ...children) {
   const id = unique("dialog");

@@ -1,6 +1,6 @@
 // The Edit tab's side: what to do, with which model and options, what it costs, and how it goes.
 
-import { button, choices, differs, field, fill, h, icon, soon, unique } from "./elements.js";
+import { button, choices, differs, field, fill, h, icon, soon, unique } from "../../display/front/elements.js";
 import { ModelChoice, Options } from "./options.js";
 
 const ROUGH = 640; // pixels of the copy of a mask that an estimate is made with

@@ -1,7 +1,7 @@
 // All pictures of the store. Facts come in pages; only rows on the screen exist as elements, and only they fetch thumbnails.
 // One is chosen by a click or an arrow key, more with Ctrl or Shift, the mark on the tile, or Space.
 
-import { button, differs, fill, h, icon, shorten, soon } from "./elements.js";
+import { button, differs, fill, h, icon, shorten, soon } from "../../display/front/elements.js";
 
 const SHOWN = { all: "All pictures", made: "Made here", sources: "Photographs", starred: "With a star" };
 const TILE = 132;

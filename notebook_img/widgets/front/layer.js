@@ -1,6 +1,6 @@
 // One picture in a frame: a smaller copy, and over it the part in sight, as sharp as the picture is, where one looks closer.
 
-import { h } from "./elements.js";
+import { h } from "../../display/front/elements.js";
 
 export class Layer {
   constructor(link, extra = "") {

@@ -1,6 +1,6 @@
 // The panel's line to the kernel: messages with buffers, thumbnails that are fetched when they are seen, uploads in pieces.
 
-import { soon, unique } from "./elements.js";
+import { soon, unique } from "../../display/front/elements.js";
 
 const PIECE = 512 * 1024; // Jupyter Server takes 10 MiB in one message, Colab about 1.
 const MOST_URLS = 3000;

@@ -1,6 +1,6 @@
 // What models write, drawn: headings, lists, bold, italics, code. Elements only, nothing is read as HTML; the rest stays as written.
 
-import { h } from "./elements.js";
+import { h } from "../../display/front/elements.js";
 
 const ITEM = /^(\s*)(?:[-*+]|(\d{1,9})[.)])\s+(.*)$/;
 const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;

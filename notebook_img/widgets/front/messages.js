@@ -1,7 +1,7 @@
 // What is said to the user: a line beside the tabs, and the same words over the page where that line is scrolled out of sight.
 // What helps is a button: remedies come from the kernel as data, and each kind is done in one place.
 
-import { button, fill, h } from "./elements.js";
+import { button, fill, h } from "../../display/front/elements.js";
 
 const SHOWN_FOR = 8000; // milliseconds that words over the page stay
 

@@ -1,6 +1,6 @@
 // Which model, and only those options it has use for.
 
-import { button, field, fill, h } from "./elements.js";
+import { button, field, fill, h } from "../../display/front/elements.js";
 
 const FOLDED = "\n"; // no model's name
 

@@ -1,6 +1,6 @@
 // The panel: header, tabs, stage, history. anywidget calls `render` for every place it is shown in.
 
-import { button, differs, fill, h, seconds, unique } from "./elements.js";
+import { button, differs, fill, h, seconds, unique } from "../../display/front/elements.js";
 import { AskTab } from "./ask_tab.js";
 import { CanDialog, KeyDialog } from "./dialogs.js";
 import { EditTab } from "./edit_tab.js";

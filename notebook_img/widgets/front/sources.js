@@ -1,6 +1,6 @@
 // The ways a picture comes in: upload, paste, drop, and a field that takes a path, an address, a sample, a variable or a turn.
 
-import { button, fill, h, unique } from "./elements.js";
+import { button, fill, h, unique } from "../../display/front/elements.js";
 
 const IMAGE_TYPES = "image/*,.heic,.heif,.avif,.tif,.tiff";
 const SAMPLES = ["chelsea", "coffee", "astronaut"];

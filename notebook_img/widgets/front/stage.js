@@ -1,12 +1,12 @@
 // The picture in the large, with what lies on it (mask, boxes, the original) and the tools under it.
 
-import { button, copyText, fill, h, s, saveFile, seconds, shorten } from "./elements.js";
+import { button, copyText, fill, h, s, saveFile, seconds, shorten } from "../../display/front/elements.js";
 import { Chooser } from "./chooser.js";
 import { Compare } from "./compare.js";
 import { Layer } from "./layer.js";
-import { Mask } from "./mask.js";
+import { Mask } from "../../display/front/mask.js";
 import { Sources } from "./sources.js";
-import { Zoom } from "./zoom.js";
+import { Zoom } from "../../display/front/zoom.js";
 
 const ORIGINAL = "o"; // the key that shows the original while it is held
 

@@ -1,7 +1,7 @@
 // The history as a film strip: one row for each line of the tree, branches joined, questions as marks on the turn they are about.
 // What a line starts from is its first node. Looking is one click or an arrow key; going on from there a double click or Enter.
 
-import { differs, fill, h, s, shorten, unique } from "./elements.js";
+import { differs, fill, h, s, shorten, unique } from "../../display/front/elements.js";
 
 const STEP_X = 108;
 const STEP_Y = 100;

@@ -6,7 +6,8 @@ import { Strokes } from "./strokes.js";
 const GROWTH = 1.25; // how much [ and ] change the brush
 
 export class Mask {
-  constructor(changed, actions) {
+  // `actions` are what a page can do beside painting: `find` what words name, and bring back the `lastMask`.
+  constructor(changed, actions = {}) {
     this.changed = changed;
     this.tool = "brush";
     this.size = 40;
@@ -57,8 +58,9 @@ export class Mask {
       h("label", { class: "nbi-inline", for: id }, "Size", this.slider),
       button("Invert", "invert", { onclick: () => this.add({ kind: "invert" }) }),
       button("Clear", "clear", { onclick: () => this.add({ kind: "clear" }) }),
-      this.last,
-      h("span", { class: "nbi-inline" }, this.wanted, button("Find", "boxes", { title: "A model looks for it, and its shape is painted", onclick: () => find(this.wanted.value) })),
+      lastMask && this.last,
+      find &&
+        h("span", { class: "nbi-inline" }, this.wanted, button("Find", "boxes", { title: "A model looks for it, and its shape is painted", onclick: () => find(this.wanted.value) })),
       this.words,
     );
   }

@@ -1,0 +1,379 @@
+// The page people see when an agent makes pictures: one session, its picture in the large, and what can be done with it.
+
+import { button, fill, h, seconds } from "../../../display/front/elements.js";
+import { Mask } from "../../../display/front/mask.js";
+import { slider } from "../../../display/front/slider.js";
+import { Zoom } from "../../../display/front/zoom.js";
+import { History } from "./history.js";
+import { HostWire, OwnWire, Refused } from "./wire.js";
+
+const LARGE = 1600; // pixels of the copy that is shown; closer than that the original is read
+const THUMBNAIL = 192;
+const MOST_TURNS = 100;
+const LOOK = 3000; // milliseconds between two looks at a session that somebody works on
+const MOST_MASK = 2048; // pixels of a mask's longest side
+
+const nameOf = (id) => id.split("/").pop();
+const hashOf = (uri) => uri.split("/").pop();
+
+function priced(cost) {
+  if (cost < 0) return "price unknown";
+  return cost === 0 ? "free" : `$${cost < 0.1 ? cost.toFixed(3) : cost.toFixed(2)}`;
+}
+
+export class Page {
+  constructor(root) {
+    this.root = root;
+    this.pictures = new Map(); // what was read, by its address
+    this.turns = [];
+    this.session = "";
+    this.at = null; // the turn shown, and which of its pictures
+    this.index = 0;
+    this.head = "";
+    this.chosen = ""; // the picture somebody chose to go on from
+    const Wire = window.parent === window ? OwnWire : HostWire;
+    this.wire = new Wire((kind, content) => this.heard(kind, content));
+    this.build();
+  }
+
+  build() {
+    this.title = h("h1", {}, "Pictures");
+    this.sessions = h("select", { "aria-label": "Session", hidden: true, onchange: () => this.load(this.sessions.value) });
+    this.spent = h("span", { class: "nbi-quiet" });
+    this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false" });
+    this.mask = new Mask(() => this.maskChanged());
+    this.frame = h("div", { class: "nbi-canvas", hidden: true }, this.image, this.mask.canvas, this.mask.pointer);
+    this.empty = h("p", { class: "nbi-empty" }, "No picture yet.");
+    this.beside = h("div", { class: "nbi-beside", hidden: true });
+    const help = "Picture. + and − zoom, 0 shows all of it, arrow keys move it.";
+    this.well = h("div", { class: "nbi-well", tabindex: "0", role: "group", "aria-label": help }, this.empty, this.frame, this.beside);
+    this.alone = { holder: this.well, box: this.well, pane: this.well, frame: this.frame };
+    this.zoom = new Zoom(this.well, {
+      changed: (settled) => settled && this.closer(),
+      painting: () => this.mask.on,
+      stopPainting: () => this.mask.cancel(),
+    });
+    this.picks = h("div", { class: "nbi-picks", role: "group", "aria-label": "Pictures of this turn", hidden: true });
+    this.compare = button("Before and after", "compare", { "aria-pressed": "false", disabled: true, onclick: () => this.toggleCompare() });
+    this.maskButton = button("Mask", "brush", { "aria-pressed": "false", disabled: true, onclick: () => this.toggleMask() });
+    this.goOn = button("Go on from here", "head", { disabled: true, onclick: () => this.choose() });
+    this.save = button("Save", "download", { title: "Save the original file", disabled: true, onclick: () => this.keep() });
+    this.tools = h("div", { class: "nbi-bar", role: "toolbar", "aria-label": "Picture" }, this.goOn, this.compare, this.maskButton, this.save, h("span", { class: "nbi-space" }), this.zoom.bar);
+    this.caption = h("p", { class: "nbi-caption" });
+    this.words = h("p", { class: "nbi-words", hidden: true });
+    this.prompt = h("textarea", { class: "nbi-text", rows: "2", id: "prompt", placeholder: "make it night" });
+    this.run = button("Edit", "play", { class: "nbi-button nbi-primary", type: "submit", disabled: true });
+    this.note = h("span", { class: "nbi-quiet" });
+    this.form = h("form", { class: "nbi-ask" }, h("label", { for: "prompt" }, "What should change?"), this.prompt, h("div", { class: "nbi-bar" }, this.run, this.note));
+    this.error = h("p", { class: "nbi-error", role: "alert" });
+    this.status = h("p", { class: "nbi-quiet nbi-said", role: "status" });
+    this.history = new History((sha) => this.preview(sha, THUMBNAIL), (id) => this.show(id));
+    const header = h("header", { class: "nbi-bar" }, this.title, this.sessions, h("span", { class: "nbi-space" }), this.spent);
+    fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.form, this.status, this.history.element);
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.edit();
+    });
+    this.prompt.addEventListener("input", () => this.arrange());
+    this.prompt.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      if (!this.run.disabled) this.edit();
+    });
+    this.well.addEventListener("keydown", (event) => {
+      const known = (this.mask.on && this.mask.shortcut(event)) || this.zoom.shortcut(event);
+      if (known) event.preventDefault();
+    });
+    this.well.addEventListener("keyup", (event) => event.key === "h" && this.zoom.release());
+    new ResizeObserver(() => this.zoom.lay()).observe(this.well);
+  }
+
+  async start() {
+    await this.tried(async () => {
+      const { session } = await this.wire.open();
+      if (this.wire instanceof HostWire) return;
+      await this.listSessions(session);
+      setInterval(() => document.hidden || this.busy || this.look(), LOOK);
+    });
+  }
+
+  // Do something; what it was refused with is said, and nothing else stops.
+  async tried(work) {
+    this.error.textContent = "";
+    try {
+      return await work();
+    } catch (failure) {
+      this.error.textContent = failure instanceof Refused ? failure.message : `Something went wrong in this page: ${failure.message}`;
+      return null;
+    }
+  }
+
+  async call(name, given) {
+    const result = await this.wire.call(name, given);
+    if (result.isError) throw new Refused(result.content?.find((block) => block.type === "text")?.text ?? "The server refused it.");
+    return result.structuredContent ?? {};
+  }
+
+  async read(uri) {
+    const { contents } = await this.wire.read(uri);
+    return contents[0];
+  }
+
+  preview(sha, side) {
+    const uri = `nbimg://previews/${side}/${sha}`;
+    if (!this.pictures.has(uri)) {
+      const read = this.read(uri).then(({ mimeType, blob }) => `data:${mimeType};base64,${blob}`);
+      read.catch(() => this.pictures.delete(uri));
+      this.pictures.set(uri, read);
+    }
+    return this.pictures.get(uri);
+  }
+
+  // What the host tells, or the wire itself.
+
+  heard(kind, content) {
+    if (kind === "look") this.dress(content);
+    else if (kind === "asked" && content.prompt) this.say(`The agent asks: ${content.prompt}`);
+    else if (kind === "result") this.tried(() => this.take(content));
+    else if (kind === "cancelled") this.say("The agent stopped it.");
+  }
+
+  dress({ theme, styles }) {
+    const dark = window.matchMedia("(prefers-color-scheme: dark)");
+    if (theme) this.theme = theme;
+    const apply = () => (this.root.dataset.theme = document.documentElement.dataset.theme = this.theme ?? (dark.matches ? "dark" : "light"));
+    dark.onchange = apply;
+    apply();
+    for (const [name, value] of Object.entries(styles?.variables ?? {})) if (value) document.documentElement.style.setProperty(name, value);
+  }
+
+  // The result of a tool, the agent's or ours: the session it belongs to is shown, at what it made.
+  async take(result) {
+    if (result.isError) throw new Refused(result.content?.find((block) => block.type === "text")?.text ?? "The agent's call was refused.");
+    let facts = result.structuredContent ?? {};
+    while (facts.status === "running" && facts.job_id) {
+      this.say("Still working…");
+      facts = await this.call("get_job", { job_id: facts.job_id });
+    }
+    const session = facts.sessionId || facts.name || (facts.id ?? "").split("/").slice(0, -1).join("/");
+    if (session) await this.load(session, facts.id || facts.head);
+  }
+
+  async listSessions(first) {
+    const { sessions } = await this.call("list_sessions", { limit: 100 });
+    fill(this.sessions, sessions.map(({ name }) => h("option", { value: name }, name)));
+    this.sessions.hidden = sessions.length < 2;
+    const session = first || sessions[0]?.name;
+    if (session) await this.load(session);
+  }
+
+  async load(session, id = "") {
+    const info = await this.call("show_session", { session, limit: MOST_TURNS });
+    const other = this.session !== info.name;
+    this.session = info.name;
+    this.title.textContent = info.name;
+    this.title.hidden = !this.sessions.hidden;
+    this.sessions.value = info.name;
+    this.total = info.total;
+    this.model = info.model;
+    this.head = info.head;
+    this.turns = info.turns.filter((turn) => turn.pictures.length);
+    const known = info.turns.filter((turn) => turn.cost_usd > 0).reduce((sum, turn) => sum + turn.cost_usd, 0);
+    this.spent.textContent = known ? `${priced(known)} in this session` : "";
+    const wanted = [id, other ? "" : this.at?.id, this.head].find((each) => this.turns.some((turn) => turn.id === each));
+    await this.show(wanted ?? this.turns.at(-1)?.id);
+  }
+
+  // Whether somebody made something meanwhile: the agent, a notebook, another page.
+  async look() {
+    try {
+      if (!this.session) return await this.listSessions("");
+      const info = await this.call("show_session", { session: this.session, limit: 1 });
+      if (info.total === this.total && info.head === this.head) return null;
+      await this.load(this.session, this.at?.id === this.head ? info.head : this.at?.id);
+      return this.say(`${nameOf(info.turns[0].id)} is new.`);
+    } catch {
+      return null; // the next thing somebody does says why
+    }
+  }
+
+  // One turn in the large.
+
+  async show(id, index = 0) {
+    const turn = this.turns.find((each) => each.id === id);
+    this.history.draw(this.turns, id, this.head);
+    this.at = turn ?? null;
+    this.index = index;
+    this.empty.hidden = Boolean(turn);
+    this.frame.hidden = !turn;
+    this.beside.hidden = true;
+    if (!turn) return this.arrange();
+    const picture = this.picture;
+    fill(this.caption, h("b", {}, nameOf(this.shownId)), ` · ${turn.prompt}`, h("br"), h("span", { class: "nbi-quiet" }, this.factsOf(turn, picture)));
+    this.words.hidden = !turn.answer;
+    this.words.textContent = turn.answer;
+    this.drawPicks(turn);
+    if (this.mask.sha && this.mask.sha !== picture.sha256) this.mask.show(false);
+    const url = await this.preview(picture.sha256, LARGE);
+    if (this.picture !== picture) return null; // another one was chosen meanwhile
+    this.image.src = url;
+    this.image.alt = `${turn.id}: ${turn.prompt}`;
+    this.original = "";
+    this.lay([this.alone]);
+    this.mask.lie(picture.sha256, picture.width, picture.height);
+    return this.arrange();
+  }
+
+  // Where the picture lies, for zoom and pan.
+  lay(places) {
+    this.zoom.take(this.picture.sha256, this.picture.width, this.picture.height, places);
+  }
+
+  get picture() {
+    return this.at?.pictures[this.index];
+  }
+
+  get shownId() {
+    return this.picture?.id ?? "";
+  }
+
+  factsOf(turn, picture) {
+    const by = turn.by ? [`by ${turn.by}`] : [];
+    return [`${picture.width} × ${picture.height}`, turn.model, priced(turn.cost_usd), ...by].join(" · ");
+  }
+
+  drawPicks(turn) {
+    this.picks.hidden = turn.pictures.length < 2;
+    const picks = turn.pictures.map((picture, index) => {
+      const image = h("img", { alt: "", draggable: "false" });
+      this.preview(picture.sha256, THUMBNAIL).then((url) => (image.src = url), () => {});
+      const attributes = { type: "button", class: "nbi-pick", "aria-pressed": String(index === this.index), "aria-label": `Picture ${index + 1}`, onclick: () => this.tried(() => this.pick(index)) };
+      return h("button", attributes, image, h("span", { "aria-hidden": "true" }, `${index + 1}`));
+    });
+    fill(this.picks, picks);
+  }
+
+  async pick(index) {
+    await this.show(this.at.id, index);
+    this.picks.children[index]?.focus();
+  }
+
+  // Closer than the copy shows anything, the original is read.
+  async closer() {
+    const picture = this.picture;
+    const copied = Math.min(1, LARGE / Math.max(picture?.width ?? 1, picture?.height ?? 1));
+    if (!picture || !this.beside.hidden || this.original === picture.sha256 || this.zoom.scale * devicePixelRatio <= copied) return;
+    this.original = picture.sha256;
+    const file = await this.read(picture.uri).catch(() => null);
+    if (file && this.picture === picture) this.image.src = `data:${file.mimeType};base64,${file.blob}`;
+  }
+
+  arrange() {
+    const { at, busy } = this;
+    const many = (at?.pictures.length ?? 0) > 1;
+    const here = Boolean(at) && at.id === this.head && (!many || this.chosen === this.shownId);
+    this.goOn.disabled = !at || here || busy;
+    this.goOn.querySelector("span").textContent = here ? "The agent goes on from here" : "Go on from here";
+    this.compare.disabled = !at?.inputs.length || this.mask.on;
+    this.compare.setAttribute("aria-pressed", String(!this.beside.hidden));
+    this.maskButton.disabled = !at || !this.beside.hidden;
+    this.maskButton.setAttribute("aria-pressed", String(this.mask.on));
+    this.save.hidden = !this.wire.saves;
+    this.save.disabled = !at;
+    this.run.disabled = !at || busy || !this.prompt.value.trim();
+    const masked = this.mask.on && !this.mask.empty ? "Only what is painted may change. " : "";
+    const last = [...this.turns].reverse().find((turn) => turn.kind === "edit") ?? at;
+    this.note.textContent = at ? `${masked}${this.model ? `${this.model}; ` : ""}${last ? `the last one: ${priced(last.cost_usd)}` : ""}` : "";
+    this.root.setAttribute("aria-busy", String(Boolean(busy)));
+  }
+
+  maskChanged() {
+    if (this.note) this.arrange();
+  }
+
+  toggleMask() {
+    this.mask.show(!this.mask.on);
+    this.arrange();
+    if (this.mask.on) this.mask.canvas.focus({ preventScroll: true });
+  }
+
+  async toggleCompare() {
+    await this.tried(async () => {
+      const on = this.beside.hidden;
+      const { at } = this;
+      if (on) {
+        const [before, after] = await Promise.all([this.preview(hashOf(at.inputs[0]), LARGE), this.preview(this.picture.sha256, LARGE)]);
+        if (at !== this.at) return;
+        const shown = (url, words) => ({ words, element: h("img", { src: url, alt: words, class: "nbi-picture nbi-whole", draggable: "false" }) });
+        const { holder, places } = slider(shown(before, "Before"), shown(after, "After"));
+        fill(this.beside, holder);
+        this.places = places;
+      }
+      this.beside.hidden = !on;
+      this.frame.hidden = on;
+      this.lay(on ? this.places : [this.alone]);
+      if (on) this.beside.querySelector("input").focus({ preventScroll: true });
+      this.arrange();
+    });
+  }
+
+  // What is done.
+
+  async choose() {
+    await this.tried(async () => {
+      const id = this.shownId;
+      const { head } = await this.call("choose_on_page", { image: id });
+      this.head = head;
+      this.chosen = id;
+      await this.wire.tell(
+        `The person chose ${id} to go on from. The next continue_image_session with sessionId ${JSON.stringify(this.session)} and fromId ${JSON.stringify(nameOf(id))} edits it.`,
+      );
+      this.say(`The agent goes on from ${nameOf(id)}.`);
+      this.history.draw(this.turns, this.at.id, head);
+      this.arrange();
+    });
+  }
+
+  async edit() {
+    const given = { sessionId: this.session, fromId: nameOf(this.shownId), prompt: this.prompt.value.trim() };
+    this.busy = true;
+    this.arrange();
+    const began = performance.now();
+    const tick = setInterval(() => this.say(`Working, ${seconds((performance.now() - began) / 1000)}…`), 1000);
+    await this.tried(async () => {
+      if (this.mask.on && !this.mask.empty) {
+        const bytes = new Uint8Array(await this.mask.png(MOST_MASK));
+        let text = "";
+        for (const byte of bytes) text += String.fromCharCode(byte);
+        given.mask = `data:image/png;base64,${btoa(text)}`;
+      }
+      this.say("Working…");
+      const result = await this.wire.call("edit_on_page", given);
+      await this.take(result);
+      this.mask.show(false);
+      this.prompt.value = "";
+      const made = nameOf(this.shownId);
+      await this.wire.tell(`The person edited ${given.fromId} on the page: ${JSON.stringify(given.prompt)}. That made ${this.session}/${made}, from which the session goes on.`);
+      this.say(`${made} is made, ${priced(this.at.cost_usd)}.`);
+    });
+    clearInterval(tick);
+    this.busy = false;
+    if (this.error.textContent) this.say("");
+    this.arrange();
+  }
+
+  async keep() {
+    await this.tried(async () => {
+      const { uri, mimeType, blob } = await this.read(this.picture.uri);
+      const name = `${this.shownId.replace(/[^\w.-]+/g, "-")}.${mimeType.split("/")[1].replace("jpeg", "jpg")}`;
+      await this.wire.save({ uri, mimeType, blob, name });
+      this.say(`Saved ${name}.`);
+    });
+  }
+
+  say(words) {
+    this.status.textContent = words;
+  }
+}
+
+new Page(document.getElementById("page")).start();

@@ -1,0 +1,106 @@
+"""Who may open the page on its own address: a link opens it once, and is changed for a token that the browser's tab keeps."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notebook_img.mcp.running_call import Caller
+
+VALID = 12 * 3600.0
+"""Seconds a link can be opened after it was named."""
+MOST = 64
+"""Links, and tokens, that hold at a time; the oldest give way."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """For whom a page acts, and which session it begins with."""
+
+    caller: Caller
+    session: str
+    until: float
+
+
+class Pages:
+    """The links to one server's page.
+
+    Parameters
+    ----------
+    address : callable, optional
+        Returns the server's address, such as ``http://127.0.0.1:8765``, and begins to serve when nothing serves yet. Without it
+        there is no page, and no link.
+    """
+
+    def __init__(self, address: Callable[[], str] | None = None) -> None:
+        self.address = address
+        self._links: OrderedDict[str, Entry] = OrderedDict()
+        self._tokens: OrderedDict[str, Entry] = OrderedDict()
+        self._told: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def link(self, caller: Caller, session: str = "", *, once: bool = False) -> str:
+        """Return a link that opens the page once; empty where there is no page.
+
+        Parameters
+        ----------
+        caller : Caller
+            For whom the page acts: what is chosen there is where this client goes on from.
+        session : str
+            What it shows first; the session used last otherwise.
+        once : bool
+            Only where this client was not told one for this session yet.
+        """
+        if self.address is None:
+            return ""
+        with self._lock:
+            if once and (caller.name, session) in self._told:
+                return ""
+            self._told.add((caller.name, session))
+        address = self.address()
+        if not address:
+            return ""
+        code = secrets.token_urlsafe(24)
+        with self._lock:
+            _keep(self._links, code, Entry(caller, session, time.monotonic() + VALID))
+        # Behind the hash: browsers send it to nobody.
+        return f"{address}/page#{code}"
+
+    def enter(self, code: str) -> tuple[str, str] | None:
+        """Return a token and the session to show, in exchange for the code of a link; None when it holds no more."""
+        with self._lock:
+            entry = self._links.pop(code, None)
+            if entry is None or entry.until < time.monotonic():
+                return None
+            token = secrets.token_urlsafe(32)
+            _keep(self._tokens, token, entry)
+        return token, entry.session
+
+    def owner(self, headers: Mapping[str, str]) -> Caller | None:
+        """Return for whom a request acts that comes from a page; None for any other."""
+        entry = self._tokens.get(bearer(headers.get("authorization", "")))
+        return entry.caller if entry is not None else None
+
+    def knows(self, token: str) -> bool:
+        """Return whether this is the token of a page."""
+        return token in self._tokens
+
+
+def bearer(header: str) -> str:
+    """Return the token of an authorization header."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _keep(where: OrderedDict[str, Entry], key: str, entry: Entry) -> None:
+    where[key] = entry
+    while len(where) > MOST:
+        where.popitem(last=False)
