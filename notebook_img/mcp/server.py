@@ -48,7 +48,7 @@ COMPLETIONS = 50
 SIDES = (64, 2048)
 """Pixels of the longest side of a smaller copy."""
 PREVIEW_BYTES = 450_000
-_PREVIEW_URI = re.compile(r"nbimg://previews/(?P<side>\d{2,4})/(?P<sha256>[0-9a-f]{64})")
+_PREVIEW_URI = re.compile(r"nbimg://previews/(?P<side>\d{1,5})/(?P<sha256>[0-9a-f]{64})")
 
 INSTRUCTIONS = (
     "Makes, edits and questions images; every step is kept in a session that people also see in their notebook. "

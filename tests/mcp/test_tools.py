@@ -223,7 +223,7 @@ async def test_resources_list_sessions_and_pictures_and_complete_their_ids(clien
     assert f"nbimg://sessions/{made['sessionId']}" in uris
     assert made["pictures"][0]["uri"] in uris
     templates = {row.uri_template for row in (await client.list_resource_templates()).resource_templates}
-    assert templates == {"nbimg://pictures/{sha256}", "nbimg://sessions/{id}"}
+    assert templates == {"nbimg://pictures/{sha256}", "nbimg://previews/{side}/{sha256}", "nbimg://sessions/{id}"}
     session = json.loads((await client.read_resource(f"nbimg://sessions/{made['sessionId']}")).contents[0].text)
     assert session["turns"][0]["prompt"] == "a red circle on white"
     from mcp.types import ResourceTemplateReference

@@ -32,6 +32,7 @@ class SeedreamTools(Tools):
             "Make images from a prompt with Seedream (Ark or Jimeng where one is set up, else the default model). filePath names a "
             "reference image to blend in. Returns where the pictures lie.",
             MAKES,
+            shows=True,
         ),
     )
 

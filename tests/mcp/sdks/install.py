@@ -72,6 +72,9 @@ SDKS = (
     Sdk("@modelcontextprotocol/client@2.4.0", "node.mjs", ALL),
 )
 
+APPS = Sdk("@modelcontextprotocol/ext-apps@2.0.4", "host.mjs", ())
+"""Not an SDK: what tests/browser/apps builds its host of. It brings the client it needs."""
+
 
 def _python(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
@@ -83,4 +86,4 @@ def _run(*words: str) -> None:
 
 if __name__ == "__main__":
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Sdk.make, SDKS))
+        list(pool.map(Sdk.make, (*SDKS, APPS)))

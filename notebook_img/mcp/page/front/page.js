@@ -62,18 +62,15 @@ export class Page {
     this.caption = h("p", { class: "nbi-caption" });
     this.words = h("p", { class: "nbi-words", hidden: true });
     this.prompt = h("textarea", { class: "nbi-text", rows: "2", id: "prompt", placeholder: "make it night" });
-    this.run = button("Edit", "play", { class: "nbi-button nbi-primary", type: "submit", disabled: true });
+    // No form: hosts show the page in a sandbox that submits none.
+    this.run = button("Edit", "play", { class: "nbi-button nbi-primary", disabled: true, onclick: () => this.edit() });
     this.note = h("span", { class: "nbi-quiet" });
-    this.form = h("form", { class: "nbi-ask" }, h("label", { for: "prompt" }, "What should change?"), this.prompt, h("div", { class: "nbi-bar" }, this.run, this.note));
+    this.ask = h("section", { class: "nbi-ask", "aria-label": "Edit" }, h("label", { for: "prompt" }, "What should change?"), this.prompt, h("div", { class: "nbi-bar" }, this.run, this.note));
     this.error = h("p", { class: "nbi-error", role: "alert" });
     this.status = h("p", { class: "nbi-quiet nbi-said", role: "status" });
     this.history = new History((sha) => this.preview(sha, THUMBNAIL), (id) => this.show(id));
     const header = h("header", { class: "nbi-bar" }, this.title, this.sessions, h("span", { class: "nbi-space" }), this.spent);
-    fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.form, this.status, this.history.element);
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.edit();
-    });
+    fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.ask, this.status, this.history.element);
     this.prompt.addEventListener("input", () => this.arrange());
     this.prompt.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -155,6 +152,7 @@ export class Page {
       this.say("Still working…");
       facts = await this.call("get_job", { job_id: facts.job_id });
     }
+    this.say("");
     const session = facts.sessionId || facts.name || (facts.id ?? "").split("/").slice(0, -1).join("/");
     if (session) await this.load(session, facts.id || facts.head);
   }

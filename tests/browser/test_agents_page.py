@@ -1,0 +1,289 @@
+"""The page people see when an agent makes pictures: on its own address, and inside a host of MCP Apps with its sandbox and policy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.types import Implementation
+
+from notebook_img.mcp.http_server import ServerHandle, serve
+from notebook_img.pictures import Picture
+from notebook_img.studio.studio import Studio
+from tests.browser.apps.host import hosting
+from tests.browser.conftest import missing
+from tests.browser.screenshots import take
+from tests.browser.test_voila import SOON, expect
+from tests.emulators.process import Running
+from tests.mcp.conftest import KEY
+from tests.mcp.sdks.install import APPS, MAKE
+
+DARK = "() => getComputedStyle(document.documentElement).backgroundColor"
+
+
+@dataclass
+class Desk:
+    """A server in this process, and an agent that is connected to it."""
+
+    studio: Studio
+    handle: ServerHandle
+    folder: Path
+
+    def agent(self, tool: str, **given: Any) -> Any:
+        """Call a tool as the agent would: a text, and structured content."""
+
+        async def ask() -> Any:
+            async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {self.handle.token}"}) as http:
+                transport = streamable_http_client(self.handle.url, http_client=http)
+                async with Client(transport, client_info=Implementation(name="claude", version="1")) as client:
+                    result = await client.call_tool(tool, given)
+                    assert not result.is_error, result.content
+                    return result
+
+        with ThreadPoolExecutor(1) as pool:  # this thread has the browser's loop
+            return pool.submit(asyncio.run, ask()).result()
+
+    def begin(self) -> str:
+        """Let the agent begin a session with a photograph and edit it once; its name."""
+        begun = self.agent("start_image_session", prompt="resize to 640 px wide", imagePath="sample:chelsea", outputPath="cat.png")
+        session = str(begun.structured_content["sessionId"])
+        self.agent("continue_image_session", sessionId=session, prompt="greyscale", outputPath="grey.png")
+        return session
+
+    def link(self) -> str:
+        return str(self.agent("get_status").structured_content["page"])
+
+
+@pytest.fixture
+def desk(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    studio = Studio()
+    with serve(studio, show=False) as handle:
+        yield Desk(studio, handle, tmp_path)
+
+
+@pytest.fixture
+def host(desk: Desk, page: Any) -> Any:
+    """A conversation whose host shows pages."""
+    if not APPS.made:
+        missing("The host of MCP Apps", MAKE)
+    with hosting(APPS.folder, desk.handle.url, str(desk.handle.token)) as (address, sandbox):
+        page.add_init_script(f"window.sandbox = {sandbox!r}")
+        page.goto(address)
+        page.wait_for_function("window.ready")
+        yield page
+
+
+def shown(place: Any, turn: str) -> None:
+    """Wait until a turn is the one in the large."""
+    expect(place.locator(".nbi-caption b")).to_have_text(turn, timeout=SOON)
+    expect(place.locator(".nbi-canvas img.nbi-picture")).to_have_attribute("src", re.compile("^data:image/"), timeout=SOON)
+
+
+def told(host: Any) -> str:
+    """What the page told the model, the oldest that was not read yet."""
+    host.wait_for_function("window.context.length")
+    return str(host.evaluate("window.context.shift()"))
+
+
+def button(place: Any, words: str) -> Any:
+    return place.get_by_role("button", name=words)
+
+
+def paint(page: Any, place: Any) -> None:
+    """Paint a stroke over the middle of the picture."""
+    button(place, "Mask").click()
+    place.locator("canvas.nbi-mask").scroll_into_view_if_needed()
+    box = place.locator("canvas.nbi-mask").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(middle[0] - 40, middle[1])
+    page.mouse.down()
+    page.mouse.move(middle[0] + 40, middle[1], steps=4)
+    page.mouse.up()
+    expect(place.locator(".nbi-maskbar [role=status]")).to_contain_text("% may change", timeout=SOON)
+
+
+def test_a_link_opens_the_page_once_and_shows_what_the_agent_made(desk: Desk, page: Any) -> None:
+    session = desk.begin()
+    link = desk.link()
+    page.goto(link)
+    shown(page, "t2")
+    expect(page.locator("h1")).to_have_text(session)
+    expect(page.locator(".nbi-caption")).to_contain_text("640 × 426 · local:builtin · free · by claude")
+    assert "#" not in page.url, "the code is not left in the address"
+    page.reload()
+    shown(page, "t2")
+    other = page.context.new_page()
+    other.goto(link)
+    expect(other.get_by_role("alert")).to_contain_text("used before", timeout=SOON)
+    # What the agent does meanwhile comes by itself.
+    desk.agent("continue_image_session", sessionId=session, prompt="blur", outputPath="blurred.png")
+    shown(page, "t3")
+    assert page.errors == []
+    assert page.foreign == []
+
+
+def test_the_first_result_of_a_session_names_the_page_and_later_ones_do_not(desk: Desk) -> None:
+    first = desk.agent("start_image_session", prompt="a red circle on white", outputPath="a.png")
+    later = desk.agent("continue_image_session", sessionId=first.structured_content["sessionId"], prompt="greyscale", outputPath="b.png")
+    assert f"{desk.handle.url.removesuffix('mcp')}page#" in first.content[0].text
+    assert "page#" not in later.content[0].text
+
+
+def test_history_and_comparison_work_by_keyboard(desk: Desk, page: Any) -> None:
+    desk.begin()
+    page.goto(desk.link())
+    shown(page, "t2")
+    page.get_by_role("option", name="t2: greyscale").focus()
+    page.keyboard.press("ArrowLeft")
+    shown(page, "t1")
+    expect(page.get_by_role("option", name="t1")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    shown(page, "t2")
+    button(page, "Before and after").focus()
+    page.keyboard.press("Enter")
+    slide = page.get_by_label("Share of Before that is shown over After")
+    expect(slide).to_be_focused(timeout=SOON)
+    page.keyboard.press("End")
+    expect(slide).to_have_attribute("aria-valuetext", "100 percent Before")
+    before, after = (page.get_by_role("img", name=name, exact=True) for name in ("Before", "After"))
+    colour = "image => { const c = document.createElement('canvas'); c.width = c.height = 1; const x = c.getContext('2d'); x.drawImage(image, 0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data]; }"
+    red, green, blue, _ = before.evaluate(colour)
+    assert max(red, green, blue) - min(red, green, blue) > 20, "before: in colour"
+    red, green, blue, _ = after.evaluate(colour)
+    assert max(red, green, blue) - min(red, green, blue) < 6, "after: grey"
+    assert page.errors == []
+
+
+def test_what_is_painted_goes_with_the_edit_and_only_there_the_picture_changes(desk: Desk, page: Any) -> None:
+    session = desk.begin()
+    page.goto(desk.link())
+    shown(page, "t2")
+    paint(page, page)
+    page.get_by_label("What should change?").fill("invert the colours")
+    page.keyboard.press("Enter")
+    shown(page, "t3")
+    expect(page.get_by_role("status").last).to_have_text("t3 is made, free.")
+    turn = desk.studio.session(session).turn("t3")
+    assert turn.mask is not None
+    before, after = (picture.array().astype(int) for picture in (turn.inputs[0], turn.picture))
+    assert abs(before[213, 320] - after[213, 320]).max() > 10
+    assert (before[:40] == after[:40]).all()
+    # The agent goes on from what the person made.
+    desk.agent("continue_image_session", sessionId=session, prompt="sharpen", outputPath="sharp.png")
+    assert desk.studio.session(session).turn("t4").parent.id == "t3"
+
+
+def test_one_of_several_is_chosen_and_the_agent_goes_on_from_there(desk: Desk, page: Any) -> None:
+    session = desk.begin()
+    made = desk.studio.session(session).generate("a red circle on white", n=3)
+    page.goto(desk.link())
+    page.get_by_role("option", name=f"{made.id}:").click()
+    shown(page, "t3.1")
+    button(page, "Picture 2").click()
+    shown(page, "t3.2")
+    take(page.locator("main"), "agents-page-pick")
+    button(page, "Go on from here").click()
+    expect(page.get_by_role("status").last).to_have_text("The agent goes on from t3.2.", timeout=SOON)
+    page.get_by_label("What should change?").fill("greyscale")
+    button(page, "Edit").click()
+    shown(page, "t4")
+    turn = desk.studio.session(session).turn("t4")
+    assert turn.parent.id == "t3.2"
+
+
+def test_price_and_model_are_named(desk: Desk, page: Any, start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+    gemini = start_emulator("gemini")
+    gemini.control(key=KEY)
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", gemini.url)
+    begun = desk.agent("start_image_session", prompt="a fox", outputPath="fox.png").structured_content
+    page.goto(desk.link())
+    shown(page, "t1")
+    expect(page.locator(".nbi-caption")).to_contain_text(f"{begun['model']} · ${begun['cost_usd']:.3f}")
+    expect(page.locator("header")).to_contain_text(f"${begun['cost_usd']:.3f} in this session")
+
+
+def test_the_page_and_its_door_refuse_what_is_not_theirs(desk: Desk) -> None:
+    base = desk.handle.url.removesuffix("/mcp")
+
+    def status(path: str, data: bytes | None = None, **headers: str) -> int:
+        asked = urllib.request.Request(base + path, data, {name.replace("_", "-"): value for name, value in headers.items()})
+        try:
+            with urllib.request.urlopen(asked, timeout=30) as reply:
+                return int(reply.status)
+        except HTTPError as error:
+            return error.code
+
+    assert status("/page") == 200
+    assert status("/page", host="elsewhere.example:80") == 421
+    assert status("/page/enter", b'{"code": "wrong"}', content_type="application/json") == 403
+    assert status("/page/enter", b'{"code": "wrong"}', content_type="text/plain") == 405
+    assert status("/page/enter", b"x" * 100_000, content_type="application/json") == 403
+    assert status("/mcp", b"{}", authorization="Bearer wrong") == 401
+    with urllib.request.urlopen(base + "/page", timeout=30) as reply:
+        policy = reply.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'sha256-" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_host_of_apps_shows_the_page_with_the_agents_picture(desk: Desk, host: Any, theme: str) -> None:
+    session = desk.begin()
+    made = host.evaluate(
+        "([session, theme]) => window.call('continue_image_session', { sessionId: session, prompt: 'sepia', outputPath: 'sepia.png' }, theme)",
+        [session, theme],
+    )
+    place = host.frame_locator("iframe").frame_locator("iframe")
+    shown(place, "t3")
+    assert made["id"] == f"{session}/t3"
+    red = int(place.locator("html").evaluate(DARK).removeprefix("rgb(").split(",")[0])
+    assert (red < 80) == (theme == "dark")
+    paint(host, place)
+    place.get_by_label("What should change?").fill("invert the colours")
+    take(host.locator("iframe"), f"agents-page-{theme}")
+    button(place, "Edit").click()
+    shown(place, "t4")
+    assert desk.studio.session(session).turn("t4").mask is not None
+    assert told(host).endswith(f"That made {session}/t4, from which the session goes on.")
+    place.get_by_role("option", name="t1").click()
+    shown(place, "t1")
+    button(place, "Go on from here").click()
+    expect(place.get_by_role("status").last).to_have_text("The agent goes on from t1.", timeout=SOON)
+    assert f"The person chose {session}/t1 to go on from." in told(host)
+    host.evaluate("session => window.ask('continue_image_session', { sessionId: session, prompt: 'blur', outputPath: 'b.png' })", session)
+    assert desk.studio.session(session).turn("t5").parent.id == "t1"
+    button(place, "Save").click()
+    host.wait_for_function("window.saved.length")
+    saved = host.evaluate("window.saved[0].resource")
+    assert Picture(base64.b64decode(saved["blob"])).sha256 == desk.studio.session(session).turn("t1").picture.sha256
+    # A host that has pages needs no address, and its model sees no tool that is only the page's.
+    assert "page#" not in str(made)
+    visible = [
+        tool["name"]
+        for tool in host.evaluate("window.tools")
+        if "model" not in tool.get("_meta", {}).get("ui", {}).get("visibility", ["model"])
+    ]
+    assert visible == ["choose_on_page", "edit_on_page"]
+    assert host.errors == []
+    assert host.foreign == []
+
+
+def test_a_result_that_was_refused_is_said(desk: Desk, host: Any) -> None:
+    host.evaluate("() => window.call('continue_image_session', { sessionId: 'none', prompt: 'sepia', outputPath: 'sepia.png' }, 'light')")
+    place = host.frame_locator("iframe").frame_locator("iframe")
+    expect(place.get_by_role("alert")).to_contain_text("There is no session 'none'", timeout=SOON)
