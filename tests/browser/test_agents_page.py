@@ -191,6 +191,7 @@ def test_one_of_several_is_chosen_and_the_agent_goes_on_from_there(desk: Desk, p
     session = desk.begin()
     made = desk.studio.session(session).generate("a red circle on white", n=3)
     page.goto(desk.link())
+    shown(page, "t2")
     page.get_by_role("option", name=f"{made.id}:").click()
     shown(page, "t3.1")
     button(page, "Picture 2").click()

@@ -66,7 +66,11 @@ _VISION = (
 ORIGINALS: dict[str, Original] = {
     "generate_image": Original({"prompt": REQUIRED, "outputPath": REQUIRED, **_IMAGE}, _OURS, "words", environment=_GEMINI),
     "edit_image": Original(
-        {"imagePath": REQUIRED, "prompt": REQUIRED, "outputPath": REQUIRED, **_IMAGE}, _OURS, "words", environment=_GEMINI
+        {"imagePath": REQUIRED, "prompt": REQUIRED, "outputPath": REQUIRED, **_IMAGE},
+        {**_OURS, "mask": ""},
+        "words",
+        environment=_GEMINI,
+        added=("mask",),
     ),
     "start_image_session": Original(
         {"prompt": REQUIRED, "outputPath": REQUIRED, "imagePath": None, **_IMAGE},
@@ -77,11 +81,11 @@ ORIGINALS: dict[str, Original] = {
     ),
     "continue_image_session": Original(
         {"sessionId": REQUIRED, "prompt": REQUIRED, "outputPath": REQUIRED, "imagePath": None},
-        {"imagePath": "", "aspectRatio": MODEL_OWN, "imageSize": MODEL_OWN},
+        {"imagePath": "", "aspectRatio": MODEL_OWN, "imageSize": MODEL_OWN, "mask": "", "fromId": ""},
         "words",
         ("sessionId",),
         environment=_GEMINI,
-        added=("aspectRatio", "imageSize"),
+        added=("aspectRatio", "imageSize", "mask", "fromId"),
     ),
     "get_image_config_info": Original(
         {}, {}, "json", ("aspectRatios", "imageSizes", "models.default", "models.fallback", "models.notes", "docs"), environment=_GEMINI

@@ -165,9 +165,11 @@ export class Page {
     if (session) await this.load(session);
   }
 
-  async load(session, id = "") {
+  // With `follow` the newest is shown where its predecessor is looked at, as things are when the answer has come.
+  async load(session, id = "", { follow = false } = {}) {
     const info = await this.call("show_session", { session, limit: MOST_TURNS });
     const other = this.session !== info.name;
+    const kept = follow && this.at?.id === this.head ? info.head : this.at?.id;
     this.session = info.name;
     this.title.textContent = info.name;
     this.title.hidden = !this.sessions.hidden;
@@ -178,7 +180,7 @@ export class Page {
     this.turns = info.turns.filter((turn) => turn.pictures.length);
     const known = info.turns.filter((turn) => turn.cost_usd > 0).reduce((sum, turn) => sum + turn.cost_usd, 0);
     this.spent.textContent = known ? `${priced(known)} in this session` : "";
-    const wanted = [id, other ? "" : this.at?.id, this.head].find((each) => this.turns.some((turn) => turn.id === each));
+    const wanted = [id, other ? "" : kept, this.head].find((each) => this.turns.some((turn) => turn.id === each));
     await this.show(wanted ?? this.turns.at(-1)?.id);
   }
 
@@ -188,7 +190,7 @@ export class Page {
       if (!this.session) return await this.listSessions("");
       const info = await this.call("show_session", { session: this.session, limit: 1 });
       if (info.total === this.total && info.head === this.head) return null;
-      await this.load(this.session, this.at?.id === this.head ? info.head : this.at?.id);
+      await this.load(this.session, "", { follow: true });
       return this.say(`${nameOf(info.turns[0].id)} is new.`);
     } catch {
       return null; // the next thing somebody does says why
@@ -205,21 +207,26 @@ export class Page {
     this.empty.hidden = Boolean(turn);
     this.frame.hidden = !turn;
     this.beside.hidden = true;
-    if (!turn) return this.arrange();
+    if (!turn) {
+      this.arrange();
+      return;
+    }
     const picture = this.picture;
     fill(this.caption, h("b", {}, nameOf(this.shownId)), ` · ${turn.prompt}`, h("br"), h("span", { class: "nbi-quiet" }, this.factsOf(turn, picture)));
     this.words.hidden = !turn.answer;
     this.words.textContent = turn.answer;
     this.drawPicks(turn);
     if (this.mask.sha && this.mask.sha !== picture.sha256) this.mask.show(false);
-    const url = await this.preview(picture.sha256, LARGE);
-    if (this.picture !== picture) return null; // another one was chosen meanwhile
-    this.image.src = url;
-    this.image.alt = `${turn.id}: ${turn.prompt}`;
+    // Its place is known before it comes: nothing moves under a pointer.
+    if (this.mask.sha !== picture.sha256) this.image.removeAttribute("src");
     this.original = "";
     this.lay([this.alone]);
     this.mask.lie(picture.sha256, picture.width, picture.height);
-    return this.arrange();
+    this.arrange();
+    const url = await this.preview(picture.sha256, LARGE);
+    if (this.picture !== picture) return; // another one was chosen meanwhile
+    this.image.src = url;
+    this.image.alt = `${turn.id}: ${turn.prompt}`;
   }
 
   // Where the picture lies, for zoom and pan.
