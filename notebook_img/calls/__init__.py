@@ -48,7 +48,6 @@ else:
         jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
         outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs",
         mask_words="words_of",
-        outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_outputs",
         perform="perform_call",
         progress="Change Progress",
         resolve="PlacedCall TURN_ID is_id load place_call",
