@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +41,18 @@ def started(words: list[str], **options: object) -> Iterator[subprocess.Popen[st
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def answered(url: str) -> int:
+    """Return the status of an answer. Jupyter Server names its address before it listens there."""
+    end = time.monotonic() + 120
+    while True:
+        try:
+            return urllib.request.urlopen(url, timeout=60).status
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > end:
+                raise
+        time.sleep(0.1)  # pause between two looks at another process
 
 
 @needs_make
@@ -75,7 +89,7 @@ def test_the_commands_of_the_readme_from_a_clean_clone(tmp_path: Path) -> None:
     with started([*lab.split(), python], cwd=folder, env={**BARE, "JUPYTER_CONFIG_DIR": str(config)}, start_new_session=True) as server:
         told = next(found for line in server.stdout if (found := re.search(r"(http://\S+?:\d+)/lab\S*?(\?token=\w+)", line)))
         # The notebook's own folder is served: what the tab opens is there.
-        assert urllib.request.urlopen(f"{told[1]}/api/contents/01-quickstart.ipynb{told[2]}", timeout=60).status == 200
+        assert answered(f"{told[1]}/api/contents/01-quickstart.ipynb{told[2]}") == 200
         os.killpg(server.pid, signal.SIGTERM)
 
 
