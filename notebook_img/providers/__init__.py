@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from notebook_img.providers.catalog import own_options as own_options
     from notebook_img.providers.catalog import price_words as price_words
     from notebook_img.providers.catalog import service_rows as service_rows
+    from notebook_img.providers.later import UndoneError as UndoneError
+    from notebook_img.providers.later import jobs_for as jobs_for
+    from notebook_img.providers.later import later_of as later_of
     from notebook_img.providers.logs import quiet_libraries as quiet_libraries
     from notebook_img.providers.own_models import banned as banned
     from notebook_img.providers.own_models import model_info as model_info
@@ -50,6 +53,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         catalog="lacking model_rows model_table own_options price_words service_rows",
+        later="UndoneError jobs_for later_of",
         logs="quiet_libraries",
         own_models="banned model_info own_file own_price usable_own_models",
         pace="Pace paced",

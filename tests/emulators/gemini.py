@@ -19,6 +19,7 @@ import zlib
 from typing import Any
 
 from tests.emulators.drifting import drifted
+from tests.emulators.gemini_batches import serve_batches, upload
 from tests.emulators.gemini_cloud import identity, on_cloud
 from tests.emulators.gemini_interactions import interact
 from tests.emulators.gemini_shapes import BLOBS, INLINE_LIMIT, MODELS, PICTURE_TOKENS, check_fields, example, frame_of
@@ -58,6 +59,8 @@ class Gemini(Emulator):
         "locations": ["global", "europe-west4"],  # where that project finds the models
         "token_seconds": 3600,  # how long a token is good
         "revoked": False,  # the service account gives no token any more
+        "batches": "succeeded",  # how batches stand, see gemini_batches.py
+        "batch_rows": 1,  # rows that were done before a batch expired or was cancelled
         "canned": 0,  # bytes: answer at once with one picture, a few bytes different each time, and check nothing (for measuring)
     }
 
@@ -65,11 +68,15 @@ class Gemini(Emulator):
         super().__init__()
         self.interactions: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, float] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.uploads: dict[str, bytes] = {}
+        self.results: dict[str, bytes] = {}
 
     def reset(self) -> None:
         super().reset()
         self.interactions.clear()
-        self.tokens.clear()
+        for kept in (self.tokens, self.jobs, self.uploads, self.results):
+            kept.clear()
 
     def error_body(self, status: int, message: str, details: list[Any] | None = None) -> Any:
         error: dict[str, Any] = {"code": status, "message": message, "status": STATUS.get(status, "UNKNOWN")}
@@ -82,7 +89,12 @@ class Gemini(Emulator):
             return
         if on_cloud(self, call):
             return
-        self._check_key(call)
+        uploads = call.method == "POST" and call.path.startswith("/upload/v1")
+        if not uploads or call.headers.get("x-goog-upload-command") == "start":  # the URL of an upload is its own key
+            self._check_key(call)
+        if uploads:
+            upload(self, call)
+            return
         match = re.fullmatch(r"/(v1|v1beta)/(.+)", call.path)
         if not match:
             raise Rejected(404, body="<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>")
@@ -97,6 +109,8 @@ class Gemini(Emulator):
             if found[2] == "streamGenerateContent" and call.query.get("alt") != "sse":
                 raise Rejected(400, "this emulator streams with alt=sse only")
             self.generate(call, self.known_model(found[1]), streams=found[2] == "streamGenerateContent")
+        elif serve_batches(self, call, what):
+            return
         elif call.method == "POST" and what == "interactions":
             interact(self, call)
         elif call.method == "GET" and (found := re.fullmatch(r"interactions/([^/]+)", what)):
@@ -160,14 +174,14 @@ class Gemini(Emulator):
     # generateContent
 
     def generate(self, call: Call, model: str, *, streams: bool) -> None:
-        request = self._checked(call, model)
+        request = self.checked(call, model)
         fault = call.fault or {}
         call.wait(self.options["latency"])
         if fault.get("reply") == "refuses_signature":
             raise Rejected(
                 400, "Image part is missing a thought_signature in content position 2, part position 1. Please refer to the documentation."
             )
-        reply = self._reply(call, model, request, fault)
+        reply = self.reply(call, model, request, fault)
         if not streams:
             call.respond(200, reply)
             return
@@ -180,7 +194,7 @@ class Gemini(Emulator):
                 call.wait(float(fault.get("seconds", 30)))
             call.event(piece)
 
-    def _checked(self, call: Call, model: str) -> dict[str, Any]:
+    def checked(self, call: Call, model: str) -> dict[str, Any]:
         """Check a generateContent request in all parts; return prompt, pictures and the wished form."""
         if len(call.body) > INLINE_LIMIT:
             raise Rejected(400, f"Request payload size exceeds the limit: {INLINE_LIMIT} bytes.")
@@ -262,7 +276,7 @@ class Gemini(Emulator):
             part["thoughtSignature"] = base64.urlsafe_b64encode(self.signature_for(model, call, content)).decode()
         return part
 
-    def _reply(self, call: Call, model: str, request: dict[str, Any], fault: dict[str, Any]) -> dict[str, Any]:
+    def reply(self, call: Call, model: str, request: dict[str, Any], fault: dict[str, Any]) -> dict[str, Any]:
         kind = fault.get("reply", "")
         if kind == "blocked":
             return {

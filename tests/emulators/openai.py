@@ -18,6 +18,7 @@ from PIL import Image, ImageChops
 
 from tests.emulators.drifting import drifted
 from tests.emulators.openai_azure import through_azure
+from tests.emulators.openai_batches import serve_batches
 from tests.emulators.openai_chat import answer_chat
 from tests.emulators.painting import opened, painted
 from tests.emulators.serving import Call, Emulator, Rejected, decoded, serve
@@ -73,6 +74,8 @@ class OpenAI(Emulator):
         "azure_token": "eyJhbGciOiJub25lIn0.azure-token-0123456789.x",
         "azure_versions": ["2025-04-01-preview"],
         "azure_deployments": {"painter": "gpt-image-2.6-sunburst", "reader": "gpt-6.1-terra"},
+        "batches": "completed",  # how batches stand, see openai_batches.py
+        "batch_rows": 1,  # rows that were done before a batch expired or was cancelled
         "drift": None,  # what an edit does to its first picture, see drifting.py
     }
 
@@ -81,6 +84,9 @@ class OpenAI(Emulator):
         with self.lock:
             self.files: dict[str, bytes] = {}
             self.kept: dict[str, list[bytes]] = {}
+            self.stored: dict[str, bytes] = {}
+            self.purposes: dict[str, str] = {}
+            self.jobs: dict[str, dict[str, Any]] = {}
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +103,8 @@ class OpenAI(Emulator):
         if call.path.startswith("/openai/"):
             through_azure(self, call)
         self.check_key(call)
+        if serve_batches(self, call):
+            return
         match call.method, call.path:
             case "GET", "/v1/models":
                 facts = self.options["model_facts"]
@@ -175,6 +183,24 @@ class OpenAI(Emulator):
         if mask is not None:
             self.check_mask(mask, images[0].data)
         self.finish(call, fields, tuple(part.data for part in images), "image_edit", mask)
+
+    def edit_named(self, call: Call) -> None:
+        """Edit pictures that were uploaded before: the JSON form of the route."""
+        fields = call.json()
+
+        def named(one: dict[str, str]) -> bytes:
+            if set(one) != {"file_id"} or self.purposes.get(one["file_id"]) != "vision":
+                raise Rejected(400, f"Invalid image reference {one}.")
+            return self.stored[one["file_id"]]
+
+        inputs = tuple(named(one) for one in fields.pop("images", ()))
+        if not inputs:
+            raise Rejected(400, "Missing required parameter: 'images'.")
+        mask = named(fields.pop("mask")) if "mask" in fields else None
+        if mask is not None:
+            self.check_mask(mask, inputs[0])
+        self.check_fields(fields)
+        self.finish(call, fields, inputs, "image_edit", mask)
 
     def check_fields(self, body: dict[str, Any]) -> None:
         self.check_model(body.get("model"))

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img import keys
-from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, UsageError
+from notebook_img.errors import BadReplyError, NotebookImgError, ProviderError, UnsupportedError, UsageError
 from notebook_img.network import shown_url
 from notebook_img.providers.gemini import models, reading, replies
 from notebook_img.providers.gemini.cloud import Cloud, Credentials, cloud_of, connection_of, missing
@@ -20,6 +20,7 @@ from notebook_img.providers.pricing import Estimate, estimate, made_for, words_o
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
+    from notebook_img.providers.interface import Later
     from notebook_img.settings import Settings
 
 T = TypeVar("T")
@@ -101,8 +102,13 @@ class GeminiProvider:
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply; see `Provider.run`."""
+        return await self.run_by(None, request, emit)
+
+    async def run_by(self, client: Any, request: Request, emit: Emit, settings: Settings | None = None) -> Reply:
+        """Do as `run` does, by a client that stands in for the SDK's, and by other settings."""
         history = request.history
         route, body = await asyncio.to_thread(Route.begin, self, request)
+        route.client, route.settings = client or route.client, settings or self.settings
         if history == "server" and (route.cloud is not None or not self.settings.gemini_store):
             history = "window"
             why = "Google Cloud keeps none here" if route.cloud else "Google may not keep interactions here (setting gemini_store)"
@@ -123,6 +129,15 @@ class GeminiProvider:
         """Raise UsageError: this provider answers at once and has no jobs."""
         raise UsageError("Gemini answers at once and has no jobs to resume.")
 
+    def later(self) -> Later:
+        """Return the batch processing of the Gemini API; on Google Cloud it takes a bucket or BigQuery, which is not built."""
+        if self.settings.google_cloud:
+            msg = "Gemini on Google Cloud does nothing later here: its batches want a bucket. Use a Gemini API key, or leave `later` out."
+            raise UnsupportedError(msg)
+        from notebook_img.providers.gemini.later import GeminiLater
+
+        return GeminiLater(self)
+
     async def probe(self) -> Sequence[str]:
         """Ask the service for its models; return sentences."""
         route = await asyncio.to_thread(Way, self, "")
@@ -133,7 +148,7 @@ class GeminiProvider:
         async def listed() -> set[str]:
             return {(model.name or "").rpartition("/")[2] async for model in await route.client.aio.models.list(config=which)}
 
-        found = await self._guarded(listed, model=models.PICTURES, key=token, cloud=route.cloud)
+        found = await self.guarded(listed, model=models.PICTURES, key=token, cloud=route.cloud)
         used = self.connection()
         what = f"{used.title} takes the credentials" if route.cloud and used else "Google Gemini takes the key"
         lines = [f"{what} and lists {len(found)} models."]
@@ -212,12 +227,12 @@ class GeminiProvider:
 
         async def attempt() -> reading.Answer:
             secret = await route.fresh(self.settings.timeout)
-            answer = await self._guarded(once, model=route.row.name, key=secret, continues=continues, cloud=route.cloud)
+            answer = await self.guarded(once, model=route.row.name, key=secret, continues=continues, cloud=route.cloud)
             return replies.checked(answer, request, route.row, secret)
 
         count = 1 if request.kind == "ask" else max(1, request.count)
         outcomes = await asyncio.gather(
-            *(retrying(attempt, self.settings, emit, watched=WATCHED) for _ in range(count)), return_exceptions=True
+            *(retrying(attempt, route.settings, emit, watched=WATCHED) for _ in range(count)), return_exceptions=True
         )
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, ProviderError):
@@ -228,7 +243,7 @@ class GeminiProvider:
             raise replies.weightiest(problems)
         return route.reply(draft, answers, problems, {**sent, "requests": count} if count > 1 else sent)
 
-    async def _guarded(
+    async def guarded(
         self, call: Callable[[], Awaitable[T]], *, model: str, key: str, continues: bool = False, cloud: Cloud | None = None
     ) -> T:
         """Await one exchange within the time allowed; whatever goes wrong becomes an error of ours."""

@@ -168,13 +168,15 @@ class Exchange:
 
         return httpx2.Timeout(self.seconds, connect=min(CONNECT_SECONDS, self.seconds))
 
-    async def ask(self, call: Callable[[Progress], Awaitable[T]]) -> T:
+    async def ask(self, call: Callable[[Progress], Awaitable[T]], *, free: bool = False) -> T:
         """Make one call under the retry policy; its faults become errors of ours.
 
         Parameters
         ----------
         call : callable
             Gets a `Progress`; it sets `begun` when a piece of the answer has come.
+        free : bool
+            It costs nothing whatever comes of it.
         """
 
         async def once() -> T:
@@ -191,7 +193,7 @@ class Exchange:
             # Outside the handler: theirs carries the request with its key and must not hang on as context.
             raise problem
 
-        return await retrying(once, settings=self.settings, emit=self.emit, watched=True)
+        return await retrying(once, settings=self.settings, emit=self.emit, watched=True, free=free)
 
     def translated(self, error: Exception, *, begun: bool = False) -> NotebookImgError:
         """Return our error for one of the SDK's, of the network's, or of reading an answer that is not what it should be."""

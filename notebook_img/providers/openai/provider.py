@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_img.keys import Service
-    from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request
+    from notebook_img.providers.interface import Connection, Emit, Kind, Later, ModelInfo, Reply, Request
     from notebook_img.providers.openai.endpoints import Endpoint
     from notebook_img.settings import Settings
 
@@ -129,7 +129,16 @@ class CompatibleProvider:
 
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Send the request and return the reply."""
-        exchange = await self._exchange(request, emit)
+        return await self.run_by(None, request, emit)
+
+    async def run_by(self, client: Any, request: Request, emit: Emit, settings: Settings | None = None) -> Reply:
+        """Do as `run` does, by a client that stands in for the SDK's, which streams nothing, and by other settings."""
+        exchange = await self.exchange(request, emit)
+        if client is not None:
+            client.real = exchange.client
+            exchange = replace(
+                exchange, client=client, endpoint=replace(exchange.endpoint, streams=False), settings=settings or self.settings
+            )
         if exchange.request.model in {"", THE_SERVERS_OWN}:
             exchange = exchange.with_request(model=await own_model(exchange))
             exchange.info = priced(find_model(exchange.endpoint, exchange.request.model), request)
@@ -152,7 +161,8 @@ class CompatibleProvider:
             raise problem from None
         return replace(reply, got={**(reply.got or {}), "unfetched": list(exchange.places)}) if exchange.places else reply
 
-    async def _exchange(self, request: Request, emit: Emit) -> Exchange:
+    async def exchange(self, request: Request, emit: Emit) -> Exchange:
+        """Return what a request under way needs."""
         endpoint = self.endpoint()
         key = await asyncio.to_thread(self._key, endpoint)  # a keyring may take its time
         if not key and (lacking := await asyncio.to_thread(self.missing)):
@@ -210,7 +220,7 @@ class CompatibleProvider:
     async def probe(self) -> Sequence[str]:
         """Ask ``/models`` and report what the endpoint offers."""
         endpoint = self.endpoint()
-        exchange = await self._exchange(_nothing(), lambda _event: None)
+        exchange = await self.exchange(_nothing(), lambda _event: None)
         listed = await models_listed(exchange)
         names = [name_of(model) for model in listed]
         where, many = shown_url(endpoint.base_url), "" if len(names) == 1 else "s"
@@ -236,6 +246,15 @@ class CompatibleProvider:
 
 class OpenAIProvider(CompatibleProvider):
     """OpenAI's own models, there or on Azure."""
+
+    def later(self) -> Later:
+        """Return OpenAI's batch processing; Azure has none for pictures."""
+        if self.endpoint().azure is not None:
+            msg = "Azure does nothing later here: its batches make no pictures. Use an OpenAI key, or leave `later` out."
+            raise UnsupportedError(msg)
+        from notebook_img.providers.openai.later import OpenAILater
+
+        return OpenAILater(self)
 
     endpoint_name = "openai"
     service = ENDPOINTS["openai"].service
