@@ -40,7 +40,7 @@ class OpenAILater:
         factor=0.5,
         hours=24,
         most_bytes=190_000_000,
-        source="openai 3.52.0, types/batch_create_params.py: 24h, 200 MB, routes; half the price: platform.openai.com/docs/guides/batch",
+        source="openai 3.52.0, types/batch_create_params: 24h, 200 MB, routes; half the price: platform.openai.com/docs/guides/batch",
     )
 
     def __init__(self, provider: CompatibleProvider) -> None:
