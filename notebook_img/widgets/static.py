@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
 LEFT = "notebook-img-left"
 """Class of every picture left behind. Each has the `left_class` of its panel too, by which the panel hides it while it lives."""
+WITHOUT_COMPLAINT = (
+    f".jp-OutputArea-child:has(+ .jp-OutputArea-child .{LEFT}) > .jupyter-widgets:not(:has(*)) {{ display: none; }}"
+    f" .jp-OutputArea-child:has(+ .jp-OutputArea-child .{LEFT}) > .jp-RenderedText {{ display: none; }}"
+)
+"""JupyterLab and Notebook write "Error displaying widget: model not found" in the place of a saved panel (jupyterlab_widgets 3.0, whose
+renderer shows no other form of it), or the panel's words where they have no widgets. The picture left under it says it better.
+
+It goes along as a link, which leaves no text where HTML is removed, as ``<style>`` would.
+"""
 SIDE, MOST_BYTES = 640, 60_000
 MOST_PLACES = 8
 """Outputs of one panel whose picture is kept up to date; a cell that is run again and again leaves one each time."""
@@ -67,6 +76,7 @@ class Left:
     def _figure(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the picture that stays and its metadata: as HTML, and as a still image for what shows none."""
         from html import escape
+        from urllib.parse import quote
 
         panel = self._panel
         words = self.text()
@@ -80,5 +90,6 @@ class Left:
             alt = f"{panel.base.name} of session {panel.session_name}"
             image = f'<img alt="{escape(alt, quote=True)}" width="{seen.width}" src="{seen.url}">'
             alone, metadata = still([(seen, "")], alt)
-        html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{image}<figcaption>{escape(words)}</figcaption></figure>'
+        rule = f'<link rel="stylesheet" href="data:text/css,{quote(WITHOUT_COMPLAINT)}">'
+        html = f'<figure class="{LEFT} {panel.left_class}" style="margin:0">{rule}{image}<figcaption>{escape(words)}</figcaption></figure>'
         return {"text/html": html, **alone, "text/plain": words}, metadata
