@@ -145,7 +145,7 @@ def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, 
         if commands is not None and kind not in commands:
             raise UsageError(f"{kind} takes no {name}; that is an argument of {' and '.join(sorted(commands))}.")
     if isinstance(image, (list, tuple)) and not image:
-        raise UsageError("The list of images is empty. Leave it out to go on from the head, or name an image.")
+        raise UsageError("The list of images is empty. Leave it out to go on from the current picture, or name an image.")
     fields["references"] = several(fields.get("references"))
     for name in given:
         if (near_field := did_you_mean(name, known)) and name not in _own_names():

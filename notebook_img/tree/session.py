@@ -219,7 +219,7 @@ class Session(Drawn):
         head = self.actor.cell_start(self.id, self.actor.head(self.id))
         record = self.record
         if head is None:
-            raise UsageError(f"There is nothing to undo in session {record.name!r}: it has no head.")
+            raise UsageError(f"There is nothing to undo in session {record.name!r}: it is at its beginning.")
         self.actor.move_head(
             self.id, undo_target(head, self._step), "undo", redo=(*(other for other in record.redo if other != head), head)
         )
@@ -259,9 +259,9 @@ class Session(Drawn):
         found = self.turn(turn)
         if found.kind == "ask":
             on = f" It is about {turn_id(found.record.parent)}." if found.record.parent is not None else ""
-            raise UsageError(f"{found.full_id} is a question, and a question is never the head.{on}")
+            raise UsageError(f"{found.full_id} is a question, and no edit goes on from one.{on}")
         if found.picked is not None:
-            raise UsageError(f"A head is a whole turn. Check out {found.record.id}, and name {found.id} as the image to go on from.")
+            raise UsageError(f"Check out the whole turn, {found.record.id}, and name {found.id} as the image to go on from.")
         self.actor.move_head(self.id, found.number, "checkout")
         return found
 

@@ -106,7 +106,7 @@ class History:
         self.panel.record()
         head = self.panel.session.redo()
         self.show_head()
-        self.panel.notify(f"Redone: {head.record.id if head else 'no head'}.")
+        self.panel.notify(f"Redone: {head.record.id if head else 'nothing'}.")
 
     def do_checkout(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Make a turn the head, so that the next edit goes on from there."""

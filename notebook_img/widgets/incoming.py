@@ -66,7 +66,7 @@ class Incoming:
         picture = panel.studio.pictures_of(record, "input" if source else "output")[0 if source else index - 1]
         if to == "compare":
             if panel.base.picture is None:
-                raise UsageError("There is no picture on the stage to compare with. Send one to edit first.")
+                raise UsageError("No picture is open to compare with. Send one to Edit first.")
             panel.views.send_comparison(message, picture, picture.name)
         elif source and to != "reference" and record.session_id == panel.session.id:
             self.actions.history.do_look({"source": picture.sha256}, ())
@@ -100,7 +100,7 @@ class Incoming:
         self.actions.history.put(brought(picture), away=True)
         size = f"{picture.width} × {picture.height}"
         notes = "".join(f"; {note}" for note in picture.notes)
-        panel.notify(f"{picture.name or 'The picture'} is on the stage ({size}{notes}). The next edit starts a new line from it.")
+        panel.notify(f"{picture.name or 'The picture'} is open ({size}{notes}). The next edit starts from it.")
 
     def do_drop_reference(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Remove a reference."""

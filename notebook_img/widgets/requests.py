@@ -125,7 +125,7 @@ class Requests:
             self.panel.fail(f"{turn.model} found no “{run.finds}” in the picture. Describe it in other words, or paint it.")
             return
         if picture is None or picture.sha256 not in {each.sha256 for each in turn.inputs}:
-            self.panel.notify(f"“{run.finds}” was found, but another picture is on the stage now.", "error")
+            self.panel.notify(f"“{run.finds}” was found, but another picture is shown now.", "error")
             return
         mask, how = shapes_in(picture, turn.boxes)
         told = {"kind": "mask", "sha": picture.sha256, "turn": turn.id, "type": mask.mime_type, "anew": True, "view": run.view}

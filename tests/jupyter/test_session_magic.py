@@ -71,10 +71,10 @@ def test_after_the_session_in_use_was_deleted_it_is_said_where_work_goes_on(kern
 
 def test_no_arguments_show_where_things_stand(kernel: Kernel) -> None:
     front = kernel.good("%img")
-    for part in ("session", "head", "edits go to", "ready", "spent today", "%imgedit", "%img key gemini"):
+    for part in ("session", "current turn", "edits go to", "ready", "spent today", "%imgedit", "%img key gemini"):
         assert part in front.text
     status = kernel.good("%imgsession")
-    assert "head" in status.text
+    assert "current turn" in status.text
     assert kernel.good("%imgmcp").printed
     assert "crop" in kernel.good("%img local").text
     assert "notebook_img" in kernel.good("%img doctor").text

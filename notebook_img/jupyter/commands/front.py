@@ -69,7 +69,7 @@ def _overview(kernel: NotebookKernel) -> None:
     waiting = [name for name in PAID_ORDER if any(row["name"] == name and row["state"] != "ready" for row in services)]
     rows = [
         ["session", f"{session.name}, {counted(session.record.turns, 'turn')}"],
-        ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
+        ["current turn", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
         ["edits go to", f"{provider.name}:{model}" + (" (built-in, not AI)" if provider.name == "local" else "")],
         ["questions go to", f"{asker.name}:{ask_model}" + (" (built-in, not AI)" if asker.name == "local" else "")],
         ["ready", ", ".join(ready)],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEEPS = "--keep-metadata"
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "use": ("use NAME", "switch to an existing session, at its stored head"),
+    "use": ("use NAME", "switch to an existing session, where it was left"),
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
     "tree": ("tree [NAME|ID]", "the history as pictures, with branches and questions; up to a turn"),
@@ -83,7 +83,7 @@ def status(studio: Studio, session: Session) -> Any:
     rows = [
         ["session", session.name],
         ["turns", str(len(session.turns))],
-        ["head", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
+        ["current turn", f"{head.id}: {head.prompt[:60]}" if head else "none yet"],
         ["model", session.model or "the default (%imgsession model NAME keeps one)"],
         ["spent today", spent_today(studio)],
     ]
@@ -96,9 +96,9 @@ def _head_shown(kernel: NotebookKernel, session: Session, said: str) -> Turn | N
     """Report where the head is now, and show its picture."""
     turn = session.head
     if turn is None:
-        tell(kernel.shell, f"{said}: session {session.name!r} has no head; the next edit names an image.")
+        tell(kernel.shell, f"{said}: session {session.name!r} is at its beginning; name an image in the next edit.")
         return None
-    tell(kernel.shell, f"{said}: the head of {session.name!r} is {turn.id}.")
+    tell(kernel.shell, f"{said}: session {session.name!r} is at {turn.id}, and goes on from there.")
     bundle = turn.figure(max_side=kernel.studio.settings.preview)
     kernel.put(bundle)
     return kernel.shown(turn)

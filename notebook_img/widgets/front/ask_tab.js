@@ -70,7 +70,7 @@ export class AskTab {
     const shown = [chat, base.name];
     if (!differs(this, "chat", shown) && !this.streaming) return;
     this.streaming = null;
-    const empty = base.sha ? `Ask anything about ${base.name}. Answers stay beside the line: they change no picture.` : "Bring in a picture first.";
+    const empty = base.sha ? `Ask anything about ${base.name}. Answers change no picture.` : "Bring in a picture first.";
     this.shows = [];
     fill(this.log, chat.length ? chat.map((each) => this.entry(each)) : h("p", { class: "nbi-quiet" }, empty));
     this.noteBoxes();

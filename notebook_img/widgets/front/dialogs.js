@@ -53,7 +53,7 @@ export class KeyDialog {
   note() {
     const service = this.services?.find(({ name }) => name === this.service.value);
     if (!service) return;
-    const place = service.where ? `There is one: ${service.where}.` : "";
+    const place = service.where ? `A key is set already: ${service.where}.` : "";
     const link = service.page.startsWith("https:") ? h("a", { href: service.page, target: "_blank", rel: "noopener noreferrer" }, service.page) : service.page;
     fill(this.words, place, place && service.page ? " " : "", service.page ? ["Get one at ", link, ". "] : "", " It is kept in the keyring of the computer the kernel runs on, never in the notebook.");
   }

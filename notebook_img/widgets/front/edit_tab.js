@@ -167,7 +167,7 @@ export class EditTab {
     const { mask } = this.stage;
     const used = this.kind === "edit" && mask.on && !mask.empty;
     if (used || !mask.on) this.doubt.hidden = true;
-    const larger = this.takes?.pixelSizes || this.takes?.sizes?.length > 1 ? "Size, under More and Options, asks for a larger one." : "";
+    const larger = this.takes?.pixelSizes || this.takes?.sizes?.length > 1 ? "For a larger one choose a Size, under More and Options." : "";
     const said = used ? ["Only what is painted will change.", notes] : smaller ? [`The result will be smaller: ${smaller}.`, larger] : [];
     this.note.textContent = said.filter(Boolean).join(" ");
     this.note.hidden = !said.length;

@@ -331,7 +331,7 @@ export class GalleryTab {
     if (!row) return;
     this.fail("");
     if (to === "compare" && !this.stage.base.sha) {
-      this.fail("There is no picture on the stage to compare with. Send one to edit first.");
+      this.fail("No picture is open to compare with. Send one to Edit first.");
       return;
     }
     this.link.send("send", { session: row.session, turn: row.turn, index: row.index, source: row.source, to });

@@ -96,7 +96,7 @@ class View {
     this.silence = setTimeout(() => {
       if (this.link.answered) return;
       this.hiding.remove();
-      this.say("No kernel answers. Run the cell again to use the panel.", "error");
+      this.say("Nothing answers: the program behind the panel has ended. Run the cell again, or start the panel again.", "error");
     }, SILENCE);
   }
 

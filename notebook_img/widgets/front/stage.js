@@ -235,7 +235,7 @@ export class Stage {
     const size = `${base.width} × ${base.height}`;
     if (!turn) {
       const kind = base.mime.replace("image/", "");
-      fill(this.caption, h("div", {}, h("b", {}, base.name), h("span", { class: "nbi-quiet" }, ` ${size} · ${kind} · brought in, starts a new line`)));
+      fill(this.caption, h("div", {}, h("b", {}, base.name), h("span", { class: "nbi-quiet" }, ` ${size} · ${kind} · brought in; the next edit starts from it`)));
       return;
     }
     const facts = [turn.model, base.sha && size, seconds(turn.seconds), turn.cost, turn.masked ? "inside a mask" : "", turn.when].filter(Boolean);

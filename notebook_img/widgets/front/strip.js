@@ -117,7 +117,7 @@ export class Strip {
     const chosen = node.key === this.chosen();
     const source = node.kind === "source";
     const name = source ? node.prompt.replace(/^.*[\\/]/, "").replace(/^sample:/, "") : node.key;
-    const does = source ? "What the line starts from. Click to edit it anew" : "Double click to go on from here";
+    const does = source ? "What this row began with. Click to begin another from it" : "Double click to go on from here";
     const marks = [
       node.shas.length > 1 ? `${node.shas.length} pictures` : "",
       questions.length ? `${questions.length} question${questions.length > 1 ? "s" : ""}` : "",
@@ -137,7 +137,7 @@ export class Strip {
       },
       h("span", { class: "nbi-thumb", "data-sha": node.shas[0] ?? "" }, image),
       h("span", { class: "nbi-name" }, h("span", {}, name), isHead ? h("b", {}, "current") : null),
-      h("span", { class: "nbi-hidden" }, `: ${source ? "the picture the line starts from" : node.prompt}${marks.length ? ` (${marks.join(", ")})` : ""}`),
+      h("span", { class: "nbi-hidden" }, `: ${source ? "the picture this row began with" : node.prompt}${marks.length ? ` (${marks.join(", ")})` : ""}`),
       node.shas.length > 1 ? h("span", { class: "nbi-count", "data-words": `×${node.shas.length}` }) : null,
       questions.length ? h("span", { class: "nbi-asked", "data-words": `? ${questions.length}`, onclick: () => this.askAbout() }) : null,
     );
