@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import AuthenticationError, UsageError
 from notebook_img.files import write_atomically
 from notebook_img.hints import Hint
+from notebook_img.network import url_secrets, without_queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +141,7 @@ def forget(service: Service, settings: Settings) -> bool:
 
 
 def scrubbed(text: str, *keys: str) -> str:
-    """Return a service's words without any piece of the keys they may quote, and without what looks like a masked key.
+    """Return a service's words without any piece of the keys they may quote, what looks like a masked key, and queries of URLs.
 
     Parameters
     ----------
@@ -149,6 +150,7 @@ def scrubbed(text: str, *keys: str) -> str:
     *keys : str
         The keys it was sent. Short dummies are left alone: they are no secret.
     """
+    text = without_queries(text)
     spans = [(at, at + len(piece)) for piece in _pieces(keys) for at in _places(piece, text)]
     masked = 0
     for match in STARS.finditer(text):
@@ -223,7 +225,15 @@ def cleaned(error: BaseException, services: Iterable[Service], settings: Setting
 def _secrets(services: Iterable[Service], settings: Settings) -> list[str]:
     # Every key of the file, whoever keeps it: its provider may not be installed any more.
     kept = [str(key) for key in _read_file(settings).values()]
-    return _parts([*kept, *(key for service in services if (key := _found(service, settings)))])
+    in_urls = [secret for url in _urls(settings) for secret in url_secrets(url)]
+    return _parts([*kept, *in_urls, *(key for service in services if (key := _found(service, settings)))])
+
+
+def _urls(settings: Settings) -> list[str]:
+    """Return the base URLs and proxies that are set."""
+    chosen = [value for value in settings.chosen.values() if isinstance(value, str)]
+    named = [value for name, value in settings.environ.items() if name.casefold().endswith(("_url", "_endpoint", "_proxy"))]
+    return [url for url in (*chosen, *named) if "://" in url]
 
 
 def _parts(keys: Iterable[str]) -> list[str]:

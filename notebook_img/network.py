@@ -6,15 +6,22 @@ the query of a URL may be a key: they stand in no sentence, record or list.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import ssl
+import threading
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from notebook_img.errors import UsageError
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 """Also in small letters, which come first; read by urllib, httpx and httpx2."""
+OPEN_QUERIES = frozenset({"api-version"})
+"""What stands in a query and is no secret."""
+_QUERY = re.compile(r"(?<=[\w/.~-])\?[\w.~%$-]{1,64}=[^\s\"'<>]*")
+_USER = re.compile(r"(?<=://)[^/\s@\"'<>]{1,256}@")
 
 
 def shown_url(url: str) -> str:
@@ -25,6 +32,40 @@ def shown_url(url: str) -> str:
     except ValueError:
         return "(a URL that cannot be read)"
     return urlunsplit((parts.scheme, place, parts.path, "", "")).rstrip("/")
+
+
+def without_queries(text: str) -> str:
+    """Return a text in which URLs stand without user, password and query."""
+    return _USER.sub("", _QUERY.sub("?...", text))
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """Return what of a URL is, or may be, a key: its password, a user without one, the values of its query."""
+    try:
+        parts = urlsplit(url.strip())
+        named = [value for name, value in parse_qsl(parts.query) if name.casefold() not in OPEN_QUERIES]
+        found = [parts.password or parts.username or "", *named]
+    except ValueError:
+        return ()
+    return tuple(dict.fromkeys(spelt for value in found for spelt in (value, unquote(value)) if spelt))
+
+
+class _WithoutQueries(logging.Filter):
+    """Leaves lines of other people's requests as they are: ours are made in threads of this package."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if threading.current_thread().name.startswith("notebook_img"):
+            record.msg, record.args = without_queries(record.getMessage()), ()
+        return True
+
+
+_hiding = _WithoutQueries()
+
+
+def hide_queries_in_logs() -> None:
+    """Keep queries and passwords of URLs out of the lines that the HTTP libraries log of this package's requests."""
+    for name in ("httpx", "httpx2", "httpcore.http11", "httpcore2.http11"):
+        logging.getLogger(name).addFilter(_hiding)  # once, however often
 
 
 def checked_url(url: str, where: str, *, query: bool = False) -> str:

@@ -193,7 +193,8 @@ class JobRecord:
     model: str = ""
     prompt: str = ""
     submit_id: str = ""
-    service_state: Mapping[str, Any] = field(default_factory=dict)
+    service_state: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What `Provider.resume` needs; it may hold signed URLs."""
     request: Mapping[str, Any] = field(default_factory=dict)
     """What is needed to store the turn later: kind, prompt, options, parent, picture uses."""
     turn: str = ""

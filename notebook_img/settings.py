@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from notebook_img.errors import StoreError, UsageError, did_you_mean
+from notebook_img.network import shown_url, url_secrets
 from notebook_img.rates import read_rates
 
 T = TypeVar("T")
@@ -203,6 +204,11 @@ def _budget_ceiling(settings: Settings) -> tuple[float, str] | None:
     return min(found, default=None)
 
 
+def _shown(value: Any) -> Any:
+    """Return a value as lists show it: of a URL nothing that may be a key."""
+    return shown_url(value) if isinstance(value, str) and url_secrets(value) else value
+
+
 def _default_home() -> Path:
     import platformdirs
 
@@ -365,10 +371,10 @@ class Settings:
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         for name in self.table():
-            yield name, getattr(self, name)
+            yield name, _shown(getattr(self, name))
 
     def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.chosen.items())})"
+        return f"Settings({', '.join(f'{name}={_shown(value)!r}' for name, value in self.chosen.items())})"
 
     def key_mark(self, key: str) -> str:
         """Return a keyed hash that recognises a key without telling it.

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from notebook_img import loop
 from notebook_img.errors import PictureError, UsageError
-from notebook_img.network import setup_problem
+from notebook_img.network import hide_queries_in_logs, setup_problem
 from notebook_img.pictures.limits import readable_bytes
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class _Visit:
     def _client(self) -> httpx.AsyncClient:
         import httpx
 
+        hide_queries_in_logs()
         try:
             # Behind a proxy the checked address would not be the one that is connected to.
             return httpx.AsyncClient(trust_env=not self._public_only, timeout=httpx.Timeout(30, connect=10), headers=_HEADERS)

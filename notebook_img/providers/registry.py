@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from notebook_img import loop
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.network import hide_queries_in_logs
 from notebook_img.providers.user_file import NO_SERVERS, user_files
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def get(name: str, settings: Settings) -> Provider:
     NotFoundError
         No such provider (near names are given), or its package cannot be imported.
     """
+    hide_queries_in_logs()
     point = _find(name)
     if point is None:
         if name in _own_endpoints(settings):

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from notebook_img.errors import StoreError
 from notebook_img.ids import turn_id
+from notebook_img.network import shown_url
 from notebook_img.pictures import SUFFIXES, without_private_parts
 from notebook_img.store import pack_file, schema
 from notebook_img.store.pack import PAGE
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from notebook_img.records import PictureUse, SessionRecord, TurnRecord
     from notebook_img.store import Store
     from notebook_img.store.pack_selection import Selection
+
+
+def _unsigned(got: Any) -> Any:
+    """Return what came back without the signatures of URLs at which pictures were left."""
+    left = got.get("unfetched") if isinstance(got, dict) else None
+    return {**got, "unfetched": [shown_url(str(url)) for url in left]} if isinstance(left, list) else got
 
 
 class PackWriter:
@@ -96,7 +103,8 @@ class PackWriter:
 
     def _turn(self, session: str, record: TurnRecord) -> dict[str, Any]:
         self.made.update(use.sha256 for use in record.uses("output", "delivered"))
-        kept = dataclasses.replace(record, raw=record.raw if self.raw else "", pictures=tuple(map(self._shared, record.pictures)))
+        raw, shared = record.raw if self.raw else "", tuple(map(self._shared, record.pictures))
+        kept = dataclasses.replace(record, raw=raw, pictures=shared, got=_unsigned(record.got))
         record = kept
         for use in record.pictures:
             self.pictures.setdefault(use.sha256, (use.mime_type, turn_id(record.number, session=session)))

@@ -20,7 +20,7 @@ from notebook_img.providers import left_pictures
 from notebook_img.providers.interface import PartialEvent, SubmittedEvent
 from notebook_img.providers.openai.azure import client_for
 from notebook_img.providers.openai.billing import added
-from notebook_img.providers.openai.failures import from_body, translate
+from notebook_img.providers.openai.failures import from_body, quoted, translate
 from notebook_img.providers.openai.models import find_model, picture_size
 from notebook_img.providers.pricing import cost_of, made_for
 from notebook_img.providers.retry import retrying
@@ -259,7 +259,7 @@ class Exchange:
             raise BadReplyError(
                 f"{self.endpoint.title} answered with {'a web page' if page else 'something'} instead of JSON. "
                 f"Is {shown_url(self.endpoint.base_url)} the base URL of an API? One ends like http://localhost:8000/v1.",
-                text=answer[:2000],
+                text=quoted(answer, self.endpoint, self.key),
                 **self.facts(),
             )
         if not begun and (answer is None or isinstance(answer, list | int | float)):  # an odd event of a stream is passed over

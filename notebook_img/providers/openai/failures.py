@@ -24,7 +24,7 @@ from notebook_img.errors import (
     RequestRefusedError,
     UsageError,
 )
-from notebook_img.network import shown_url
+from notebook_img.network import shown_url, url_secrets
 from notebook_img.providers.connection_faults import NO_HEADER, class_names, connection_fault
 from notebook_img.providers.openai.azure import refusal as azure_refusal
 from notebook_img.providers.received import retry_after
@@ -100,7 +100,7 @@ def _translated(
     if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError) or type(error).__name__ == "ValidationError":
         return BadReplyError(
             f"{endpoint.title} answered with broken JSON, which cannot be understood. {PERHAPS_BILLED}",
-            text=getattr(error, "doc", "")[:2000],
+            text=quoted(getattr(error, "doc", ""), endpoint, key),
             **facts,
         )
     if isinstance(error, openai.APIError):  # an error told inside a stream: no status, only a body
@@ -126,7 +126,7 @@ def _unreadable(error: BaseException, endpoint: Endpoint, facts: dict[str, Any])
 def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | None, *, key: str = "", begun: bool = False) -> ProviderError:
     """Return our error for an error object that came inside an answer (in a stream, or in a 200 as gateways do)."""
     facts: dict[str, Any] = {"provider": endpoint.name, "model": request.model if request else ""}
-    message, code = _message(body, key), str(body.get("code") or body.get("type") or "")
+    message, code = _message(body, endpoint, key), str(body.get("code") or body.get("type") or "")
     if refusal := _refusal(body, message, endpoint, request, facts):
         return refusal
     if begun:
@@ -139,7 +139,8 @@ def from_body(body: Mapping[str, Any], endpoint: Endpoint, request: Request | No
 def _by_status(error: Any, endpoint: Endpoint, request: Request | None, key: str, facts: dict[str, Any], deployment: str) -> ProviderError:
     status, code = int(error.status_code), str(error.code or error.type or "")
     body = error.body if isinstance(error.body, dict) else {}
-    message, is_page = _message(body or {"message": error.body if isinstance(error.body, str) else _text(error)}, key), _is_page(error)
+    is_page = _is_page(error)
+    message = _message(body or {"message": error.body if isinstance(error.body, str) else _text(error)}, endpoint, key)
     wait = retry_after(error.response.headers)
     facts |= {"status": status}
     if refusal := _refusal(body, message, endpoint, request, facts):
@@ -268,7 +269,7 @@ def _is_page(error: Any) -> bool:
     return "html" in kind or (isinstance(error.body, str) and error.body.lstrip().startswith("<"))
 
 
-def _message(body: Mapping[str, Any], key: str) -> str:
+def _message(body: Mapping[str, Any], endpoint: Endpoint, key: str) -> str:
     inner = body.get("error")
     told: object = inner if isinstance(inner, str) else body.get("message") or body.get("detail") or ""
     if isinstance(inner, dict):
@@ -278,10 +279,15 @@ def _message(body: Mapping[str, Any], key: str) -> str:
         told = f"{told}: {metadata['raw']}"
     if isinstance(told, list):  # FastAPI: a list of {"loc", "msg"}
         told = "; ".join(str(item.get("msg", item)) if isinstance(item, dict) else str(item) for item in told)
-    return scrub(str(told), key)
+    return scrub(str(told), key, *url_secrets(endpoint.base_url))
 
 
-def scrub(text: str, key: str = "", most: int = 300) -> str:
+def quoted(answer: str, endpoint: Endpoint, key: str) -> str:
+    """Return the beginning of an answer as an error keeps it."""
+    return keys.scrubbed(answer[:2000], key, *url_secrets(endpoint.base_url))
+
+
+def scrub(text: str, *secrets: str, most: int = 300) -> str:
     """Return `text` without HTML, without anything that looks like (part of) a key, and not too long."""
     if re.search(r"<(!doctype|html|head|body)\b", text, re.IGNORECASE):
         title = re.search(r"<(title|h1)[^>]*>(.*?)</\1>", text, re.IGNORECASE | re.DOTALL)
@@ -289,7 +295,7 @@ def scrub(text: str, key: str = "", most: int = 300) -> str:
         text = html.unescape(text)
     # A sent picture that is echoed back helps nobody.
     text = re.sub(r"data:[\w/+.-]+;base64,[\w+/=-]*|[A-Za-z0-9+/_-]{120,}={0,2}", "(data)", text)
-    short = " ".join(_KEY_LIKE.sub("[key]", keys.scrubbed(text, key)).split())
+    short = " ".join(_KEY_LIKE.sub("[key]", keys.scrubbed(text, *secrets)).split())
     return short if len(short) <= most else short[:most].rsplit(" ", 1)[0] + " ..."
 
 
