@@ -8,12 +8,10 @@ import contextlib
 import io
 import json
 import logging
-import threading
 import traceback
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from notebook_img.errors import JobPendingError, NotebookImgError
 from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.studio import default
+from tests.answering import answering
 from tests.pictures.making import file
 
 QUERY = "query-secret-Aa11Bb22Cc33"
@@ -72,29 +71,8 @@ class Service:
 @pytest.fixture
 def service() -> Iterator[Service]:
     made = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = made.answer(self.path, self.headers)
-            self.send_response(status)
-            kind = {b"{": "application/json", b"<": "text/html"}.get(body[:1], "image/png")
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_CONNECT = do_POST
-
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with answering(made.answer) as made.url:
+        yield made
 
 
 @pytest.fixture

@@ -62,4 +62,5 @@ def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn
         pictures=pictures("output"),
         key_mark=turn.key_mark,
         load_raw=load_raw,
+        got=turn.got,
     )

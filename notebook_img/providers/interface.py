@@ -195,6 +195,8 @@ class PastTurn:
     """Keyed hash of the key it was made with, ``""`` where none; see `Settings.key_mark`."""
     load_raw: Callable[[], Json | None]
     """The provider's own state of that turn, byte strings restored; None if there is none or it cannot be read."""
+    got: Json | None = None
+    """What the provider told of that turn, see `Reply.got`."""
 
 
 @dataclass(frozen=True)

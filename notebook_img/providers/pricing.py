@@ -273,6 +273,14 @@ def end_of(info: ModelInfo, day: str = "") -> str:
     return f"By our table {info.name} {when}{after}."
 
 
+def past_tokens(request: Request, each_picture: float) -> int:
+    """Return the tokens of the turns a request continues, by their words and pictures: for a conversation whose whole is read again."""
+    return sum(
+        words_of(len(turn.prompt) + len(turn.text)) + round(each_picture * (len(turn.inputs) + len(turn.references) + len(turn.pictures)))
+        for turn in request.past
+    )
+
+
 def words_of(count: float) -> int:
     """Return the tokens of so many characters, for estimates: about four to a token."""
     return math.ceil(count / 4)

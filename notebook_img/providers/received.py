@@ -18,8 +18,10 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_COUNTED = 2**53
-"""Above it a number is not a count, and JSON readers disagree about it."""
+MOST_COUNTED = 100_000_000
+"""Above it a number is not a count: no model reads or writes so much at once. A slip of a service must not use up the budget."""
+MOST_DOLLARS = 10_000.0
+"""The same of the cost of one call."""
 
 
 def read_json(data: bytes | str) -> Any:

@@ -138,17 +138,15 @@ class Spend:
         state : str
             ``billed``, ``failed`` (not billed), ``refused``, ``free`` or ``unknown``.
         cost : float, optional
-            US dollars, where known.
+            US dollars, where known. Of a billed call whose cost the service did not tell, the estimate counts.
         usage : mapping, optional
             What the service counted.
         turn : str
             ``name/t7``, where there is one.
         """
-        values: dict[str, Any] = {"state": state, "cost": cost, "usage": dumps(dict(usage or {}))}
-        if turn:
-            values["turn"] = turn
+        facts = {"id": spend, "state": state, "cost": cost, "usage": dumps(dict(usage or {})), "turn": turn or None}
         with self._database.write() as connection:
-            connection.execute(update(schema.spend).where(schema.spend.c.id == spend).values(values))
+            settle_row(connection, facts)
 
     def spent(self, day: str) -> Spent:
         """Return known costs and live reservations of a day, and how many calls have an unknown cost."""
@@ -180,6 +178,16 @@ class Spend:
             query = query.where(table.day == day)
         with self._database.read() as connection:
             return [spend_record(row) for row in connection.execute(query)]
+
+
+def settle_row(connection: Connection, facts: Mapping[str, Any]) -> None:
+    """Write down how a call ended: ``id``, ``state``, ``cost``, ``usage`` as JSON, ``session`` and ``turn`` where there are any."""
+    # As text: it is part of every turn's transaction.
+    connection.exec_driver_sql(
+        "UPDATE spend SET state = :state, cost = coalesce(:cost, CASE WHEN :state = 'billed' THEN estimate END), usage = :usage, "
+        "session = coalesce(:session, session), turn = coalesce(:turn, turn) WHERE id = :id",
+        {"session": None, **facts},
+    )
 
 
 def ended_reservations(connection: Connection) -> list[int]:

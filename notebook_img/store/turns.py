@@ -15,6 +15,7 @@ from notebook_img.store import schema
 from notebook_img.store.batches import done_with
 from notebook_img.store.rows import PART, dumps, insert_turn, session_values, turn_records
 from notebook_img.store.sessions import free_name
+from notebook_img.store.spend import settle_row
 from notebook_img.store.turn_notes import add_notes
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ class Turns:
                 },
             )
             if spend is not None:
-                connection.exec_driver_sql(
-                    "UPDATE spend SET state = :state, cost = :cost, usage = :usage, session = :session, turn = :turn WHERE id = :id",
+                settle_row(
+                    connection,
                     {
                         "id": spend,
                         "state": spend_facts.get("state", "billed"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from notebook_img import providers
 from notebook_img.pictures import Picture
-from notebook_img.providers.interface import ModelInfo, Price, Request, Usage
+from notebook_img.providers.interface import ModelInfo, PastTurn, Price, Request, Usage
 from notebook_img.providers.pricing import Made, cost_of, end_of, price_on
 from notebook_img.settings import Settings
 from tests.pictures.making import file
@@ -181,6 +181,16 @@ def test_an_estimate_is_a_range_by_what_is_asked_and_its_top_is_what_counts(mode
     request = Request(kind, "a", model.partition(":")[2], day=DAY, **{**wish, **given})
     assert provider.price_range(request) == pytest.approx(dollars, rel=1e-4)
     assert provider.estimate(request) == pytest.approx(dollars[1], rel=1e-4)
+
+
+def test_a_history_that_is_sent_whole_counts_at_most_again():
+    shown = Picture(file(Image.new("L", (8, 8))))
+    turn = PastTurn("t1", "edit", "a" * 400, "gemini:x", "b" * 40, (shown,), (), (shown,), "", lambda: None)
+    provider = providers.get("gemini", Settings({}))
+    request = Request("edit", "a", "gemini-nano-banana-2.1", inputs=(shown,), past=(turn, turn), day=DAY)
+    window, full = (provider.price_range(dataclasses.replace(request, history=kind)) for kind in ("window", "full"))
+    assert full.low == window.low
+    assert full.high - window.high == pytest.approx(2 * (100 + 10 + 2 * 1120) * 1.5 / M, rel=0.01)
 
 
 def test_a_model_is_warned_of_from_thirty_days_before_its_end():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from notebook_img.errors import BadReplyError, JobPendingError, ProviderError
-from notebook_img.providers.fal.answers import ending, refusal
+from notebook_img.providers.fal.answers import ending, refusal, said_in
 from notebook_img.providers.jobs import until_done
 from notebook_img.providers.received import count_of
 
@@ -61,8 +61,10 @@ class Queue:
         content = answer.json()
         found = content.get("request_id") if isinstance(content, dict) else None
         if not isinstance(found, str) or not re.fullmatch(r"[\w-]{1,100}", found):
+            words = said_in(answer, self.asked.key).words
             raise BadReplyError(
-                "fal answered without the id of a request, so what became of it cannot be looked up. It may have been billed.",
+                f"fal answered without the id of a request{f' ({words})' if words else ''}, so what became of it cannot be looked up. "
+                "It may have been billed.",
                 provider="fal",
                 model=self.asked.model,
             )

@@ -16,7 +16,7 @@ from notebook_img.providers.gemini.contents import Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.gemini.route import Body, Route, Way
 from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
-from notebook_img.providers.pricing import Estimate, estimate, made_for, words_of
+from notebook_img.providers.pricing import Estimate, estimate, made_for, past_tokens, words_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -92,9 +92,13 @@ class GeminiProvider:
             "input_image": models.PICTURE_TOKENS * (len(request.inputs) + len(request.references)),
         }
         made = made_for(request, request.count, usual=models.DEFAULT_SIZE)
+        # At most all of a whole history counts again.
+        before = past_tokens(request, models.PICTURE_TOKENS) if request.history != "window" else 0
+        out = "output_text" if asks else "thought"
+        least, most = models.ANSWER_TOKENS if asks else models.THOUGHT_TOKENS
         low, high = (
-            Usage(by_modality={kind: count * times for kind, count in {**tokens, ("output_text" if asks else "thought"): out}.items()})
-            for out in (models.ANSWER_TOKENS if asks else models.THOUGHT_TOKENS)
+            Usage(by_modality={kind: count * times for kind, count in each.items()})
+            for each in ({**tokens, out: least}, {**tokens, "input_text": tokens["input_text"] + before, out: most})
         )
         return estimate(row, request, low=low, high=high, made=made)
 

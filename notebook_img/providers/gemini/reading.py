@@ -17,10 +17,8 @@ from notebook_img.errors import BadReplyError
 from notebook_img.providers.gemini import raw
 from notebook_img.providers.gemini.failures import PROVIDER, mappings, whole
 from notebook_img.providers.interface import Usage
-from notebook_img.providers.received import decoded
+from notebook_img.providers.received import count_of, decoded
 
-MOST_TOKENS = 1_000_000_000
-"""A number above this is not a count."""
 _MODERATION = re.compile(r"safety|prohibit|blocked|blocklist|recitation|spii|jailbreak|armor|moderat|harm|content_policy", re.IGNORECASE)
 """An interaction's error code that means a refusal: the reasons of generateContent. The codes are not documented (google-genai 3.4.0: "a
 URI that identifies the error type"), and all others are failures of the service."""
@@ -106,10 +104,10 @@ def mended(body: bytes, heard: Sequence[str] = ()) -> Answer | None:
     if not isinstance(plain, Mapping):
         return None
     feedback, counted = (value if isinstance(value := plain.get(name), Mapping) else {} for name in ("promptFeedback", "usageMetadata"))
-    usage: dict[str, Any] = {name: count for name in _COUNTS if (count := _count(counted.get(name))) is not None}
+    usage: dict[str, Any] = {name: count for name in _COUNTS if (count := count_of(counted.get(name))) is not None}
     for name in _DETAILS:
         usage[name] = [
-            {"modality": _text(entry.get("modality")), "tokenCount": _count(entry.get("tokenCount"))}
+            {"modality": _text(entry.get("modality")), "tokenCount": count_of(entry.get("tokenCount"))}
             for entry in mappings(counted.get(name))
         ]
     clean: dict[str, Any] = {
@@ -142,7 +140,7 @@ def error_in(body: bytes) -> Exception | None:
     except (ValueError, RecursionError):
         return None
     told = plain.get("error") if isinstance(plain, Mapping) else None
-    code = _count(told.get("code")) if isinstance(told, Mapping) else None
+    code = count_of(told.get("code")) if isinstance(told, Mapping) else None
     return errors.APIError(code, plain) if code is not None and 400 <= code < 600 else None
 
 
@@ -210,7 +208,9 @@ def _usage(counted: Any) -> Usage:
         ("thought", [("", counted.thoughts_token_count)]),
         ("cached", [("", counted.cached_content_token_count)]),
     )
-    return Usage(_count(counted.prompt_token_count), _count(counted.candidates_token_count), _count(counted.total_token_count), by_modality)
+    return Usage(
+        count_of(counted.prompt_token_count), count_of(counted.candidates_token_count), count_of(counted.total_token_count), by_modality
+    )
 
 
 def _interaction_usage(counted: Any) -> Usage:
@@ -223,7 +223,7 @@ def _interaction_usage(counted: Any) -> Usage:
         ),
         ("thought", [("", counted.get("total_thought_tokens"))]),
     )
-    given, made, total = (_count(counted.get(f"total_{name}")) for name in ("input_tokens", "output_tokens", "tokens"))
+    given, made, total = (count_of(counted.get(f"total_{name}")) for name in ("input_tokens", "output_tokens", "tokens"))
     return Usage(given, made, total, by_modality)
 
 
@@ -232,17 +232,10 @@ def _modalities(*sides: tuple[str, Iterable[tuple[Any, Any]]]) -> dict[str, int]
     out: dict[str, int] = {}
     for side, entries in sides:
         for modality, tokens in entries:
-            if count := _count(tokens):
+            if count := count_of(tokens):
                 name = f"{side}_{_name(modality).lower()}".rstrip("_")
                 out[name] = out.get(name, 0) + count
     return out
-
-
-def _count(value: Any) -> int | None:
-    """Return a count of tokens, None for what cannot be one (NaN, a text, less than nothing)."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS else None
 
 
 def _name(value: Any) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.providers.interface import Usage
-from notebook_img.providers.received import count_of, finite
+from notebook_img.providers.received import MOST_DOLLARS, count_of, finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +79,7 @@ def _first(told: Any, *names: str) -> Any:
 def told_cost(usage: Any) -> float | None:
     """Return the US dollars a gateway names in its usage (OpenRouter), or None."""
     cost = finite(_extra(usage).get("cost"))
-    return float(cost) if cost is not None and cost >= 0 else None
+    return float(cost) if cost is not None and 0 <= cost <= MOST_DOLLARS else None
 
 
 def added(usages: Iterable[Usage]) -> Usage:

@@ -13,18 +13,47 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import BadReplyError, ModelNotFoundError, NoPictureError, RefusedError, RequestRefusedError
-from notebook_img.providers.interface import Reply
+from notebook_img.providers.interface import Reply, Usage
 from notebook_img.providers.openai.billing import Bill, chat_usage, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body, refusal_stage, scrub
 from notebook_img.providers.openai.images import PARTIALS, mask_png, own_options, picture_bytes
-from notebook_img.providers.openai.models import picture_size
+from notebook_img.providers.openai.models import DETAIL_TOKENS, estimate_pictures, picture_size, seen_tokens
+from notebook_img.providers.pricing import Estimate, cost_of, past_tokens, words_of
 
 if TYPE_CHECKING:
     from notebook_img.pictures import Picture
+    from notebook_img.providers.interface import ModelInfo, Request
     from notebook_img.providers.openai.exchange import Exchange, Progress
 
 STATE = "openai.responses"
+CALL_TOKENS = (50, 1000)
+"""The least and the most tokens with which the chat model calls its image tool, thoughts included, for estimates: guesses."""
+
+
+def estimate_conversation(request: Request, info: ModelInfo, reader: ModelInfo) -> Estimate | None:
+    """Return what the next turn of a kept conversation may cost: its pictures, and the chat model that reads all of it again.
+
+    What that model counted in the turn before is known; where it is not, the turns' own words and pictures are counted. At least, all
+    of it comes from the service's cache; at most, none does, and the last picture is read once more.
+    """
+    prompt = words_of(len(request.prompt))
+    least, most, cached = prompt, prompt + seen_tokens((*request.inputs, *request.references)), 0
+    told = request.past[-1].got if request.past and request.inputs else None
+    if isinstance(told, dict) and (variants := len(told.get("ids") or ())):
+        counted = told.get("chat_tokens") or 0
+        cached = counted // variants  # one of them is gone on from, and the count is of all
+        least, most = least + cached, most + (counted or past_tokens(request, DETAIL_TOKENS["high"]))
+    else:
+        least = most
+    painted = estimate_pictures(request, info)
+    read = [
+        cost_of(Usage(by_modality={"input_text": given, "cached": seen, "output_text": out}), reader, day=request.day)
+        for given, seen, out in ((least, cached, CALL_TOKENS[0]), (most, 0, CALL_TOKENS[1]))
+    ]
+    if painted is None or read[0] is None or read[1] is None:
+        return None
+    return Estimate(painted.low + request.count * read[0], painted.high + request.count * read[1])
 
 
 async def paint_in_conversation(exchange: Exchange) -> Reply:

@@ -16,8 +16,9 @@ from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN
 from notebook_img.providers.pricing import Estimate, estimate, made_for, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from notebook_img.pictures import Picture
     from notebook_img.providers.interface import Kind, Request
     from notebook_img.providers.openai.endpoints import Endpoint
 
@@ -395,12 +396,16 @@ def estimate_pictures(request: Request, info: ModelInfo) -> Estimate | None:
 
 def estimate_answer(request: Request, info: ModelInfo) -> Estimate | None:
     """Return what the answer to `request` may cost, or None where no price is known."""
-    most = DETAIL_TOKENS.get(request.detail or "", 1 << 40)
-    pictures = (*request.inputs, *request.references)
-    seen = sum(min(most, round(_patches(picture.width) * _patches(picture.height) * PATCH_TOKENS)) for picture in pictures)
+    seen = seen_tokens((*request.inputs, *request.references), request.detail)
     given = {"input_text": words_of(len(request.prompt)), "input_image": seen}
     low, high = (Usage(by_modality={**given, "output_text": count}) for count in ANSWER_TOKENS)
     return estimate(info, request, low=low, high=high)
+
+
+def seen_tokens(pictures: Iterable[Picture], detail: str | None = None) -> int:
+    """Return the tokens as which a chat model reads pictures."""
+    most = DETAIL_TOKENS.get(detail or "", 1 << 40)
+    return sum(min(most, round(_patches(picture.width) * _patches(picture.height) * PATCH_TOKENS)) for picture in pictures)
 
 
 def _patches(side: int) -> int:

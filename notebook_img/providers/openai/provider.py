@@ -113,13 +113,18 @@ class CompatibleProvider:
         return expected.high if expected is not None else None
 
     def price_range(self, request: Request) -> Estimate | None:
-        """Return the expected cost in US dollars, at least and at most; what a kept conversation holds is not known before."""
+        """Return the expected cost in US dollars, at least and at most."""
         endpoint = self.endpoint()
         if endpoint.free:
             return Estimate(0.0, 0.0)
-        if request.history == "server" and request.kind != "ask":
-            return None
-        return (estimate_answer if request.kind == "ask" else estimate_pictures)(request, find_model(endpoint, request.model))
+        info = find_model(endpoint, request.model)
+        if request.kind == "ask":
+            return estimate_answer(request, info)
+        if request.history == "server" and endpoint.responses:
+            from notebook_img.providers.openai.conversation import estimate_conversation
+
+            return estimate_conversation(request, info, find_model(endpoint, endpoint.ask_model))
+        return estimate_pictures(request, info)
 
     def frame(self, request: Request) -> tuple[int, int] | None:
         """Return width and height that are asked for; None where the service decides."""

@@ -131,10 +131,12 @@ def past(
     inputs: tuple[Picture, ...] = (),
     pictures: tuple[Picture, ...] = (),
     raw: Any = None,
+    got: Any = None,
     model: str = "openai:x",
 ) -> PastTurn:
     return PastTurn(
-        id="t1", kind=kind, prompt=prompt, model=model, text=text, inputs=inputs, references=(), pictures=pictures, key_mark="", load_raw=lambda: raw
+        id="t1", kind=kind, prompt=prompt, model=model, text=text, inputs=inputs, references=(), pictures=pictures, key_mark="",
+        load_raw=lambda: raw, got=got,
     )  # fmt: skip
 
 

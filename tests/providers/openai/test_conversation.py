@@ -6,7 +6,7 @@ import pytest
 
 from notebook_img.errors import BadReplyError, NoPictureError, RefusedError
 from notebook_img.pictures import Picture, load
-from notebook_img.providers.interface import PartialEvent
+from notebook_img.providers.interface import PartialEvent, Request
 from tests.providers.openai.conftest import PlacedCall, answer, mask, past, picture, stream_of
 
 
@@ -25,6 +25,36 @@ async def test_the_second_turn_sends_only_what_is_new(openai, service):
     assert reply.got["revised_prompt"] == "with 2 before"
     assert not any("afresh" in warning or "expired" in warning for warning in reply.warnings)
     assert reply.cost > reply.got["image_cost"] > 0, "the chat model that reads along is paid for too"
+
+
+async def test_what_the_next_turn_costs_is_estimated_by_what_was_counted_of_the_conversation(openai, endpoint):
+    provider, day = endpoint().provider, "2026-11-28"
+    made = await openai("edit", "night", inputs=(picture((1024, 1024)),), history="server")
+    shown = load(made.pictures[0])
+    ranges = {}
+    for case, turns, inputs in (
+        ("first", (), (picture((1024, 1024)),)),
+        ("counted", (past("edit", "night", pictures=(shown,), raw=made.raw, got=made.got),), (shown,)),
+        ("long", (past("edit", "night", pictures=(shown,), got={**made.got, "chat_tokens": 100_000}),), (shown,)),
+        ("not counted", (past("edit", "night " * 100, pictures=(shown,) * 4, got={"ids": ["resp_1"]}),), (shown,)),
+        ("of another kind", (past("edit", "night", pictures=(shown,), got={"model": "x"}),), (shown,)),
+    ):
+        request = Request("edit", "add a moon", "gpt-image-2.6-sunburst", inputs=inputs, history="server", past=turns, day=day)
+        ranges[case] = provider.price_range(request)
+        assert ranges[case].low < ranges[case].high == provider.estimate(request)
+    # A hundred thousand tokens at 1 dollar a million, or at 0.05 from the cache.
+    assert ranges["long"].high - ranges["of another kind"].high == pytest.approx(0.1, rel=0.01)
+    assert 0.004 < ranges["long"].low - ranges["counted"].low < 0.006
+    assert ranges["not counted"].high > ranges["of another kind"].high
+    reply = await openai(
+        "edit", "add a moon", inputs=(shown,), history="server", past=(past("edit", "night", pictures=(shown,), raw=made.raw),)
+    )
+    assert ranges["counted"].low <= reply.cost <= ranges["counted"].high, (ranges["counted"], reply.cost, reply.got, reply.usage)
+
+
+def test_what_a_conversation_costs_is_unknown_where_the_price_of_the_model_that_reads_along_is(endpoint):
+    asked = endpoint(environ={"NOTEBOOK_IMG_OPENAI_CHAT_MODEL": "gpt-9-nova"}).provider
+    assert asked.price_range(Request("generate", "a fox", "gpt-image-2.6-sunburst", history="server")) is None
 
 
 async def test_raw_state_is_json_without_any_key(openai):

@@ -17,7 +17,7 @@ from notebook_img.errors import (
     UnreachableError,
     UsageError,
 )
-from notebook_img.providers.openai import provider
+from notebook_img.providers.openai import listing
 from notebook_img.providers.openai.failures import scrub
 from notebook_img.providers.received import retry_after
 from tests.providers.openai.conftest import KEY, answer, picture
@@ -216,7 +216,7 @@ async def test_probing_what_does_not_answer_is_an_error_that_doctor_tells(endpoi
 
 
 async def test_a_server_that_lists_no_models_in_time_is_an_error_that_nothing_was_asked(endpoint, service, monkeypatch):
-    monkeypatch.setattr(provider, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(listing, "LOOK_SECONDS", 0.3)
     service.control({"kind": "hang", "path": "models", "times": -1}, key="")
     studio = endpoint("lmstudio")
     with pytest.raises(UnreachableError, match="nothing was asked"):
@@ -227,7 +227,7 @@ async def test_a_server_that_lists_no_models_in_time_is_an_error_that_nothing_wa
 
 
 async def test_a_missing_model_is_told_also_where_the_list_of_models_does_not_come(openai, service, monkeypatch):
-    monkeypatch.setattr(provider, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(listing, "LOOK_SECONDS", 0.3)
     service.control({"kind": "hang", "path": "models"})
     with pytest.raises(ModelNotFoundError, match="gpt-6-astro"):
         await openai("ask", model="gpt-6-astro", inputs=(picture(),))
