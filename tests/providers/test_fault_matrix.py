@@ -34,7 +34,6 @@ from notebook_img.errors import (
     ReplyTimeoutError,
     RequestRefusedError,
 )
-from notebook_img.providers import get
 from notebook_img.providers.retry import retrying
 from tests.google_account import account_file
 from tests.providers.openai.conftest import picture
@@ -347,6 +346,8 @@ def environ_at(url: str, home: Path, provider: str) -> Mapping[str, str]:
         "NOTEBOOK_IMG_BUDGET": "1000000",
         "NOTEBOOK_IMG_TIMEOUT": str(SECONDS),
         "VISION_TIMEOUT": str(SECONDS),
+        "JIMENG_POLL": "0.01",
+        "FAL_POLL": "0.01",
         "OPENAI_BASE_URL": f"{url}/v1",
         "OPENROUTER_BASE_URL": f"{url}/v1",
         "GOOGLE_GEMINI_BASE_URL": url,
@@ -365,13 +366,6 @@ def environ_at(url: str, home: Path, provider: str) -> Mapping[str, str]:
             "GOOGLE_APPLICATION_CREDENTIALS": str(account_file(home, url)),
         }
     return environ
-
-
-def studio_at(url: str, home: Path, provider: str) -> ni.Studio:
-    studio = ni.Studio(settings=ni.Settings(environ_at(url, home, provider)))
-    if provider == "jimeng":
-        get("jimeng", studio.settings).sleep = lambda _seconds: asyncio.sleep(0)  # type: ignore[attr-defined]
-    return studio
 
 
 def wrong_with(case: Case, error: BaseException | None, seen: int, rows: list[Any], turns: int) -> str:
@@ -409,7 +403,8 @@ async def test_every_fault_is_the_right_error_and_the_right_booking(provider: st
     server, cases = Server(clock), cases_of(provider)
     server.cases = {case.number: case for case in cases}
     listening = await asyncio.start_server(server.answer, "127.0.0.1", 0, limit=2**22)
-    studio = studio_at(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", home, provider)
+    url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    studio = ni.Studio(settings=ni.Settings(environ_at(url, home, provider)))
     given, gate, wrong = picture((64, 64)), asyncio.Semaphore(12), []
 
     async def one(case: Case) -> None:
