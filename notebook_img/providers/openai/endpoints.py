@@ -134,7 +134,8 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             detail=False,
             input_mime_types=("image/png", "image/jpeg"),
             local=True,
-            note="image generation there is experimental",
+            # ollama issues 14306 and 14581: seen from 0.15.6 on, in 0.30.8 still.
+            note="image generation there is experimental, and edits ignored the picture they were given",
             source="ollama docs, OpenAI compatibility, read 2026-11",
         ),
         Endpoint(
