@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.perform import perform_call as perform_call
     from notebook_img.calls.progress import Change as Change
     from notebook_img.calls.progress import Progress as Progress
+    from notebook_img.calls.request import chosen_model as chosen_model
     from notebook_img.calls.resolve import TURN_ID as TURN_ID
     from notebook_img.calls.resolve import PlacedCall as PlacedCall
     from notebook_img.calls.resolve import is_id as is_id
@@ -50,6 +51,7 @@ else:
         mask_words="words_of",
         perform="perform_call",
         progress="Change Progress",
+        request="chosen_model",
         resolve="PlacedCall TURN_ID is_id load place_call",
         results="CallResult Notice Plan",
         stopping="Stopwatch note_bill stoppable",

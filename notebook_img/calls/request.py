@@ -88,7 +88,7 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     shape = shape_of(call.schema, call.table, call.row)
     if shape is not None and call.boxes is not None:
         raise UsageError("Boxes are an answer of their own form. Ask for them, or for a schema or table, not both at once.")
-    provider, model, exact = _chosen(workspace, asked)
+    provider, model, exact = chosen_model(workspace, asked)
     shown = _pictures(workspace, asked)
     day = today()
     able = model_info(provider, model, workspace.settings, day).capabilities
@@ -271,7 +271,7 @@ def typed_fields(call: Call) -> dict[str, Any]:
     return fields
 
 
-def _chosen(workspace: Workspace, asked: PlacedCall) -> tuple[Provider, str, bool]:
+def chosen_model(workspace: Workspace, asked: PlacedCall) -> tuple[Provider, str, bool]:
     """Return provider and model, and whether the built-in engine does exactly what is asked, to the pixel and for nothing."""
     call, session = asked.call, asked.session
     provider, model = choose_model(

@@ -213,29 +213,44 @@ def _log_to_stderr(studio: Studio) -> None:
 
 
 def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
+    from notebook_img.mcp import errands
     from notebook_img.mcp.http_server import serve
 
     handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False)
+    if errands.POSSIBLE:
+        handle.work.worker = errands.Worker(handle.work)
     with contextlib.suppress(ValueError):  # not the main thread
-        signal.signal(signal.SIGTERM, lambda *_: handle.stop())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stopped)
     print(f"Serving MCP on {handle.url}. The token is in {handle.announcement} (mode 0600).", file=sys.stderr, flush=True)  # noqa: T201
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         handle.wait()
-    except KeyboardInterrupt:
-        handle.stop()
-    handle.work.drain(5)
+    if handle.work.under_way:
+        print("Waiting for what was paid for; a second time ends at once.", file=sys.stderr, flush=True)  # noqa: T201
+    handle.stop()
+    handle.work.drain(DRAIN)
     return 0
+
+
+def _stopped(*_: object) -> NoReturn:
+    """End the serving; a second signal ends the process."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: os._exit(128 + number))
+    raise KeyboardInterrupt
 
 
 def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     import anyio
 
+    from notebook_img.mcp import errands
     from notebook_img.mcp.bridge import JoiningServer
     from notebook_img.mcp.http_server import page_server
     from notebook_img.mcp.server import build, shows_pictures
     from notebook_img.mcp.work import Work
 
     work = Work(studio)
+    if errands.POSSIBLE:
+        work.worker = errands.Worker(work)
     if work.page and shows_pictures(given.tools):
         work.pages.address = page_server(work, given.tools)
 

@@ -12,10 +12,11 @@ from notebook_img import loop
 from notebook_img.calls import is_left, resume_job
 from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean, sentence_of
 from notebook_img.loop import in_thread
-from notebook_img.mcp.running_call import Caller, Running
+from notebook_img.mcp.running_call import Caller, Result, Running
 from notebook_img.records import JobRecord
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Awaitable, Callable
 
     from notebook_img.calls import CallResult
@@ -44,7 +45,7 @@ class Jobs:
         Starts a request; it gets its future.
     """
 
-    def __init__(self, studio: Studio, caller: Callable[[str], Caller], start: Callable[[Running], object]) -> None:
+    def __init__(self, studio: Studio, caller: Callable[[str], Caller], start: Callable[..., concurrent.futures.Future[Result]]) -> None:
         self._studio = studio
         self._caller = caller
         self._start = start
@@ -74,13 +75,32 @@ class Jobs:
         with running.lock:
             self._write_down(running, running.promised)
 
-    def _write_down(self, running: Running, job_id: str) -> JobRecord:
+    def hand_over(self, running: Running, owner: str) -> JobRecord:
+        """Write down that another process does a request, before it hears of it: whoever comes later finds it under that owner."""
+        with running.lock:
+            if running.job:
+                return self._studio.store.update_job(running.job, owner=owner)
+            return self._write_down(running, new_job_id(), owner)
+
+    def adopt(self, running: Running, tell: loop.Tell) -> concurrent.futures.Future[Result]:
+        """Start a request that another process has written down."""
+        self._here[running.job] = running
+        future = self._start(running, tell)
+        loop.spawn(lambda _tell: self._watch(running))
+        return future
+
+    def forget(self, running: Running) -> None:
+        """Drop the row of a request whose result its client gets now; one that a bridge has named is the bridge's to drop."""
+        if running.job and not running.promised:
+            self._studio.store.delete_job(running.job)
+
+    def _write_down(self, running: Running, job_id: str, owner: str = "") -> JobRecord:
         now = time.time()
         row = JobRecord(
             id=job_id,
             session=running.session,
             state="running",
-            owner=self._studio.store.owner,
+            owner=owner or self._studio.store.owner,
             created=now,
             updated=now,
             model=running.model,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from notebook_img import loop
     from notebook_img.calls import CallResult
+    from notebook_img.mcp.errands import Errand
     from notebook_img.mcp.folders import Folders
     from notebook_img.studio import Studio
     from notebook_img.tree import Turn
@@ -55,6 +56,8 @@ class Running:
     promised: str = ""
     """Id of the job a bridge may name to its client: its row is written before anything is sent."""
     submit_id: str = ""
+    errand: Errand | None = None
+    """What a process of its own does of it, where it can be billed."""
     begun: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """What `Studio.begin` has opened for it; closed when it has ended, however that was."""
     future: concurrent.futures.Future[Result] | None = None

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from notebook_img import loop
-from notebook_img.calls import CallResult, Progress, check_output_files, perform_call, provenance_of, write_outputs
+from notebook_img.calls import (
+    CallResult,
+    PlacedCall,
+    Progress,
+    check_output_files,
+    chosen_model,
+    perform_call,
+    provenance_of,
+    write_outputs,
+)
 from notebook_img.errors import (
     NotebookImgError,
     NotFoundError,
@@ -24,6 +33,7 @@ from notebook_img.errors import (
 )
 from notebook_img.hints import worded
 from notebook_img.loop import in_thread, to_the_end
+from notebook_img.mcp.errands import Errand, Worker, WorkerError
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.names import session_name_of
@@ -32,7 +42,7 @@ from notebook_img.mcp.running_call import Caller, Note, Result, Running
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, TurnRecord
-from notebook_img.replay import BY_AGENT
+from notebook_img.replay import BUILT_IN, BY_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,6 +104,8 @@ class Work:
         self.last_client = ""
         self.passing: set[str] = set()
         """Sessions that are not kept (VISION_ENABLE_PERSISTENCE=false)."""
+        self.worker: Worker | None = None
+        """Does what can be billed, where the server may be killed at any moment."""
         self._studios: OrderedDict[str, Studio] = OrderedDict()
         self.jobs = Jobs(studio, self.caller, self._start)
         self._running: dict[int, Running] = {}
@@ -183,7 +195,13 @@ class Work:
             assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        return Running(caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.shown_model, begun=begun)
+        running = Running(
+            caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.shown_model, begun=begun
+        )
+        if self.worker is not None and _may_be_billed(caller.studio, placed):
+            folders = dataclasses.replace(caller.folders, settings=None)
+            running.errand = Errand(placed, caller.name, folders, tool, running.session, call.prompt, running.model, path)
+        return running
 
     def _start(self, running: Running, tell: loop.Tell = lambda _event: None) -> concurrent.futures.Future[Result]:
         self._running[id(running)] = running
@@ -240,6 +258,8 @@ class Work:
                 with contextlib.suppress(TimeoutError):
                     event = await asyncio.wait_for(events.get(), min(max(left, 0.05), 1.0))
                 if event is _DONE:
+                    if running.errand is not None and not isinstance(future.exception(), WorkerError):
+                        await in_thread(self.jobs.forget, running)
                     return _outcome(future)
                 now.take(event)
                 elapsed = time.monotonic() - began
@@ -265,8 +285,11 @@ class Work:
             async with self._slots:
                 running.sent = True
                 tell(ProgressEvent("asking"))
-                made = await running.perform(tell)
-            result = await to_the_end(in_thread(self._finished, running, made))
+                if running.errand is not None and self.worker is not None:
+                    result = await self.worker.do(running, tell)
+                else:
+                    made = await running.perform(tell)
+                    result = await to_the_end(in_thread(self._finished, running, made))
         except BaseException as error:
             failure = error
             await to_the_end(in_thread(lambda: self._ended(running, failure)))
@@ -330,6 +353,15 @@ class Work:
             with contextlib.suppress(NotebookImgError):
                 Session(self.studio, session_id).delete()
         self.passing.clear()
+
+
+def _may_be_billed(studio: Studio, placed: PlacedCall) -> bool:
+    """Return whether a service is asked; what is wrong with the choice of one is said when the call is done."""
+    try:
+        provider, _model, _exact = chosen_model(studio, placed)
+    except NotebookImgError:
+        return False
+    return provider.name != BUILT_IN
 
 
 def _outcome(future: concurrent.futures.Future[Result]) -> Result:

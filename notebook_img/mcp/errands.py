@@ -1,0 +1,193 @@
+"""Handing a call that can be billed over to a process of its own, the server's end of `worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING, Any
+
+from notebook_img import loop
+from notebook_img.errors import ProviderError
+from notebook_img.loop import in_thread
+from notebook_img.mcp.running_call import Result, Running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from notebook_img.calls import CallResult, PlacedCall
+    from notebook_img.mcp.folders import Folders
+    from notebook_img.mcp.work import Work
+
+log = logging.getLogger("notebook_img.mcp")
+POSSIBLE = sys.platform != "win32"
+STOPPING = 5.0
+"""Seconds a call that is stopped gets to end, so that what had come by then is known."""
+_LENGTH = struct.Struct(">Q")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A call with all that is needed to do it in another process."""
+
+    placed: PlacedCall
+    client: str
+    folders: Folders
+    tool: str
+    session: str
+    prompt: str
+    model: str
+    output: Path | None
+    job: str = ""
+    """The id under which it is written down, also for whoever comes when the server has gone."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of an errand: the call's result with its files and notices, or the error."""
+
+    made: CallResult | None = None
+    files: tuple[Path, ...] = ()
+    notices: tuple[str, ...] = ()
+    error: BaseException | None = None
+
+
+class WorkerError(ProviderError):
+    """The process that did a call has ended before it could tell how it went."""
+
+
+class Worker:
+    """The server's end: begins the process when it is first needed, hands errands over and hears of them.
+
+    Parameters
+    ----------
+    work : Work
+        The server's.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = ""
+        self._waiting: dict[int, tuple[loop.Tell, asyncio.Future[Done]]] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    async def do(self, running: Running, tell: loop.Tell) -> Result:
+        """Have a call done, on the core's loop; return its result as if it had been done here."""
+        assert running.errand is not None
+        process, owner = await in_thread(self._begun)
+        row = await in_thread(self._work.jobs.hand_over, running, owner)
+        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
+        self._waiting[number] = (tell, answer)
+        try:
+            try:
+                await in_thread(self._send, process, (number, replace(running.errand, job=row.id)))
+                done = await asyncio.shield(answer)
+            except asyncio.CancelledError:
+                await in_thread(self._send, process, (number, None))
+                # It may have come in this moment.
+                await asyncio.wait({answer}, timeout=STOPPING)
+                raise
+        finally:
+            self._waiting.pop(number, None)
+        if done.error is not None:
+            return await in_thread(self._kept, running, done.error)
+        assert done.made is not None
+        return await in_thread(self._taken_over, running, done)
+
+    def _taken_over(self, running: Running, done: Done) -> Result:
+        """Go on from what the other process made: the head of this client is in this one."""
+        assert done.made is not None
+        assert running.errand is not None
+        studio, record = running.caller.studio, done.made.record
+        if record.kind == "ask":
+            studio.heads.asked(record, None)
+        else:
+            studio.move_head(record.session_id, record.number, "turn", start=running.errand.placed.start, stored=True)
+        studio.shared.changed("turn", record.session_id, record.number)
+        return Result(studio.turn(done.made), done.files, done.notices)
+
+    def _kept(self, running: Running, error: BaseException) -> Result:
+        """Return what was stored although the process has ended, or raise what went wrong."""
+        row = self._work.studio.store.job(running.job) if isinstance(error, WorkerError) else None
+        if row is None or row.state != "done" or not row.turn:
+            raise error
+        name, _, number = row.turn.rpartition("/")
+        return Result(self._work.session(running.caller, name).turn(number))
+
+    def _begun(self) -> tuple[subprocess.Popen[bytes], str]:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "notebook_img.mcp.worker"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    # Not the host's: it may wait until nobody writes there any more.
+                    stderr=subprocess.DEVNULL,
+                    env={**os.environ, "NOTEBOOK_IMG_HOME": str(self._work.studio.settings.home)},
+                    start_new_session=True,
+                )
+                first = read(self._process.stdout)
+                if not isinstance(first, str):
+                    raise WorkerError("The process for paid calls could not be started, so nothing was sent.", billed="no")
+                self._owner = first
+                threading.Thread(target=self._listen, args=(self._process,), name="notebook_img-worker", daemon=True).start()
+            return self._process, self._owner
+
+    def _send(self, process: subprocess.Popen[bytes], message: Any) -> None:
+        with self._lock, contextlib.suppress(OSError):  # one that has ended is noticed by who listens
+            write(process.stdin, message)
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        while (message := read(process.stdout)) is not None:
+            number, event = message
+            tell, answer = self._waiting.get(number, (None, None))
+            if tell is None or answer is None:
+                continue
+            if isinstance(event, Done):
+                _settle(answer, event)
+            else:
+                tell(event)
+        process.wait()
+        gone = WorkerError(
+            "The process that did this call has ended. It may have been billed; list_sessions shows whether it was stored.", billed="maybe"
+        )
+        for _tell, answer in list(self._waiting.values()):
+            _settle(answer, Done(error=gone))
+
+
+def _settle(answer: asyncio.Future[Done], done: Done) -> None:
+    def settle() -> None:
+        if not answer.done():
+            answer.set_result(done)
+
+    with contextlib.suppress(RuntimeError):  # the loop has ended with its process
+        answer.get_loop().call_soon_threadsafe(settle)
+
+
+def write(file: IO[bytes] | None, message: Any) -> None:
+    """Write a message to a pipe."""
+    assert file is not None
+    data = pickle.dumps(message)
+    file.write(_LENGTH.pack(len(data)) + data)
+    file.flush()
+
+
+def read(file: IO[bytes] | None) -> Any:
+    """Return the next message of a pipe; None at the end, also where it ends within one: that errand was never begun."""
+    assert file is not None
+    head = file.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = file.read(length)
+    return pickle.loads(data) if len(data) == length else None  # noqa: S301 - from our own process, by a pipe of its own

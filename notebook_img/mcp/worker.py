@@ -1,0 +1,115 @@
+"""A process of its own for calls that can be billed: what was sent is received and stored, whatever becomes of the server.
+
+A host that closes kills its server some seconds later, and with it a call that is being paid for. So the server only places such
+a call, writes its job down, and hands it over; ``python -m notebook_img.mcp.worker`` sends it and stores what comes. There is one
+such process per server, begun with the first call of the kind, in a session of its own (so that no signal for the server's group
+reaches it). It ends when its server has gone and nothing is on its way any more. There is none on Windows, where hosts end all
+processes of a server at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import IO, Any, NoReturn
+
+from notebook_img import loop
+from notebook_img.calls import CallResult, perform_call
+from notebook_img.errors import NotebookImgError, ProviderError, sentence_of
+from notebook_img.mcp.errands import Done, Errand, read, write
+from notebook_img.mcp.running_call import Running
+from notebook_img.mcp.work import Work
+from notebook_img.records import Origin
+from notebook_img.studio import Studio
+
+
+class Process:
+    """Takes errands from one pipe and tells of them on the other, until nobody is there and nothing is on its way."""
+
+    def __init__(self, work: Work, errands: IO[bytes], news: IO[bytes]) -> None:
+        self._work = work
+        self._errands = errands
+        self._news = news
+        self._telling = threading.Lock()
+        self._running: dict[int, Running] = {}
+
+    def run(self) -> None:
+        """Go on until the server has gone and everything is stored."""
+        self._tell(self._work.studio.store.owner)
+        while (message := read(self._errands)) is not None:
+            number, errand = message
+            if errand is not None:
+                self._take(number, errand)
+            elif (running := self._running.get(number)) is not None and running.future is not None:
+                running.future.cancel()
+        while self._work.under_way:
+            time.sleep(0.05)
+
+    def _take(self, number: int, errand: Errand) -> None:
+        work = self._work
+        folders = replace(errand.folders, settings=work.studio.settings)
+        caller = work.caller(errand.client, folders)
+
+        async def perform(tell: loop.Tell) -> CallResult:
+            made = await perform_call(caller.studio, errand.placed, tell)
+            assert isinstance(made, CallResult)  # tools make no dry runs
+            return made
+
+        running = Running(
+            caller, errand.session, errand.prompt, errand.tool, perform, errand.output, errand.model, job=errand.job, sent=True
+        )
+        self._running[number] = running
+        future = work.jobs.adopt(running, lambda event: self._tell((number, event)))
+        future.add_done_callback(lambda _: self._ended(number, running))
+
+    def _ended(self, number: int, running: Running) -> None:
+        self._running.pop(number, None)
+        assert running.future is not None
+        try:
+            result = running.future.result()
+            made = CallResult(result.turn.record, replayed=result.turn.given, shape=result.turn.shape, today=result.turn.today)
+            done = Done(made, result.files, result.notices)
+        except BaseException as error:  # the server raises it in its place
+            done = Done(error=error)
+        self._tell((number, done))
+
+    def _tell(self, message: Any) -> None:
+        with self._telling, contextlib.suppress(OSError):  # the server has gone: the store keeps what comes
+            try:
+                write(self._news, message)
+            except (pickle.PicklingError, TypeError, AttributeError):
+                number, event = message
+                if isinstance(event, Done) and event.error is not None:
+                    said = ProviderError(sentence_of(event.error), billed="maybe")
+                    write(self._news, (number, Done(error=said)))
+
+
+def main() -> NoReturn:
+    """Do what one server hands over."""
+
+    def stop(number: int, _frame: object) -> None:
+        # What is paid for is waited for; who asks twice means it.
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    # Nothing else may write where the server reads.
+    news = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    studio = Studio()
+    studio.origin = Origin(surface="agent")
+    work = Work(studio)
+    with contextlib.suppress(NotebookImgError):
+        Process(work, sys.stdin.buffer, news).run()
+    studio.close()
+    os._exit(0)  # no thread holds anything that is not stored
+
+
+if __name__ == "__main__":
+    main()
