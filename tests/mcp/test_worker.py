@@ -157,6 +157,7 @@ def test_a_job_is_stopped_in_the_process_that_does_it(paid: Running, home: Path,
     server.hello()
     server.call(1, "generate_image", prompt="a fox", outputPath="fox.png")
     job = server.read(1)["result"]["structuredContent"]["job_id"]
+    until(lambda: asked(paid, "a fox"))
     server.process.kill()
     after = Raw(home, folder, "--alone", **environment(paid))
     after.hello()
