@@ -37,7 +37,8 @@ async def test_it_works_with_a_bare_environment_in_the_folder_it_was_started_in(
         made = await called(client, "edit_image", imagePath="dog.png", prompt="rotate by 90 degrees", outputPath="out/turned.png")
         assert made.structured_content["files"] == [str(elsewhere / "out" / "turned.png")]
         assert "outside" in await refused(client, "view_image", image=str(folder / "cat.png"))
-        assert len((await client.list_resources()).resources) == 2
+        listed = {row.uri.partition("://")[0] for row in (await client.list_resources()).resources}
+        assert listed == {"nbimg", "ui"}, "a session, a picture, and the page"
 
 
 def test_stdout_holds_json_rpc_only_also_when_things_go_wrong(home: Path, elsewhere: Path):
