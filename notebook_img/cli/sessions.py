@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from notebook_img.cli.printing import (
@@ -76,13 +75,12 @@ def _list(studio: Studio, *, as_json: bool) -> None:
     if as_json:
         print_json([{"name": row.name, "turns": row.turns, "model": row.shown_model, "updated": row.updated} for row in records])
         return
-    from notebook_img.display import counted
+    from notebook_img.display import counted, moment
 
     shown = [row for row in records if row.turns]
     width = max((len(row.name) for row in shown), default=0)
     for row in shown:
-        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated))
-        print(f"{row.name:<{width}}  {counted(row.turns, 'turn'):>11}  {used}  {row.shown_model}".rstrip())
+        print(f"{row.name:<{width}}  {counted(row.turns, 'turn'):>11}  {moment(row.updated)}  {row.shown_model}".rstrip())
     if empty := len(records) - len(shown):
         say(f"{counted(empty, 'session')} without a turn left out; --json lists all.")
 

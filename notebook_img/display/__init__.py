@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from notebook_img.display.answers import answers_together as answers_together
     from notebook_img.display.captions import Caption as Caption
     from notebook_img.display.captions import counted as counted
+    from notebook_img.display.captions import moment as moment
     from notebook_img.display.captions import money as money
     from notebook_img.display.captions import price_range_words as price_range_words
     from notebook_img.display.comparisons import compare as compare
@@ -42,7 +43,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         answers="answer answers_together",
-        captions="Caption counted money price_range_words",
+        captions="Caption counted moment money price_range_words",
         comparisons="compare",
         differences="Differences confront heat measure percent",
         figures="Shot figure",

@@ -155,6 +155,13 @@ class Caption:
         return "" if self.model.partition(":")[0] == "local" else "free"
 
 
+def moment(seconds: float) -> str:
+    """Return a point in time (seconds since 1970) as people are told it on every surface: ``2026-11-28 09:41``, local."""
+    import time
+
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
 def money(dollars: float) -> str:
     """Return US dollars in words: ``$1.20``, ``$0.034``, ``$0.0004``."""
     if dollars >= 1 or dollars == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.ids import turn_id
@@ -64,7 +63,7 @@ def sources(records: Iterable[TurnRecord]) -> dict[str, PictureUse]:
 
 def details(record: TurnRecord) -> dict[str, Any]:
     """Return a turn as the lines under its picture show it."""
-    from notebook_img.display import money
+    from notebook_img.display import moment, money
 
     made = record.uses("output")
     cost = "free" if record.cost == 0 else "cost unknown" if record.cost is None else money(record.cost)
@@ -84,7 +83,7 @@ def details(record: TurnRecord) -> dict[str, Any]:
         "delivered": bool(record.uses("delivered")),
         "comparable": bool(made) and bool(record.uses("input")),
         "who": record.origin.words,
-        "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(record.started)) if record.started else "",
+        "when": moment(record.started) if record.started else "",
     }
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from notebook_img.display import TreeNode, table, tree
+import notebook_img
+from notebook_img.display import TreeNode, moment, table, tree
 from tests.display.pictures import HOSTILE, grows_by, noise, page, picture
 
 HISTORY = [
@@ -122,6 +124,14 @@ def test_a_table_has_headings_for_columns_and_rows() -> None:
     assert [one["scope"] for one in read.named("th")] == ["col"] * 3 + ["row"] * 3
     assert len(read.named("td")) == 6
     assert len(read.named("caption")) == 1
+    assert "overflow-wrap:break-word" in bundle.html, "a narrow column takes room from the others before it breaks a word"
+
+
+def test_a_point_in_time_reads_the_same_on_every_surface() -> None:
+    assert re.fullmatch(r"20(19|20)-\d\d-\d\d \d\d:\d\d", moment(1_577_836_800.0))
+    package = Path(notebook_img.__file__).parent
+    written = {path.name for path in package.rglob("*.py") if "%Y-%m-%d %H:" in path.read_text(encoding="utf-8")}
+    assert written == {"captions.py"}
 
 
 def test_a_table_is_aligned_in_a_terminal() -> None:

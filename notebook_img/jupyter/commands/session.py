@@ -124,8 +124,6 @@ def _use(kernel: NotebookKernel, rest: list[str]) -> None:
 
 def _list(kernel: NotebookKernel, rest: list[str]) -> None:
     _none(rest, "list")
-    import datetime as dt
-
     from notebook_img import display
 
     current, sessions = kernel.studio.session().id, kernel.studio.sessions()
@@ -134,7 +132,7 @@ def _list(kernel: NotebookKernel, rest: list[str]) -> None:
             session.name + (" (current)" if session.id == current else ""),
             str(session.record.turns),
             session.record.shown_model,
-            dt.datetime.fromtimestamp(session.record.updated).astimezone().strftime("%Y-%m-%d %H:%M"),
+            display.moment(session.record.updated),
         ]
         for session in sessions
         if session.record.turns or session.id == current

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -12,6 +11,7 @@ from mcp.types import Annotations, CallToolResult, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
 from notebook_img.calls import output_names, provenance_of, write_outputs
+from notebook_img.display import moment
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
@@ -180,7 +180,7 @@ class OurTools(Tools):
                         turns=row.turns,
                         model=row.shown_model,
                         head=turn_id(row.head, session=row.name) if row.head else "",
-                        updated=time.strftime("%Y-%m-%d %H:%M", time.localtime(row.updated)),
+                        updated=moment(row.updated),
                     )
                     for row in store.sessions(limit=limit, search=search)
                 ]
