@@ -87,6 +87,13 @@ def test_a_rate_that_is_left_out_stays_that_of_the_table(write, environ):
     assert (info.price.since, info.price.source) == ("2026-11-01", str(settings.home / "endpoints.toml"))
 
 
+def test_a_model_one_says_is_free_costs_nothing_and_a_price_may_be_dotted_or_begin_with_a_mark(new_studio, write):
+    write(f'\ufeffmodels."{PAINTER}".per_picture = 0\n')
+    studio = new_studio(budget=0.0)
+    assert plan(studio).estimate == 0.0
+    assert studio.session("fox").generate("a fox").cost == 0.0
+
+
 def test_a_price_of_ones_own_holds_in_its_days_only(write, environ):
     write(f'[models."{PAINTER}"]\nper_picture = 0.5\nsince = 2027-01-01\nuntil = "2027-03-31"\n')
     prices = [
@@ -150,6 +157,14 @@ FAULTS = [
     ('[models."gemini:x"]\nuntil = "soon"\ntext_in = 1\n', "line 2: until = 'soon' cannot be used: write a day"),
     ('[models."gemini:x"]\nsource = "me"\n', "line 1: there is no price in it"),
     ('[models."nano"]\ntext_in = 1\n', 'line 1: [models."nano"] names no provider'),
+    ('[models."gemini:"]\ntext_in = 1\n', "names no provider and model"),
+    ('[models."gemini:x"]\ntext_in = inf\n', "line 2: text_in = inf"),
+    (f'[models."gemini:x"]\ntext_in = {"9" * 400}\n', "line 2: text_in = 9999"),
+    ('[models."gemini:x"]\nper_picture = "$0.04"\n', "line 2: per_picture = '$0.04' cannot be used: write US dollars"),
+    ('[models."gemini:x"]\nby_pixels = [[-1, 0.5]]\n', "line 2: by_pixels"),
+    ('[models."gemini:x"]\ntext_in = 1\nsince = 10:00:00\n', "line 3: since"),
+    ('[models."gemini:x"]\ntext_in = 1\n[models."gemini:x"]\ntext_in = 2\n', "twice (at line 3"),
+    (f"a = {'[' * 3000}{']' * 3000}\n", "not valid TOML"),
     ("[models]\nblock = 'gemini'\n", "line 2: block is a list of patterns"),
     ("[models]\nblocked = ['gemini']\n", "line 2: blocked is unknown in [models]"),
     ("models = 3\n", "models is no table"),

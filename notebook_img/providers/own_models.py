@@ -161,9 +161,10 @@ def _patterns(file: UserFile, word: str, value: object) -> tuple[str, ...]:
 
 def _own_model(file: UserFile, name: str, table: object) -> OwnModel:
     here = f"{MODELS}.{name}"
-    if ":" not in name or not isinstance(table, Mapping):
+    provider, _, model = (part.strip() for part in name.partition(":"))
+    if not (provider and model and isinstance(table, Mapping)):
         if isinstance(table, Mapping):
-            raise UsageError(f'{file.place(here)}: [models."{name}"] names no provider; write [models."provider:model"].')
+            raise UsageError(f'{file.place(here)}: [models."{name}"] names no provider and model; write [models."provider:model"].')
         known = 'allow, block and tables such as [models."provider:model"]'
         raise UsageError(f"{file.place(MODELS, name)}: {name} is unknown in [models], which may have {known}.")
     values: dict[str, dict[str, Any]] = {"price": {}, "capabilities": {}, "info": {}}
@@ -176,7 +177,7 @@ def _own_model(file: UserFile, name: str, table: object) -> OwnModel:
         try:
             values[part][word] = read(value)
         except ValueError as error:
-            raise UsageError(f"{file.place(here, word)}: {word} = {value!r} cannot be used: {error}.") from None
+            raise UsageError(f"{file.place(here, word)}: {word} = {repr(value)[:60]} cannot be used: {error}.") from None
     price = values["price"]
     if price.get("since") and price.get("until") and price["since"] > price["until"]:
         raise UsageError(f"{file.place(here, 'until')}: the price ends ({price['until']}) before it begins ({price['since']}).")

@@ -124,19 +124,19 @@ def cost_of(usage: Usage, info: ModelInfo, made: Made | None = None, *, day: str
         return None
     tokens = _kinds(usage, paints=bool(made.pictures or ("edit" in info.capabilities.kinds and "ask" not in info.capabilities.kinds)))
     painted = tokens.get("output_image", 0)
-    by_piece = 0.0
+    by_piece = None
     if made.pictures and not (painted and price.image_out is not None):
         each = picture_price(price, made)
         if each is None:
             return None
-        by_piece, painted = made.pictures * each, 0
+        by_piece = made.pictures * each
         tokens.pop("output_image", None)
     elif painted and price.image_out is None:
         return None  # painted and then refused: billed, but nothing says how many pictures the tokens were
     if not tokens and not made.pictures:
         return None  # nothing was counted
-    spent = _token_cost(tokens, price, lenient=bool(by_piece or painted))
-    return None if spent is None else round(by_piece + spent, 9)
+    spent = _token_cost(tokens, price, lenient=by_piece is not None or bool(painted))
+    return None if spent is None else round((by_piece or 0.0) + spent, 9)
 
 
 def _kinds(usage: Usage, *, paints: bool) -> dict[str, int]:

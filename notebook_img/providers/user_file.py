@@ -85,7 +85,7 @@ def _file(path: Path) -> UserFile:
         try:
             text = path.read_text(encoding="utf-8-sig")
             _read[path] = (mark, UserFile(path, text, tomllib.loads(text)))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             msg = f"The endpoints file {path} is not valid TOML: {error}."
             raise UsageError(msg) from error
     return _read[path][1]
