@@ -47,3 +47,9 @@ def test_the_key_takes_effect_at_once_and_what_was_made_before_stays_free(tmp_pa
         kernel.good("%imgsession model gemini")
         kernel.good("%imgedit add a bow")
         assert len(service.requests("enerateContent")) == sent + 1
+        # Two models at once are a comparison and no choice; one that is typed for an image is.
+        kernel.good("%imgsession two")
+        kernel.good("%imgedit -m gemini -m local sample:coffee brighter")
+        assert kernel.value("__import__('notebook_img').session().model") == ""
+        kernel.good("%imgedit -m gemini sample:coffee add a spoon")
+        assert kernel.value("__import__('notebook_img').session().model").startswith("gemini")
