@@ -139,10 +139,8 @@ def surface_options() -> list[Option]:
     """Return the options that only a shell has."""
     from notebook_img.options import Option
 
-    each = "Do this with every file that is named, one after the other."
     return [
         Option(name="json", flags=("--json",), takes="flag", help="Print JSON."),
-        Option(name="each", flags=("--each",), takes="flag", help=each, commands=frozenset({"edit", "ask"})),
     ]
 
 

@@ -11,10 +11,12 @@ from notebook_img.errors import UsageError
 from notebook_img.replay import Kernel
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
     from notebook_img.pictures import Bundle
-    from notebook_img.studio import Studio
+    from notebook_img.studio import Batch, Studio
     from notebook_img.tree import Turn
 
 Namespace = ChainMap[str, Any]
@@ -108,7 +110,13 @@ class NotebookKernel:
         studio.shared.kernel = kernel()
         studio.origin = Origin(surface="cell", kernel=kernel().id)
         studio.say = lambda text: tell(self.shell, text)
+        studio.shared.batch_screen = self._batch_screen
         studio.notebook = notebook_path(self.shell)
+
+    def _batch_screen(self, batch: Batch) -> AbstractContextManager[Any]:
+        from notebook_img.jupyter.batch_screen import BatchScreen
+
+        return BatchScreen(self.shell, batch)
 
     # ------------------------------------------------------------------------------------------ variables
 

@@ -37,7 +37,7 @@ from notebook_img.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from notebook_img.options import Command, OwnOptionLike
 
@@ -94,6 +94,7 @@ def parse(
     exists: Callable[[str], bool],
     holds_image: Callable[[str], bool] = lambda _: False,
     fill: Callable[[str], str] = lambda text: text,
+    unfilled: Collection[str] = ("over",),
 ) -> Parsed:
     """Read a line magic (`body` None) or a cell magic.
 
@@ -112,6 +113,8 @@ def parse(
     fill : callable
         Fills variables into option values and leading words before they are read (`interpolation.fill`);
         not used with ``--no-vars``. The text is left for `interpolation.interpolate`.
+    unfilled : collection of str
+        Options whose values are left as they are typed.
 
     Raises
     ------
@@ -119,11 +122,11 @@ def parse(
         In one or two sentences; nothing has been done by then.
     """
     table = table_for(command, own)
-    reader = _Reader(command, table, is_id, exists, lambda text: text)
+    reader = _Reader(command, table, is_id, exists, lambda text: text, unfilled)
     # Where it may be meant it is looked for first: nothing is filled in then, so nothing in braces can be wrong.
     parsed = reader.read(line, body) if re.search(r"(?<!\S)--no-vars(?!\S)", line) else Parsed()
     if not parsed.values.get("no_vars"):
-        reader = _Reader(command, table, is_id, exists, fill)
+        reader = _Reader(command, table, is_id, exists, fill, unfilled)
         parsed = reader.read(line, body)
     if parsed.help:
         return parsed
@@ -160,6 +163,7 @@ class _Reader:
     is_id: Callable[[str], bool]
     exists: Callable[[str], bool]
     fill: Callable[[str], str]
+    unfilled: Collection[str]
     line: str = ""
     text_on_line: str = ""
 
@@ -209,7 +213,7 @@ class _Reader:
         if body is None and (mark := re.search(r"\S #[ \t]", text)):
             notes.append(f"{text[mark.start() + 2 :][:60]!r} is part of the text; with two spaces before the # it would be a comment.")
         text = "\n".join(part for part in (text, below) if part)
-        filled = [(option, self.fill(value)) for option, value in given]
+        filled = [(option, value if option.name in self.unfilled else self.fill(value)) for option, value in given]
         return Parsed(text, values_of(filled), images, (*said, *notes), literal=literal and not below)
 
     def after_space(self, position: int) -> int:

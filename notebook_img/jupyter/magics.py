@@ -129,6 +129,14 @@ class NotebookImg(Magics):
 
     @no_var_expand
     @line_magic
+    def imgbatch(self, line: str) -> Any:
+        """List batches, look at one, go on with it, stop it: ``%imgbatch``, ``show``, ``resume``, ``retry``, ``stop``."""
+        from notebook_img.jupyter.commands.batch import run
+
+        return run(self.kernel, line)
+
+    @no_var_expand
+    @line_magic
     def imgmcp(self, line: str) -> Any:
         """Serve this kernel's images to MCP clients: ``%imgmcp start``, ``stop``, ``status``, ``config CLIENT``, ``log``."""
         from notebook_img.jupyter.commands.mcp import run

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from notebook_img.options.option import Command as Command
     from notebook_img.options.option import Option as Option
     from notebook_img.options.option import OwnOptionLike as OwnOptionLike
+    from notebook_img.options.option import own_option as own_option
     from notebook_img.options.table import OPTIONS as OPTIONS
     from notebook_img.options.table import table_for as table_for
     from notebook_img.options.values import FLAG as FLAG
@@ -32,7 +33,7 @@ else:
         arguments="Given Parsed find_option looks_like_option parse_words values_of",
         help="help_text",
         image_words="IMAGE_SUFFIXES file_note is_image_word",
-        option="ALL Command Option OwnOptionLike",
+        option="ALL Command Option OwnOptionLike own_option",
         table="OPTIONS table_for",
         values="FLAG PLAIN TEXT",
     )

@@ -103,6 +103,8 @@ def is_image_word(
         return False
     if _PATH.match(word):
         return True
+    if re.search(r"[*?]|\[.+\]", word):
+        return True  # a pattern
     raise NotFoundError(
         f"There is no file {word[:80]!r}. A first word with a slash counts as an image; to have it in the text, put -- before the text."
     )

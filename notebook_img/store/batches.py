@@ -163,6 +163,12 @@ class Batches:
         with self._database.read() as connection:
             return [_item_record(row) for row in connection.execute(query)]
 
+    def latest_done(self, batch: int, most: int) -> list[ItemRecord]:
+        """Return the items that were done last, the latest first."""
+        query = "SELECT * FROM items WHERE batch = :batch AND state = 'done' ORDER BY turn DESC LIMIT :most"
+        with self._database.read() as connection:
+            return [_item_record(row) for row in connection.exec_driver_sql(query, {"batch": batch, "most": most})]
+
     def item_counts(self, batch: int, before: int | None = None) -> dict[str, int]:
         """Return how many items are in each state; what failed and may have been billed counts as ``unsure``."""
         state = "CASE WHEN state = 'failed' AND billed != 'no' THEN 'unsure' ELSE state END"

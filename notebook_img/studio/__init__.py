@@ -9,7 +9,20 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.studio.batch import Batch as Batch
     from notebook_img.studio.batch import Batches as Batches
+    from notebook_img.studio.batch import BatchOptions as BatchOptions
     from notebook_img.studio.batch import Item as Item
+    from notebook_img.studio.batch import Row as Row
+    from notebook_img.studio.batch import arranged as arranged
+    from notebook_img.studio.batch import fields_in as fields_in
+    from notebook_img.studio.batch import fields_of_file as fields_of_file
+    from notebook_img.studio.batch import file_filled as file_filled
+    from notebook_img.studio.batch import filled as filled
+    from notebook_img.studio.batch import items_named as items_named
+    from notebook_img.studio.batch import makes_batch as makes_batch
+    from notebook_img.studio.batch import optional_names as optional_names
+    from notebook_img.studio.batch import options_by_name as options_by_name
+    from notebook_img.studio.batch import read_over as read_over
+    from notebook_img.studio.batch import with_chosen as with_chosen
     from notebook_img.studio.completing import Completions as Completions
     from notebook_img.studio.completing import Prose as Prose
     from notebook_img.studio.completing import image_files as image_files
@@ -33,7 +46,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        batch="Batch Batches Item",
+        batch="Batch BatchOptions Batches Item Row arranged fields_in fields_of_file file_filled filled items_named makes_batch "
+        "optional_names options_by_name read_over with_chosen",
         completing="Completions Prose image_files starting",
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",

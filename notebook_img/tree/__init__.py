@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.tree.turn import Turn as Turn
     from notebook_img.tree.turns import Turns as Turns
     from notebook_img.tree.values import Drawn as Drawn
+    from notebook_img.tree.values import running_shell as running_shell
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -37,5 +38,5 @@ else:
         sheets="TurnList",
         turn="Turn",
         turns="Turns",
-        values="Drawn",
+        values="Drawn running_shell",
     )

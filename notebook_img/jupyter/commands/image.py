@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call, Plan, images_of, is_id
@@ -15,7 +16,7 @@ from notebook_img.jupyter.line import parse
 from notebook_img.jupyter.output import Screen, together
 from notebook_img.jupyter.wording import EXAMPLES, IN_CELLS, MAGICS, SYNTAX, in_cells_words
 from notebook_img.providers import own_options
-from notebook_img.studio import run_siblings
+from notebook_img.studio import fields_of_file, makes_batch, run_siblings
 from notebook_img.tree import TurnList
 
 if TYPE_CHECKING:
@@ -43,16 +44,26 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
         exists=os.path.exists,
         holds_image=lambda word: _holds_image(word, names),
         fill=lambda text: interpolation.fill(text, names, is_image=_stays),
+        unfilled=("over", "output"),
     )
     if parsed.help:
         _help(studio, command, own, asked=(parsed.values.get("model") or [""])[0])
         return None
     values = parsed.values
+    if makes_batch(parsed):
+        from notebook_img.jupyter.commands.batch import perform_batch
+
+        return perform_batch(kernel, command, parsed, names, own)
+    check_alone(parsed)
+    if "output" in values and "no_vars" not in values:
+        # Variables of the notebook, and what the file that is edited is called.
+        known = ChainMap(names, fields_of_file(parsed.images[0]) if parsed.images else {})
+        values["output"] = interpolation.fill(str(values["output"]), known, is_image=_stays)
     quiet, name = "quiet" in values, values.get("assign")
     models = values.get("model") or [""]
     # Partial pictures cost tokens: they are asked for only where somebody sees them come, in a kernel's output.
     seen = not quiet and getattr(kernel.shell, "kernel", None) is not None
-    call = _call(studio, command, parsed, names, see=seen)
+    call = call_of(studio, command, parsed, names, see=seen)
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))
     for note in parsed.notes:  # before anything is sent
         studio.say(note)
@@ -102,9 +113,18 @@ def _is_last_value(kernel: NotebookKernel) -> bool:
     return source.startswith("%%") or source.rsplit("\n", 1)[-1].lstrip().startswith("%")
 
 
-def _call(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *, see: bool) -> Call:
+def check_alone(parsed: Parsed) -> None:
+    """Refuse options of a batch in a line that is one call."""
+    if given := [word for word in ("first", "budget", "strict") if word in parsed.values]:
+        raise UsageError(
+            f"--{given[0]} belongs to a batch, and this is one call. A pattern, a folder with its slash or --over makes a batch."
+        )
+
+
+def call_of(studio: Studio, command: Command, parsed: Parsed, names: Namespace, *, see: bool, before: Sequence[Any] = ()) -> Call:
+    """Return the call a line means, its variables filled in; `before` are pictures that come before those it names."""
     values = parsed.values
-    images = [_image(text, names) for text in images_of(parsed)]
+    images = [*before, *(_image(text, names) for text in images_of(parsed))]
     references = [_image(text, names) for text in values.get("references", ())]
     text = parsed.text
     if "no_vars" not in values:

@@ -14,7 +14,7 @@ from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.progress import Counts, counts_of
 from notebook_img.studio.batch.work import Work
-from notebook_img.tree import Drawn, Session
+from notebook_img.tree import Drawn, Session, running_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +46,8 @@ class Batch(Drawn):
         self.studio = studio
         self.number = number
         self.work: Work | None = _WORKING.get(self._key)
+        self.shown_in: int | None = None
+        """The execution in which it was shown already."""
 
     # What it is
 
@@ -153,6 +155,10 @@ class Batch(Drawn):
             raise UsageError(f"{missing} of {self.counts.total:,} items of batch {self.id} are not done: {self.counts.words}.")
         return frames.frame_of(self)
 
+    def drawn(self) -> Bundle:
+        """Return what it looks like in a notebook: its latest pictures, and a line of counts."""
+        return sheets.drawn(self)
+
     def sheet(self, output: str | Path | None = None, *, force: bool = False) -> Bundle | Path:
         """Return the contact sheet, or write it as ``.png``, ``.pdf`` or ``.html``.
 
@@ -163,7 +169,7 @@ class Batch(Drawn):
         force : bool
             Overwrite the file, whatever it contains.
         """
-        return sheets.drawn(self) if output is None else sheets.written(self, output, force=force)
+        return self.drawn() if output is None else sheets.written(self, output, force=force)
 
     # Going on
 
@@ -215,7 +221,7 @@ class Batch(Drawn):
         self.studio.say(f"Batch {self.id}: {self.counts.words}.")
         return self
 
-    def wait(self) -> Batch:
+    def wait(self, *, quiet: bool = False) -> Batch:
         """Wait until nothing of it is under way, and show how far it is; stopping the wait stops the batch, if it runs here.
 
         Raises
@@ -223,7 +229,7 @@ class Batch(Drawn):
         NotebookImgError
             What ended it, where items were left untried; the one error, where all failed.
         """
-        self._watch()
+        self._watch(quiet=quiet)
         self.check()
         return self
 
@@ -301,11 +307,17 @@ class Batch(Drawn):
 
     # Looking
 
+    def _ipython_display_(self) -> None:
+        """Draw nothing if the table it was waited for with stands in the cell that is running."""
+        shell = running_shell()
+        if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
+            super()._ipython_display_()
+
     def __repr__(self) -> str:
         return f"<Batch {self.id} in {self.name!r}: {self.counts.words}>"
 
     def _drawing(self) -> Bundle:
-        return sheets.drawn(self)
+        return self.drawn()
 
     def _form(self) -> str:
         return self.studio.settings.figure
@@ -326,10 +338,10 @@ class AsyncBatch:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
 
-    async def wait(self) -> Batch:
+    async def wait(self, *, quiet: bool = False) -> Batch:
         """Await its end."""
         batch = self._batch
-        with batch.studio.shared.screen(batch, quiet=False) as screen:
+        with batch.studio.shared.screen(batch, quiet=quiet) as screen:
             try:
                 await loop.wait(batch._ended, screen)  # noqa: SLF001 - its other half
             except asyncio.CancelledError:

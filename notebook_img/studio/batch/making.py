@@ -18,13 +18,15 @@ from notebook_img.studio.batch.batch import Batch
 from notebook_img.studio.batch.earlier import earlier_batch, keep_done
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
 from notebook_img.studio.batch.prices import Prices
-from notebook_img.studio.batch.rows import Row, Rows, combined, is_many, rows_of, suffix_counts
-from notebook_img.studio.batch.templates import FieldMissingError, fields_in, file_filled, filled
+from notebook_img.studio.batch.rows import Row, Rows, combined, rows_of, suffix_counts
+from notebook_img.studio.batch.templates import FieldMissingError, file_filled, filled
+from notebook_img.studio.batch.typed import optional_names, options_by_name, with_chosen
 from notebook_img.studio.batch.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notebook_img.pictures import Bundle
     from notebook_img.providers.interface import Kind
     from notebook_img.replay import Run, Slot
     from notebook_img.studio.studio import Studio
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class BatchOptions:
     """How a batch is done; field names are the keyword names of the Python form."""
 
     budget: float | None = None
@@ -47,6 +49,8 @@ class Options:
     wait: bool = True
     session: Any = None
     """A session its turns go to; one of its own otherwise."""
+    quiet: bool = False
+    """Whether nothing is shown while it is waited for."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -58,7 +62,7 @@ class Options:
                 raise UsageError(f"{name} has to be a whole number of at least 1, not {value!r}.")
 
 
-NAMES = frozenset(field.name for field in dataclasses.fields(Options))
+NAMES = frozenset(field.name for field in dataclasses.fields(BatchOptions))
 
 
 class Batches:
@@ -114,6 +118,17 @@ class Batches:
         """Return all batches, newest first."""
         return [Batch(self.studio, record.id) for record in self.studio.store.batches(limit=limit)]
 
+    def table(self, limit: int = 30) -> Bundle:
+        """Return the latest batches as a table."""
+        from notebook_img import display
+
+        rows = []
+        for batch in self.list(limit=limit):
+            record, counts = batch.record, batch.counts
+            cost = display.money(record.spent) if record.spent else ""
+            rows.append([record.name, batch.name, record.kind, " ".join(record.prompt.split())[:60], counts.words, cost])
+        return display.table(["id", "session", "", "prompt", "items", "cost"], rows, caption="Batches" if rows else "No batches yet")
+
     def named(self, name: str) -> Batch:
         """Return a batch by its id (``b3``) or the name of its session (``fox-b3``).
 
@@ -148,9 +163,9 @@ class Batches:
 
     def _arranged(
         self, kind: Kind, prompt: Any, items: Any, over: Mapping[str, Sequence[Any]] | None, options: dict[str, Any]
-    ) -> tuple[Options, Rows, str, Callable[[Row], Call]]:
+    ) -> tuple[BatchOptions, Rows, str, Callable[[Row], Call]]:
         image, models = options.pop("image", None), options.get("model")
-        how = Options(**{name: options.pop(name) for name in list(options) if name in NAMES})
+        how = BatchOptions(**{name: options.pop(name) for name in list(options) if name in NAMES})
         if not isinstance(prompt, str) and isinstance(prompt, Sequence) and items is None:
             items, prompt = list(prompt), "{item}"
         if not isinstance(prompt, str):
@@ -163,23 +178,23 @@ class Batches:
 
     # Doing it
 
-    def run(self, kind: Kind, prompt: str, rows: Rows, call_for: Callable[[Row], Call], how: Options) -> Any:
+    def run(self, kind: Kind, prompt: str, rows: Rows, call_for: Callable[[Row], Call], how: BatchOptions) -> Any:
         """Do a call for each row: price first, then at most so many at once. See `edit` for what is returned."""
         making = _Making(self.studio, kind, prompt, rows, how)
         with making.begun(call_for):
             batch = making.finish(loop.run(making.planned, self._say))
         if isinstance(batch, Batch) and how.wait:
-            batch.wait()
+            batch.wait(quiet=how.quiet)
             making.check(batch)
         return batch
 
-    async def run_async(self, kind: Kind, prompt: str, rows: Rows, call_for: Callable[[Row], Call], how: Options) -> Any:
+    async def run_async(self, kind: Kind, prompt: str, rows: Rows, call_for: Callable[[Row], Call], how: BatchOptions) -> Any:
         """Do as `run` does, and await it."""
         making = _Making(self.studio, kind, prompt, rows, how)
         with making.begun(call_for):
             batch = making.finish(await loop.wait(making.planned, self._say))
         if isinstance(batch, Batch) and how.wait:
-            await batch.aio.wait()
+            await batch.aio.wait(quiet=how.quiet)
             making.check(batch)
         return batch
 
@@ -232,38 +247,29 @@ def caller(kind: Kind, prompt: str, options: Mapping[str, Any], values: Mapping[
     UsageError
         For a combined value that is neither a brace nor an option.
     """
-    output = options.get("output")
-    optional = {name for name in values if name not in fields_in(prompt) and is_option(name)}
-    if unused := [name for name in values if name not in fields_in(f"{prompt} {output or ''}") and name not in optional]:
-        raise UsageError(f"{unused[0]!r} is neither an option nor in the prompt. Write {{{unused[0]}}} where its values are to stand.")
-
-    def call_for(row: Row) -> Call:
-        chosen = {name: row.chosen[name] for name in optional}
-        if kind != "generate" and row.image is None and not options.get("images"):
-            raise FieldMissingError("This row has no picture.")
-        given = {**options, **chosen}
-        if output is not None:
-            given["output"] = file_filled(str(output), row.fields)
-        return make_call(kind, filled(prompt, row.fields), row.image if kind != "generate" else None, given)
-
-    return call_for
-
-
-def is_option(name: str) -> bool:
-    """Return whether combined values of this name set an option of the call."""
-    from notebook_img.options import OPTIONS
     from notebook_img.providers import own_options
     from notebook_img.settings import Settings
 
-    fields = {field.name for field in dataclasses.fields(Call)}
-    own = {option.name for option in own_options(Settings())}
-    return name in own or any(option.name == name and name in fields for option in OPTIONS)
+    output = options.get("output")
+    table = options_by_name(own_options(Settings())) if values else {}
+    optional = optional_names(values, prompt, str(output or ""), table)
+
+    def call_for(row: Row) -> Call:
+        if kind != "generate" and row.image is None and not options.get("images"):
+            raise FieldMissingError("This row has no picture.")
+        given = dict(options)
+        if output is not None:
+            given["output"] = file_filled(str(output), row.fields)
+        call = make_call(kind, filled(prompt, row.fields), row.image if kind != "generate" else None, given)
+        return with_chosen(call, {name: row.chosen[name] for name in optional}, table)
+
+    return call_for
 
 
 class _Making:
     """The steps of one batch, between the caller's thread and the core's loop."""
 
-    def __init__(self, studio: Studio, kind: Kind, prompt: str, rows: Rows, how: Options) -> None:
+    def __init__(self, studio: Studio, kind: Kind, prompt: str, rows: Rows, how: BatchOptions) -> None:
         self.studio, self.kind, self.prompt, self.rows, self.how = studio, kind, prompt, rows, how
         self.current: Session = studio.session()
         self.beside: SessionRecord = self.current.record
@@ -374,6 +380,3 @@ class _Making:
             raise UsageError(
                 f"{batch.counts.failed} of {batch.counts.total} items of batch {batch.id} failed. The first: {batch.errors[0].error}"
             )
-
-
-__all__ = ["AsyncBatches", "Batches", "Options", "arranged", "caller", "is_many", "is_option"]

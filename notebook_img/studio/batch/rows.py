@@ -87,7 +87,7 @@ def _globbed(word: str) -> list[str]:
     return glob.glob(stem + suffix, recursive=True)  # noqa: PTH207
 
 
-def file_fields(name: str) -> dict[str, str]:
+def fields_of_file(name: str) -> dict[str, str]:
     """Return what a template may take of a file."""
     path = Path(name)
     return {"stem": path.stem, "name": path.name, "parent": str(path.parent)}
@@ -159,7 +159,7 @@ def _table_rows(records: Sequence[Any], index: Sequence[Any], *, pictured: bool,
     for number, (record, key) in enumerate(zip(records, index, strict=True)):
         fields = {str(name): value for name, value in record.items()} if isinstance(record, Mapping) else {}
         seen = fields.get(column) if column else None
-        of_file = file_fields(str(seen)) if isinstance(seen, (str, os.PathLike)) and "://" not in str(seen) else {}
+        of_file = fields_of_file(str(seen)) if isinstance(seen, (str, os.PathLike)) and "://" not in str(seen) else {}
         label = of_file.get("name") or next((str(value) for value in fields.values() if isinstance(value, str) and value), str(key))
         rows.append(Row(label, {**of_file, "i": number + 1, **fields}, None if is_missing(seen) else seen, key))
     return rows
@@ -187,7 +187,7 @@ def _picture_column(records: Sequence[Any], columns: Sequence[str]) -> str | Non
 
 def _file_row(name: str, number: int) -> Row:
     local = "://" not in name and not name.startswith(("data:", "sample:"))
-    of_file = file_fields(name) if local else {}
+    of_file = fields_of_file(name) if local else {}
     return Row(of_file.get("name", name[:80]), {**of_file, "i": number + 1}, name, name if local else number)
 
 
@@ -196,7 +196,7 @@ def _value_row(value: Any, index: Any, name: str, *, pictured: bool) -> Row:
     if not pictured:
         return Row(str(value)[:80], {name: value, "i": number}, None, index)
     if isinstance(value, (str, os.PathLike)) and "://" not in str(value) and not str(value).startswith(("data:", "sample:")):
-        of_file = file_fields(str(value))
+        of_file = fields_of_file(str(value))
         return Row(of_file["name"], {**of_file, "i": number}, value, index)
     label = str(getattr(value, "full_id", "") or getattr(value, "name", "") or (value if isinstance(value, str) else index))[:80]
     return Row(label, {"name": label, "stem": Path(label).stem, "i": number}, None if is_missing(value) else value, index)

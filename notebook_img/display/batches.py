@@ -1,0 +1,67 @@
+"""How far a batch is: a bar, counts, cost, time left, and the latest pictures, however many items there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from notebook_img.display.captions import NO_MATH, QUIET, SEPARATOR, money
+from notebook_img.display.figures import image_html
+from notebook_img.pictures import Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from notebook_img.pictures import Preview
+
+_WIDTH = 80
+"""CSS pixels of each of the latest pictures."""
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """How far a batch is."""
+
+    name: str
+    total: int
+    done: int
+    failed: int
+    under_way: int
+    seconds: float
+    """Since this run of it began."""
+    left: float | None
+    """Seconds it may still take; None where that is not known yet."""
+    cost: float
+    """US dollars counted so far."""
+
+
+def batch_progress(state: BatchState, latest: Sequence[tuple[str, Preview]] = ()) -> Bundle:
+    """Draw a batch that is going on; `latest` are the newest pictures with their labels."""
+    ended = state.done + state.failed
+    waiting = state.total - ended - state.under_way
+    parts = [
+        f"{state.done:,} of {state.total:,} done",
+        f"{state.failed:,} failed" if state.failed else "",
+        f"{state.under_way:,} under way" if state.under_way else "",
+        f"{waiting:,} to do" if waiting else "",
+        money(state.cost) if state.cost else "",
+        f"{duration(state.left)} left" if state.left is not None else "",
+    ]
+    words = SEPARATOR.join([f"{state.name}: {parts[0]}", *filter(None, parts[1:])])
+    share = ended / max(1, state.total)
+    look = "width:24em;max-width:60%;vertical-align:middle"
+    bar = f'<progress max="1" value="{share:.3f}" aria-label="{escape(words)}" style="{look}"></progress>'
+    html = [f'<div class="{NO_MATH}" style="{QUIET}">{bar} {escape(words)}</div>']
+    if latest:
+        seen = "".join(
+            f'<span style="display:inline-block;width:{_WIDTH}px">{image_html(one, label, width=min(_WIDTH, one.width))}</span>'
+            for label, one in latest
+        )
+        html.append(f'<div style="display:flex;gap:8px;align-items:flex-end;margin:6px 0 0">{seen}</div>')
+    return Bundle({"text/html": "\n".join(html), "text/plain": words})
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words: ``40 s``, ``12 min``, ``3 h``."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
