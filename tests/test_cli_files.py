@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -45,9 +46,9 @@ def test_each_file_is_edited_alone_in_the_order_people_count(here: Here, words: 
     done = here("edit", *words, "invert", "-s", "fox")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["p1-1.png", "p2-2.png", "p10-3.png"]
-    assert done.stderr.splitlines()[-1] == "3 files: 3 done."
-    turns = json.loads(here("show", "fox", "--json").stdout)
-    assert [(turn["parent"], turn["pictures"][0]["width"]) for turn in turns] == [(None, 33), (None, 34), (None, 42)]
+    assert done.stderr.splitlines()[-1] == "b1: 3 items: 3 done."
+    turns = json.loads(here("show", "fox", "--json").stdout)  # several are done at once
+    assert sorted((turn["parent"] or "", turn["pictures"][0]["width"]) for turn in turns) == [("", 33), ("", 34), ("", 42)]
 
 
 def test_every_field_of_an_output_is_filled(here: Here) -> None:
@@ -63,14 +64,14 @@ def test_one_broken_file_costs_the_others_nothing(here: Here, tmp_path: Path) ->
     assert done.returncode == 1
     assert done.stdout.split() == ["p1.png", "p10.png"]
     assert "photos/p2.jpg holds text" in done.stderr
-    assert done.stderr.splitlines()[-1] == "3 files: 2 done, 1 failed (photos/p2.jpg)."
+    assert done.stderr.splitlines()[-1] == "b1: 3 items: 2 done, 1 failed (p2.jpg)."
     rows = [json.loads(line) for line in here("edit", *PHOTOS, "--each", "invert", "--json").stdout.splitlines()]
     assert [row.get("image") or row["error"]["image"] for row in rows] == list(PHOTOS)
 
 
 def test_a_file_of_which_one_model_fails_ends_with_the_code_of_that_failure(here: Here) -> None:
     done = here("edit", "photos/p1.jpg", "--each", "-m", "local", "-m", "gemini", "invert")
-    assert done.stderr.splitlines()[-1] == "1 file: 0 done, 1 failed (photos/p1.jpg)."
+    assert done.stderr.splitlines()[-1] == "b1: 2 items: 1 done, 1 not tried."
     assert (done.returncode, len(done.stdout.split())) == (3, 1)
 
 
@@ -78,7 +79,7 @@ def test_what_is_wrong_with_the_command_is_said_once(here: Here) -> None:
     done = here("edit", *PHOTOS, "--each", "add a red scarf")
     assert done.returncode == 2
     assert done.stderr.count("UsageError") == 1
-    assert done.stderr.splitlines()[-1] == "3 files: 0 done, 1 failed (photos/p1.jpg), 2 not tried."
+    assert done.stderr.splitlines()[-1] == "b1: 3 items: 0 done, 3 failed (p1.jpg, p2.jpg, p10.jpg)."
     done = here("edit", *PHOTOS, "--each", "-m", "gemini", "a scarf")
     assert done.returncode == 3
     assert done.stderr.count("KeyMissingError") == 1
@@ -92,7 +93,7 @@ def test_what_is_wrong_with_the_command_is_said_once(here: Here) -> None:
         (("*.jpg", "--each"), "No file is called like *.jpg"),
         (("--each",), "none is named"),
         (("photos/p1.jpg", "notes.txt", "--each"), "notes.txt is a file"),
-        ((*PHOTOS, "-o", "nowhere/{stem}.png"), "nowhere"),
+        ((*PHOTOS, "-o", "photos/p1.jpg/{stem}.png"), "is no folder"),
         ((*PHOTOS, "-o", "{parent}/{name}"), "--force"),
     ],
 )
@@ -141,3 +142,33 @@ def test_a_pattern_where_one_picture_is_needed_says_what_it_matches(here: Here) 
         load("photos/*.jpg")
     with pytest.raises(NotFoundError, match="no file"):
         load("photos/*.png")
+
+
+def test_a_table_of_a_file_or_of_stdin_makes_a_batch(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = "photo,angle,sku\nphotos/p1.jpg,90,a/1\nphotos/p2.jpg,180,b\nphotos/none.jpg,90,c\n"
+    (tmp_path / "table.csv").write_text(table)
+    done = here("edit", "--over", "table.csv", "-o", "out/{sku}.png", "rotate {angle} degrees")
+    assert (done.returncode, done.stdout.split()) == (1, ["out/a-1.png", "out/b.png"])
+    assert "photos/none.jpg" in done.stderr
+    monkeypatch.setattr("sys.stdin", io.StringIO(table))
+    done = here("ask", "--over", "-", "--row", "width int", "facts", "--json")
+    assert [json.loads(line).get("value") for line in done.stdout.splitlines()][:2] == [{"width": 33}, {"width": 34}]
+
+
+def test_values_are_combined_in_a_shell_too(here: Here) -> None:
+    done = here("generate", "--over", "colour=red,blue", "-o", "{colour}.png", "a {colour} circle on white")
+    assert done.stdout.split() == ["red.png", "blue.png"]
+
+
+def test_batches_are_listed_shown_and_gone_on_with(here: Here, tmp_path: Path) -> None:
+    here("edit", "photos/", "--first", "2", "invert")
+    (row,) = json.loads(here("batch", "list", "--json").stdout)
+    assert (row["id"], row["done"], row["waiting"]) == ("b1", 2, 1)
+    assert "2 done, 1 not tried" in here("batch", "show", "b1").stdout
+    assert here("batch", "resume", "b1").stderr.splitlines()[-1] == "b1: 3 items: 3 done."
+    assert here("batch", "show", "b1", "-o", "sheet.pdf").stdout.endswith("sheet.pdf\n")
+    assert (tmp_path / "sheet.pdf").read_bytes()[:4] == b"%PDF"
+    assert here("batch", "retry", "b1").returncode == here("batch", "stop", "b1").returncode == 0
+    wrong = here("batch", "resume", "b7")
+    assert (wrong.returncode, "There is no batch 'b7'" in wrong.stderr, "notebook-img batch list" in wrong.stderr) == (1, True, True)
+    assert here("batch", "resme", "b1").returncode == 2

@@ -13,6 +13,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from notebook_img.cli.batch import FLAGS as BATCH_FLAGS
+from notebook_img.cli.batch import USAGE as BATCHES
 from notebook_img.cli.printing import print_error, say
 from notebook_img.cli.sessions import FLAGS as SESSION_FLAGS
 from notebook_img.cli.sessions import SESSIONS
@@ -30,6 +32,7 @@ COMMANDS = {
     "generate": "make an image:            notebook-img generate 'a red circle on white' -o circle.png",
     "edit": "edit one, or continue:    notebook-img edit cat.png 'make it night' -o night.png -s fox",
     "ask": "ask about one:            notebook-img ask cat.png 'what colours are in it?'",
+    "batch": BATCHES,
     "sessions": SESSIONS,
     "show": "a session's history, or one turn:  notebook-img show fox,  notebook-img show fox/t3 -o t3.png",
     "tree": "the history as a tree:    notebook-img tree,  notebook-img tree fox/t40",
@@ -46,6 +49,7 @@ COMMANDS = {
 
 CALLS = ("generate", "edit", "ask")
 FLAGS = {
+    "batch": f"  {'  '.join(BATCH_FLAGS)}  -o SHEET.pdf: write the contact sheet (show)",
     "sessions": f"  {'  '.join(SESSION_FLAGS)}",
     "show": "  -o FILE  --force  --json  --until ID: the history up to a turn",
     "tree": "  SESSION, or SESSION/t40 or --until ID: the history up to a turn; without a name the folder's session  --json",
@@ -168,6 +172,7 @@ ACTIONS: dict[str, Callable[[list[str]], int]] = {
     "generate": _action("images", "perform", "generate"),
     "edit": _action("images", "perform", "edit"),
     "ask": _action("images", "perform", "ask"),
+    "batch": _action("batch", "batch"),
     "sessions": _action("sessions", "sessions"),
     "show": _action("history", "show"),
     "tree": _action("history", "tree"),

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.cli.each import Item, Tally, check_outputs, ends_all, items_of
-from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, say, turn_json
+from notebook_img.cli.batch import perform_many
+from notebook_img.cli.each import is_batch
+from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, turn_json
 from notebook_img.cli.wording import EXAMPLES, SYNTAX
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from notebook_img.calls import Call, Plan
+    from notebook_img.calls import Call
     from notebook_img.options import Command, Option
     from notebook_img.studio import Studio
-    from notebook_img.tree import Session, Turn
+    from notebook_img.tree import Session
 
 
 def perform(kind: Command, words: list[str]) -> int:
@@ -50,11 +49,13 @@ def _perform(kind: Command, words: list[str]) -> int:
         return 0
     values = parsed.values
     schema = values.get("schema")
-    call = Call.from_options(kind, parsed, **({"schema": _schema(schema)} if schema else {}))
-    items = items_of(call, parsed, each="each" in values) if kind != "generate" else []
+    meant = {"schema": _schema(schema)} if schema else {}
+    if is_batch(kind, parsed):
+        if "quiet" in values:
+            studio.say = lambda _: None
+        return perform_many(studio, kind, parsed, own, lambda **item: Call.from_options(kind, parsed, **meant, **item))
+    call = Call.from_options(kind, parsed, **meant)
     models = values.get("model") or [""]
-    if items:
-        check_outputs(studio, items, models)
     quiet = "quiet" in values
     if quiet:
         studio.say = lambda _: None
@@ -62,7 +63,7 @@ def _perform(kind: Command, words: list[str]) -> int:
     for note in parsed.notes:
         studio.say(note)
     console = _Console(studio, session, models, as_json="json" in values, quiet=quiet)
-    return console.each(items) if items else console.one(call)[0]
+    return console.one(call)
 
 
 @dataclass(frozen=True)
@@ -75,50 +76,29 @@ class _Console:
     as_json: bool
     quiet: bool
 
-    def one(self, call: Call, file: str = "", place: str = "") -> tuple[int, Sequence[Turn | Plan]]:
-        """Do a call, and print what came also where another model failed; return the exit code and what came."""
+    def one(self, call: Call) -> int:
+        """Do a call, and print what came also where another model failed; return the exit code."""
         from notebook_img.calls import Plan
         from notebook_img.studio import run_siblings
 
-        line = ProgressLine(quiet=self.quiet, place=place)
+        line = ProgressLine(quiet=self.quiet)
         try:
             family = run_siblings(self.studio, self.session, call, self.models, line.on_event)
         finally:
             line.clear()
-        about = {"image": file} if file else {}
         for result in family.results:
             if isinstance(result, Plan):
-                print_json({**plan_json(result), **about}) if self.as_json else print(repr(result))
+                print_json(plan_json(result)) if self.as_json else print(repr(result))
             elif self.as_json:
-                print_json({**turn_json(result), **about})
+                print_json(turn_json(result))
             else:
-                print_turn(result, quiet=self.quiet, image=file)
+                print_turn(result, quiet=self.quiet)
         codes = [0]
         for model, error in family.failed:
             if not isinstance(error, NotebookImgError):
                 raise error
-            codes.append(print_error(error, as_json=self.as_json, model=model, image=file))
-        return max(codes), family.results
-
-    def each(self, items: Sequence[Item]) -> int:
-        """Do one file after the other, and print a summary; return 1 where any failed, or the error's own code where none could be done."""
-        tally = Tally(len(items))
-        code = 0
-        try:
-            for number, item in enumerate(items, 1):
-                try:
-                    code, came = self.one(item.call, item.file, f"{number} of {len(items)}")
-                    tally.add(item, code, came)
-                except NotebookImgError as error:
-                    code = print_error(error, as_json=self.as_json, image=item.file)
-                    tally.add(item, code, ())
-                    if ends_all(error, first=number == 1):
-                        break
-        finally:
-            # Also when it is interrupted: what is done is done.
-            if tally.failed or not self.quiet:
-                say(tally.line())
-        return 0 if not tally.failed else 1 if tally.done or len(tally.failed) > 1 else code
+            codes.append(print_error(error, as_json=self.as_json, model=model))
+        return max(codes)
 
 
 def _schema(text: str) -> Any:

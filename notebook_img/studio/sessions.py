@@ -141,6 +141,10 @@ class ProvisionalSessions:
         """Remember a session that was created for the call that follows."""
         self._new.add(session_id)
 
+    def keep(self, session_id: str) -> None:
+        """Let a session stay although it has no turn yet: a batch is to put some there."""
+        self._new.discard(session_id)
+
     @contextlib.contextmanager
     def trying(self, session_id: str) -> Iterator[None]:
         """Wrap a call in a session; when the last of several calls ends, the session is removed if it is still empty."""

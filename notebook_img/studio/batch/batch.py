@@ -17,12 +17,12 @@ from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Drawn, Session, running_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from notebook_img.pictures import Bundle
     from notebook_img.providers.interface import Kind
-    from notebook_img.records import BatchRecord
+    from notebook_img.records import BatchRecord, ItemRecord
     from notebook_img.studio.studio import Studio
 
 LOOK = 0.25
@@ -125,6 +125,10 @@ class Batch(Drawn):
         if not found:
             raise IndexError(f"batch {self.id} has {total} items, 0 to {total - 1}, and no {position}")
         return Item(self, found[0])
+
+    def views(self, records: Iterable[ItemRecord]) -> ItemList:
+        """Return items of it by their rows."""
+        return ItemList(self, records)
 
     @property
     def items(self) -> ItemList:
@@ -300,10 +304,10 @@ class Batch(Drawn):
             rest = f" Batch {self.id}: {counts.words}."
             raise type_of(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
         if counts.total and counts.failed == counts.total:
-            first = self.errors[0]
-            raise NotebookImgError(
-                f"All {counts.total} items of batch {self.id} failed. The first: {first.error}", hint=Hint("retry-batch", batch=self.id)
-            )
+            sentence = f"All {counts.total} items of batch {self.id} failed. The first: {self.errors[0].error}"
+            if work is not None and work.first_error is not None:
+                raise type_of(work.first_error, sentence, work.first_error.hints)
+            raise NotebookImgError(sentence, hint=Hint("retry-batch", batch=self.id))
 
     # Looking
 

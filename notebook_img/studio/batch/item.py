@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError
@@ -48,6 +49,23 @@ class Item(Drawn):
         """Its index in the table it is from."""
         found = self.record.fields.get("index")
         return tuple(found) if isinstance(found, list) else found
+
+    @property
+    def file(self) -> str:
+        """The file it is about, as it was named; empty for anything else."""
+        return str(self.record.fields.get("file") or "")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that were written for it."""
+        from notebook_img.calls import output_names
+
+        output = self.record.call.get("output", self.batch.record.call.get("output"))
+        if not output or self.record.turn is None:
+            return ()
+        folder = self.batch.studio.working_folder
+        names = (path for path in output_names(str(output), self.turn.pictures) if path.is_file())
+        return tuple(path.relative_to(folder) if path.is_relative_to(folder) else path for path in names)
 
     @property
     def chosen(self) -> Mapping[str, Any]:

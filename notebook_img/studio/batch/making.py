@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from notebook_img.providers.interface import Kind
     from notebook_img.replay import Run, Slot
     from notebook_img.studio.studio import Studio
-    from notebook_img.tree import Session
 
 
 @dataclass(frozen=True)
@@ -271,8 +270,8 @@ class _Making:
 
     def __init__(self, studio: Studio, kind: Kind, prompt: str, rows: Rows, how: BatchOptions) -> None:
         self.studio, self.kind, self.prompt, self.rows, self.how = studio, kind, prompt, rows, how
-        self.current: Session = studio.session()
-        self.beside: SessionRecord = self.current.record
+        # Made only when the batch is: what is refused leaves no empty session.
+        self.beside: SessionRecord = studio.current() or SessionRecord("", "", time.time(), time.time())
         self.own: SessionRecord | None = studio.session_for(how.session, creates=True).record if isinstance(how.session, str) else None
         if how.session is not None and self.own is None:
             self.own = how.session.record
@@ -286,7 +285,7 @@ class _Making:
         """Go around the planning: in the caller's thread calls are made and get their places among the cell's requests."""
         keeps = False
         try:
-            with self.studio.provisional.trying(self.beside.id):
+            with self.studio.provisional.trying(self.own.id if self.own is not None else ""):
                 self.drafts = draft(self.studio, self.planning_session, self.rows.rows, call_for)
                 self.slots = [self.run.slot() if self.run is not None else None for _ in self.drafts]
                 yield
@@ -352,11 +351,11 @@ class _Making:
             found = studio.store.batch(earlier.id)
             assert found is not None
             return found
-        now = time.time()
+        now, beside = time.time(), studio.session().record
         record = BatchRecord(
             0,
             self.own.id if self.own is not None else "",
-            self.beside.id,
+            beside.id,
             self.kind,
             self.prompt,
             created=now,
@@ -369,8 +368,10 @@ class _Making:
             source_hash=run.source_hash if run is not None else "",
             notebook=run.notebook if run is not None else "",
         )
-        settings = {"model": self.beside.model, "settings": {**self.beside.settings, "batch": True}}
-        stored = studio.store.add_batch(record, plan.items, session=self.beside.name, settings=settings)
+        settings = {"model": beside.model, "settings": {**beside.settings, "batch": True}}
+        if self.own is not None:
+            studio.provisional.keep(self.own.id)
+        stored = studio.store.add_batch(record, plan.items, session=beside.name, settings=settings)
         studio.shared.changed("batch", stored.beside)
         return stored
 

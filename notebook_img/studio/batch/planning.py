@@ -106,7 +106,7 @@ def plan(
     told : callable
         Is told how many have been read.
     """
-    _check_outputs(drafts)
+    _check_outputs(workspace, drafts)
     shared = shared_by([one.plain for one in drafts if one.error is None])
     priced: list[Priced] = []
     errors: list[NotebookImgError] = []
@@ -138,14 +138,16 @@ def plan(
     return Plan(shared, tuple(priced), digest)
 
 
-def _check_outputs(drafts: Sequence[Draft]) -> None:
+def _check_outputs(workspace: Workspace, drafts: Sequence[Draft]) -> None:
     """Refuse two items with one name, before the first is begun."""
     seen: dict[str, str] = {}
     for one in drafts:
         output = one.plain.get("output")
         if output is not None and (other := seen.setdefault(os.path.normcase(output), one.row.label)) != one.row.label:
+            path = Path(output)
+            shown = path.relative_to(workspace.working_folder) if path.is_relative_to(workspace.working_folder) else path
             raise UsageError(
-                f"{other} and {one.row.label} would both be written to {output}. Nothing was sent. Name what sets them apart, "
+                f"{other} and {one.row.label} would both be written to {shown}. Nothing was sent. Name what sets them apart, "
                 "as in {stem}-{i}.png."
             )
 
@@ -191,7 +193,10 @@ def _check_above(folder: Path) -> None:
 def _plain_fields(row: Row) -> dict[str, Any]:
     """Return what a table of the results and the next batch need of a row, as JSON."""
     fields = {name: _plain_value(value) for name, value in row.fields.items()}
-    return {"fields": fields, "index": _plain_index(row.index), "chosen": {name: _plain_value(value) for name, value in row.chosen.items()}}
+    of_file = isinstance(row.image, (str, os.PathLike)) and not str(row.image).startswith("data:")
+    named = {"file": str(row.image)} if of_file else {}
+    chosen = {name: _plain_value(value) for name, value in row.chosen.items()}
+    return {**named, "fields": fields, "index": _plain_index(row.index), "chosen": chosen}
 
 
 def _plain_value(value: Any) -> Any:

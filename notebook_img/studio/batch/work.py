@@ -75,6 +75,8 @@ class Work:
     started: float = field(default_factory=time.monotonic)
     ended_by: NotebookImgError | None = None
     """What ended it for all items that were left."""
+    first_error: NotebookImgError | None = None
+    """Why the first item failed that did."""
     stopping: bool = False
     future: Future[None] | None = None
     down: int = 0
@@ -192,6 +194,7 @@ class Work:
             if self.ended_by is not None or self.tries[claim.item] < TRIES:
                 store.release_item(claim)
                 return "waiting"
+        self.first_error = self.first_error or error
         state = "refused" if isinstance(error, RefusedError) else "failed"
         billed = error.billed if isinstance(error, ProviderError) else "maybe" if isinstance(error, JobPendingError) else "no"
         store.end_item(
