@@ -7,7 +7,7 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
-from notebook_img.jupyter.commands.image import call_of
+from notebook_img.jupyter.commands.line_calls import call_of
 from notebook_img.jupyter.line import split_words
 from notebook_img.jupyter.output import put
 from notebook_img.jupyter.wording import in_cells_words
