@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from notebook_img.calls.request import PreparedCall
     from notebook_img.calls.resolve import PlacedCall
-    from notebook_img.records import TurnRecord
+    from notebook_img.records import Origin, TurnRecord
     from notebook_img.replay import Kernel, Run
     from notebook_img.store import HeldReply
     from notebook_img.workspace import Workspace
@@ -153,7 +153,7 @@ def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, *, packed
         parent=asked.parent.number if asked.parent else None,
         picked=asked.picked,
         head_before=asked.head_before,
-        origin=asked.origin,
+        origin=origin_of(workspace, asked),
         raw="" if packed else record.raw,
     )
     moves = copy.kind != "ask" and asked.claim is None and workspace.heads.moves_stored(workspace.store, copy.session_id)
@@ -199,6 +199,16 @@ def note_refusal(workspace: Workspace, ready: PreparedCall, said: str) -> None:
     if kernel is not None and slot is not None:
         row = kernel.row(workspace.store, slot.run)
         workspace.store.note_refusal(row, slot.number, ready.pending.request_key, ready.model, said)
+
+
+def origin_of(workspace: Workspace, asked: PlacedCall) -> Origin:
+    """Return who asks, with the row of the cell's run.
+
+    It is written before the turn: where the index is lost, the turn's note is all that tells in which run its cell got it.
+    """
+    if workspace.kernel is None or asked.run is None:
+        return asked.origin
+    return dataclasses.replace(asked.origin, run=workspace.kernel.row(workspace.store, asked.run))
 
 
 def note(workspace: Workspace, asked: PlacedCall, record: TurnRecord, decision: Decision) -> None:

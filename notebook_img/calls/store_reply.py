@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls.region import noted
+from notebook_img.calls.replay_lookup import origin_of
 from notebook_img.calls.request import PreparedCall, uses_of
 from notebook_img.calls.same_request import with_content
 from notebook_img.errors import (
@@ -69,7 +70,8 @@ def keep(
         # Its own state of the region shows another frame than the turn does, so there is nothing to continue from.
         reply = dataclasses.replace(reply, sent=noted(reply.sent, region.plan), raw=None)
     if ready is not None:
-        pending = dataclasses.replace(pending, pictures=with_content(pending.pictures, ready.sources, workspace))
+        pictures = with_content(pending.pictures, ready.sources, workspace)
+        pending = dataclasses.replace(pending, pictures=pictures, origin=origin_of(workspace, ready.asked))
     record = _turn(pending, reply, delivered, uses, warnings, answer)
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}

@@ -203,7 +203,30 @@ def damaged_packs() -> File:
     return File(does)
 
 
+def kept_index(home: str = "home") -> File:
+    """Keep a copy of a home's index."""
+    return File(
+        lambda folder: shutil.copytree(folder / "homes" / home, folder / "kept", ignore=shutil.ignore_patterns("pictures", "turns"))
+    )
+
+
+def rebuilt(home: str = "home") -> File:
+    """Lose a home's index, put back the copy if one was kept, and make its turns again."""
+
+    def does(folder: Path) -> None:
+        from notebook_img.store import rebuild_store
+
+        for path in (folder / "homes" / home).glob("store.sqlite*"):
+            path.unlink()
+        for path in (folder / "kept").glob("store.sqlite*"):
+            shutil.copy(path, folder / "homes" / home)
+        rebuild_store(folder / "homes" / home)
+
+    return File(does)
+
+
 ONE = Open("one.ipynb", session="")
+AWAY = Open(home="another")
 TWO = Open("two.ipynb", session="")
 NIGHT, WARM = "%imgedit night", "%imgedit warm"
 FOX, CAT = "%imggen a fox", "%imggen a cat"
@@ -219,6 +242,7 @@ TREE_BACK = (
 )  # fmt: skip
 OTHER_WORK = Run("O", "%imggen something\n%imggen else", 2, "o1 o2")
 RUN_CELL = "get_ipython().run_cell('%imggen a fox')\nget_ipython().run_cell('%imgedit night')\n%imgedit warm"
+LOOP = "for _ in range(3):\n    %imggen a fox"
 GATHERED = "import asyncio\n_ = await asyncio.gather(*(s.aio.edit(f'v{number}') for number in range(3)))"
 THREADS = "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(1) as pool: _ = list(pool.map(gen, ['x', 'y', 'z']))"
 
@@ -384,6 +408,14 @@ WITH_IDS: Mapping[str, tuple[Any, ...]] = {
     "a cell that runs others, run again": (ONE, Run("O", RUN_CELL, 3, "a b c", "- a b"), Run("O", RUN_CELL, 3, "d e f", "- d e"), ONE, Run("O", RUN_CELL, 0, "d e f", "- d e")),
     "a copy that was run again has its own from then on": (
         ONE, *START, copied("one.ipynb", "two.ipynb"), TWO, *BACK, Run("A", FOX, 1, "a2"), ONE, *BACK, TWO, Run("A", FOX, 0, "a2"),
+    ),
+    "an index that was lost and made again: the rolls made last, in their order": (
+        ONE, Run("L", LOOP, 3, "f1 f2 f3"), Run("B", NIGHT, 1, "b1", "f3"), Run("L", LOOP, 3, "g1 g2 g3"), Run("B", NIGHT, 1, "b2", "g3"), AWAY, rebuilt(),
+        ONE, Run("L", LOOP, 0, "g1 g2 g3"), Run("B", NIGHT, 0, "b2", "g3"), Run("B", NIGHT, 1, "b3", "g3"),
+    ),
+    "an older copy of the index that was made whole again: the rolls made since": (
+        ONE, *START, AWAY, kept_index(), ONE, *BACK, Run("B", NIGHT, 1, "b2", "a"), Run("D", "%imgedit cold", 1, "d", "b2"), AWAY, rebuilt(),
+        ONE, Run("A", FOX, 0, "a"), Run("B", NIGHT, 0, "b2", "a"), Run("D", "%imgedit cold", 0, "d", "b2"),
     ),
     "--fresh asks, and its reply is the one that comes back": (ONE, Run("A", FOX, 1, "a"), ONE, Run("A", FOX + " --fresh", 1, "a2"), ONE, Run("A", FOX, 0, "a2")),
     "a stopped loop goes on": (
