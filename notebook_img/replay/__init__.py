@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from notebook_img.replay.heads import Heads as Heads
     from notebook_img.replay.lineage import COPIED_FROM as COPIED_FROM
     from notebook_img.replay.lineage import Lineage as Lineage
+    from notebook_img.replay.lineage import Namesake as Namesake
     from notebook_img.replay.lineage import find_lineage as find_lineage
+    from notebook_img.replay.lineage import find_namesake as find_namesake
     from notebook_img.replay.packs import FIRST_SOURCE as FIRST_SOURCE
     from notebook_img.replay.packs import SUFFIX as SUFFIX
     from notebook_img.replay.packs import Packs as Packs
@@ -34,7 +36,7 @@ else:
         __name__,
         cells="Kernel Run Slot",
         heads="BY_AGENT Heads",
-        lineage="COPIED_FROM Lineage find_lineage",
+        lineage="COPIED_FROM Lineage Namesake find_lineage find_namesake",
         packs="FIRST_SOURCE SUFFIX Packs find_packs",
         rules="BUILT_IN CellState Decision Stored Want content_key decide request_key stored_of",
         typed_ids="turn_meant",

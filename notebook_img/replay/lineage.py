@@ -1,4 +1,4 @@
-"""Where a notebook comes from: the one that vanished and had its cells (renamed, moved), or the one it is a copy of."""
+"""Where a notebook comes from: the one that vanished and had its cells (renamed, moved), the one it is a copy of; and who has its name."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ COPIED_FROM = "copied_from"
 """Among a session's settings: the notebook its own is a copy of."""
 MOST_BYTES = 100_000_000
 """Size of the largest notebook that is read."""
+MOST_NOTEBOOKS = 50
+"""How many notebooks of a folder are looked into, those changed last."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,16 @@ class Lineage:
     """Its path, as its runs have it."""
     gone: bool
     """Whether it is no longer there: then this is the same notebook under another name."""
+
+
+@dataclass(frozen=True)
+class Namesake:
+    """A notebook that had the name of another one before."""
+
+    notebook: Path
+    """Where it is now."""
+    runs: bool
+    """Whether this kernel is its own."""
 
 
 def find_lineage(store: Store, notebook: Path, running: Iterable[str]) -> Lineage | None:
@@ -55,6 +67,46 @@ def find_lineage(store: Store, notebook: Path, running: Iterable[str]) -> Lineag
     if gone:
         return Lineage(gone[0].notebook, gone=True)
     return Lineage(related[0].notebook, gone=False) if related else None
+
+
+def find_namesake(store: Store, session_id: str, notebook: Path, running: Iterable[str]) -> Namesake | None:
+    """Return the notebook a session is of, if that lies in the same folder under another name now and another one has its name.
+
+    Jupyter calls each new notebook Untitled, so a renamed one's name is soon another's; and a kernel is told a name when it starts, so that
+    of a notebook renamed since goes by the other one's. Only ids are believed: what runs now, or what got the session's turns, is not in
+    this notebook and is in that one.
+
+    Parameters
+    ----------
+    store : Store
+        Knows which cells got its turns.
+    session_id : str
+        The session of this name.
+    notebook : Path
+        The one that has the name now.
+    running : iterable of str
+        Keys of cells that ran in this kernel.
+    """
+    here = {key for key in running if key.startswith("id:")}
+    mine = _cells(notebook)[0]
+    if is_gone(notebook) or here & mine:
+        return None
+    others = _beside(notebook)
+    for path in others if here else ():
+        if here & _cells(path)[0]:
+            return Namesake(path, runs=True)
+    ran = store.cells_of_session(session_id, str(notebook))
+    if not (here or mine) or ran & (here | mine):
+        return None
+    return next((Namesake(path, runs=False) for path in others if ran & _cells(path)[0]), None)
+
+
+def _beside(notebook: Path) -> list[Path]:
+    """Return the other notebooks of the folder, the one changed last in front."""
+    found: list[tuple[float, Path]] = []
+    with contextlib.suppress(OSError):
+        found = [(path.stat().st_mtime, path) for path in notebook.parent.glob("*.ipynb") if path.name != notebook.name]
+    return [path for _, path in sorted(found, reverse=True)[:MOST_NOTEBOOKS]]
 
 
 def _is_made_from(other: Relative) -> bool:

@@ -80,6 +80,15 @@ class Notebooks:
             ]
         return sorted(found, key=lambda each: (each.by_id, each.by_source, each.seen), reverse=True)
 
+    def cells_of_session(self, session_id: str, notebook: str) -> set[str]:
+        """Return the keys of the cells with ids that got turns of a session, as cells of a notebook of this name."""
+        query = text(
+            "SELECT DISTINCT cell FROM replies JOIN runs ON runs.id = replies.run "
+            "WHERE session_id = :session AND notebook = :notebook AND cell LIKE 'id:%'"
+        )
+        with self._database.read() as connection:
+            return set(connection.execute(query, {"session": session_id, "notebook": notebook}).scalars())
+
     def follow_notebook(self, old: str, new: str) -> None:
         """Let the runs of a notebook that was renamed or moved be those of its new name."""
         with self._database.write() as connection:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from notebook_img.calls import unfinished_jobs
 from notebook_img.errors import StoreError
 from notebook_img.files import is_gone
-from notebook_img.replay import COPIED_FROM, find_lineage
+from notebook_img.replay import COPIED_FROM, find_lineage, find_namesake
 from notebook_img.workspace import working_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from notebook_img.records import SessionRecord
-    from notebook_img.replay import Lineage
+    from notebook_img.replay import Lineage, Namesake
     from notebook_img.workspace import Workspace
 
 
@@ -73,7 +73,13 @@ class CurrentSession:
         """Open or create the session named after the notebook, else after the working directory."""
         workspace, notebook = self._workspace, self._notebook
         if own := self._of_notebook():
-            return own
+            namesake = self._namesake(own)
+            if namesake is None:
+                return own
+            if namesake.runs:
+                return workspace.store.session_of_notebook(str(namesake.notebook.resolve())) or own
+            self._leave_to(namesake.notebook, own)
+            return self._named_after_place()
         made_from = self._made_from()
         if made_from is not None and made_from.gone and (moved := self._moved(made_from)):
             return moved
@@ -96,13 +102,32 @@ class CurrentSession:
             number += 1
             name = f"{stem}-{number}"
 
+    def _running(self) -> list[str]:
+        return self._workspace.kernel.cells if self._workspace.kernel is not None else []
+
     def _made_from(self) -> Lineage | None:
         """Return the notebook this one was renamed, moved or copied from."""
         workspace = self._workspace
         if workspace.notebook is None or workspace.store.read_only:
             return None
-        running = workspace.kernel.cells if workspace.kernel is not None else ()
-        return find_lineage(workspace.store, workspace.notebook, running)
+        return find_lineage(workspace.store, workspace.notebook, self._running())
+
+    def _namesake(self, own: SessionRecord) -> Namesake | None:
+        """Return the notebook that had this one's name before, and this session."""
+        workspace = self._workspace
+        if workspace.notebook is None or workspace.store.read_only:
+            return None
+        return find_namesake(workspace.store, own.id, workspace.notebook, self._running())
+
+    def _leave_to(self, notebook: Path, record: SessionRecord) -> None:
+        """Leave a session to the notebook whose work it is."""
+        store, name, now = self._workspace.store, self._notebook, str(notebook.resolve())
+        theirs = store.session_of_notebook(now)
+        # Its cells' runs go on being looked for under the old name: a kernel that was told that name writes more of them.
+        store.update_session(record.id, notebook=now, settings={COPIED_FROM: name, **record.settings})
+        if theirs is not None:
+            store.update_session(theirs.id, notebook=now)  # of several the one changed last is the one it goes on with
+        self._workspace.say(f"{notebook.name} was called {Path(name).name} before; session {record.name!r} stays with it.")
 
     def _moved(self, made_from: Lineage) -> SessionRecord | None:
         """Go on with the session of the notebook that has this name now."""

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from notebook_img.studio.sessions import CurrentSession
+
 A, B = "edit('first', 'sample:chelsea')", "edit('night')"
 CELLS = {"A": A, "B": B, "N": "gen('new')"}
 
 
-def write(path, ids=True):
+def write(path, ids=True, names="ABN"):
     cells = [
         {"cell_type": "code", "source": [source], "metadata": {}, "outputs": [], "execution_count": None, **({"id": name} if ids else {})}
-        for name, source in CELLS.items()
+        for name, source in zip(names, CELLS.values(), strict=True)
     ]
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5 if ids else 4}))
     return path
@@ -78,6 +80,58 @@ def test_a_copy_has_a_session_of_its_own_that_knows_its_origin(kernel, tmp_path,
     pasted = start(kernel, two, ids=ids).run("P", "pass\n" + A)
     assert (pasted.calls, pasted.hashes) == (0, made[0].hashes), "what a cell of the original has"
     assert len(first.session.turns) == 2 + ids
+
+
+def begun(kernel, notebook, cell):
+    """A kernel in which a cell runs when its session is looked for."""
+    running = kernel(notebook=notebook, session="first")
+    running.studio.shared.kernel.begin("", cell_id=cell, notebook=str(notebook))
+    running.studio._current = CurrentSession(running.studio)
+    running.session = running.studio.session()
+    running.studio.shared.kernel.abandon()
+    return running
+
+
+@pytest.fixture
+def renamed(kernel, untitled):
+    """A notebook that was renamed while its kernel, which goes by the old name, is running; a new one has that name now."""
+    first = start(kernel, untitled)
+    first.run("A", A)
+    untitled.rename(untitled.with_name("foxes.ipynb"))
+    untitled.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return first
+
+
+def test_a_new_notebook_that_has_the_name_of_a_renamed_one_is_not_that_one(kernel, untitled, renamed):
+    new = begun(kernel, untitled, "Z")
+    made = new.run("Z", "gen('owl')")
+    assert made.error is None
+    assert (new.session.name, renamed.session.name) == ("Untitled-2", "Untitled")
+    assert "foxes.ipynb was called Untitled.ipynb before; session 'Untitled' stays with it." in new.said
+    night = renamed.run("B", B)
+    assert night.turns[0].parent.prompt == "first", "its kernel goes on where it was"
+    later = start(kernel, untitled.with_name("foxes.ipynb"))
+    back = [later.run("A", A), later.run("B", B)]
+    assert ([cell.calls for cell in back], later.session.id) == ([0, 0], renamed.session.id)
+    again = start(kernel, untitled)
+    assert (again.run("Z", "gen('owl')").hashes, again.session.id) == (made.hashes, new.session.id)
+
+
+def test_a_restarted_kernel_that_goes_by_the_old_name_of_its_notebook_finds_its_session(kernel, untitled, renamed):
+    new = begun(kernel, untitled, "Z")
+    new.run("Z", "gen('owl')")
+    restarted = begun(kernel, untitled, "A")
+    assert (new.session.name, restarted.session.name) == ("Untitled-2", "Untitled")
+    assert restarted.run("A", A).calls == 0
+    assert restarted.run("B", B).turns[0].parent.prompt == "first"
+
+
+def test_a_notebook_whose_cells_are_all_others_now_is_the_same_one(kernel, untitled):
+    first = start(kernel, untitled)
+    first.run("A", A)
+    later = start(kernel, write(untitled, names="XYZ"))
+    assert later.run("X", "edit('night')").turns[0].parent.prompt == "first"
+    assert later.session.id == first.session.id
 
 
 def test_two_notebooks_that_begin_alike_have_nothing_to_do_with_each_other(kernel, tmp_path):
