@@ -16,6 +16,7 @@ from notebook_img.studio.studio import Studio
 from notebook_img.tree import Session, Turn
 from tests.emulators.process import Running
 from tests.jupyter.kernels import environment
+from tests.pages import ROOT
 from tests.studio_gemini.conftest import KEY, painted
 
 OTHER_KEY = "AIza-another-key-000011112222"
@@ -157,6 +158,23 @@ def test_state_of_another_model_key_or_provider_is_not_sent(fox: Session, studio
     assert "ignature" not in json.dumps(row["body"])
     assert f"sha256:{first.picture.sha256}" in json.dumps(row["body"])
     assert turn.parent == first
+
+
+@pytest.mark.parametrize("where", ["its own", "another"])
+def test_state_in_an_export_is_used_in_the_home_it_comes_from_and_elsewhere_the_picture_is_sent(
+    fox: Session, new_studio: Callable[..., Studio], service: Running, tmp_path: Path, where: str
+):
+    first = fox.edit("make it night", "sample:chelsea")
+    path = fox.export(tmp_path / "fox.zip")
+    if where == "its own":
+        fox.delete()
+    studio = fox.actor if where == "its own" else new_studio(tmp_path / "another")
+    (there,) = studio.import_sessions(path)  # type: ignore[attr-defined]
+    assert there.edit("warmer").parent.picture.sha256 == first.picture.sha256  # type: ignore[union-attr]
+    sent = json.dumps(painted(service)[-1]["body"])
+    assert ("ignature" in sent) == (where == "its own")
+    assert f"sha256:{first.picture.sha256}" in sent
+    assert "used only in the home it comes from" in (ROOT / "docs" / "running-again.md").read_text(encoding="utf-8")
 
 
 def test_a_service_that_refuses_its_own_signature_gets_the_picture_alone(fox: Session, service: Running):
