@@ -91,6 +91,8 @@ def stoppable() -> Iterator[Stopwatch]:
     token = _watch.set(watch)
     try:
         yield watch
+    except Stopped:
+        raise  # a batch has said itself how it stands
     except KeyboardInterrupt as stop:
         sentence, hints = watch.said()
         raise Stopped(sentence, hint=hints) from stop
