@@ -64,6 +64,7 @@ IN_PYTHON: Mapping[str, str] = {
     "example-edit": "For example: ni.edit({text!r}, {image!r})",
     "example-generate": "For example: ni.generate({text!r})",
     "force": "Choose another name, or pass force=True.",
+    "hand-over": "",
     "help-ask": "",
     "help-edit": "",
     "help-generate": "",

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,6 +225,8 @@ class Shared:
         self.batch_screen: Callable[[Any], AbstractContextManager[Callable[[Any], None]]] | None = None
         """Shows a batch while it is waited for; the notebook surface sets it."""
         self.noticed: set[str] = set()
+        self.brought_in: deque[tuple[float, Picture]] = deque(maxlen=5)
+        """When pictures were brought into a panel, and which: what a person may mean who speaks of one to an agent."""
         self.found: dict[tuple[str, str], Any] = {}
         """What models found of words in pictures, by the picture's hash and the words."""
         self.finding: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.jobs import unfinished_jobs as unfinished_jobs
     from notebook_img.calls.jobs import waiting_jobs as waiting_jobs
     from notebook_img.calls.mask_words import words_of as words_of
+    from notebook_img.calls.outputs import check_name as check_name
     from notebook_img.calls.outputs import check_output_files as check_output_files
     from notebook_img.calls.outputs import check_output_place as check_output_place
     from notebook_img.calls.outputs import output_names as output_names
@@ -47,8 +48,10 @@ else:
         call="Call images_of make_call",
         estimating="Estimated estimated",
         jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
-        outputs="check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs",
         mask_words="words_of",
+        outputs=(
+            "check_name check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs"
+        ),
         perform="perform_call",
         progress="Change Progress",
         request="chosen_model",

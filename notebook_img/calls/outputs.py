@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotebookImgError, OutputError, sentence_of
+from notebook_img.errors import NotebookImgError, OutputError, UsageError, sentence_of
 from notebook_img.files import reason
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
@@ -45,6 +45,13 @@ def _numbered(stem: Path, suffixes: Sequence[str]) -> list[Path]:
     return [stem.with_name(f"{stem.name}-{number}{suffix}") for number, suffix in enumerate(suffixes, 1)]
 
 
+MOST_NAME = 255
+"""Bytes of a file's name on the common file systems (255 characters on Windows and macOS)."""
+ADDED = len("-12.jpeg")
+MOST_READ = 1_000_000_000
+"""Bytes: more than any picture written here, so a larger file is somebody else's and is not read to see that."""
+
+
 def check_output_place(output: str | Path) -> Path:
     """Return the path of an output, or refuse one that could not be written whatever is there.
 
@@ -53,11 +60,12 @@ def check_output_place(output: str | Path) -> Path:
     OutputError
         When its folder does not exist, or it is a folder.
     UsageError
-        When its suffix is no image format.
+        When its suffix is no image format, or its name is too long.
     """
     from notebook_img.pictures import mime_type_for
 
     base = Path(output).expanduser()
+    check_name(base)
     if base.is_dir() or str(output).endswith(("/", "\\")):
         raise OutputError(f"{output} is a folder. Name a file in it: {base / 'night.png'}.")
     if base.suffix:
@@ -65,6 +73,20 @@ def check_output_place(output: str | Path) -> Path:
     if not base.parent.is_dir():
         raise OutputError(f"{base} cannot be written: the folder {base.parent} does not exist. Create it first.")
     return base
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path with a name that no file can have, with the number and suffix that may be added to it.
+
+    Raises
+    ------
+    UsageError
+        When a part of it is too long.
+    """
+    for part, added in ((path.name, ADDED), *((part, 0) for part in path.parts[:-1])):
+        if (count := len(os.fsencode(part))) > MOST_NAME - added:
+            most = MOST_NAME - added
+            raise UsageError(f"The name {part[:20]}... has {count} bytes, more than {most}. Choose a shorter one, such as night.png.")
 
 
 def check_output_files(output: str | Path, count: int, store: Store, *, force: bool, inside: Callable[[Path], Path] | None = None) -> None:
@@ -248,14 +270,22 @@ def refuse_foreign(path: Path, store: Store, *, force: bool) -> None:
         raise OutputError(f"{path} is not an ordinary file, and was not changed. Choose another name.")
     written = store.last_written(path.resolve())
     try:
-        present = hashlib.sha256(path.read_bytes()).hexdigest()
+        present = _hash_of(path) if written is not None else None
     except OSError as error:
         raise OutputError(f"{path} exists, but cannot be read to see whose it is. Choose another name.") from error
-    if written != present:
+    if present is None or written != present:
         raise OutputError(
             f"{path} already exists and was not written by notebook_img (or was changed since), so it was not overwritten.",
             hint=Hint("force"),
         )
+
+
+def _hash_of(path: Path) -> str | None:
+    """Return the hash of a file; None for one that is too large to be ours."""
+    if path.stat().st_size > MOST_READ:
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def provenance_of(workspace: Workspace, record: TurnRecord, picked: int | None = None) -> Callable[[int], dict[str, Any]]:

@@ -207,7 +207,7 @@ def _mcp(_known: Completions, words: Sequence[str], _last: str) -> Iterable[str]
 
     if words and words[-1] == "--config":
         return list(import_module("notebook_img.mcp").CLIENTS)  # surfaces do not import each other
-    return ("--http", "--host", "--notebook", "--alone", "--tools", "--allow", "--links", "--config")
+    return ("--http", "--host", "--notebook", "--alone", "--tools", "--allow", "--links", "--sessions", "--config", "--shared", "--dotenv")
 
 
 ARGUMENTS: Mapping[str, Callable[[Completions, Sequence[str], str], Iterable[str]]] = {

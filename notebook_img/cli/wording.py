@@ -38,6 +38,7 @@ IN_SHELLS: Mapping[str, str] = {
     "example-edit": "For example: notebook-img edit {image} '{text}'",
     "example-generate": "For example: notebook-img generate '{text}'",
     "force": "Choose another name, or add --force.",
+    "hand-over": "",
     "help-ask": "notebook-img ask --help lists them all.",
     "help-edit": "notebook-img edit --help lists them all.",
     "help-generate": "notebook-img generate --help lists them all.",

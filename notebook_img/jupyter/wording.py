@@ -44,6 +44,7 @@ IN_CELLS: Mapping[str, str] = {
     "example-edit": "For example: %imgedit {image} {text}",
     "example-generate": "For example: %imggen {text}",
     "force": "Choose another name, or add --force.",
+    "hand-over": "",
     "help-ask": "%askimage -h lists them all.",
     "help-edit": "%imgedit -h lists them all.",
     "help-generate": "%imggen -h lists them all.",

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import logging
+import secrets
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,13 +21,13 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult
 
 from notebook_img.errors import NotebookImgError, UsageError
-from notebook_img.mcp import discovery
+from notebook_img.mcp import client_settings, discovery
 from notebook_img.mcp.folders import folders_of
 from notebook_img.mcp.jobs import new_job_id
 from notebook_img.mcp.link import Link, State, look
-from notebook_img.mcp.server import Server
+from notebook_img.mcp.server import Server, served
 from notebook_img.mcp.tool_results import of_job
-from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER, JOB_META, MAKES
+from notebook_img.mcp.tools.base import BRIDGE_HEADER, CONNECTION_HEADER, FOLDERS_HEADER, JOB_META, MAKES
 from notebook_img.mcp.versions import report
 from notebook_img.mcp.vision_answers import as_json, running_analysis, running_chat
 from notebook_img.records import JobRecord
@@ -62,13 +63,17 @@ class JoiningServer(Server):
         self._linking = asyncio.Lock()
         self._unresponsive: set[str] = set()
         """Addresses of the kernels that did not respond when they were last looked at."""
+        self._set_here: dict[str, str] | None = None
+        self._connection = secrets.token_hex(8)
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context | None = None) -> CallToolResult | InputRequiredResult:
         """Let the kernel do the call, else do it here."""
         # A tool that is not of this server's family is unknown here, whatever the kernel serves.
         tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
         link = None if self.alone or context is None or tool is None else await self._joined(context)
-        if link is not None and tool is not None and context is not None:
+        # What a kernel that serves one family lacks is done here.
+        lacks = link is not None and name in served("all") - served(link.to.tools)
+        if link is not None and tool is not None and context is not None and not lacks:
             answer = await self._through(link, tool, arguments, context)
             if answer is not None:
                 return answer
@@ -156,6 +161,8 @@ class JoiningServer(Server):
         """Return the error for a call whose server went away. What is stored, or goes on in a kernel that is alive, is named as a job."""
         await asyncio.sleep(TURNING)
         row = await anyio.to_thread.run_sync(self.work.studio.store.job, job) if job else None
+        if row is not None and row.state == "running" and not link.to.alive:  # it may have ended between picture and row
+            row = await anyio.to_thread.run_sync(self.work.jobs.stored, row)
         if row is not None and (row.state in ("done", "submitted") or (row.state == "running" and link.to.alive)):
             return MCPError(
                 code=INTERNAL_ERROR,
@@ -199,7 +206,7 @@ class JoiningServer(Server):
                 await link.close()
             settings = self.work.studio.settings
             for found in await anyio.to_thread.run_sync(discovery.find, settings.home, self.notebook):
-                if await self._state(found) is not State.ANSWERS:
+                if await anyio.to_thread.run_sync(self._differs, found) or await self._state(found) is not State.ANSWERS:
                     continue
                 info = context.session.client_params
                 name = (info.client_info.title or info.client_info.name) if info else "mcp client"
@@ -210,6 +217,20 @@ class JoiningServer(Server):
                     return fresh
             return None
 
+    def _differs(self, to: Announcement) -> bool:
+        """Whether the client's environment sets what a kernel does not share; that is said, and the kernel is left alone."""
+        if self._set_here is None:
+            self._set_here = client_settings.set_here(self.work.studio.settings)
+        names = client_settings.not_shared(self._set_here, to.marks)
+        said = (
+            f"The notebook at {to.url} is not joined: this client's own {', '.join(names)} {'is' if len(names) == 1 else 'are'} not in "
+            "force there. Leave it out of the client's configuration, or set the same in the notebook, to share its kernel."
+        )
+        if names and said != self.work.alone:
+            log.warning(said)
+        self.work.alone = said if names else ""
+        return bool(names)
+
     def _headers(self, to: Announcement) -> dict[str, str]:
         """Return what the kernel has to know: the token, and our client's folders with the proof that we may name them."""
         own = folders_of(self.work.studio.settings)
@@ -217,6 +238,7 @@ class JoiningServer(Server):
         return {
             "Authorization": f"Bearer {to.token}",
             BRIDGE_HEADER: to.bridge,
+            CONNECTION_HEADER: self._connection,
             FOLDERS_HEADER: base64.urlsafe_b64encode(json.dumps(facts).encode()).decode(),
         }
 

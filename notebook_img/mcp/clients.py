@@ -9,18 +9,30 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import NotFoundError, did_you_mean
+from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from notebook_img.settings import Settings
 
 NAME = "notebook-img"
-CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex")
+CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex", "jupyter-ai")
+WORKSPACE: Mapping[str, tuple[str, ...]] = {
+    "claude-code": (),
+    "vscode": ("--allow", "${workspaceFolder}"),
+    "cursor": ("--allow", "${workspaceFolder}"),
+    "codex": (),
+    "jupyter-ai": (),
+}
+"""For what can be committed: how a client names the workspace; none where it starts servers in it, which allows that folder."""
 
 
-def configuration(client: str, settings: Settings, *, notebook: str = "") -> str:
+def configuration(client: str, settings: Settings, *, notebook: str = "", shared: bool = False) -> str:
     """Return a complete configuration with a sentence on where it goes.
 
     Parameters
@@ -31,12 +43,33 @@ def configuration(client: str, settings: Settings, *, notebook: str = "") -> str
         Its home and folders are written out, since clients start servers elsewhere and with a bare environment.
     notebook : str
         Join only the kernel of this notebook.
+    shared : bool
+        What a team can commit: the package is started by uvx, and no interpreter, folder or home of this machine is named.
+
+    Raises
+    ------
+    NotFoundError
+        When no such client is known.
+    UsageError
+        When it reads nothing that lies in a project.
     """
     if client not in CLIENTS:
         raise NotFoundError(f"No client {client!r} is known here.{did_you_mean(client, CLIENTS)} Known: {', '.join(CLIENTS)}.")
+    if shared and client not in WORKSPACE:
+        raise UsageError(f"{client} reads no file of a project, so there is nothing to commit. Those that do: {', '.join(WORKSPACE)}.")
+    if shared:
+        where, text = _FORMS[client]("uvx", [NAME, "mcp", *WORKSPACE[client]], {})
+        team = "It can be committed: uvx (of uv) starts the package on any machine, with the keys and the home of whoever works there."
+        return f"{where}\n\n{text}\n\n{team}"
+    where, text = _FORMS[client](sys.executable, *_start(settings, notebook))
+    keys = "Keys kept with %img key are found; variables of your shell are not, since clients start servers without them."
+    return f"{where}\n\n{text}\n\n{keys}"
+
+
+def _start(settings: Settings, notebook: str) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments and the environment the server is started with on this machine."""
     from notebook_img.mcp.folders import folders_of
 
-    program = sys.executable
     arguments = ["-m", "notebook_img", "mcp"]
     for folder in folders_of(settings).allowed:
         arguments += ["--allow", str(folder)]
@@ -45,16 +78,42 @@ def configuration(client: str, settings: Settings, *, notebook: str = "") -> str
     for flag, on in (("--links", settings.mcp_links), ("--page", settings.mcp_page)):
         if not on:
             arguments += [flag, "off"]
-    environment = {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
-    where, text = {
-        "claude-desktop": _claude_desktop,
-        "claude-code": _claude_code,
-        "vscode": _vscode,
-        "cursor": _cursor,
-        "codex": _codex,
-    }[client](program, arguments, environment)
-    keys = "Keys kept with %img key are found; variables of your shell are not, since clients start servers without them."
-    return f"{where}\n\n{text}\n\n{keys}"
+    return arguments, {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
+
+
+def write_for_jupyter_ai(settings: Settings, *, notebook: str = "") -> Path | None:
+    """Write the entry into the file where jupyter-ai looks for MCP servers; other entries stay.
+
+    It looks into the nearest folder ``.jupyter`` above a chat (jupyter-ai 3.2, jupyter_ai_persona_manager 0.3: read in November 2026).
+
+    Returns
+    -------
+    Path or None
+        The file; None where there is no such folder, so that it can only be shown.
+
+    Raises
+    ------
+    UsageError
+        When the file is none of jupyter-ai's.
+    """
+    here = Path.cwd()
+    folder = next((place / ".jupyter" for place in (here, *here.parents) if (place / ".jupyter").is_dir()), None)
+    if folder is None:
+        return None
+    path = folder / "mcp_settings.json"
+    content: Any = {}
+    if path.exists():
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} cannot be read as JSON, and was not changed: {error}.") from error
+    if not isinstance(content, dict) or not isinstance(content.setdefault("mcp_servers", []), list):
+        raise UsageError(f"{path} has no list mcp_servers, and was not changed.")
+    others = [row for row in content["mcp_servers"] if not (isinstance(row, dict) and row.get("name") == NAME)]
+    arguments, environment = _start(settings, notebook)
+    content["mcp_servers"] = [*others, _jupyter_ai_entry(sys.executable, arguments, environment)]
+    write_atomically(path, f"{_json(content)}\n".encode())
+    return path
 
 
 def _entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
@@ -108,3 +167,23 @@ def _codex(program: str, arguments: list[str], environment: dict[str, str]) -> t
         *(f"{name} = {toml(value)}" for name, value in environment.items()),
     ]
     return "Put this into ~/.codex/config.toml:", "\n".join(lines)
+
+
+def _jupyter_ai_entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+    named = [{"name": name, "value": value} for name, value in environment.items()]
+    return {"name": NAME, "command": program, "args": arguments, "env": named}
+
+
+def _jupyter_ai(program: str, arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    entry = _jupyter_ai_entry(program, arguments, environment)
+    return "Put this into .jupyter/mcp_settings.json beside or above your notebooks:", _json({"mcp_servers": [entry]})
+
+
+_FORMS: Mapping[str, Callable[[str, list[str], dict[str, str]], tuple[str, str]]] = {
+    "claude-desktop": _claude_desktop,
+    "claude-code": _claude_code,
+    "vscode": _vscode,
+    "cursor": _cursor,
+    "codex": _codex,
+    "jupyter-ai": _jupyter_ai,
+}

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
-from notebook_img.mcp.clients import CLIENTS
+from notebook_img.mcp import dotenv
+from notebook_img.mcp.clients import CLIENTS, NAME
 from notebook_img.mcp.tools import FAMILIES
 from notebook_img.providers import quiet_libraries
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from notebook_img.mcp.http_server import ServerHandle
+    from notebook_img.settings import Settings
     from notebook_img.studio import Studio
 
 DRAIN = 330.0
@@ -35,7 +37,7 @@ COMMANDS: Mapping[str, str] = {
     "start": "serve this kernel's images to MCP clients on 127.0.0.1",
     "stop": "stop serving",
     "status": "whether it runs, where, who called last",
-    "config": f"config CLIENT: what to paste where, for {', '.join(CLIENTS)}",
+    "config": f"config CLIENT: what to paste where, for {', '.join(CLIENTS)}; --shared: what a team can commit",
     "log": "the server's last log lines",
 }
 """What ``%imgmcp`` can do."""
@@ -75,6 +77,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
     parser.add_argument("--allow", type=Path, action="append")
     parser.add_argument("--links", choices=("on", "off"))
     parser.add_argument("--page", choices=("on", "off"))
+    parser.add_argument("--sessions", nargs="+", default=["all"])
     given = parser.parse_args(rest)
     running = handle_of(studio)
     if running is not None:
@@ -82,7 +85,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
         return
     switches = {name: word == "on" for name in ("links", "page") if (word := getattr(given, name))}
     allowed = tuple(given.allow) if given.allow else None
-    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, **switches)
+    handle = serve(studio, port=given.port, host=given.host, tools=given.tools, allowed=allowed, sessions=given.sessions, **switches)
     _say(
         f"Serving MCP clients on {handle.url}. %imgmcp config claude-desktop prints what to paste into a client; %imgmcp stop ends it."
         + ("" if handle.announcement else " No bridge can find it.")
@@ -118,12 +121,19 @@ def _status(studio: Studio, rest: list[str]) -> None:
 
 
 def _config(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.clients import configuration
+    from notebook_img.mcp.clients import configuration, write_for_jupyter_ai
 
-    if len(rest) != 1 or rest[0] not in CLIENTS:
-        wrong = f" {rest[0]!r} is none of them.{did_you_mean(rest[0], CLIENTS)}" if rest else ""
+    shared = "--shared" in rest
+    names = [word for word in rest if word != "--shared"]
+    if len(names) != 1 or names[0] not in CLIENTS:
+        wrong = f" {names[0]!r} is none of them.{did_you_mean(names[0], CLIENTS)}" if names else ""
         raise UsageError(f"%imgmcp config wants one client: {', '.join(CLIENTS)}.{wrong}")
-    _say(configuration(rest[0], studio.settings, notebook=str(studio.notebook or "")))
+    notebook = str(studio.notebook or "")
+    written = write_for_jupyter_ai(studio.settings, notebook=notebook) if names[0] == "jupyter-ai" and not shared else None
+    if written is not None:
+        _say(f"Wrote the entry {NAME} into {written}. New chats of jupyter-ai have the tools; its other servers stay as they were.")
+    else:
+        _say(configuration(names[0], studio.settings, notebook=notebook, shared=shared))
 
 
 def _log(studio: Studio, rest: list[str]) -> None:  # noqa: ARG001 - all commands are called alike
@@ -175,18 +185,31 @@ def main(args: Sequence[str]) -> int:
         "--links", choices=("on", "off"), help="off: no links in results, for hosts that hand them to a model, which refuses them"
     )
     parser.add_argument("--page", choices=("on", "off"), help="off: no page on 127.0.0.1 that shows the pictures")
+    parser.add_argument(
+        "--sessions",
+        nargs="+",
+        default=["all"],
+        metavar="NAME",
+        help="sessions that are seen and touched: names, own (those agents began) or all; less than all joins no kernel",
+    )
     parser.add_argument("--config", choices=CLIENTS, metavar="CLIENT", help=f"print what to paste into a client: {', '.join(CLIENTS)}")
+    parser.add_argument("--shared", action="store_true", help="with --config: what a team can commit")
+    parser.add_argument("--dotenv", action="store_true", help="read .env of the working folder for the keys and settings of services")
     if "-h" in args or "--help" in args:
         print(parser.format_help(), file=sys.stderr)  # noqa: T201 - stdout carries JSON-RPC only
         return 0
     given = parser.parse_args(list(args))
+    for said in dotenv.read(wanted=given.dotenv, family=given.tools):
+        print(said, file=sys.stderr)  # noqa: T201 - stdout carries JSON-RPC only
     studio = _studio(given)
     if given.config:
         from notebook_img.mcp.clients import configuration
 
-        print(configuration(given.config, studio.settings, notebook=given.notebook))  # noqa: T201 - what was asked for
+        print(configuration(given.config, studio.settings, notebook=given.notebook, shared=given.shared))  # noqa: T201 - what was asked for
         return 0
     _log_to_stderr(studio)
+    for fault in _faults(studio.settings):
+        print(fault, file=sys.stderr)  # noqa: T201
     if given.http is not None:
         return _serve_http(studio, given)
     return _serve_stdio(studio, given)
@@ -205,6 +228,17 @@ def _studio(given: argparse.Namespace) -> Studio:
     return studio
 
 
+def _faults(settings: Settings) -> list[str]:
+    """Return what is wrong with settings, so that it is read before a call needs them."""
+    faults = []
+    for name in settings.table():
+        try:
+            getattr(settings, name)
+        except NotebookImgError as error:
+            faults.append(error.sentence)
+    return faults
+
+
 def _log_to_stderr(studio: Studio) -> None:
     wanted = studio.settings.vision_log_level.upper()
     level = wanted if wanted in logging.getLevelNamesMapping() else "WARNING"
@@ -216,7 +250,7 @@ def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
     from notebook_img.mcp import errands
     from notebook_img.mcp.http_server import serve
 
-    handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False)
+    handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False, sessions=given.sessions)
     if errands.POSSIBLE:
         handle.work.worker = errands.Worker(handle.work)
     with contextlib.suppress(ValueError):  # not the main thread
@@ -248,7 +282,9 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     from notebook_img.mcp.server import build, shows_pictures
     from notebook_img.mcp.work import Work
 
-    work = Work(studio)
+    work = Work(studio, scope=given.sessions)
+    # A kernel shows what it was started with, which may be more than this server is to show.
+    alone = given.alone or "all" not in given.sessions
     if errands.POSSIBLE:
         work.worker = errands.Worker(work)
     if work.page and shows_pictures(given.tools):
@@ -266,7 +302,7 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
 
         with contextlib.suppress(ValueError, AttributeError):
             signal.signal(signal.SIGTERM, terminated)
-        server = build(work, given.tools, lambda work, tools: JoiningServer(work, tools, notebook=given.notebook, alone=given.alone))
+        server = build(work, given.tools, lambda work, tools: JoiningServer(work, tools, notebook=given.notebook, alone=alone))
         assert isinstance(server, JoiningServer)
         try:
             await server.run_stdio_async()

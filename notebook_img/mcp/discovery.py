@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from notebook_img.files import write_atomically
+from notebook_img.mcp import client_settings
 from notebook_img.store import is_alive, this_process
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Announcement:
     started: float
     claims: bool = False
     """Whether it writes down what a bridge asks before it begins, so that the bridge can tell whether it has begun."""
+    tools: str = "all"
+    """The family of tools it serves."""
+    marks: dict[str, str] | None = field(default=None, repr=False)
+    """What is in force there; see `client_settings`."""
     path: Path | None = None
 
     def __repr__(self) -> str:
@@ -58,7 +63,7 @@ def folder() -> Path:
     return Path(jupyter_runtime_dir())
 
 
-def announce(studio: Studio, *, url: str, token: str, bridge: str) -> Path:
+def announce(studio: Studio, *, url: str, token: str, bridge: str, tools: str = "all") -> Path:
     """Write the file of a server and return its path."""
     place = folder()
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,6 +76,8 @@ def announce(studio: Studio, *, url: str, token: str, bridge: str) -> Path:
         notebook=str(studio.notebook or ""),
         started=time.time(),
         claims=True,
+        tools=tools,
+        marks=client_settings.marks(studio.settings),
     )
     facts = {name: value for name, value in asdict(row).items() if name != "path"}
     path = place / f"{PREFIX}{os.getpid()}-{urlsplit(url).port}.json"
@@ -109,9 +116,12 @@ def _read(path: Path) -> Announcement | None:
         facts = path.stat()
         if hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o077):
             return None
-        row = Announcement(**json.loads(path.read_text(encoding="utf-8")), path=path)
-        texts = (row.url, row.token, row.bridge, row.owner, row.home, row.notebook)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known = {name.name for name in fields(Announcement)} - {"path"}  # a later version of this package may tell more
+        row = Announcement(**{name: value for name, value in content.items() if name in known}, path=path)
+        texts = (row.url, row.token, row.bridge, row.owner, row.home, row.notebook, row.tools)
         number = isinstance(row.started, (int, float)) and not isinstance(row.started, bool)
-        return row if number and all(isinstance(text, str) for text in texts) else None
-    except (OSError, ValueError, TypeError):
+        marked = row.marks is None or isinstance(row.marks, dict)
+        return row if number and marked and all(isinstance(text, str) for text in texts) else None
+    except (OSError, ValueError, TypeError, AttributeError):
         return None

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebook_img.calls import check_name
 from notebook_img.errors import OutputError, PictureError, UsageError
 from notebook_img.files import FOLLOWS_NO_LINKS, open_folder, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from notebook_img.pictures import Picture
     from notebook_img.settings import Settings
@@ -107,37 +108,59 @@ class Folders:
                 return file.read(limits.max_bytes + 1)
 
     def output(self, text: str) -> Path:
-        """Return the path a client wants a picture written to, its folder created when it is inside.
+        """Return the path a client wants a picture written to; see `making` for its folder.
 
         Raises
         ------
         UsageError
-            When it is outside the folders, or its suffix is no image format.
-        OutputError
-            When its folder cannot be created.
+            When it is outside the folders, its suffix is no image format, or it is no name for a file.
         """
         plain = text.strip()
         if not plain or "\0" in plain:
             raise UsageError("outputPath is empty or contains a null character. Name a file, for example night.png.")
+        if re.match(r"[a-z][a-z0-9+.-]+://", plain, re.IGNORECASE):
+            raise UsageError(f"outputPath is a file's name, such as night.png, and not an address such as {plain[:60]}.")
+        if not all(character.isprintable() or 0xDC80 <= ord(character) <= 0xDCFF for character in plain):
+            raise UsageError(f"outputPath {plain[:60]!r} contains a line break or another control character. Leave it out.")
         path = Path(plain)
         with contextlib.suppress(RuntimeError):  # a user who does not exist: the name stays as it is
             path = path.expanduser()
+        check_name(path)
         real = self.inside(self.base / path)
         if real.suffix:
             from notebook_img.pictures import mime_type_for
 
             mime_type_for(real)
+        return real
+
+    @contextlib.contextmanager
+    def making(self, path: Path) -> Iterator[None]:
+        """Make the folder of an output; what is still empty in the end, because nothing was written, is removed again.
+
+        Raises
+        ------
+        OutputError
+            When it cannot be made.
+        """
+        made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
         try:
-            real.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"The folder {real.parent} cannot be created: {reason(error)}.") from error
-        return self.inside(real)
+            raise OutputError(f"The folder {path.parent} cannot be created: {reason(error)}.") from error
+        try:
+            self.inside(path)
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # not empty
+                for folder in made:
+                    folder.rmdir()
 
     def inside(self, path: Path) -> Path:
         """Return a path with its links resolved, after checking that it is in an allowed folder.
 
         The message is the same whether there is such a file or not.
         """
+        check_name(path)
         try:
             real = Path(os.path.realpath(path if path.is_absolute() else self.base / path))
         except (OSError, ValueError) as error:  # a loop of links, a null character

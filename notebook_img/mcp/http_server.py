@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from notebook_img.errors import NotebookImgError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -107,6 +107,7 @@ class ServerHandle:
 
         from notebook_img.mcp import discovery, server_log
         from notebook_img.mcp.bearer import Gate
+        from notebook_img.mcp.idle_connections import Watched
         from notebook_img.mcp.page.door import Door
 
         security = self._security()
@@ -118,6 +119,7 @@ class ServerHandle:
             pages.address = lambda: self.url.removesuffix("/mcp")
         config = uvicorn.Config(
             Door(Gate(app, self.token, pages.knows), pages, frozenset(security.allowed_hosts)),
+            http=Watched,
             lifespan="on",
             log_config=None,
             access_log=False,
@@ -142,7 +144,9 @@ class ServerHandle:
         atexit.register(self._at_exit)
         if announced and self.token is not None and self.studio is not None:
             self.work.bridge_secret = secrets.token_urlsafe(32)
-            self.announcement = discovery.announce(self.studio, url=self.url, token=self.token, bridge=self.work.bridge_secret)
+            self.announcement = discovery.announce(
+                self.studio, url=self.url, token=self.token, bridge=self.work.bridge_secret, tools=self._server.family
+            )
         if live:
             from notebook_img.mcp.live_output import Live
 
@@ -226,6 +230,7 @@ def serve(
     allowed: tuple[Path, ...] | None = None,
     links: bool | None = None,
     page: bool | None = None,
+    sessions: Sequence[str] = ("all",),
 ) -> ServerHandle:
     """Serve a studio as an MCP server from a thread of this process.
 
@@ -247,6 +252,8 @@ def serve(
         Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     page : bool, optional
         Whether people see the pictures on a page of this address; the setting ``mcp_page`` otherwise.
+    sessions : sequence of str
+        The sessions agents see and touch: names, ``own`` for those that agents began, or ``all``.
 
     Returns
     -------
@@ -265,7 +272,7 @@ def serve(
         text = f"The MCP server listens on {host}: every computer that reaches this one and has the token can use your keys and budget."
         warnings.warn(text, stacklevel=2)
     # The server's alone: they must not outlive it in the settings.
-    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links, page=page)
+    work = Work(studio, allowed=tuple(folder.expanduser() for folder in allowed or ()), links=links, page=page, scope=sessions)
     handle = ServerHandle(build(work, tools), host=host, port=port, token=secrets.token_urlsafe(32), studio=studio)
     return handle.start(announced=True, live=show)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from notebook_img import loop
 from notebook_img.calls import is_left, resume_job
 from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean, sentence_of
+from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp.running_call import Caller, Result, Running
 from notebook_img.records import JobRecord
@@ -43,10 +44,19 @@ class Jobs:
         Returns the client of that name.
     start : callable
         Starts a request; it gets its future.
+    shows : callable
+        Whether clients see a job.
     """
 
-    def __init__(self, studio: Studio, caller: Callable[[str], Caller], start: Callable[..., concurrent.futures.Future[Result]]) -> None:
+    def __init__(
+        self,
+        studio: Studio,
+        caller: Callable[[str], Caller],
+        start: Callable[..., concurrent.futures.Future[Result]],
+        shows: Callable[[JobRecord], bool] = lambda _row: True,
+    ) -> None:
         self._studio = studio
+        self._shows = shows
         self._caller = caller
         self._start = start
         self._here: dict[str, Running] = {}
@@ -163,10 +173,20 @@ class Jobs:
             With the latest jobs.
         """
         row = self._studio.store.job(job_id.strip())
-        if row is None:
-            known = [job.id for job in self._studio.store.jobs(limit=5)]
+        if row is None or not self._shows(row):
+            known = [job.id for job in self._studio.store.jobs(limit=5) if self._shows(job)]
             latest = f" The latest are {', '.join(known)}." if known else " There are none."
             raise NotFoundError(f"There is no job {job_id[:40]!r}.{did_you_mean(job_id, known)}{latest}")
+        return row
+
+    def stored(self, row: JobRecord) -> JobRecord:
+        """Return the row of a job whose process has ended, done if what it asked for was stored before its end was written down."""
+        store = self._studio.store
+        session = store.session_named(row.session)
+        for turn in store.turns(session.id, limit=50, newest_first=True) if session is not None else ():
+            asked = (turn.origin.surface, turn.origin.name, turn.prompt[:2000])
+            if asked == ("agent", row.request.get("client"), row.prompt) and turn.started >= row.created - 1:
+                return store.update_job(row.id, state="done", turn=turn_id(turn.number, session=row.session))
         return row
 
     async def follow(
@@ -190,6 +210,9 @@ class Jobs:
         while True:
             row = await in_thread(self.job, job_id)
             left = row.id not in self._here and is_left(self._studio.store, row)
+            if left and row.state == "running":
+                row = await in_thread(self.stored, row)
+                left = row.state == "running"
             if left and taken_up:
                 return row
             if left:

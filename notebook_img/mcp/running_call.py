@@ -27,6 +27,8 @@ class Caller:
     name: str
     studio: Studio
     folders: Folders
+    since: float = 0.0
+    """When its connection was first seen, seconds since the epoch."""
 
 
 @dataclass
@@ -49,6 +51,8 @@ class Running:
     perform: Callable[[loop.Tell], Awaitable[CallResult]]
     output: Path | None = None
     model: str = ""
+    pixels: int = 0
+    """Of the pictures it begins with."""
     sent: bool = False
     """Whether it was started: from then on it goes on without the client."""
     done: bool = False

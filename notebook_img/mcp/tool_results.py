@@ -48,6 +48,7 @@ class ImageResult(BaseModel):
 
     status: Literal["done", "running"] = Field(description="running: get_job with job_id fetches the result")
     id: str = Field(default="", description="The turn, for example fox/t3")
+    started_from: str = Field(default="", description="The turn it continues; empty for one made from nothing or from a named image")
     sessionId: str = Field(default="", description="Session to go on in")  # noqa: N815 - the name existing clients read
     pictures: list[PictureInfo] = Field(default_factory=list)
     files: list[str] = Field(default_factory=list, description="Files written for this call")
@@ -117,9 +118,11 @@ def of_turn(
     pictures, infos = turn.pictures, picture_infos(turn)
     warnings = list(dict.fromkeys([*turn.warnings, *notices, *([turn.note] if turn.note else [])]))
     written = [str(file) for file in files]
+    start = turn_id(turn.record.parent, session=turn.session.name) if turn.record.parent is not None else ""
     structured = kind(
         status="done",
         id=turn.full_id,
+        started_from=start,
         sessionId=turn.session.name,
         pictures=infos,
         files=written,
@@ -130,7 +133,7 @@ def of_turn(
         seconds=turn.seconds,
         warnings=warnings,
     )
-    line = "; ".join(said(info) for info in infos)
+    line = "; ".join(said(info) for info in infos) + (f", made from {start}" if start else "")
     line += f". {'Saved to' if written else 'Stored at'} {', '.join(written or [info.path for info in infos])}"
     line += f". {turn.model}, {turn.seconds:.1f} s, {price(turn)}."
     line += f" Note: {' '.join(warnings)}" if warnings else ""

@@ -12,9 +12,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
 from notebook_img.errors import NotebookImgError, NotFoundError, PictureError, UsageError
-from notebook_img.hints import worded
 from notebook_img.ids import parse_id
-from notebook_img.mcp.wording import FOR_AGENTS
 
 if TYPE_CHECKING:
     from notebook_img.records import JobRecord
@@ -116,6 +114,7 @@ class Status(BaseModel):
     allowed_folders: list[str]
     client: str
     page: str = Field(default="", description="Where the person sees the pictures in a browser; opens once")
+    alone: str = Field(default="", description="Why the kernel of a notebook is not joined, where one runs")
 
 
 def as_json(result: BaseModel, *, leave_out: frozenset[str] = frozenset(), is_error: bool = False) -> CallToolResult:
@@ -140,9 +139,9 @@ def analysed(turn: Turn, info: ImageInfo | None) -> CallToolResult:
     return as_json(result, leave_out=frozenset({"answer"}))
 
 
-def not_analysed(error: NotebookImgError) -> CallToolResult:
+def not_analysed(error: NotebookImgError, said: str) -> CallToolResult:
     """Return what analyze_image answers where it has no answer."""
-    result = AnswerResult(status="error", error=worded(error, FOR_AGENTS), error_type=fault_of(error, "analysis_failed"))
+    result = AnswerResult(status="error", error=said, error_type=fault_of(error, "analysis_failed"))
     return as_json(result, is_error=True)
 
 

@@ -97,7 +97,8 @@ def _keep(studio: Studio, name: str, conversation: dict[str, Any]) -> bool:
                 number=0,
                 kind="ask",
                 prompt=question,
-                model=str(_get(conversation, "model") or "vision"),
+                model="",
+                got={"model": str(_get(conversation, "model") or "")},  # no name of ours: whoever asks on asks the default model
                 parent=parent,
                 pictures=(use,) if use else (),
                 text=answer,

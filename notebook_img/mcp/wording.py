@@ -20,6 +20,8 @@ FOR_AGENTS: Mapping[str, str] = {
     "example-edit": "For example: {text}",
     "example-generate": "For example: {text}",
     "force": "Choose another outputPath.",
+    "hand-over": "A picture attached to the chat has no path here: take_image offers what the person has at hand. "
+    "Or ask them to save it into {folder}.",
     "help-ask": "",
     "help-edit": "",
     "help-generate": "",

@@ -6,9 +6,11 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
+import os
 import threading
 import time
 from collections import OrderedDict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -37,27 +39,32 @@ from notebook_img.mcp.errands import Errand, Worker, WorkerError
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.names import session_name_of
+from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.page.links import Pages
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
+from notebook_img.mcp.share import Share
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
-from notebook_img.records import JobRecord, Origin, TurnRecord
+from notebook_img.records import JobRecord, Origin, SessionRecord, TurnRecord
 from notebook_img.replay import BUILT_IN, BY_AGENT
+from notebook_img.studio import session_name_from
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from notebook_img.calls import Call
+    from notebook_img.calls import Call, PlacedCall
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
 __all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work"]
 
-OWN_SESSION = "mcp"
-"""The session agents work in when they name none."""
+ALL, OWN = "all", "own"
+AGENTS = "agents"
+"""The session of agents that work in no folder of their own."""
 AT_ONCE = 8
 """Requests sent to services at the same time; the others wait in order."""
+PIXELS_AT_ONCE = 200_000_000
+"""Of the pictures they begin with: about 2 GB of memory where each is decoded and changed."""
 CLIENTS = 64
 """Clients whose heads are remembered."""
 
@@ -79,6 +86,8 @@ class Work:
         Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     page : bool, optional
         Whether people see the pictures on a page of its own address; the setting ``mcp_page`` otherwise.
+    scope : sequence of str
+        The sessions clients see and touch: names, ``own`` for those that agents began, or ``all``. Those begun here are among them.
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class Work:
         allowed: tuple[Path, ...] = (),
         links: bool | None = None,
         page: bool | None = None,
+        scope: Sequence[str] = (ALL,),
     ) -> None:
         self.studio = studio
         self.at_once = at_once
@@ -99,6 +109,15 @@ class Work:
         """What a bridge presents to name its client's folders; empty without a bridge."""
         self.pages = Pages()
         """The links to the page people see; of a server that has none, none."""
+        self.alone = ""
+        """Why the kernel of a notebook was not joined, in a sentence."""
+        self.scope = frozenset(scope)
+        self.begun: set[str] = set()
+        """Ids of the sessions that were begun here."""
+        self.offered: set[str] = set()
+        """Hashes of pictures that were offered to a client, though no session has them yet."""
+        self.words = OwnWords()
+        """What its server may speak of."""
         self.listeners: list[Callable[[Note], None]] = []
         self.calls = 0
         self.last_client = ""
@@ -106,23 +125,31 @@ class Work:
         """Sessions that are not kept (VISION_ENABLE_PERSISTENCE=false)."""
         self.worker: Worker | None = None
         """Does what can be billed, where the server may be killed at any moment."""
-        self._studios: OrderedDict[str, Studio] = OrderedDict()
-        self.jobs = Jobs(studio, self.caller, self._start)
+        self._studios: OrderedDict[tuple[str, str], tuple[Studio, float]] = OrderedDict()
+        self.jobs = Jobs(studio, self.caller, self._start, self._shows_job)
         self._running: dict[int, Running] = {}
         self._slots: asyncio.Semaphore | None = None
+        self._share: Share | None = None
         self._lock = threading.RLock()
+
+    def told(self, error: NotebookImgError) -> str:
+        """Return an error in an agent's words, with remedies this server has."""
+        return self.words.of(worded(error, FOR_AGENTS))
 
     # ------------------------------------------------------------------------------------------ who and where
 
-    def caller(self, name: str, folders: Folders | None = None) -> Caller:
-        """Return a client with its own studio, and so with its own heads."""
+    def caller(self, name: str, folders: Folders | None = None, connection: str = "") -> Caller:
+        """Return a client with the studio of its connection, and so with its own heads."""
         name = " ".join(name.split())[:60] or "mcp client"
         with self._lock:
-            studio = self._studios.pop(name, None) or self.studio.beside(Origin(surface="agent", name=name), keeps_stored_head=True)
-            self._studios[name] = studio
+            key = (name, connection)
+            known = self._studios.pop(key) if key in self._studios else None
+            studio = known[0] if known else self.studio.beside(Origin(surface="agent", name=name), keeps_stored_head=True)
+            since = known[1] if known else time.time()
+            self._studios[key] = studio, since
             while len(self._studios) > CLIENTS:
                 self._studios.popitem(last=False)
-        return Caller(name, studio, folders or folders_of(self.studio.settings, allowed=self.allowed or None))
+        return Caller(name, studio, folders or folders_of(self.studio.settings, allowed=self.allowed or None), since)
 
     def session(self, caller: Caller, name: str) -> Session:
         """Return a session by name or id.
@@ -135,7 +162,7 @@ class Work:
         wanted = name.strip().partition("/")[0]
         found = self.find(caller, wanted)
         if found is None:
-            names = caller.studio.store.session_names()
+            names = [row.name for row in self.sessions(limit=200)]
             near = did_you_mean(wanted, names)
             recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
             raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
@@ -146,15 +173,56 @@ class Work:
         from notebook_img.tree import Session
 
         store = caller.studio.store
-        record = next((found for name in names if (found := store.session_named(name) or store.session(name))), None)
+        known = (store.session_named(name) or store.session(name) for name in names)
+        record = next((found for found in known if found is not None and self._in_scope(found)), None)
         return Session(caller.studio, record.id) if record is not None else None
 
+    def _in_scope(self, record: SessionRecord) -> bool:
+        own = OWN in self.scope and record.settings.get("started_by") == BY_AGENT["started_by"]
+        return own or bool(self.scope & {ALL, record.name}) or record.id in self.begun
+
+    def shows(self, session_id: str) -> bool:
+        """Whether clients see this session."""
+        if ALL in self.scope:
+            return True
+        record = self.studio.store.session(session_id)
+        return record is not None and self._in_scope(record)
+
+    def _shows_job(self, job: JobRecord) -> bool:
+        record = None if ALL in self.scope else self.studio.store.session_named(job.session)
+        return ALL in self.scope or (record is not None and self._in_scope(record))
+
+    def shows_picture(self, sha256: str) -> bool:
+        """Whether clients see a session that has this picture."""
+        return ALL in self.scope or sha256 in self.offered or any(map(self.shows, self.studio.store.sessions_with(sha256)))
+
+    def sessions(self, *, limit: int, search: str = "") -> list[SessionRecord]:
+        """Return the sessions clients see, the one used last first."""
+        store = self.studio.store
+        if ALL in self.scope:
+            return list(store.sessions(limit=limit, search=search))
+        every = store.sessions(limit=10_000, search=search)
+        return [row for row in every if self._in_scope(row)][:limit]
+
+    def count_sessions(self) -> int:
+        """Return how many sessions clients see."""
+        return self.studio.store.count_sessions() if ALL in self.scope else len(self.sessions(limit=10_000))
+
     def own_session(self, caller: Caller) -> Session:
-        """Return the session agents work in, creating it if needed."""
+        """Return the session agents work in when they name none, that of their working folder, creating it if needed."""
         from notebook_img.tree import Session
 
-        record, _ = caller.studio.store.open_session(OWN_SESSION, settings=BY_AGENT)
-        return Session(caller.studio, record.id)
+        base, store = caller.folders.base, caller.studio.store
+        stem = "" if base == Path(os.path.realpath(self.studio.settings.home / "outputs")) else session_name_from(base.name)
+        facts = {**BY_AGENT, "folder": str(base)}
+        for number in range(1, 100):
+            name = f"{stem}{f' {number}' if number > 1 else ''}, agents" if stem else AGENTS
+            record, _ = store.open_session(name, settings=facts)
+            # Folders may have one name, and people's sessions too.
+            if not stem or record.settings.get("folder") == str(base):
+                self.begun.add(record.id)
+                return Session(caller.studio, record.id)
+        raise StoreError(f"No free session name was found for {base}. Name a session, or begin one with start_image_session.")
 
     def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
         """Return a new session named after `stem`."""
@@ -164,7 +232,9 @@ class Work:
         base = session_name_of(stem)
         for _ in range(20):
             try:
-                return Session(caller.studio, store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT).id)
+                made = store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT)
+                self.begun.add(made.id)
+                return Session(caller.studio, made.id)
             except UsageError:  # taken between the two
                 if exactly:
                     raise
@@ -181,10 +251,14 @@ class Work:
         A question goes on from the one `after`, though it names a picture of its own.
         """
         path = caller.folders.output(output) if output else None
-        if path is not None:
-            check_output_files(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
         begun = contextlib.ExitStack()
-        (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
+        with contextlib.ExitStack() as failed:
+            failed.push(begun)
+            if path is not None:
+                begun.enter_context(caller.folders.making(path))
+                check_output_files(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
+            (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
+            failed.pop_all()
         if session is None:
             placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model="", settings={}))
         if after is not None:
@@ -195,9 +269,8 @@ class Work:
             assert isinstance(made, CallResult)  # tools make no dry runs
             return made
 
-        running = Running(
-            caller, placed.session.name, call.prompt, tool, perform, path, call.model or placed.session.shown_model, begun=begun
-        )
+        model, pixels = call.model or placed.session.shown_model, _pixels(placed)
+        running = Running(caller, placed.session.name, call.prompt, tool, perform, path, model, pixels, begun=begun)
         if self.worker is not None and _may_be_billed(caller.studio, placed):
             folders = dataclasses.replace(caller.folders, settings=None)
             running.errand = Errand(placed, caller.name, folders, tool, running.session, call.prompt, running.model, path)
@@ -280,9 +353,9 @@ class Work:
     async def _do(self, running: Running, tell: loop.Tell) -> Result:
         """Do a request on the core's loop when its turn has come, and record how it ended."""
         try:
-            if self._slots is None:
-                self._slots = asyncio.Semaphore(self.at_once)
-            async with self._slots:
+            if self._slots is None or self._share is None:
+                self._slots, self._share = asyncio.Semaphore(self.at_once), Share(PIXELS_AT_ONCE)
+            async with self._slots, self._share.of(running.pixels):
                 running.sent = True
                 tell(ProgressEvent("asking"))
                 if running.errand is not None and self.worker is not None:
@@ -319,7 +392,7 @@ class Work:
                 written, said = write_outputs(path, turn.pictures, studio.store, force=False, facts=facts, inside=inside)
                 files, notices = (*files, *written), [*notices, *said]
             except NotebookImgError as error:
-                notices.append(f"The picture is kept, but the file was not written: {worded(error, FOR_AGENTS)}")
+                notices.append(f"The picture is kept, but the file was not written: {self.told(error)}")
         studio.shared.changed("turn", made.record.session_id, made.record.number)
         return Result(turn, files, tuple(notices))
 
@@ -362,6 +435,11 @@ def _may_be_billed(studio: Studio, placed: PlacedCall) -> bool:
     except NotebookImgError:
         return False
     return provider.name != BUILT_IN
+
+
+def _pixels(placed: PlacedCall) -> int:
+    """Return how many pixels the pictures have that a call begins with; one at a URL, whose size is not known yet, counts as none."""
+    return sum(picture.width * picture.height for picture in (*placed.inputs, *placed.references) if hasattr(picture, "width"))
 
 
 def _outcome(future: concurrent.futures.Future[Result]) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -12,6 +11,7 @@ from notebook_img import loop
 from notebook_img.errors import PictureError, UsageError
 from notebook_img.network import hide_queries_in_logs, setup_problem
 from notebook_img.pictures.limits import readable_bytes
+from notebook_img.pictures.public_addresses import is_public
 
 if TYPE_CHECKING:
     import httpx
@@ -161,18 +161,9 @@ def vetted_address(url: str, *, private_host: str = "") -> str:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError, ValueError) as error:
         raise PictureError(f"{_shown(url)} cannot be fetched: there is no host {host!r}.") from error
-    if not excepted and not all(_is_public(address) for address in found):
+    if not excepted and not all(is_public(address) for address in found):
         raise UsageError(f"{_shown(url)} is not fetched: it leads to a private network.")
     return found[0]
-
-
-def _is_public(address: str) -> bool:
-    plain = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(plain, "ipv4_mapped", None) or getattr(plain, "sixtofour", None)
-    # NAT64 (RFC 6052) carries an IPv4 address in its last four bytes.
-    if isinstance(plain, ipaddress.IPv6Address) and plain in ipaddress.ip_network("64:ff9b::/96"):
-        inner = ipaddress.IPv4Address(int(plain) & 0xFFFFFFFF)
-    return plain.is_global and not plain.is_multicast and (inner is None or (inner.is_global and not inner.is_multicast))
 
 
 def _shown(url: str) -> str:

@@ -12,12 +12,12 @@ from sqlalchemy.dialects.sqlite import insert
 from notebook_img.ids import turn_id
 from notebook_img.store import schema
 from notebook_img.store import search as words
-from notebook_img.store.rows import PART, USE_COLUMNS, contains, picture_use
+from notebook_img.store.rows import PART, USE_COLUMNS, contains, picture_use, turn_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from notebook_img.records import PictureUse
+    from notebook_img.records import PictureUse, TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.rows import AnyRow
 
@@ -132,6 +132,26 @@ class Gallery:
         )
         with self._database.read() as connection:
             return list(dict.fromkeys(connection.execute(query).scalars()))
+
+    def questions_with(self, text: str, *, limit: int) -> list[TurnRecord]:
+        """Return the latest questions in whose words or answer a text stands."""
+        turns, pattern = schema.turns.c, contains(text)
+        query = (
+            select(schema.turns)
+            .where(turns.kind == "ask", or_(turns.prompt.like(pattern, escape="\\"), turns.text.like(pattern, escape="\\")))
+            .order_by(turns.id.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return turn_records(connection, connection.execute(query).all())
+
+    def sessions_with(self, sha256: str) -> list[str]:
+        """Return the ids of the sessions a picture is used in."""
+        turns, uses = schema.turns.c, schema.uses.c
+        joined = select(turns.session_id).join_from(schema.uses, schema.turns, turns.id == uses.turn_id)
+        query = joined.where(uses.sha256 == sha256).distinct()
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
 
     def star(self, pictures: Iterable[str], *, on: bool = True) -> None:
         """Give pictures, by hash, a star, or take it away. A star belongs to the picture, in whichever session it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError
@@ -41,6 +42,7 @@ class Incoming:
         picture = self.panel.uploads.take(token, index, int(message["count"]), str(message.get("name", "")), int(message["size"]), piece)
         self.panel.tell({"kind": "taken", "token": token, "index": index, "done": picture is not None})
         if picture is not None:
+            self.panel.studio.shared.brought_in.append((time.time(), picture))
             self._bring_in(picture, str(message.get("role", "base")))
 
     def do_open(self, message: Message, _buffers: Sequence[bytes]) -> None:

@@ -23,6 +23,7 @@ IN_PANELS: Mapping[str, str] = {
     "example-edit": "For example: {text}",
     "example-generate": "For example: {text}",
     "force": "Choose another name.",
+    "hand-over": "",
     "help-ask": "",
     "help-edit": "",
     "help-generate": "",

@@ -11,7 +11,7 @@ import uuid
 from calendar import timegm
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from tests.emulators.serving import Call, Rejected
 
@@ -53,7 +53,10 @@ def checked_headers(call: Call, cookies: dict[str, str]) -> None:
         raise wrong("sid_guard")
     if not re.fullmatch(r"7\d{18}", cookies.get("_tea_web_id", "")) or "store-region" not in cookies:
         raise wrong("_tea_web_id")
+    if cookies.get("store-region-src", "uid") != "uid":
+        raise wrong("store-region-src")
     strange = set(cookies) - {
+        "store-region-src",
         "sessionid",
         "sessionid_ss",
         "sid_tt",
@@ -130,8 +133,10 @@ def checked_submission(query: dict[str, str], body: Any) -> tuple[dict[str, Any]
             raise wrong(f"query {name}")
     if not query.get("web_id", "").isdigit():
         raise wrong("web_id")
+    about_text = query.get("babi_param", "")
     try:
-        about = json.loads(query.get("babi_param", ""))
+        # The client c-rick/jimeng-mcp encodes it twice, and the service takes that.
+        about = json.loads(unquote(about_text) if about_text.startswith("%7B") else about_text)
         draft = json.loads(body["draft_content"])
         uuid.UUID(body["submit_id"])
         root = body["extend"]["root_model"]
@@ -158,11 +163,11 @@ def checked_draft(draft: dict[str, Any], blend: bool) -> dict[str, Any]:
     """Return what a draft asks for; ``ret`` 4002 when a node is not as the site makes it."""
     seen: set[str] = set()
 
-    def node(value: Any, kind: str, fields: str, where: str) -> dict[str, Any]:
+    def node(value: Any, kind: str, fields: str, where: str, *, may: str = "") -> dict[str, Any]:
         if not isinstance(value, dict):
             raise wrong(f"{where} is no object")
         missing = set(fields.split()) - set(value)
-        strange = set(value) - set(fields.split()) - {"type", "id"}
+        strange = set(value) - set(fields.split()) - set(may.split()) - {"type", "id"}
         if missing or strange:
             raise wrong(f"{where}: missing {sorted(missing)}, unknown {sorted(strange)}")
         try:
@@ -174,9 +179,11 @@ def checked_draft(draft: dict[str, Any], blend: bool) -> dict[str, Any]:
         seen.add(value["id"])
         return value
 
-    node(draft, "draft", "min_version version min_features is_from_tsn main_component_id component_list", "draft")
-    versions = ("3.3.8", "3.2.9") if blend else ("3.2.2", "3.0.2")
-    if (draft["version"], draft["min_version"]) != versions or draft["is_from_tsn"] is not True or len(draft["component_list"]) != 1:
+    node(draft, "draft", "min_version version is_from_tsn main_component_id component_list", "draft", may="min_features")
+    # Drafts of the version before are taken with a picture too; there a ## behind the words stands for it.
+    versions = (draft["version"], draft["min_version"])
+    older = versions == ("3.2.2", "3.0.2")
+    if not (older or (blend and versions == ("3.3.8", "3.2.9"))) or draft["is_from_tsn"] is not True or len(draft["component_list"]) != 1:
         raise wrong("versions of the draft")
     component = node(
         draft["component_list"][0], "image_base_component", "min_version metadata generate_type aigc_mode abilities", "component"
@@ -191,28 +198,34 @@ def checked_draft(draft: dict[str, Any], blend: bool) -> dict[str, Any]:
     more = " ability_list prompt_placeholder_info_list postedit_param min_features" if blend else ""
     ability = node(abilities[kind], "", "core_param history_option" + more, kind)
     node(ability["history_option"], "", "", "history_option")
-    core = node(ability["core_param"], "", "model prompt negative_prompt seed sample_strength image_ratio large_image_info", "core_param")
+    chosen = "negative_prompt seed"
+    asked = "model prompt sample_strength image_ratio large_image_info"
+    core = node(ability["core_param"], "", asked if older and blend else f"{asked} {chosen}", "core_param", may=chosen)
     size = node(core["large_image_info"], "", "height width resolution_type", "large_image_info")
     if core["model"] not in MODELS:
         raise wrong(f"model {core['model']}")
-    if not isinstance(core["seed"], int) or not 0 <= core["seed"] < 2**32 or not _share(core["sample_strength"]):
+    seed = core.get("seed", 0)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32 or not _share(core["sample_strength"]):
         raise wrong("seed or sample_strength")
-    _checked_size(size, core["image_ratio"])
+    _checked_size(size, core["image_ratio"], older=older)
     prompt, uris = core["prompt"], []
     if blend:
-        uris = [_uri(entry, node) for entry in ability["ability_list"]]
+        uris = [_uri(entry, node, older=older) for entry in ability["ability_list"]]
         holders = [node(entry, "", "ability_index", "placeholder")["ability_index"] for entry in ability["prompt_placeholder_info_list"]]
-        if not uris or len(uris) > 10 or holders != list(range(len(uris))) or not prompt.startswith("##" * len(uris)):
+        marks = "##" * len(uris)
+        if older and len(uris) == 1 and prompt.endswith(marks) and not prompt.startswith(marks):
+            prompt = marks + prompt.removesuffix(marks)
+        if not uris or len(uris) > 10 or holders != list(range(len(uris))) or not prompt.startswith(marks):
             raise wrong("one ability, one placeholder and one ## per picture")
-        prompt = prompt.removeprefix("##" * len(uris))
+        prompt = prompt.removeprefix(marks)
         if "##" in prompt or node(ability["postedit_param"], "", "generate_type", "postedit_param")["generate_type"] != 0:
             raise wrong("a ## that stands for no picture, or postedit_param")
     if not prompt.strip():
         raise wrong("empty prompt")
-    return {"prompt": prompt, "uris": uris, "size": (size["width"], size["height"]), "seed": core["seed"], "model": core["model"]}
+    return {"prompt": prompt, "uris": uris, "size": (size["width"], size["height"]), "seed": seed, "model": core["model"]}
 
 
-def _uri(entry: Any, node: Any) -> str:
+def _uri(entry: Any, node: Any, *, older: bool) -> str:
     node(entry, "", "name image_uri_list image_list strength", "ability")
     if entry["name"] != "byte_edit" or not _share(entry["strength"]) or len(entry["image_list"]) != 1:
         raise wrong("ability")
@@ -223,7 +236,8 @@ def _uri(entry: Any, node: Any) -> str:
         or image["platform_type"] != 1
     ):
         raise wrong("image of an ability")
-    if not (image["width"] > 0 and image["height"] > 0 and image["format"]):
+    unknown = older and (image["width"], image["height"], image["format"]) == (0, 0, "")
+    if not unknown and not (image["width"] > 0 and image["height"] > 0 and image["format"]):
         raise wrong("width, height and format of an image")
     return str(image["uri"])
 
@@ -232,10 +246,12 @@ def _share(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def _checked_size(size: dict[str, Any], ratio: Any) -> None:
+def _checked_size(size: dict[str, Any], ratio: Any, *, older: bool) -> None:
     width, height, resolution = size["width"], size["height"], size["resolution_type"]
     if resolution not in {"1k", "2k", "4k"} or not all(isinstance(side, int) and 256 <= side <= 6048 for side in (width, height)):
         raise wrong("large_image_info")
+    if older and (ratio, resolution) == (1, "1k"):  # what that client says of every size
+        return
     codes = {1: 1.0, 2: 3 / 4, 3: 16 / 9, 4: 4 / 3, 5: 9 / 16, 6: 2 / 3, 7: 3 / 2, 8: 21 / 9}
     code = ratio - 100 if resolution == "4k" else ratio
     if code not in codes:

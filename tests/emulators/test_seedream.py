@@ -101,12 +101,10 @@ def upload_headers(secret, body=b""):
     return "&".join(f"{name}={value}" for name, value in query.items()), headers
 
 
-def test_jimeng_refuses_a_wrong_signature_and_any_cookie_on_the_upload_host(jimeng):
+def test_jimeng_refuses_a_wrong_signature(jimeng):
     query, headers = upload_headers("not the secret")
     status, answer = call(f"{jimeng.url}/?{query}", **headers)
     assert (status, answer["ResponseMetadata"]["Error"]["Code"]) == (403, "InvalidAuthorization")
-    status, answer = call(f"{jimeng.url}/?{query}", **headers, Cookie="sessionid=x")
-    assert answer["ResponseMetadata"]["Error"]["Code"] == "CookieLeak"
 
 
 @pytest.mark.parametrize("change", [{}, {"Signature": "0"}, {"query": "FileSize=11"}, {"x-amz-security-token": "other"}], ids=str)

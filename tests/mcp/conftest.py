@@ -26,6 +26,8 @@ from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 
 ROOT = Path(__file__).resolve().parents[2]
+OWN = "work, agents"
+"""The session agents work in by themselves: that of their folder, see `folder`."""
 ERAS = ("legacy", "auto")
 KEY = "AIza-test-key-0123456789-abcd"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from notebook_img import __version__
 from notebook_img.errors import NotFoundError, UsageError
-from notebook_img.mcp import command, commands, mcpb
+from notebook_img.mcp import command, commands, dotenv, mcpb
 from notebook_img.mcp.clients import CLIENTS, configuration
 from notebook_img.providers import key_services
 from notebook_img.settings import Settings
@@ -28,6 +29,9 @@ def entry(client: str, text: str) -> dict[str, object]:
     if client == "codex":
         return tomllib.loads(text[text.index("[mcp_servers") : text.rindex("\n\n")])["mcp_servers"]["notebook-img"]
     parsed = json.loads(text[text.index("{\n") : text.rindex("}") + 1])
+    if client == "jupyter-ai":
+        (row,) = parsed["mcp_servers"]
+        return {**row, "env": {pair["name"]: pair["value"] for pair in row["env"]}}
     return parsed["servers" if client == "vscode" else "mcpServers"]["notebook-img"]
 
 
@@ -41,6 +45,72 @@ def test_a_configuration_is_complete_and_starts_the_server(client: str, folder: 
         [found["command"], *found["args"]], env=found["env"], input="", capture_output=True, text=True, cwd="/", timeout=60
     )  # type: ignore[arg-type]
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_a_team_commits_names_nothing_of_this_machine(client: str, folder: Path, home: Path):
+    if client == "claude-desktop":
+        with pytest.raises(UsageError, match="nothing to commit"):
+            configuration(client, Settings(), shared=True)
+        return
+    text = configuration(client, Settings(), shared=True)
+    found = entry(client, text)
+    assert (found["command"], found["args"][:2], found["env"]) == ("uvx", ["notebook-img", "mcp"], {})
+    for private in (sys.executable, str(folder), str(home), str(Path.home())):
+        assert private not in text
+
+
+def test_jupyter_ai_gets_its_entry_where_it_looks_and_keeps_its_others(folder: Path, home: Path, capsys: pytest.CaptureFixture[str]):
+    command(Studio(), ["config", "jupyter-ai"])
+    assert '"mcp_servers"' in capsys.readouterr().out
+    (folder / ".jupyter").mkdir()
+    path = folder / ".jupyter" / "mcp_settings.json"
+    other = {"name": "other", "command": "x", "args": [], "env": []}
+    path.write_text(json.dumps({"mcp_servers": [other, {"name": "notebook-img", "command": "old", "args": []}]}))
+    command(Studio(), ["config", "jupyter-ai"])
+    first, ours = json.loads(path.read_text())["mcp_servers"]
+    assert first == other
+    assert (ours["name"], ours["command"]) == ("notebook-img", sys.executable)
+    assert str(path) in capsys.readouterr().out
+    path.write_text("{broken")
+    with pytest.raises(UsageError, match="was not changed"):
+        command(Studio(), ["config", "jupyter-ai"])
+    assert path.read_text() == "{broken"
+
+
+ENV = """
+# of the old server
+VISION_API_KEY="vision-key-0123456789"
+export JIMENG_API_TOKEN='token-a,token-b'  # two
+NOTEBOOK_IMG_BUDGET=100
+PATH=/evil
+VISION_MODEL=from-the-file
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "family", "taken"),
+    [
+        (False, "all", set()),
+        (False, "vision", {"VISION_API_KEY"}),
+        (False, "seedream", {"JIMENG_API_TOKEN"}),
+        (True, "all", {"VISION_API_KEY", "JIMENG_API_TOKEN"}),
+        (True, "gemini", {"VISION_API_KEY", "JIMENG_API_TOKEN"}),
+    ],
+)
+def test_a_file_of_variables_is_read_where_that_is_said_and_named_where_it_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, family: str, taken: set[str]
+):
+    (folder / ".env").write_text(ENV)
+    before = dict(os.environ)
+    monkeypatch.setattr(os, "environ", {**before, "VISION_MODEL": "mine"})
+    said = " ".join(dotenv.read(wanted=wanted, family=family))
+    added = {name: value for name, value in os.environ.items() if before.get(name) != value and name != "VISION_MODEL"}
+    assert set(added) == taken
+    assert added.get("JIMENG_API_TOKEN", "token-a,token-b") == "token-a,token-b"
+    assert os.environ["VISION_MODEL"] == "mine"
+    assert ("is not trusted for keys by itself" in said) == (len(taken) < 2)
+    assert "vision-key" not in said
 
 
 def test_a_configuration_for_an_unknown_client_names_the_near_one(folder: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import socket
@@ -11,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.calls import refuse_foreign
+from notebook_img.errors import NotebookImgError, OutputError, UsageError
 from notebook_img.mcp import folders as module
 from notebook_img.mcp.folders import MOST_BASE64, Folders, folders_of
+from notebook_img.mcp.share import Share
 from notebook_img.pictures import fetching
 from notebook_img.settings import Settings
 from tests.emulators.dripping import dripping
-from tests.mcp.conftest import Desk, called, paint, refused
+from tests.mcp.conftest import OWN, Desk, called, paint, refused
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs a privilege on Windows")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="devices and pipes of this kind are POSIX's")
@@ -79,6 +82,12 @@ WRITES = {
     "no image format": lambda base: "run.sh",
     "nothing": lambda base: "",
     "a temporary folder": lambda base: "/tmp/elsewhere/new.png",
+    "a file address": lambda base: f"file://{base}/new.png",
+    "a web address": lambda base: "https://pictures.example/new.png",
+    "a line break": lambda base: "new\n.png",
+    "an escape sequence": lambda base: "\x1b[2Jnew.png",
+    "a name of 258 bytes": lambda base: f"{'가' * 86}.png",
+    "a folder of 258 bytes": lambda base: f"{'가' * 86}/new.png",
 }
 
 
@@ -196,9 +205,58 @@ def test_base64_of_100_megabytes_is_refused_by_the_tool():
         place.picture("data:image/png;base64," + "A" * 133_000_000)
 
 
-def test_a_missing_folder_inside_is_made(place: Folders):
-    assert place.output("new/deeper/night.png") == place.base / "new" / "deeper" / "night.png"
-    assert (place.base / "new" / "deeper").is_dir()
+def test_a_missing_folder_inside_is_made_and_goes_again_when_nothing_is_written(place: Folders):
+    path = place.output("new/deeper/night.png")
+    assert path == place.base / "new" / "deeper" / "night.png"
+    with place.making(path):
+        assert path.parent.is_dir()
+    assert not (place.base / "new").exists()
+    with place.making(path):
+        paint(path)
+    assert path.is_file()
+
+
+async def test_a_call_that_fails_leaves_no_folder(desk: Desk, folder: Path):
+    async with desk.client() as client:
+        await refused(client, "edit_image", imagePath="cat.png", prompt="add a red scarf", outputPath="new/deeper/a.png")
+        await refused(client, "save_image", image="note.txt", outputPath="new/deeper/a.png")
+        assert not (folder / "new").exists()
+        await called(client, "edit_image", imagePath="cat.png", prompt="rotate by 90 degrees", outputPath="new/deeper/a.png")
+    assert (folder / "new" / "deeper" / "a.png").is_file()
+
+
+def test_a_foreign_file_is_refused_without_being_read(desk: Desk, folder: Path):
+    """As large as nothing here ever is, with holes: reading it would take memory, and minutes."""
+    foreign = folder / "large.png"
+    with foreign.open("wb") as file:
+        file.truncate(3_000_000_000_000)
+    for known in (False, True):
+        if known:
+            desk.studio.store.note_written(foreign, "0" * 64)
+        with pytest.raises(OutputError, match="not written by notebook_img"):
+            refuse_foreign(foreign, desk.studio.store, force=False)
+
+
+async def test_a_wrong_setting_is_named_by_every_tool(make_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NOTEBOOK_IMG_MCP_URLS", "maybe")
+    async with make_desk().client() as client:
+        for tool in ("list_sessions", "get_status"):
+            assert "NOTEBOOK_IMG_MCP_URLS='maybe' cannot be used: write true or false." in await refused(client, tool)
+        assert "NOTEBOOK_IMG_MCP_URLS" in (await client.call_tool("analyze_image", {"image": "cat.png"})).content[0].text
+
+
+async def test_pixels_bound_what_runs_at_once():
+    share, most, order = Share(100), 0, []
+
+    async def work(name: str, pixels: int) -> None:
+        nonlocal most
+        async with share.of(pixels):
+            order.append(name)
+            most = max(most, share.used)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(work("a", 60), work("b", 60), work("c", 500), work("d", 10), work("e", 90))
+    assert (most, share.used, order) == (100, 0, ["a", "b", "c", "d", "e"])
 
 
 @posix
@@ -207,8 +265,8 @@ def test_a_read_only_folder_is_said_before_anything_is_paid(place: Folders):
     # Root may write anywhere but into the kernel's own file systems.
     barred = Folders(base=Path("/proc"), allowed=(Path("/proc"),), settings=Settings()) if os.geteuid() == 0 else place
     try:
-        with pytest.raises(NotebookImgError, match="cannot be created"):
-            barred.output("new/night.png")
+        with pytest.raises(NotebookImgError, match="cannot be created"), barred.making(barred.output("new/night.png")):
+            pass
     finally:
         place.base.chmod(0o700)
 
@@ -299,7 +357,7 @@ async def test_every_tool_that_writes_refuses_them_before_asking(desk: Desk, fol
     desk.studio.session("fox").generate("a red circle on white")
     async with desk.client() as client:
         await refused(client, tool, **arguments, outputPath=path)
-    assert desk.studio.store.session_named("mcp") is None or desk.studio.store.session_named("mcp").turns == 0
+    assert desk.studio.store.session_named(OWN) is None or desk.studio.store.session_named(OWN).turns == 0
 
 
 async def test_a_file_that_is_no_image_is_never_sent_anywhere(desk: Desk, folder: Path, gemini: object):

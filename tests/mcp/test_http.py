@@ -21,7 +21,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from notebook_img.errors import UsageError
-from notebook_img.mcp import discovery, server_log
+from notebook_img.mcp import discovery, idle_connections, server_log
 from notebook_img.mcp.http_server import ServerHandle, handle_of, is_loopback, serve
 from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER
 from notebook_img.studio.studio import Studio
@@ -309,3 +309,21 @@ def test_a_forked_child_leaves_the_server_alone(handle: ServerHandle):
     os.waitpid(child, 0)
     assert handle.announcement.exists()
     assert post(handle).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-", b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{"],
+)
+def test_a_connection_whose_client_says_no_more_is_closed(handle: ServerHandle, monkeypatch: pytest.MonkeyPatch, sent: bytes):
+    monkeypatch.setattr(idle_connections, "IDLE", 0.2)
+    with socket.create_connection(("127.0.0.1", handle.port), timeout=20) as connection:
+        connection.sendall(sent)
+        heard = b""
+        try:
+            while part := connection.recv(65536):
+                heard += part
+        except ConnectionResetError:
+            pass
+    # One that is refused for its missing token may hear so first.
+    assert heard == b"" or heard.startswith(b"HTTP/1.1 401")

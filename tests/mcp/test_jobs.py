@@ -18,7 +18,7 @@ from PIL import Image
 from notebook_img.records import JobRecord
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
-from tests.mcp.conftest import ERAS, Desk, Raw, called, refused, slow
+from tests.mcp.conftest import ERAS, OWN, Desk, Raw, called, refused, slow
 from tests.studio.conftest import jimeng_environ
 
 ASK = {"prompt": "a watercolour fox", "outputPath": "fox.png"}
@@ -41,11 +41,11 @@ async def test_what_takes_longer_than_the_wait_becomes_a_job_that_get_job_fetche
     desk = make_desk(mcp_wait=0.3)
     async with desk.client(era) as client:
         running = (await called(client, "generate_image", **ASK)).structured_content
-        assert (running["status"], running["sessionId"]) == ("running", "mcp")
+        assert (running["status"], running["sessionId"]) == ("running", OWN)
         desk.studio.settings.set("mcp_wait", 10)
         result = await called(client, "get_job", job_id=running["job_id"])
     facts = result.structured_content
-    assert (facts["status"], facts["id"], facts["job_id"]) == ("done", "mcp/t1", running["job_id"])
+    assert (facts["status"], facts["id"], facts["job_id"]) == ("done", f"{OWN}/t1", running["job_id"])
     assert [item.type for item in result.content] == ["text", "image", "resource_link"]
     assert facts["files"] == [str(folder / "fox.png")]
     assert Image.open(folder / "fox.png").format == "PNG"
@@ -78,7 +78,7 @@ async def test_another_process_sees_a_job_fetches_it_and_can_stop_it(make_desk: 
         assert done.stdout.split() == ["running", "cancelled"], done.stderr
         facts = (await called(client, "get_job", job_id=job)).structured_content
     assert facts["status"] == "cancelled"
-    assert desk.studio.store.session_named("mcp").turns == 0
+    assert desk.studio.store.session_named(OWN).turns == 0
     gemini.wait_for(lambda rows: any(row["state"] == "client left" for row in rows), "generateContent")
 
 
@@ -128,7 +128,7 @@ async def test_a_client_that_vanishes_leaves_a_job_that_is_kept(make_desk: Calla
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
     await until(lambda: [row for row in desk.studio.store.jobs() if row.state == "done"])
-    assert desk.studio.store.session_named("mcp").turns == 1
+    assert desk.studio.store.session_named(OWN).turns == 1
 
 
 async def test_a_failed_job_tells_why(make_desk: Callable[..., Desk], gemini: Running):
@@ -145,7 +145,7 @@ async def test_a_failed_job_tells_why(make_desk: Callable[..., Desk], gemini: Ru
 
 async def test_a_job_whose_process_has_ended_is_said_to_be_lost(desk: Desk):
     owner = desk.studio.store.owner.rsplit(":", 2)[0] + ":999999:1"
-    desk.studio.store.add_job(JobRecord("jdead0001", "mcp", "running", owner, time.time(), time.time(), prompt="a fox"))
+    desk.studio.store.add_job(JobRecord("jdead0001", OWN, "running", owner, time.time(), time.time(), prompt="a fox"))
     async with desk.client() as client:
         result = await client.call_tool("get_job", {"job_id": "jdead0001"})
     assert result.is_error
@@ -187,11 +187,11 @@ async def test_a_services_job_of_a_process_that_died_is_fetched_and_its_file_wri
     async with make_desk().client() as client:
         facts = (await called(client, "get_job", job_id=job.id)).structured_content
         again = (await called(client, "get_job", job_id=job.id)).structured_content
-    assert (facts["status"], facts["id"], again["id"]) == ("done", "mcp/t1", "mcp/t1")
+    assert (facts["status"], facts["id"], again["id"]) == ("done", f"{OWN}/t1", f"{OWN}/t1")
     assert len(facts["files"]) == 4
     assert all(Path(file).parent == folder for file in facts["files"])
     assert len(service.requests("aigc_draft/generate")) == 1
-    assert desk.studio.store.session_named("mcp").turns == 1
+    assert desk.studio.store.session_named(OWN).turns == 1
     assert {row.state for row in desk.studio.store.jobs()} == {"done"}
 
 
@@ -202,14 +202,14 @@ def told(desk: Desk) -> list[JobRecord]:
 
 
 async def test_a_job_whose_turn_was_stored_before_its_process_died_is_done(desk: Desk):
-    desk.studio.session("mcp").generate("a red circle on white")
+    desk.studio.session(OWN).generate("a red circle on white")
     owner = desk.studio.store.owner.rsplit(":", 2)[0] + ":999999:1"
-    ours = JobRecord("jours", "mcp", "running", owner, time.time(), time.time(), submit_id="s1", request={"tool": "generate_image"})
+    ours = JobRecord("jours", OWN, "running", owner, time.time(), time.time(), submit_id="s1", request={"tool": "generate_image"})
     desk.studio.store.add_job(ours)
     desk.studio.store.add_job(
         JobRecord(
             "jcore",
-            "mcp",
+            OWN,
             "done",
             owner,
             time.time(),
@@ -217,16 +217,16 @@ async def test_a_job_whose_turn_was_stored_before_its_process_died_is_done(desk:
             submit_id="s1",
             service_state={"x": 1},
             request={"pending": {"kind": "generate"}},
-            turn="mcp/t1",
+            turn=f"{OWN}/t1",
         )
     )
     async with desk.client() as client:
         facts = (await called(client, "get_job", job_id="jours")).structured_content
-    assert (facts["status"], facts["id"]) == ("done", "mcp/t1")
+    assert (facts["status"], facts["id"]) == ("done", f"{OWN}/t1")
 
 
 async def test_an_unknown_job_is_an_error_that_names_the_latest(desk: Desk):
-    desk.studio.store.add_job(JobRecord("jabc", "mcp", "failed", "", time.time(), time.time()))
+    desk.studio.store.add_job(JobRecord("jabc", OWN, "failed", "", time.time(), time.time()))
     async with desk.client() as client:
         assert "jabc" in await refused(client, "get_job", job_id="nothing")
         assert "jabc" in await refused(client, "cancel_job", job_id="nothing")
@@ -267,4 +267,4 @@ async def test_a_thousand_calls_at_once_are_bounded_fair_and_none_is_lost(make_d
     assert most <= 8
     assert sorted(order) == list(range(1000))
     assert desk.work.under_way == 0
-    assert Studio().store.session_named("mcp").turns == 1000
+    assert Studio().store.session_named(OWN).turns == 1000

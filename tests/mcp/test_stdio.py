@@ -99,9 +99,9 @@ def test_a_host_that_closes_and_terminates_mid_call_still_gets_the_picture_kept(
         raw.process.send_signal(signal.SIGTERM)
     raw.process.wait(30)
     with Store.open(home) as store:
-        assert [(job.state, job.turn) for job in store.jobs()] == [("done", "mcp/t1")]
-        assert store.session_named("mcp").turns == 1
-        picture = store.turn(store.session_named("mcp").id, 1).uses("output")[0]
+        assert [(job.state, job.turn) for job in store.jobs()] == [("done", "elsewhere, agents/t1")]
+        assert store.session_named("elsewhere, agents").turns == 1
+        picture = store.turn(store.session_named("elsewhere, agents").id, 1).uses("output")[0]
         assert store.read_picture(picture.sha256)
     assert (elsewhere / "fox.png").is_file()
 

@@ -17,7 +17,7 @@ from notebook_img.mcp.clients import configuration
 from notebook_img.mcp.http_server import serve
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
-from tests.mcp.conftest import ERAS, Desk, called, refused, slow
+from tests.mcp.conftest import ERAS, OWN, Desk, called, refused, slow
 from tests.mcp.test_http import ACCEPT, HELLO
 from tests.mcp.test_jobs import until
 
@@ -67,7 +67,7 @@ async def test_what_is_cancelled_before_it_is_sent_leaves_no_session(
         await until(lambda: gemini.requests("enerateContent"))
         with anyio.move_on_after(1):
             await client.call_tool(name, arguments)
-        await until(lambda: desk.studio.store.session_names() == ["mcp"])
+        await until(lambda: desk.studio.store.session_names() == [OWN])
         assert not (await ahead).is_error
     assert len(gemini.requests("enerateContent")) == 1
 

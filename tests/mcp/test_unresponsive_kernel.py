@@ -24,7 +24,7 @@ from notebook_img.mcp.work import Work
 from notebook_img.store import Store
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
-from tests.mcp.conftest import ERAS, Desk, called, paint, slow
+from tests.mcp.conftest import ERAS, OWN, Desk, called, paint, slow
 from tests.mcp.test_kernel import Kernel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are stopped by a signal there is on POSIX only")
@@ -180,7 +180,7 @@ async def test_what_it_never_began_is_done_without_it_and_it_does_not_begin_it_l
         kernel.go_on()
         await joined(client, joining, kernel.found.url)
         sessions = (await called(client, "list_sessions")).structured_content["sessions"]
-        assert [(row["name"], row["turns"]) for row in sessions] == [("mcp", 1)]
+        assert [(row["name"], row["turns"]) for row in sessions] == [(OWN, 1)]
     assert len(gemini.requests("enerateContent")) == 1
 
 
@@ -252,7 +252,7 @@ async def test_a_call_that_was_answered_leaves_no_job(gemini: Running, kernel: P
         assert refused.is_error
     with Store.open(home) as store:
         assert store.jobs() == []
-        assert store.session_named("mcp").turns == 1
+        assert store.session_named(OWN).turns == 1
 
 
 async def test_only_a_bridge_chooses_the_id_of_a_job(folder: Path, home: Path, make_desk: Callable[..., Desk]):

@@ -20,7 +20,7 @@ from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
-from tests.mcp.conftest import Desk, Raw, called, stdio
+from tests.mcp.conftest import OWN, Desk, Raw, called, stdio
 from tests.mcp.test_http import ACCEPT
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28")
@@ -163,7 +163,7 @@ def test_every_object_on_the_wire_has_only_the_fields_of_its_version(url: str, f
     results = [
         wire.call("edit_image", **EDIT, outputPath="turned.png"),
         wire.call("edit_image", **{**EDIT, "imagePath": "missing.png"}, outputPath="x.png"),
-        wire.call("view_image", image="mcp/t1"),
+        wire.call("view_image", image=f"{OWN}/t1"),
         wire.call("chat_vision", image="cat.png", question="What size is it?"),
     ]
     for result in results:

@@ -96,6 +96,6 @@ async def test_an_old_history_is_imported_once_and_keeps_its_ids(
             await called(client, "chat_vision", image="cat.png", question="What size is it?")
         shown = await called(client, "show_session", session="abc-1")
         taken = await called(client, "chat_vision", image="cat.png", question="What size is it?", session_id="abc-1")
-    assert taken.structured_content["conversation_turn"] == 2
+    assert taken.structured_content["conversation_turn"] == 2, taken.structured_content
     assert shown.structured_content["turns"][0]["answer"] == "A cat."
     assert desk.studio.store.count_sessions() == 3

@@ -12,7 +12,7 @@ import pytest
 
 from notebook_img import files
 from notebook_img.errors import OutputError
-from tests.mcp.conftest import Desk, called, paint, refused
+from tests.mcp.conftest import OWN, Desk, called, paint, refused
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows, which has no named pipes in folders")
 CIRCLE = "a red circle on white"
@@ -29,9 +29,9 @@ async def test_a_link_out_of_the_folders_is_not_written_through_whatever_its_suf
     async with desk.client() as client:
         assert "outside the folders" in await refused(client, "generate_image", prompt=CIRCLE, outputPath=name)
         await called(client, "generate_image", prompt=CIRCLE, outputPath="inside.png")
-        assert "outside the folders" in await refused(client, "save_image", image="mcp/t1", outputPath=name)
+        assert "outside the folders" in await refused(client, "save_image", image=f"{OWN}/t1", outputPath=name)
     assert (outside / "ours.png").read_bytes() == before
-    assert desk.studio.store.session_named("mcp").turns == 1, "nothing was paid for"
+    assert desk.studio.store.session_named(OWN).turns == 1, "nothing was paid for"
 
 
 @posix
@@ -80,7 +80,9 @@ async def test_a_named_pipe_as_output_is_refused_and_does_not_hang(desk: Desk, f
 async def test_one_name_written_by_many_at_once_is_never_taken_for_somebody_elses(desk: Desk, folder: Path):
     async with desk.client() as client:
         await called(client, "generate_image", prompt=CIRCLE, outputPath="first.png")
-        results = await asyncio.gather(*(client.call_tool("save_image", {"image": "mcp/t1", "outputPath": "same.png"}) for _ in range(40)))
+        results = await asyncio.gather(
+            *(client.call_tool("save_image", {"image": f"{OWN}/t1", "outputPath": "same.png"}) for _ in range(40))
+        )
     assert [result.content[0].text for result in results if result.is_error] == []
 
 

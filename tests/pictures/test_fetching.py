@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import ipaddress
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from notebook_img.errors import PictureError, UsageError
-from notebook_img.pictures import fetch, fetching, load, vetted_address
+from notebook_img.pictures import fetch, fetching, load, public_addresses, vetted_address
 from notebook_img.settings import Settings
 from notebook_img.studio import Studio
 from notebook_img.widgets.uploads import opened
@@ -216,6 +217,24 @@ def test_a_password_in_an_address_is_not_shown():
 def test_an_address_inside_is_refused(host: str):
     with pytest.raises((UsageError, PictureError)):
         vetted_address(f"https://{host}/latest/meta-data")
+
+
+@pytest.mark.parametrize("network", [*public_addresses.IPV4, *public_addresses.IPV6])
+def test_every_reserved_range_is_refused_from_its_first_address_to_its_last(network: str):
+    """The table names each with its source."""
+    whole = ipaddress.ip_network(network)
+    for address in (whole[0], whole[-1]):
+        assert not public_addresses.is_public(str(address))
+
+
+@pytest.mark.parametrize("address", ["64:ff9b::a00:1", "::8.8.8.8", "2002:808:808::1", "4000::1", "fe80::1%eth0", "2001:0:808:808::1"])
+def test_what_carries_another_address_or_was_never_given_out_is_refused(address: str):
+    assert not public_addresses.is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "192.0.1.1", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450::1", "64:ff9b::808:808"])
+def test_addresses_beside_the_reserved_ranges_are_public(address: str):
+    assert public_addresses.is_public(address)
 
 
 def test_public_only_means_https(site):

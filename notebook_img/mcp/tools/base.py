@@ -24,19 +24,20 @@ from pydantic import BaseModel
 
 from notebook_img.calls import Call, words_of
 from notebook_img.errors import NotebookImgError, NotFoundError
-from notebook_img.hints import worded
+from notebook_img.hints import Hint
 from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import page, tool_results
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.versions import report
-from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord, TurnRecord
 from notebook_img.tree import Session, Turn
 
 BRIDGE_HEADER = "x-notebook-img-bridge"
 FOLDERS_HEADER = "x-notebook-img-folders"
+CONNECTION_HEADER = "x-notebook-img-connection"
+SESSION_HEADER = "mcp-session-id"
 JOB_META = "notebook-img/job"
 """Field of a call's ``_meta``: the id under which a bridge may name it to its client as a job."""
 BOXES = re.compile(r"[\d\s,;.\-]+")
@@ -101,15 +102,16 @@ class Tools:
     def __init__(self, work: Work) -> None:
         self.work = work
 
-    def register(self, server: MCPServer[Any], only: Callable[[str], bool] = lambda _name: True, *, on_page: bool = False) -> None:
-        """Add the tools to a server; with `on_page` for its page alone."""
+    def register(self, server: MCPServer[Any], only: Callable[[str], bool] | None = None, *, on_page: bool = False) -> None:
+        """Add those of the tools that a server has, or others that are named; with `on_page` for its page alone."""
+        words = self.work.words
         for facts in self.facts:
-            if only(facts.name):
+            if (only or words.has)(facts.name):
                 server.add_tool(
                     getattr(self, facts.name),
                     name=facts.name,
                     title=facts.title,
-                    description=facts.description,
+                    description=words.of(facts.description),
                     annotations=facts.annotations,
                     meta=replace(facts, on_page=facts.on_page or on_page).meta,
                 )
@@ -120,7 +122,10 @@ class Tools:
             return owner
         info = ctx.session.client_params
         name = (info.client_info.title or info.client_info.name) if info else ""
-        return self.work.caller(name, self._folders(ctx.headers or {}))
+        headers = ctx.headers or {}
+        # Heads are a connection's. The protocol knows none from 2026-07-28 on: there those of one name share them.
+        connection = headers.get(CONNECTION_HEADER if self._is_bridge(headers) else SESSION_HEADER, "")
+        return self.work.caller(name, self._folders(headers), connection)
 
     def _folders(self, headers: Any) -> Folders | None:
         """Return the folders of one of our bridges; another HTTP client cannot widen what it may use."""
@@ -146,7 +151,10 @@ class Tools:
     @contextlib.asynccontextmanager
     async def calling(self, ctx: Context, tool: str, text: str = "") -> AsyncIterator[Calling]:
         """Record the call, and turn our errors into what the model reads."""
-        call = Calling(self.caller(ctx), tool, ctx)
+        try:
+            call = Calling(self.caller(ctx), tool, ctx)
+        except NotebookImgError as error:  # a setting that cannot be used
+            raise ToolError(self.work.told(error)) from error
         key = secrets.token_hex(4)
 
         def note(state: str, words: str = text) -> None:
@@ -157,7 +165,7 @@ class Tools:
             yield call
         except NotebookImgError as error:
             note("failed", error.sentence)
-            raise ToolError(worded(error, FOR_AGENTS)) from error
+            raise ToolError(self.work.told(error)) from error
         except BaseException:
             note("job" if call.turn is None else "done", "the client is gone")
             raise
@@ -172,7 +180,11 @@ class Tools:
             return plain  # t7: of the session the request is about
         if match := PICTURE_URI.fullmatch(plain):
             return self.stored(match["sha256"])
-        return caller.folders.picture(plain)
+        try:
+            return caller.folders.picture(plain)
+        except NotebookImgError as error:
+            error.hints = (*error.hints, Hint("hand-over", folder=str(caller.folders.base)))
+            raise
 
     def mask(self, caller: Caller, text: str) -> Any:
         """Return what a client gave as a mask: words and boxes stay text, everything else is an image; None for nothing."""
@@ -191,7 +203,7 @@ class Tools:
         from notebook_img.pictures import Picture
 
         store = self.work.studio.store
-        if not store.has_picture(sha256):
+        if not store.has_picture(sha256) or not self.work.shows_picture(sha256):
             raise NotFoundError(f"No picture with the hash {sha256[:12]}… is stored here.")
         return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
 

@@ -173,7 +173,6 @@ class OurTools(Tools):
         async with self.calling(ctx, "list_sessions", search):
 
             def look() -> SessionList:
-                store = self.work.studio.store
                 rows = [
                     SessionRow(
                         name=row.name,
@@ -182,9 +181,9 @@ class OurTools(Tools):
                         head=turn_id(row.head, session=row.name) if row.head else "",
                         updated=moment(row.updated),
                     )
-                    for row in store.sessions(limit=limit, search=search)
+                    for row in self.work.sessions(limit=limit, search=search)
                 ]
-                return SessionList(sessions=rows, total=store.count_sessions())
+                return SessionList(sessions=rows, total=self.work.count_sessions())
 
             found = await in_thread(look)
             lines = "; ".join(f"{row.name} ({row.turns} turns, {row.updated})" for row in found.sessions)
@@ -301,7 +300,8 @@ class OurTools(Tools):
                 turn = self.turn(call.caller, image)
                 facts = provenance_of(call.caller.studio, turn.record, turn.picked) if turn is not None else lambda _index: {}
                 store = self.work.studio.store
-                files, said = write_outputs(path, [picture], store, force=False, facts=facts, inside=folders.inside)
+                with folders.making(path):
+                    files, said = write_outputs(path, [picture], store, force=False, facts=facts, inside=folders.inside)
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
 
             done = await in_thread(save)

@@ -14,7 +14,6 @@ from pydantic import Field
 
 from notebook_img.calls import Call, unfinished_jobs
 from notebook_img.errors import NotebookImgError, PictureError, UsageError
-from notebook_img.hints import worded
 from notebook_img.loop import in_thread
 from notebook_img.mcp import vision_history
 from notebook_img.mcp.names import session_name_of
@@ -34,7 +33,6 @@ from notebook_img.mcp.vision_answers import (
     running_chat,
     settings_of,
 )
-from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.mcp.work import Work
 from notebook_img.providers import choose_model
 from notebook_img.records import JobRecord, TurnRecord
@@ -98,7 +96,7 @@ class VisionTools(Tools):
                 )
             except NotebookImgError as error:
                 call.failed(error)
-                return not_analysed(error)
+                return not_analysed(error, self.work.told(error))
             if isinstance(done, JobRecord):
                 return running_analysis(done)
             return analysed(done.turn, await in_thread(image_info, done.turn, image))
@@ -117,7 +115,7 @@ class VisionTools(Tools):
                 result = await self._chat(call, image, question, session_id.strip(), anew=is_new_conversation)
             except NotebookImgError as error:
                 call.failed(error)
-                said = worded(error, FOR_AGENTS)
+                said = self.work.told(error)
                 kind = fault_of(error, "chat_failed")
                 result = ChatResult(status="error", error_type=kind, error=said, message=said, session_id=session_id)
             return as_json(result)
@@ -247,6 +245,7 @@ class VisionTools(Tools):
                 + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
                 + "."
                 + (f" For the person, to see the pictures (opens once): {info.page}" if info.page else "")
+                + (f" {info.alone}" if info.alone else "")
             )
             return as_json(info)
 
@@ -264,7 +263,7 @@ class VisionTools(Tools):
             model=f"{provider.name}:{model}",
             image_model=f"{painter.name}:{image_model}",
             chat_manager=ChatManager(
-                sessions=store.count_sessions(), max_turns=settings.mcp_chat_turns, persistence=settings.vision_enable_persistence
+                sessions=self.work.count_sessions(), max_turns=settings.mcp_chat_turns, persistence=settings.vision_enable_persistence
             ),
             config=settings_of(settings, model, provider.address() if hasattr(provider, "address") else ""),
             spent_today_usd=store.known_today(),
@@ -272,11 +271,12 @@ class VisionTools(Tools):
             max_image_bytes=settings.vision_max_image_size,
             max_turns=settings.mcp_chat_turns,
             persistence=settings.vision_enable_persistence,
-            sessions=store.count_sessions(),
-            recent_sessions=store.session_names()[:5],
+            sessions=self.work.count_sessions(),
+            recent_sessions=[row.name for row in self.work.sessions(limit=5)],
             jobs_running=[job.id for job in store.jobs(state="running", limit=20) if job.updated > day_ago],
             allowed_folders=[str(folder) for folder in call.caller.folders.allowed],
             client=call.caller.name,
+            alone=self.work.alone,
         )
 
 

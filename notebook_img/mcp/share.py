@@ -1,0 +1,41 @@
+"""What runs at once is bounded by pixels: a few large pictures need more memory than many small ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Share:
+    """So many pixels for all who work at the same time, on one event loop; who comes first is served first.
+
+    Parameters
+    ----------
+    most : int
+        Pixels. Who needs more than that works alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.used = 0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def of(self, pixels: int) -> AsyncIterator[None]:
+        """Wait until there is room for so many pixels, and hold them."""
+        wanted = min(pixels, self.most)
+        async with self._turn:
+            while self.used + wanted > self.most:
+                self._freed.clear()
+                await self._freed.wait()
+            self.used += wanted
+        try:
+            yield
+        finally:
+            self.used -= wanted
+            self._freed.set()
