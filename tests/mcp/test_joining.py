@@ -41,7 +41,7 @@ async def test_a_kernel_that_does_not_share_the_clients_environment_is_not_joine
         assert kernel.work.calls == 0
         assert variable in status["alone"]
         assert status["alone"] in status["message"]
-        (line,) = [line for line in server_log.lines() if "is not joined" in line]
+        (line,) = [line for line in server_log.lines() if "is not joined" in line and kernel.url in line]
         assert status["alone"] in line
         assert KEY not in line
 
