@@ -116,7 +116,7 @@ def test_no_wording_is_there_for_nothing() -> None:
 
 MAGIC = re.compile(r"%(%?img\w*|askimage|config|pip|tb|cd|env)\b")
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
-FOR_PEOPLE = {"commands.py", "clients.py", "mcpb.py", "bundle.py"}
+FOR_PEOPLE = {"commands.py", "clients.py", "dotenv.py", "mcpb.py", "bundle.py"}
 """Modules of mcp/ whose words are read by a person in a notebook or a terminal, not by an agent."""
 
 

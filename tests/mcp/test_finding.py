@@ -60,7 +60,7 @@ async def test_an_image_without_a_usable_path_is_answered_with_the_ways_there_ar
 async def gallery(desk: Desk, folder: Path) -> Desk:
     fox = desk.studio.session("fox")
     fox.generate("a red circle on white")
-    fox.edit("rotate by 90 degrees")
+    fox.edit("blur")
     other = desk.studio.session("other")
     other.generate("a teal square on teal")
     other.ask("What size is it?", str(folder / "cat.png"))
