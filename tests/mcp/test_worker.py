@@ -18,7 +18,7 @@ from mcp import Client
 
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
-from tests.mcp.conftest import KEY, Raw, called, stdio
+from tests.mcp.conftest import KEY, OWN, Raw, called, stdio
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="there is no worker on Windows"),
@@ -92,7 +92,7 @@ def test_a_server_that_ends_at_any_moment_of_a_call_leaves_its_picture(paid: Run
     prompts = {f"fox number {number}" for number in range(moments)}
 
     def kept() -> bool:
-        rows = store.session_named("mcp")
+        rows = store.session_named(OWN)
         return rows is not None and {turn.prompt for turn in store.turns(rows.id)} == prompts
 
     until(kept)
