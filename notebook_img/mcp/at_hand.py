@@ -53,12 +53,12 @@ def _uploads(work: Work) -> Iterator[Candidate]:
     """Give what was brought into the notebook's panel; the store keeps it from now on, so that its id stands for it."""
     for at, picture in tuple(work.studio.shared.brought_in):
         sha256 = work.studio.store.put_picture(picture.data, mime_type=picture.mime_type)
-        work.offered.add(sha256)
+        work.scope.offered.add(sha256)
         yield Candidate(f"nbimg://pictures/{sha256}", f"brought into the notebook: {picture.name or 'no name'}", picture, at)
 
 
 def _heads(work: Work, caller: Caller) -> Iterator[Candidate]:
-    for row in work.sessions(limit=3):
+    for row in work.scope.sessions(limit=3):
         if row.head is not None and (session := work.find(caller, row.name)) is not None:
             turn = session.turn(turn_id(row.head))
             for picture in turn.pictures[:1]:

@@ -157,7 +157,7 @@ class Server(MCPServer[Any]):
         from notebook_img.pictures import sniff
 
         store = self.work.studio.store
-        if not PICTURE_URI.fullmatch(sha256) or not store.has_picture(sha256) or not self.work.shows_picture(sha256):
+        if not PICTURE_URI.fullmatch(sha256) or not store.has_picture(sha256) or not self.work.scope.shows_picture(sha256):
             raise ResourceNotFoundError(f"There is no picture nbimg://pictures/{sha256[:80]}.")
         data = store.read_picture(sha256)
         return data, sniff(data) or "application/octet-stream"
@@ -172,7 +172,7 @@ class Server(MCPServer[Any]):
     def _session(self, name: str) -> str:
         store = self.work.studio.store
         record = store.session_named(name) or store.session(name)
-        if record is None or not self.work.shows(record.id):
+        if record is None or not self.work.scope.shows(record.id):
             raise ResourceNotFoundError(f"There is no session {name[:80]!r}.")
         turns = store.turns(record.id, limit=200, newest_first=True)[::-1]
         content = {
@@ -187,11 +187,11 @@ class Server(MCPServer[Any]):
     def _complete(self, name: str, value: str) -> Completion | None:
         store = self.work.studio.store
         if name == "sha256":
-            known = [row.picture.sha256 for row in store.gallery(limit=200) if self.work.shows(row.session_id)]
+            known = [row.picture.sha256 for row in store.gallery(limit=200) if self.work.scope.shows(row.session_id)]
         elif name in ("id", "session"):
-            known = [row.name for row in self.work.sessions(limit=10_000)]
+            known = [row.name for row in self.work.scope.sessions(limit=10_000)]
         elif name == "image":
-            known = [turn_id(row.turn, session=row.session) for row in store.gallery(limit=200) if self.work.shows(row.session_id)]
+            known = [turn_id(row.turn, session=row.session) for row in store.gallery(limit=200) if self.work.scope.shows(row.session_id)]
         else:
             return None
         fitting = [text for text in dict.fromkeys(known) if text.casefold().startswith(value.casefold())]
@@ -212,12 +212,12 @@ class Server(MCPServer[Any]):
                 description=f"{row.turns} turns",
                 mime_type="application/json",
             )
-            for row in self.work.sessions(limit=LISTED)
+            for row in self.work.scope.sessions(limit=LISTED)
         ]
         seen: set[str] = set()
         for row in store.gallery(limit=LISTED):
             use = row.picture
-            if use.sha256 not in seen and self.work.shows(row.session_id):
+            if use.sha256 not in seen and self.work.scope.shows(row.session_id):
                 seen.add(use.sha256)
                 name = turn_id(row.turn, session=row.session)
                 description = " ".join(row.prompt.split())[:120]

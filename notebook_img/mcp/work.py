@@ -42,10 +42,11 @@ from notebook_img.mcp.names import session_name_of
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.page.links import Pages
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
+from notebook_img.mcp.scope import ALL, Scope
 from notebook_img.mcp.share import Share
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
-from notebook_img.records import JobRecord, Origin, SessionRecord, TurnRecord
+from notebook_img.records import JobRecord, Origin, TurnRecord
 from notebook_img.replay import BUILT_IN, BY_AGENT
 from notebook_img.studio import session_name_from
 
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work"]
 
-ALL, OWN = "all", "own"
 AGENTS = "agents"
 """The session of agents that work in no folder of their own."""
 AT_ONCE = 8
@@ -111,11 +111,7 @@ class Work:
         """The links to the page people see; of a server that has none, none."""
         self.alone = ""
         """Why the kernel of a notebook was not joined, in a sentence."""
-        self.scope = frozenset(scope)
-        self.begun: set[str] = set()
-        """Ids of the sessions that were begun here."""
-        self.offered: set[str] = set()
-        """Hashes of pictures that were offered to a client, though no session has them yet."""
+        self.scope = Scope(studio, scope)
         self.words = OwnWords()
         """What its server may speak of."""
         self.listeners: list[Callable[[Note], None]] = []
@@ -126,7 +122,7 @@ class Work:
         self.worker: Worker | None = None
         """Does what can be billed, where the server may be killed at any moment."""
         self._studios: OrderedDict[tuple[str, str], tuple[Studio, float]] = OrderedDict()
-        self.jobs = Jobs(studio, self.caller, self._start, self._shows_job)
+        self.jobs = Jobs(studio, self.caller, self._start, self.scope.shows_job)
         self._running: dict[int, Running] = {}
         self._slots: asyncio.Semaphore | None = None
         self._share: Share | None = None
@@ -162,7 +158,7 @@ class Work:
         wanted = name.strip().partition("/")[0]
         found = self.find(caller, wanted)
         if found is None:
-            names = [row.name for row in self.sessions(limit=200)]
+            names = [row.name for row in self.scope.sessions(limit=200)]
             near = did_you_mean(wanted, names)
             recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
             raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
@@ -174,39 +170,8 @@ class Work:
 
         store = caller.studio.store
         known = (store.session_named(name) or store.session(name) for name in names)
-        record = next((found for found in known if found is not None and self._in_scope(found)), None)
+        record = next((found for found in known if self.scope.has(found)), None)
         return Session(caller.studio, record.id) if record is not None else None
-
-    def _in_scope(self, record: SessionRecord) -> bool:
-        own = OWN in self.scope and record.settings.get("started_by") == BY_AGENT["started_by"]
-        return own or bool(self.scope & {ALL, record.name}) or record.id in self.begun
-
-    def shows(self, session_id: str) -> bool:
-        """Whether clients see this session."""
-        if ALL in self.scope:
-            return True
-        record = self.studio.store.session(session_id)
-        return record is not None and self._in_scope(record)
-
-    def _shows_job(self, job: JobRecord) -> bool:
-        record = None if ALL in self.scope else self.studio.store.session_named(job.session)
-        return ALL in self.scope or (record is not None and self._in_scope(record))
-
-    def shows_picture(self, sha256: str) -> bool:
-        """Whether clients see a session that has this picture."""
-        return ALL in self.scope or sha256 in self.offered or any(map(self.shows, self.studio.store.sessions_with(sha256)))
-
-    def sessions(self, *, limit: int, search: str = "") -> list[SessionRecord]:
-        """Return the sessions clients see, the one used last first."""
-        store = self.studio.store
-        if ALL in self.scope:
-            return list(store.sessions(limit=limit, search=search))
-        every = store.sessions(limit=10_000, search=search)
-        return [row for row in every if self._in_scope(row)][:limit]
-
-    def count_sessions(self) -> int:
-        """Return how many sessions clients see."""
-        return self.studio.store.count_sessions() if ALL in self.scope else len(self.sessions(limit=10_000))
 
     def own_session(self, caller: Caller) -> Session:
         """Return the session agents work in when they name none, that of their working folder, creating it if needed."""
@@ -220,7 +185,7 @@ class Work:
             record, _ = store.open_session(name, settings=facts)
             # Folders may have one name, and people's sessions too.
             if not stem or record.settings.get("folder") == str(base):
-                self.begun.add(record.id)
+                self.scope.begun.add(record.id)
                 return Session(caller.studio, record.id)
         raise StoreError(f"No free session name was found for {base}. Name a session, or begin one with start_image_session.")
 
@@ -233,7 +198,7 @@ class Work:
         for _ in range(20):
             try:
                 made = store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT)
-                self.begun.add(made.id)
+                self.scope.begun.add(made.id)
                 return Session(caller.studio, made.id)
             except UsageError:  # taken between the two
                 if exactly:

@@ -203,7 +203,7 @@ class Tools:
         from notebook_img.pictures import Picture
 
         store = self.work.studio.store
-        if not store.has_picture(sha256) or not self.work.shows_picture(sha256):
+        if not store.has_picture(sha256) or not self.work.scope.shows_picture(sha256):
             raise NotFoundError(f"No picture with the hash {sha256[:12]}… is stored here.")
         return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
 

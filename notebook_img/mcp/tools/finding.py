@@ -158,7 +158,7 @@ class FindingTools(Tools):
                     since=day_of(since, "since"),
                     until=day_of(until, "until", end=True),
                     colour=colour.strip(),
-                    shown=self.work.shows,
+                    shown=self.work.scope.shows,
                 )
                 rows = found(store, wanted, limit + 1)
                 listed = [

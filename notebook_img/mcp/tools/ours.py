@@ -181,9 +181,9 @@ class OurTools(Tools):
                         head=turn_id(row.head, session=row.name) if row.head else "",
                         updated=moment(row.updated),
                     )
-                    for row in self.work.sessions(limit=limit, search=search)
+                    for row in self.work.scope.sessions(limit=limit, search=search)
                 ]
-                return SessionList(sessions=rows, total=self.work.count_sessions())
+                return SessionList(sessions=rows, total=self.work.scope.count())
 
             found = await in_thread(look)
             lines = "; ".join(f"{row.name} ({row.turns} turns, {row.updated})" for row in found.sessions)

@@ -263,7 +263,7 @@ class VisionTools(Tools):
             model=f"{provider.name}:{model}",
             image_model=f"{painter.name}:{image_model}",
             chat_manager=ChatManager(
-                sessions=self.work.count_sessions(), max_turns=settings.mcp_chat_turns, persistence=settings.vision_enable_persistence
+                sessions=self.work.scope.count(), max_turns=settings.mcp_chat_turns, persistence=settings.vision_enable_persistence
             ),
             config=settings_of(settings, model, provider.address() if hasattr(provider, "address") else ""),
             spent_today_usd=store.known_today(),
@@ -271,8 +271,8 @@ class VisionTools(Tools):
             max_image_bytes=settings.vision_max_image_size,
             max_turns=settings.mcp_chat_turns,
             persistence=settings.vision_enable_persistence,
-            sessions=self.work.count_sessions(),
-            recent_sessions=[row.name for row in self.work.sessions(limit=5)],
+            sessions=self.work.scope.count(),
+            recent_sessions=[row.name for row in self.work.scope.sessions(limit=5)],
             jobs_running=[job.id for job in store.jobs(state="running", limit=20) if job.updated > day_ago],
             allowed_folders=[str(folder) for folder in call.caller.folders.allowed],
             client=call.caller.name,
