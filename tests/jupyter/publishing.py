@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -53,37 +54,43 @@ def pandoc_path() -> str:
     return os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ["PATH"]])
 
 
+@functools.cache
+def converter(kind: type[Any], **options: Any) -> Any:
+    """Return an exporter that has read its templates once: reading them takes longer than a page."""
+    return kind(**options)
+
+
 def images(html: str) -> list[bytes]:
     """Return the pictures that stand in a page."""
     return [base64.b64decode(found) for found in re.findall(r"<img[^>]*?src=\"data:image/\w+;base64,([^\"]+)\"", html, re.DOTALL)]
 
 
 def in_html(made: Any) -> list[bytes]:
-    return images(HTMLExporter().from_notebook_node(made)[0])
+    return images(converter(HTMLExporter).from_notebook_node(made)[0])
 
 
 def in_slides(made: Any) -> list[bytes]:
-    return images(SlidesExporter().from_notebook_node(made)[0])
+    return images(converter(SlidesExporter).from_notebook_node(made)[0])
 
 
 def in_sanitised(made: Any) -> list[bytes]:
-    return images(HTMLExporter(sanitize_html=True).from_notebook_node(made)[0])
+    return images(converter(HTMLExporter, sanitize_html=True).from_notebook_node(made)[0])
 
 
 def in_markdown(made: Any) -> list[bytes]:
     """Return the files a Markdown page shows; what stands in its HTML is left out, as GitHub leaves it out."""
-    body, resources = MarkdownExporter().from_notebook_node(made)
+    body, resources = converter(MarkdownExporter).from_notebook_node(made)
     return [resources["outputs"][name] for name in re.findall(r"!\[\w*\]\((output_\S+)\)", body)]
 
 
 def in_latex(made: Any) -> list[bytes]:
-    body, resources = LatexExporter().from_notebook_node(made)
+    body, resources = converter(LatexExporter).from_notebook_node(made)
     names = re.findall(r"\\(?:adjustimage|includegraphics)[^\n]*\{(output_[^}]+)\}", body.partition(r"\begin{document}")[2])
     return [resources["outputs"][name] for name in names]
 
 
 def in_script(made: Any) -> list[bytes]:
-    body, resources = PythonExporter().from_notebook_node(made)
+    body, resources = converter(PythonExporter).from_notebook_node(made)
     compile(body, "fox.py", "exec")
     return [*images(body), *resources.get("outputs", {}).values()]
 

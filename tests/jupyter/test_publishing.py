@@ -16,7 +16,7 @@ import pytest
 from nbconvert import HTMLExporter, MarkdownExporter, PDFExporter, SlidesExporter
 from PIL import Image
 
-from tests.jupyter.publishing import EXPORTERS, FIGURES, FORMS, in_latex, pandoc_path, saved_notebook
+from tests.jupyter.publishing import EXPORTERS, FIGURES, FORMS, converter, in_latex, pandoc_path, saved_notebook
 from tests.needs import needs_xelatex
 from tests.pages import ROOT
 
@@ -103,8 +103,13 @@ def test_the_pdf_set_by_xelatex_has_every_picture(form: str, notebooks: dict[str
 @pytest.mark.parametrize("form", FORMS)
 def test_captions_are_words_wherever_pictures_are(form: str, notebooks: dict[str, Any]) -> None:
     made = alone(notebooks[form], "a picture")
-    for exporter in (HTMLExporter(), SlidesExporter(), HTMLExporter(sanitize_html=True), MarkdownExporter()):
-        assert "built-in, not AI" in re.sub(r"<[^>]+>", "", exporter.from_notebook_node(made)[0])
+    for made_by in (
+        converter(HTMLExporter),
+        converter(SlidesExporter),
+        converter(HTMLExporter, sanitize_html=True),
+        converter(MarkdownExporter),
+    ):
+        assert "built-in, not AI" in re.sub(r"<[^>]+>", "", made_by.from_notebook_node(made)[0])
 
 
 @pytest.mark.parametrize("form", FORMS)
