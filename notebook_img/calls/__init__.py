@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from notebook_img.calls.jobs import resume_jobs as resume_jobs
     from notebook_img.calls.jobs import unfinished_jobs as unfinished_jobs
     from notebook_img.calls.jobs import waiting_jobs as waiting_jobs
+    from notebook_img.calls.later import LaterCall as LaterCall
+    from notebook_img.calls.later import conclude_later as conclude_later
+    from notebook_img.calls.later import fail_later as fail_later
+    from notebook_img.calls.later import prepare_again as prepare_again
+    from notebook_img.calls.later import prepare_later as prepare_later
+    from notebook_img.calls.later import reserve_later as reserve_later
     from notebook_img.calls.mask_words import words_of as words_of
     from notebook_img.calls.outputs import check_name as check_name
     from notebook_img.calls.outputs import check_output_files as check_output_files
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.perform import perform_call as perform_call
     from notebook_img.calls.progress import Change as Change
     from notebook_img.calls.progress import Progress as Progress
+    from notebook_img.calls.request import PreparedCall as PreparedCall
     from notebook_img.calls.request import chosen_model as chosen_model
     from notebook_img.calls.resolve import TURN_ID as TURN_ID
     from notebook_img.calls.resolve import PlacedCall as PlacedCall
@@ -48,13 +55,14 @@ else:
         call="Call images_of make_call",
         estimating="Estimated estimated",
         jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
+        later="LaterCall conclude_later fail_later prepare_again prepare_later reserve_later",
         mask_words="words_of",
         outputs=(
             "check_name check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs"
         ),
         perform="perform_call",
         progress="Change Progress",
-        request="chosen_model",
+        request="PreparedCall chosen_model",
         resolve="PlacedCall TURN_ID is_id load place_call",
         results="CallResult Notice Plan",
         stopping="Stopwatch note_bill stoppable",

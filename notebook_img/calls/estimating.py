@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.found_mask import sought_mask
+from notebook_img.calls.later_terms import check_later, later_factor
 from notebook_img.calls.replay_lookup import look_up
 from notebook_img.calls.request import prepare
 from notebook_img.providers import check_request, expected
@@ -31,15 +32,23 @@ class Estimated:
     """Whether a stored reply would be given."""
 
 
-def estimated(workspace: Workspace, asked: PlacedCall) -> Estimated:
+def estimated(workspace: Workspace, asked: PlacedCall, *, later: bool = False) -> Estimated:
     """Return key, model and price of a call; where it has a place among its cell's requests, that learns its key.
+
+    Parameters
+    ----------
+    later : bool
+        It is to be done later, at the service's price for that.
 
     Raises
     ------
     NotebookImgError
         When its model would not take it.
     """
-    ready, _, looking = sought_mask(workspace, prepare(workspace, asked))
+    prepared = prepare(workspace, asked)
+    if later:
+        check_later(prepared)
+    ready, _, looking = sought_mask(workspace, prepared)
     key, replayed = ready.pending.request_key, False
     if asked.slot is not None:
         asked.slot.enter(key, ready.model)
@@ -49,4 +58,7 @@ def estimated(workspace: Workspace, asked: PlacedCall) -> Estimated:
     price = expected(ready.provider, ready.request)
     if price is not None and looking:
         price = type(price)(price.low + looking, price.high + looking)
+    if later:
+        factor = later_factor(ready)
+        price = type(price)(price.low * factor, price.high * factor) if price is not None else None
     return Estimated(key, ready.model, price, replayed)

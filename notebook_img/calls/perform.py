@@ -63,18 +63,34 @@ async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> C
         raise
 
 
+async def stored_or_ready(workspace: Workspace, asked: PlacedCall) -> CallResult | PreparedCall:
+    """Return the stored reply that a call may have, else the call; of one that would be asked in vain the error."""
+    found = await _stored_or_ready(workspace, asked)
+    return found if isinstance(found, CallResult) else found[0]
+
+
+async def _stored_or_ready(workspace: Workspace, asked: PlacedCall) -> CallResult | tuple[PreparedCall, Decision]:
+    ready, decision = await _looked_up(workspace, asked)
+    if asked.call.dry_run:
+        return ready, decision
+    if decision.stored is not None:
+        return await to_the_end(in_thread(_give_back, workspace, ready, decision, decision.stored))
+    if workspace.kernel is not None:
+        await in_thread(replay_lookup.refuse_again, workspace, ready)
+    if decision.miss:
+        raise ReplayMissError(await in_thread(replay_lookup.explain_miss, workspace, asked, ready.pending))
+    return ready, decision
+
+
 async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
     slot = asked.slot
     try:
-        ready, decision = await _looked_up(workspace, asked)
+        found = await _stored_or_ready(workspace, asked)
+        if isinstance(found, CallResult):
+            return found
+        ready, decision = found
         if asked.call.dry_run:
             return await in_thread(_plan, workspace, ready, decision)
-        if decision.stored is not None:
-            return await to_the_end(in_thread(_give_back, workspace, ready, decision, decision.stored))
-        if workspace.kernel is not None:
-            await in_thread(replay_lookup.refuse_again, workspace, ready)
-        if decision.miss:
-            raise ReplayMissError(await in_thread(replay_lookup.explain_miss, workspace, asked, ready.pending))
         try:
             return await _ask_service(workspace, ready, decision, tell)
         except RefusedError as error:
@@ -120,7 +136,7 @@ def _give_back(workspace: Workspace, ready: PreparedCall, decision: Decision, st
     record = replay_lookup.give_back(workspace, ready.asked, stored)
     ready.asked.bill.turn = turn_id(record.number, session=workspace.session_name(record.session_id))
     note_model(workspace, ready)
-    return _finish(
+    return finish(
         workspace,
         ready.asked,
         CallResult(record, replayed=replay_lookup.given_words(workspace, ready, record, decision), shape=ready.shape),
@@ -267,10 +283,10 @@ def _conclude(
     spent = workspace.store.known_today() if spend is not None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     note_model(workspace, ready)
-    return _finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))
+    return finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))
 
 
-def _finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
+def finish(workspace: Workspace, asked: PlacedCall, made: CallResult) -> CallResult:
     """Move the head and write the files that were asked for."""
     record = made.record
     if record.kind != "ask" and asked.claim is None:

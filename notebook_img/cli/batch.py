@@ -80,6 +80,7 @@ def perform_many(studio: Studio, kind: Command, parsed: Parsed, own: list[Any], 
         first=values.get("first"),
         fresh="fresh" in values,
         dry_run="dry_run" in values,
+        later="later" in values,
         session=values.get("session"),
     )
     printer = _Printer(as_json="json" in values, quiet="quiet" in values)
@@ -102,7 +103,7 @@ def perform_many(studio: Studio, kind: Command, parsed: Parsed, own: list[Any], 
 def _waited(batch: Batch, printer: _Printer) -> int:
     """Wait for a batch, print its summary; return 1 where an item failed, or the code of what ended it."""
     try:
-        batch.wait()
+        batch.wait_for_work()
     except NotebookImgError as error:
         # Where all failed, it has been said of each.
         return exit_code(error) if batch.counts.failed == len(batch) else print_error(error, as_json=printer.as_json)
@@ -124,6 +125,7 @@ def summary(batch: Batch) -> str:
     parts = [
         f"{counts.done:,} done",
         f"{counts.failed:,} failed ({', '.join(names)}{more})" if counts.failed else "",
+        f"{counts.later:,} at the service (notebook-img batch resume {batch.id} fetches them)" if counts.later else "",
         f"{untried:,} not tried" if untried else "",
     ]
     cost = f"; {money(batch.cost)}" if batch.cost else ""

@@ -313,6 +313,7 @@ OPTIONS: tuple[Option, ...] = (
         example=3,
         metavar="USD",
     ),
+    Option("later", ("--later",), "Of a batch: the service does it later, at half the price; any process fetches it.", "flag", values.FLAG),
     Option("strict", ("--strict",), "Of a batch: fail if any item fails.", "flag", values.FLAG),
     Option("fresh", ("--fresh",), "Ask again even if a reply is stored.", "flag", values.FLAG),
     Option("dry_run", ("--dry-run",), "Show the final prompt, pictures, model and cost; send nothing.", "flag", values.FLAG),

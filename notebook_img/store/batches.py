@@ -36,6 +36,8 @@ OPEN = ("waiting", "leased", "sent")
 STOPPED = "It was stopped after it was sent, and may have been billed."
 LEFT = "The process that sent it ended before the reply came; it may have been billed."
 """What is said of an item that was sent by a process which is gone."""
+AT_SERVICE = "state = 'sent' AND job != ''"
+"""Of an item that a service does later; it is no process's own (see later_items.py)."""
 _BATCH_FIELDS = frozenset(field.name for field in dataclasses.fields(BatchRecord))
 _ITEM_FIELDS = tuple(field.name for field in dataclasses.fields(ItemRecord))
 
@@ -161,17 +163,18 @@ class Batches:
         if states:
             query = query.where(table.state.in_(tuple(states)))
         with self._database.read() as connection:
-            return [_item_record(row) for row in connection.execute(query)]
+            return [read_item(row) for row in connection.execute(query)]
 
     def latest_done(self, batch: int, most: int) -> list[ItemRecord]:
         """Return the items that were done last, the latest first."""
         query = "SELECT * FROM items WHERE batch = :batch AND state = 'done' ORDER BY turn DESC LIMIT :most"
         with self._database.read() as connection:
-            return [_item_record(row) for row in connection.exec_driver_sql(query, {"batch": batch, "most": most})]
+            return [read_item(row) for row in connection.exec_driver_sql(query, {"batch": batch, "most": most})]
 
     def item_counts(self, batch: int, before: int | None = None) -> dict[str, int]:
-        """Return how many items are in each state; what failed and may have been billed counts as ``unsure``."""
-        state = "CASE WHEN state = 'failed' AND billed != 'no' THEN 'unsure' ELSE state END"
+        """Return how many items are in each state; ``unsure``: failed and perhaps billed, ``later``: a service has them for later."""
+        unsure, later = "WHEN state = 'failed' AND billed != 'no' THEN 'unsure'", f"WHEN {AT_SERVICE} THEN 'later'"
+        state = f"CASE {unsure} {later} ELSE state END"
         query = f"SELECT {state} AS now, count(*) FROM items WHERE batch = :batch AND position >= 0 AND position < :before GROUP BY now"  # noqa: S608
         with self._database.read() as connection:
             values = {"batch": batch, "before": 1 << 60 if before is None else before}
@@ -203,7 +206,13 @@ class Batches:
             if found:
                 change = "UPDATE items SET state = 'leased', owner = ?, lease = ?, until = ? WHERE id = ?"
                 connection.exec_driver_sql(change, [(this_process(), lease, time.time() + lasts, row.id) for row in found])
-        return [(dataclasses.replace(_item_record(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
+        return [(dataclasses.replace(read_item(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
+
+    def release_leased(self, claim: Claim) -> None:
+        """Let an item wait again if it is leased still."""
+        free = "UPDATE items SET state = 'waiting', owner = '', lease = '', job = '' WHERE id = ? AND lease = ? AND state = 'leased'"
+        with self._database.write() as connection:
+            connection.exec_driver_sql(free, (claim.item, claim.lease))
 
     def release_item(self, claim: Claim) -> None:
         """Let an item wait again that was not sent, or of which it is known that it was not billed."""
@@ -239,7 +248,8 @@ class Batches:
         with self._database.write() as connection:
             rows = connection.exec_driver_sql(
                 "SELECT items.id, items.state, items.owner, items.until, spend.state AS booked, spend.cost FROM items "
-                "LEFT JOIN spend ON spend.id = items.spend WHERE items.batch = :batch AND items.state IN ('leased', 'sent')",
+                "LEFT JOIN spend ON spend.id = items.spend WHERE items.batch = :batch AND "
+                "(items.state = 'leased' OR (items.state = 'sent' AND items.job = ''))",
                 {"batch": batch},
             ).all()
             left = [row for row in rows if _is_left(row) or (own and row.owner == this_process())]
@@ -258,7 +268,9 @@ class Batches:
 
     def at_work(self, batch: int) -> bool:
         """Return whether a living process has items of a batch."""
-        query = "SELECT DISTINCT owner, until, state FROM items WHERE batch = :batch AND state IN ('leased', 'sent')"
+        query = (
+            "SELECT DISTINCT owner, until, state FROM items WHERE batch = :batch AND (state = 'leased' OR (state = 'sent' AND job = ''))"
+        )
         with self._database.read() as connection:
             return any(not _is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
 
@@ -366,7 +378,8 @@ def _item_values(record: ItemRecord) -> dict[str, Any]:
     return values | {"call": dumps(dict(record.call)), "fields": dumps(dict(record.fields))}
 
 
-def _item_record(row: AnyRow) -> ItemRecord:
+def read_item(row: AnyRow) -> ItemRecord:
+    """Return the item of a row."""
     plain = {name: getattr(row, name) for name in _ITEM_FIELDS}
     return ItemRecord(**{**plain, "call": _json(row.call), "fields": _json(row.fields)})
 

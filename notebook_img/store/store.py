@@ -11,6 +11,7 @@ from notebook_img.store.database import BUSY_TIMEOUT, FILE_NAME, Database
 from notebook_img.store.filesystem import can_write, is_network
 from notebook_img.store.gallery import Gallery
 from notebook_img.store.jobs import Jobs, Outputs
+from notebook_img.store.later_items import LaterItems
 from notebook_img.store.lookups import Lookups
 from notebook_img.store.notebooks import Notebooks
 from notebook_img.store.picture_files import PictureFiles
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, Cells, Lookups, Notebooks, Rates):
+class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems, Cells, Lookups, Notebooks, Rates):
     """All sessions and pictures of one home.
 
     Every method is safe to call from any thread and any process; none holds a transaction longer than its own few rows.

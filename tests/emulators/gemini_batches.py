@@ -1,7 +1,7 @@
 """Batches of the Gemini API: input inline or as an uploaded file, states, results inline or as a file, errors by row.
 
 What is odd about a job is scripted as a fault of kind ``reply``, whose `contains` picks it by its input: ``row_error`` (code, message) for one
-row. How it stands is the option ``batches``: ``running``, ``succeeded``, ``failed``, ``cancelled``, ``expired`` (the first ``batch_rows``
+row, ``lost`` for the answer to a job that was taken. How it stands is the option ``batches``: ``running``, ``succeeded``, ``failed``, ``cancelled``, ``expired`` (the first ``batch_rows``
 rows are done in the last two).
 """
 
@@ -96,6 +96,9 @@ def create(service: Gemini, call: Call, model: str) -> None:
             "inline": "fileName" not in given, "state": "", "lines": None, "headers": call.headers,
         }  # fmt: skip
         service.jobs[name] = job
+    if (call.fault or {}).get("reply") == "lost":  # taken, but nobody hears of it
+        call.cut()
+        return
     call.respond(200, told(service, job, results=False))
 
 

@@ -78,6 +78,9 @@ def create(service: OpenAI, call: Call) -> None:
         name = f"batch_{len(service.jobs)}"
         service.jobs[name] = {"id": name, **body, "state": "", "output": None, "errors": None}
         job = service.jobs[name]
+    if (call.fault or {}).get("reply") == "lost":  # taken, but nobody hears of it
+        call.cut()
+        return
     call.respond(200, told(service, {**job, "state": "validating"}))
 
 

@@ -68,6 +68,7 @@ def perform_batch(kernel: NotebookKernel, command: Command, parsed: Parsed, name
         fresh="fresh" in values,
         dry_run="dry_run" in values,
         strict="strict" in values,
+        later="later" in values,
         session=values.get("session"),
         quiet="quiet" in values,
     )

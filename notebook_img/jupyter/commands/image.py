@@ -113,7 +113,7 @@ def _is_last_value(kernel: NotebookKernel) -> bool:
 
 def check_alone(parsed: Parsed) -> None:
     """Refuse options of a batch in a line that is one call."""
-    if given := [word for word in ("first", "budget", "strict") if word in parsed.values]:
+    if given := [word for word in ("first", "budget", "strict", "later") if word in parsed.values]:
         raise UsageError(
             f"--{given[0]} belongs to a batch, and this is one call. A pattern, a folder with its slash or --over makes a batch."
         )

@@ -12,6 +12,7 @@ from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
 from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.item import Item, ItemList
+from notebook_img.studio.batch.later import LaterWork, cancel_jobs
 from notebook_img.studio.batch.progress import Counts, counts_of
 from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Drawn, Session, running_shell
@@ -222,6 +223,8 @@ class Batch(Drawn):
         if self.work is not None:
             self.work.stop(now=now)
             self._watch(quiet=True)
+        if now and self.counts.later:
+            loop.run(lambda _tell: cancel_jobs(self.studio, self.record))
         self.studio.say(f"Batch {self.id}: {self.counts.words}.")
         return self
 
@@ -233,6 +236,18 @@ class Batch(Drawn):
         NotebookImgError
             What ended it, where items were left untried; the one error, where all failed.
         """
+        self.wait_for_work(quiet=quiet)
+        return self.wait_for_work(quiet=quiet) if self.stay() else self
+
+    def stay(self) -> bool:
+        """Begin to look for what was handed in and nobody waits for, until all of it is fetched; return whether there is any."""
+        if not self.counts.later:
+            return False
+        self.start(LaterWork(self.studio, self.record, self.studio.cell_origin(), self._at_once, waits=True))
+        return True
+
+    def wait_for_work(self, *, quiet: bool = False) -> Batch:
+        """Wait until what works on it has ended: for a batch that a service does later, until all is handed in and what is done fetched."""
         self._watch(quiet=quiet)
         self.check()
         return self
@@ -248,8 +263,9 @@ class Batch(Drawn):
         self.studio.store.settle_items(self.number, own=not here)
 
     def _go_on(self, *, wait: bool, at_once: int | None = None) -> Batch:
-        self.start(Work(self.studio, self.record, self.studio.cell_origin(), at_once or self._at_once))
-        return self.wait() if wait else self
+        record = self.record
+        self.start(work_on(record)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once))
+        return self.wait_for_work() if wait else self
 
     @property
     def _at_once(self) -> int:
@@ -299,7 +315,7 @@ class Batch(Drawn):
     def check(self) -> None:
         """Raise what ended the batch before its end, or what all of its items failed of."""
         counts, work = self.counts, self.work
-        if work is not None and work.ended_by is not None and counts.waiting:
+        if work is not None and work.ended_by is not None and (counts.waiting or counts.later):
             error = work.ended_by
             rest = f" Batch {self.id}: {counts.words}."
             raise type_of(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
@@ -344,6 +360,11 @@ class AsyncBatch:
 
     async def wait(self, *, quiet: bool = False) -> Batch:
         """Await its end."""
+        await self.wait_for_work(quiet=quiet)
+        return await self.wait_for_work(quiet=quiet) if self._batch.stay() else self._batch
+
+    async def wait_for_work(self, *, quiet: bool = False) -> Batch:
+        """Await the end of what works on it; see `Batch.wait_for_work`."""
         batch = self._batch
         with batch.studio.shared.screen(batch, quiet=quiet) as screen:
             try:
@@ -357,11 +378,16 @@ class AsyncBatch:
 
     async def resume(self) -> Batch:
         """Do what waits, and await it."""
-        return await self._batch.resume(wait=False).aio.wait()
+        return await self._batch.resume(wait=False).aio.wait_for_work()
 
     async def retry(self, *, billed: bool = False) -> Batch:
         """Send what failed once more, and await it."""
-        return await self._batch.retry(billed=billed, wait=False).aio.wait()
+        return await self._batch.retry(billed=billed, wait=False).aio.wait_for_work()
+
+
+def work_on(record: BatchRecord) -> type[Work]:
+    """Return what does a batch: call by call, or by the service, later."""
+    return LaterWork if record.facts.get("later") else Work
 
 
 def type_of(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:

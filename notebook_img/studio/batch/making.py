@@ -14,14 +14,13 @@ from notebook_img.calls import Call, Notice, make_call
 from notebook_img.errors import BudgetError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Origin, SessionRecord
-from notebook_img.studio.batch.batch import Batch
+from notebook_img.studio.batch.batch import Batch, work_on
 from notebook_img.studio.batch.earlier import earlier_batch, keep_done
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
 from notebook_img.studio.batch.prices import Prices
 from notebook_img.studio.batch.rows import Row, Rows, combined, rows_of, suffix_counts
 from notebook_img.studio.batch.templates import FieldMissingError, file_filled, filled
 from notebook_img.studio.batch.typed import optional_names, options_by_name, with_chosen
-from notebook_img.studio.batch.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +45,8 @@ class BatchOptions:
     strict: bool = False
     """Whether one failed item is an error."""
     wait: bool = True
+    later: bool = False
+    """Whether the service does it later, at a lower price: the batch returns when all is handed in."""
     session: Any = None
     """A session its turns go to; one of its own otherwise."""
     quiet: bool = False
@@ -95,7 +96,8 @@ class Batches:
             Values that are combined, by the name of a brace or an option.
         **options
             Those of one edit (``output`` with fields), and ``image`` (the column with the picture), ``budget``, ``first``, ``at_once``,
-            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``session``.
+            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``session``, ``later`` (the
+            service does it later at half the price, and any process fetches it).
 
         Returns
         -------
@@ -183,7 +185,7 @@ class Batches:
         with making.begun(call_for):
             batch = making.finish(loop.run(making.planned, self._say))
         if isinstance(batch, Batch) and how.wait:
-            batch.wait(quiet=how.quiet)
+            batch.wait_for_work(quiet=how.quiet)
             making.check(batch)
         return batch
 
@@ -193,7 +195,7 @@ class Batches:
         with making.begun(call_for):
             batch = making.finish(await loop.wait(making.planned, self._say))
         if isinstance(batch, Batch) and how.wait:
-            await batch.aio.wait(quiet=how.quiet)
+            await batch.aio.wait_for_work(quiet=how.quiet)
             making.check(batch)
         return batch
 
@@ -304,8 +306,9 @@ class _Making:
     async def planned(self, tell: loop.Tell) -> Plan:
         """Read and price all items, in a thread."""
         tell(None)
+        how = self.how
         return await loop.in_thread(
-            lambda: plan(self.studio, self.planning_session, self.drafts, self.origin, self.slots, fresh=self.how.fresh)
+            lambda: plan(self.studio, self.planning_session, self.drafts, self.origin, self.slots, fresh=how.fresh, later=how.later)
         )
 
     def finish(self, plan: Plan) -> Any:
@@ -317,6 +320,7 @@ class _Making:
         states = studio.store.batch_keys(earlier.id) if earlier is not None else {}
         *files, folders = existing_files(studio, plan, {key for key, state in states.items() if state == "done"})
         prices = Prices.of(studio, plan, states, how.first, files=(files[0], files[1]), suffixes=suffix_counts(self.rows.rows))
+        prices = dataclasses.replace(prices, by_service=how.later, seconds=None if how.later else prices.seconds)
         if how.dry_run:
             from notebook_img.studio.batch.dry_run import DryRun
 
@@ -331,9 +335,10 @@ class _Making:
         slots = {one.item.position: one.slot for one in plan.priced if one.slot is not None}
         keep_done(studio, record, self.run, slots)
         batch = Batch(studio, record.id)
-        if batch.counts.waiting and not (batch.work is not None and batch.running):
+        counts = batch.counts
+        if (counts.waiting or counts.later) and not (batch.work is not None and batch.running):
             at_once = int(how.at_once or record.facts.get("at_once") or studio.settings.at_once)
-            batch.start(Work(studio, record, self.origin, at_once, how.first, how.fresh, slots))
+            batch.start(work_on(record)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
         return batch
 
     def _gate(self, prices: Prices, earlier: BatchRecord | None) -> None:
@@ -344,7 +349,12 @@ class _Making:
 
     def _stored(self, plan: Plan, earlier: BatchRecord | None) -> BatchRecord:
         studio, how, run = self.studio, self.how, self.run
-        facts = {"index": list(self.rows.index_names), "digest": plan.digest, **({"at_once": how.at_once} if how.at_once else {})}
+        facts = {
+            "index": list(self.rows.index_names),
+            "digest": plan.digest,
+            **({"at_once": how.at_once} if how.at_once else {}),
+            **({"later": True} if how.later else {}),
+        }
         if earlier is not None:
             changed = {"budget": how.budget} if how.budget is not None else {}
             studio.store.merge_items(earlier.id, plan.items, call=plan.shared, facts={**earlier.facts, **facts}, **changed)

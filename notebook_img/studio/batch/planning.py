@@ -93,6 +93,7 @@ def plan(
     slots: Sequence[Slot | None],
     *,
     fresh: bool,
+    later: bool = False,
     told: Callable[[int], None] = lambda _done: None,
 ) -> Plan:
     """Place, load and price every item; pictures are read once here, one after the other, and kept by none.
@@ -117,7 +118,7 @@ def plan(
             if one.error is not None:
                 raise one.error
             call = call_of(workspace, {}, one.plain).but(dry_run=True, fresh=fresh)
-            found = estimated(workspace, dataclasses.replace(place_call(workspace, session, call, origin), slot=slot))
+            found = estimated(workspace, dataclasses.replace(place_call(workspace, session, call, origin), slot=slot), later=later)
         except NotebookImgError as error:
             errors.append(error)
             if slot is not None:

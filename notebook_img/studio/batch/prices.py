@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.planning import Plan
     from notebook_img.workspace import Workspace
 
-KEPT = frozenset({"done", "refused", "failed"})
+KEPT = frozenset({"done", "refused", "failed", "sent"})
 """States in which an item is not sent again on its own."""
 LONG = 1800.0
 """Seconds above which the line says how a terminal goes on with it."""
@@ -44,6 +44,8 @@ class Prices:
     files: tuple[int, int] = (0, 0)
     """How many files are written, and how many of them exist."""
     suffixes: str = ""
+    by_service: bool = False
+    """Whether the service does them later, at its price for that."""
 
     @classmethod
     def of(
@@ -117,6 +119,8 @@ class Prices:
 
     @property
     def _time(self) -> str:
+        if self.by_service:
+            return ", done later by the service"
         if self.seconds is None or self.seconds < 5:
             return ""
         return f", about {self.seconds:.0f} s" if self.seconds < 90 else f", about {self.seconds / 60:.0f} min"

@@ -20,6 +20,8 @@ class Counts:
     waiting: int = 0
     """Not begun."""
     under_way: int = 0
+    later: int = 0
+    """Handed in at a service that does them later."""
     unsure: int = 0
     """Of the failed ones, those that may have been billed."""
 
@@ -30,6 +32,7 @@ class Counts:
             f"{self.done:,} of {self.total:,} done",
             f"{self.failed:,} failed" if self.failed else "",
             f"{self.under_way:,} under way" if self.under_way else "",
+            f"{self.later:,} at the service" if self.later else "",
             f"{self.waiting:,} to do" if self.waiting else "",
         ]
         return ", ".join(filter(None, parts))
@@ -44,5 +47,6 @@ def counts_of(store: Store, batch: int) -> Counts:
         failed=found.get("failed", 0) + found.get("refused", 0) + found.get("unsure", 0),
         waiting=found.get("waiting", 0),
         under_way=found.get("leased", 0) + found.get("sent", 0),
+        later=found.get("later", 0),
         unsure=found.get("unsure", 0),
     )

@@ -88,6 +88,36 @@ def _plain_boxes(value: Any) -> Any:
     return {"boxes": [one.to_dict() for one in several]} if several and all(hasattr(one, "to_dict") for one in several) else value
 
 
+def frozen(workspace: Workspace, session: SessionRecord, call: Call) -> dict[str, Any]:
+    """Return a call as data whose pictures lie in the store: what a reply of tomorrow belongs to does not change with a file."""
+    from notebook_img.pictures import Picture
+
+    plain = plain_call(workspace, session, call)
+    for name in _PICTURES:
+        given = getattr(call, name)
+        several = given if name != "mask" else (given,)
+        loaded = [load(workspace, session, one) if isinstance(one, (str, os.PathLike)) and _names_file(one) else None for one in several]
+        kept = [
+            _plain(workspace, session, picture) if isinstance(picture, Picture) else old
+            for picture, old in zip(loaded, plain.get(name, []) if name != "mask" else [plain.get(name)], strict=False)
+        ]
+        if name in plain:
+            plain[name] = kept if name != "mask" else kept[0]
+    return plain
+
+
+def _names_file(value: Any) -> bool:
+    text = os.fspath(value)
+    return isinstance(text, str) and "://" not in text and not text.startswith("data:") and not parse_id(text) and _is_file(text)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def call_of(workspace: Workspace, shared: Mapping[str, Any], own: Mapping[str, Any]) -> Call:
     """Return the call of an item; its pictures are read when it is placed."""
     fields = {**shared, **own}
