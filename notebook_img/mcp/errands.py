@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from notebook_img import loop
 from notebook_img.errors import ProviderError
+from notebook_img.files import reason
 from notebook_img.loop import in_thread
 from notebook_img.mcp.running_call import Result, Running
 
@@ -31,6 +32,7 @@ log = logging.getLogger("notebook_img.mcp")
 POSSIBLE = sys.platform != "win32"
 STOPPING = 5.0
 """Seconds a call that is stopped gets to end, so that what had come by then is known."""
+NOT_STARTED = "The process for paid calls could not be started, so nothing was sent."
 _LENGTH = struct.Struct(">Q")
 
 
@@ -127,21 +129,27 @@ class Worker:
     def _begun(self) -> tuple[subprocess.Popen[bytes], str]:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", "notebook_img.mcp.worker"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    # Not the host's: it may wait until nobody writes there any more.
-                    stderr=subprocess.DEVNULL,
-                    env={**os.environ, "NOTEBOOK_IMG_HOME": str(self._work.studio.settings.home)},
-                    start_new_session=True,
-                )
+                self._process = self._started()
                 first = read(self._process.stdout)
                 if not isinstance(first, str):
-                    raise WorkerError("The process for paid calls could not be started, so nothing was sent.", billed="no")
+                    raise WorkerError(NOT_STARTED, billed="no")
                 self._owner = first
                 threading.Thread(target=self._listen, args=(self._process,), name="notebook_img-worker", daemon=True).start()
             return self._process, self._owner
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "notebook_img.mcp.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # Not the host's: it may wait until nobody writes there any more.
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "NOTEBOOK_IMG_HOME": str(self._work.studio.settings.home)},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise WorkerError(f"{NOT_STARTED} ({reason(error)})", billed="no") from error
 
     def _send(self, process: subprocess.Popen[bytes], message: Any) -> None:
         with self._lock, contextlib.suppress(OSError):  # one that has ended is noticed by who listens

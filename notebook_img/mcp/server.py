@@ -25,7 +25,7 @@ from notebook_img.mcp import page, prompts
 from notebook_img.mcp.arguments import explained, unknown
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.tools import FAMILIES
-from notebook_img.mcp.tools.base import PICTURE_URI
+from notebook_img.mcp.tools.base import PICTURE_URI, READ_BY_PAGE
 from notebook_img.mcp.tools.finding import FindingTools
 from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _TOOLS = {"gemini": GeminiTools, "vision": VisionTools, "seedream": SeedreamTools}
 _JOBS = ("get_job", "cancel_job")
-_READ_BY_PAGE = ("list_sessions", "show_session")
 LISTED = 20
 """Sessions, and pictures, in the list of resources."""
 COMPLETIONS = 50
@@ -101,7 +100,7 @@ class Server(MCPServer[Any]):
         if shows_pictures(tools):
             PageTools(work).register(self, lambda _name: True)
             # A family that takes another server's place has no more tools than that one, as models see it.
-            OurTools(work).register(self, lambda name: tools != "all" and name in _READ_BY_PAGE, on_page=True)
+            OurTools(work).register(self, lambda name: tools != "all" and name in READ_BY_PAGE, on_page=True)
         self._register_resources()
         prompts.register(self, work.words)
 

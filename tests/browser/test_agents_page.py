@@ -25,12 +25,15 @@ from notebook_img.studio.studio import Studio
 from tests.browser.apps.host import hosting
 from tests.browser.conftest import missing
 from tests.browser.screenshots import take
+from tests.browser.test_accessibility import axe, check
 from tests.browser.test_voila import SOON, expect
 from tests.emulators.process import Running
 from tests.mcp.conftest import KEY
 from tests.mcp.sdks.install import APPS, MAKE
 
 DARK = "() => getComputedStyle(document.documentElement).backgroundColor"
+
+__all__ = ["axe"]
 
 
 @dataclass
@@ -131,7 +134,9 @@ def test_a_link_opens_the_page_once_and_shows_what_the_agent_made(desk: Desk, pa
     expect(other.get_by_role("alert")).to_contain_text("used before", timeout=SOON)
     # What the agent does meanwhile comes by itself.
     desk.agent("continue_image_session", sessionId=session, prompt="blur", outputPath="blurred.png")
+    asked = desk.handle.work.calls
     shown(page, "t3")
+    assert desk.handle.work.calls == asked, "looking is nothing an agent did"
     assert page.errors == []
     assert page.foreign == []
 
@@ -147,7 +152,7 @@ def test_history_and_comparison_work_by_keyboard(desk: Desk, page: Any) -> None:
     desk.begin()
     page.goto(desk.link())
     shown(page, "t2")
-    page.get_by_role("option", name="t2: greyscale").focus()
+    page.get_by_role("option", name="t2 greyscale").focus()
     page.keyboard.press("ArrowLeft")
     shown(page, "t1")
     expect(page.get_by_role("option", name="t1")).to_be_focused()
@@ -192,7 +197,7 @@ def test_one_of_several_is_chosen_and_the_agent_goes_on_from_there(desk: Desk, p
     made = desk.studio.session(session).generate("a red circle on white", n=3)
     page.goto(desk.link())
     shown(page, "t2")
-    page.get_by_role("option", name=f"{made.id}:").click()
+    page.get_by_role("option", name=f"{made.id} a red circle").click()
     shown(page, "t3.1")
     button(page, "Picture 2").click()
     shown(page, "t3.2")
@@ -204,6 +209,24 @@ def test_one_of_several_is_chosen_and_the_agent_goes_on_from_there(desk: Desk, p
     shown(page, "t4")
     turn = desk.studio.session(session).turn("t4")
     assert turn.parent.id == "t3.2"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_serious_issue(desk: Desk, page: Any, axe: str, theme: str) -> None:
+    session = desk.begin()
+    desk.studio.session(session).generate("a red circle on white", n=2)
+    page.emulate_media(color_scheme=theme)
+    page.goto(desk.link())
+    shown(page, "t2")
+    expect(page.locator("html")).to_have_attribute("data-theme", theme)
+    check(page, axe, f"{theme}, a picture")
+    button(page, "Before and after").click()
+    expect(page.get_by_label("Share of Before that is shown over After")).to_be_focused(timeout=SOON)
+    check(page, axe, f"{theme}, compared")
+    page.get_by_role("option", name="t3 a red circle").click()
+    shown(page, "t3.1")
+    button(page, "Mask").click()
+    check(page, axe, f"{theme}, mask and picks")
 
 
 def test_price_and_model_are_named(desk: Desk, page: Any, start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:

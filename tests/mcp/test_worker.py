@@ -137,6 +137,7 @@ async def test_results_heads_progress_and_errors_are_those_of_calls_in_the_serve
         await called(client, "continue_image_session", sessionId=session, prompt="in snow", outputPath="b.png", mask="10,10,200,200")
         question = await called(client, "analyze_image", image="cat.png", prompt="What is this?")
         again = await called(client, "continue_image_session", sessionId=session, prompt="at night", outputPath="c.png", imagePath="a.png")
+        await called(client, "edit_image", imagePath=f"{session}/t1", prompt="closer", outputPath="closer.png")
         paid.control({"kind": "reply", "reply": "blocked", "reason": "SAFETY"})
         refused = await client.call_tool("generate_image", {"prompt": "no", "outputPath": "d.png"})
         turns = (await called(client, "show_session", session=session)).structured_content["turns"]

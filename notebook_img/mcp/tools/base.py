@@ -40,6 +40,8 @@ CONNECTION_HEADER = "x-notebook-img-connection"
 SESSION_HEADER = "mcp-session-id"
 JOB_META = "notebook-img/job"
 """Field of a call's ``_meta``: the id under which a bridge may name it to its client as a job."""
+READ_BY_PAGE = ("list_sessions", "show_session")
+"""What the page reads."""
 BOXES = re.compile(r"[\d\s,;.\-]+")
 JOB_ID = re.compile(r"j[0-9a-f]{8}")
 PICTURE_URI = re.compile(r"(?:nbimg://pictures/)?(?P<sha256>[0-9a-f]{64})")
@@ -156,8 +158,12 @@ class Tools:
         except NotebookImgError as error:  # a setting that cannot be used
             raise ToolError(self.work.told(error)) from error
         key = secrets.token_hex(4)
+        # A page looks every few seconds, which is nothing a client did.
+        looks = tool in READ_BY_PAGE and self.work.pages.owner(ctx.headers or {}) is not None
 
         def note(state: str, words: str = text) -> None:
+            if looks:
+                return
             self.work.note(Note(call.caller.name, tool, state, time.time(), call.turn, words[:300], key))
 
         note("working")

@@ -22,14 +22,14 @@ export class History {
     const items = turns.map((turn) => {
       const image = h("img", { alt: "", draggable: "false", "data-sha": turn.pictures[0].sha256 });
       const several = turn.pictures.length > 1 ? h("span", { class: "nbi-several", "aria-hidden": "true" }, `${turn.pictures.length}`) : null;
-      const words = `${turn.id.split("/").pop()}: ${shorten(turn.prompt, 120)}${turn.id === head ? ", current" : ""}`;
+      const words = shorten(turn.prompt, 120);
       const is = turn.id === shown;
       const mark = turn.id === head ? h("b", {}, "current") : null;
       return h(
         "div",
-        { class: "nbi-item", role: "option", tabindex: is ? "0" : "-1", "aria-selected": String(is), "aria-label": words, title: words, "data-id": turn.id, onclick: () => this.chosen(turn.id) },
+        { class: "nbi-item", role: "option", tabindex: is ? "0" : "-1", "aria-selected": String(is), title: turn.prompt, "data-id": turn.id, onclick: () => this.chosen(turn.id) },
         h("span", { class: "nbi-small" }, image, several),
-        h("span", { class: "nbi-below", "aria-hidden": "true" }, turn.id.split("/").pop(), mark),
+        h("span", { class: "nbi-below" }, turn.id.split("/").pop(), h("span", { class: "nbi-hidden" }, words), mark),
       );
     });
     const had = this.row.contains(document.activeElement);

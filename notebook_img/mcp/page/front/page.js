@@ -188,10 +188,11 @@ export class Page {
   async look() {
     try {
       if (!this.session) return await this.listSessions("");
-      const info = await this.call("show_session", { session: this.session, limit: 1 });
-      if (info.total === this.total && info.head === this.head) return null;
+      const { sessions } = await this.call("list_sessions", { search: this.session, limit: 50 });
+      const turns = sessions.find(({ name }) => name === this.session)?.turns;
+      if (turns === undefined || turns === this.total) return null;
       await this.load(this.session, "", { follow: true });
-      return this.say(`${nameOf(info.turns[0].id)} is new.`);
+      return this.say(`${nameOf(this.turns.at(-1)?.id ?? "")} is new.`);
     } catch {
       return null; // the next thing somebody does says why
     }
