@@ -75,7 +75,7 @@ def connection_fault(error: BaseException, *, title: str, url: str, facts: Mappi
     if names & NOT_CONNECTED:
         proxy = proxy_of(url)
         way = f" through {proxy}" if proxy else ""
-        look = hint or ("Is the proxy up, and the right one?" if proxy else "Check the network and the base URL.")
+        look = "Is the proxy up, and the right one?" if proxy else hint or "Check the network and the base URL."
         return UnreachableError(f"No connection to {title} at {shown_url(url)}{way}; nothing was sent. {look}", **facts)
     if names & (LATE | CUT) and nothing_left():
         return UnreachableError(f"No connection to {title} at {shown_url(url)} came about in time; nothing was sent.", **facts)

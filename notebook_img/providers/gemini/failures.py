@@ -144,6 +144,8 @@ def _by_status(error: Exception, status: int, *, key: str, continues: bool, fact
         return AuthenticationError(f"Gemini refused the key (HTTP {status}){why}.", hint=keys.key_hint(SERVICE, another=True), **facts)
     if continues and (status in {404, 410} or (status in {400, 403} and "interaction" in said.casefold())):
         return InteractionGoneError(f"Gemini no longer has the earlier interaction ({said or status}).", **facts)
+    if status == 404 and not _is_own(error):
+        return RequestRefusedError("There is no Gemini API at the base URL in use (HTTP 404). Correct GOOGLE_GEMINI_BASE_URL.", **facts)
     if status == 404:
         row = info(facts["model"])
         why = end_of(row) or (row.note if row.successor else "") or f"It may be retired. Current models: {current()}."

@@ -205,9 +205,12 @@ def _not_found(
 
 def _wrong_path(endpoint: Endpoint, status: int) -> str:
     where = endpoint.url_variable or f"[{endpoint.name}] base_url"
-    likely = "" if re.search(r"/v\d+$", shown_url(endpoint.base_url)) else f" Perhaps {shown_url(endpoint.base_url)}/v1 is meant."
+    url = shown_url(endpoint.base_url)
+    version = re.search(r"/v\d+(?=/|$)", url)
+    meant = url[: version.end()] if version else f"{url}/v1"
+    likely = f" Perhaps {meant} is meant." if meant != url else ""
     return (
-        f"{shown_url(endpoint.base_url)} does not offer what was asked for ({status}). A base URL ends where the API begins, as in "
+        f"{url} does not offer what was asked for ({status}). A base URL ends where the API begins, as in "
         f"http://localhost:8000/v1; see {where}.{likely}"
     )
 
