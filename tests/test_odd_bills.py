@@ -1,4 +1,4 @@
-"""What services say of a bill is not taken at its word, and the budget holds whatever happens while a call is under way."""
+"""What services say of a bill is not taken at its word, what is paid for stays within reach, and the budget holds meanwhile."""
 
 from __future__ import annotations
 
@@ -202,3 +202,17 @@ def test_a_call_across_midnight_is_paid_by_the_day_it_began(
     days.append("2026-12-31")  # a clock that is set back finds what that day has spent
     with pytest.raises(BudgetError):
         studio.session("fox").generate("a hare", model="gemini")
+
+
+CUT = base64.b64encode(base64.b64decode(PICTURE)[:20]).decode()
+
+
+@pytest.mark.parametrize("service", ["openai", "ark", "gemini"])
+def test_a_picture_that_came_in_pieces_is_within_reach_with_its_bytes(
+    new_studio: Callable[..., ni.Studio], counter: Counter, service: str
+) -> None:
+    counter.body, studio = json.loads(json.dumps(SAID[service](1)).replace(PICTURE, CUT)), new_studio()
+    with pytest.raises(ProviderError) as caught:
+        studio.session("fox").generate("a fox", model=service)
+    assert caught.value.pictures == (base64.b64decode(CUT),)
+    assert [Path(place).read_bytes() for place in caught.value.kept] == [base64.b64decode(CUT)]
