@@ -3,11 +3,11 @@
 import { h } from "../../display/front/elements.js";
 
 export class Layer {
-  constructor(link, extra = "") {
+  constructor(link) {
     this.link = link;
     this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false" });
     this.detail = h("img", { class: "nbi-detail", alt: "", draggable: "false", hidden: true });
-    this.element = h("div", { class: `nbi-layer ${extra}` }, this.image, this.detail);
+    this.element = h("div", { class: "nbi-layer" }, this.image, this.detail);
   }
 
   // `sharp`: pixels the copy at `url` is wide. In a frame of another ratio, `within`, all of the picture stands in the middle.
