@@ -38,7 +38,7 @@ COMMANDS = {
     "tree": "the history as a tree:    notebook-img tree,  notebook-img tree fox/t40",
     "cost": "what was spent:           notebook-img cost --by model,month",
     "models": "what each model can do and costs",
-    "resume": "fetch the pictures of jobs that were left with a service",
+    "resume": "fetch pictures a service went on with after the wait had ended",
     "keys": "where keys come from; keys set NAME, keys forget NAME",
     "doctor": "what is ready and what is missing; --online asks the services; --repair, --verify, --rebuild heal the store",
     "panel": "the panel in the browser, without a notebook:  notebook-img panel fox",

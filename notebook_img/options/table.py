@@ -64,7 +64,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "model",
         ("-m", "--model"),
-        "provider:model, or a provider; repeated: siblings in one grid.",
+        "provider:model, or a provider; repeated: a result of each, side by side.",
         "many",
         example="gemini",
         metavar="MODEL",

@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
     "tree": ("tree [NAME|ID]", "the history as pictures, with branches and questions; up to a turn"),
-    "undo": ("undo", "go back to the parent"),
+    "undo": ("undo", "go back to the picture before"),
     "redo": ("redo", "reverse an undo"),
     "checkout": ("checkout ID", "go to a turn and continue from there"),
     "rename": ("rename NAME", "give the session another name"),
@@ -35,12 +35,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("history [window|full|server]", "what of the session is sent with each edit; without a word, show the choice"),
     "pack": (
         "pack [FILE] [--all] [--keep-metadata]",
-        "write what the cells give back into NOTEBOOK.pictures.zip beside the notebook; --all: rejected rolls too",
+        "write what the cells give back into NOTEBOOK.pictures.zip beside the notebook; --all: also what they gave before",
     ),
     "export": ("export FILE [--force] [--keep-metadata]", "FILE.py: a script that repeats the work; FILE.zip: everything"),
     "model": ("model [NAME]", "keep a model for the session; without a name, say which it keeps"),
     "import": ("import FILE", "bring in the sessions of an exported zip"),
-    "resume": ("resume [JOB]", "fetch pictures of jobs that were left with a service"),
+    "resume": ("resume [JOB]", "fetch pictures a service went on with after the wait had ended"),
     "panel": ("panel", "the session with mouse and brush"),
 }
 
