@@ -198,6 +198,18 @@ def test_a_room_imports_the_names_of_others_from_their_faces(room: str) -> None:
     assert not [str(found) for found in others if found not in own and not from_a_face(found)]
 
 
+def test_what_a_model_takes_is_asked_where_the_users_own_words_count_too() -> None:
+    asked = [
+        f"{module}:{node.lineno}"
+        for module, tree in modules().items()
+        if room_of(module) != "notebook_img.providers"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "model_info"
+        if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "providers")
+    ]
+    assert not asked
+
+
 def test_the_package_itself_reaches_into_a_room_only_for_the_extension() -> None:
     reached = {found.module for found in imports("notebook_img", typing=True) if not from_a_face(found)}
     assert reached == {"notebook_img.jupyter.extension"}

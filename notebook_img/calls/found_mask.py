@@ -18,7 +18,7 @@ from notebook_img.calls.results import Notice
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import banned, choose_model, expected, lacking, own_cost, own_price, paced, today, watching
+from notebook_img.providers import banned, choose_model, expected, lacking, model_info, own_cost, own_words, paced, today, watching
 from notebook_img.providers.interface import ProgressEvent, Request
 from notebook_img.replay import BUILT_IN
 
@@ -67,7 +67,7 @@ def asker_of(workspace: Workspace, ready: PreparedCall) -> tuple[Provider, str]:
     candidates = [(ready.provider, own)] if own else []
     other, model = choose_model("ask", workspace.settings)
     for provider, name in (*candidates, (other, model)):
-        able = provider.model_info(name).capabilities
+        able = model_info(provider, name, workspace.settings).capabilities
         finds = provider.name != BUILT_IN and able.boxes and "ask" in able.kinds
         if finds and lacking(provider, name) is None and not banned(provider, name, workspace.settings):
             return provider, name
@@ -88,8 +88,8 @@ def question_of(workspace: Workspace, ready: PreparedCall, provider: Provider, m
     copy = pictures.prepare(picture, mime_types=("image/jpeg",), max_side=SIDE)
     small = pictures.Picture(copy.data, name=picture.name)
     day = today()
-    price = own_price(provider, model, workspace.settings, day)
-    request = Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted, day=day, price=price)
+    own = own_words(provider, model, workspace.settings, day)
+    request = Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted, day=day, **own)
     return request, picture.width / small.width
 
 

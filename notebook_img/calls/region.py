@@ -108,7 +108,7 @@ def in_region(ready: PreparedCall) -> PreparedCall:
         )
     if region is None:
         return ready
-    able = ready.provider.model_info(request.model).capabilities
+    able = ready.able
     if able.keeps_frame:
         return ready
     takes = takes_of(able, given=len(request.inputs) + len(request.references))

@@ -19,7 +19,7 @@ from notebook_img.calls.region import Region
 from notebook_img.calls.resolve import is_id, load
 from notebook_img.calls.same_request import with_addresses
 from notebook_img.errors import UsageError
-from notebook_img.providers import choose_model, get, model_info, own_price, today
+from notebook_img.providers import choose_model, get, model_info, own_words, today
 from notebook_img.providers.interface import Request
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import BUILT_IN, request_key
@@ -42,6 +42,8 @@ class PreparedCall:
 
     asked: PlacedCall
     provider: Provider
+    able: Capabilities
+    """What the model takes."""
     request: Request
     pending: TurnRecord
     sources: dict[str, Picture]
@@ -96,7 +98,7 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     request = dataclasses.replace(
         _request(workspace, asked, shown, model, able, shape),
         day=day,
-        price=own_price(provider, model, workspace.settings, day),
+        **own_words(provider, model, workspace.settings, day),
         **taken.fields,
     )
     pending, key_with = _record(asked, shown, request, f"{provider.name}:{model}")
@@ -111,6 +113,7 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     return PreparedCall(
         asked,
         provider,
+        able,
         request,
         pending,
         sources,
@@ -287,7 +290,9 @@ def chosen_model(workspace: Workspace, asked: PlacedCall) -> tuple[Provider, str
         return provider, model, False
     from notebook_img.providers.local import cuts_out, is_exact
 
-    if not is_exact(call.prompt) or (cuts_out(call.prompt) and has_transparency(provider.model_info(model).capabilities)):
+    if not is_exact(call.prompt) or (
+        cuts_out(call.prompt) and has_transparency(model_info(provider, model, workspace.settings).capabilities)
+    ):
         return provider, model, False
     built_in = get(BUILT_IN, workspace.settings)
     return built_in, built_in.default_model("edit") or "", True

@@ -65,4 +65,4 @@ def seedream(settings: Settings) -> str:
 def capabilities(kind: Kind, settings: Settings, model: str = "") -> tuple[str, Capabilities]:
     """Return the model a call would go to, and what it takes."""
     provider, bare = choose_model(kind, settings, asked=model)
-    return f"{provider.name}:{bare}", provider.model_info(bare).capabilities
+    return f"{provider.name}:{bare}", providers.model_info(provider, bare, settings).capabilities

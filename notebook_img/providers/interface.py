@@ -236,6 +236,8 @@ class Request:
     """The local day whose prices hold, ``YYYY-MM-DD``; empty: today."""
     price: Price | None = None
     """What the user says the model costs, in place of what the model table says."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """What the user says the model takes, by fields of `Capabilities`, in place of what the model table says."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Who asks (person, home, notebook, labels of their own), for services that split their bill by it."""
 

@@ -125,11 +125,11 @@ def model_info(provider: Provider, model: str, settings: Settings, day: str = ""
     return own.over(info, day or today()) if own is not None else info
 
 
-def own_price(provider: Provider, model: str, settings: Settings, day: str) -> Price | None:
-    """Return the price the user gave for a model on a day, or None."""
+def own_words(provider: Provider, model: str, settings: Settings, day: str) -> dict[str, Any]:
+    """Return what the user says of a model on a day as fields of a `Request`: price and limits travel in it to the provider."""
     info = provider.model_info(model)
     own = _own(provider, info, settings)
-    return own.price_on(day, info.price) if own is not None else None
+    return {"price": own.price_on(day, info.price), "limits": own.capabilities} if own is not None else {}
 
 
 def banned(provider: Provider, model: str, settings: Settings) -> str:

@@ -54,9 +54,9 @@ def price_on(info: ModelInfo, day: str = "") -> Price | None:
     return info.price.on(day or today()) if info.price is not None else None
 
 
-def priced(info: ModelInfo, request: Request) -> ModelInfo:
-    """Return a row with the price that holds for a request: the user's own, else that of its day."""
-    return replace(info, price=request.price or price_on(info, request.day))
+def in_force(info: ModelInfo, request: Request) -> ModelInfo:
+    """Return a row as it holds for a request: with the user's own price and limits, else the price of its day."""
+    return replace(info, capabilities=replace(info.capabilities, **request.limits), price=request.price or price_on(info, request.day))
 
 
 def sides_in(size: str | None) -> tuple[int, int] | None:
@@ -189,7 +189,7 @@ def _token_cost(tokens: dict[str, int], price: Price, *, lenient: bool) -> float
 
 def estimate(info: ModelInfo, request: Request, *, low: Usage, high: Usage, made: Made | None = None) -> Estimate | None:
     """Return what a request may cost, from the least and the most the service is expected to count; None where no price is known."""
-    costs = [cost_of(usage, priced(info, request), made, day=request.day) for usage in (low, high)]
+    costs = [cost_of(usage, in_force(info, request), made, day=request.day) for usage in (low, high)]
     if costs[0] is None or costs[1] is None:
         return None
     return Estimate(costs[0], costs[1])

@@ -131,8 +131,10 @@ class Completions:
         return choose_model(command, self.studio.settings, asked=asked, session=record.kept_model if record else "")
 
     def _able(self, command: Command, words: Iterable[str]) -> Capabilities:
+        from notebook_img.providers import model_info
+
         provider, model = self._model(command, words)
-        return provider.model_info(model).capabilities
+        return model_info(provider, model, self.studio.settings).capabilities
 
     def sessions(self) -> list[str]:
         """Return the names of all sessions."""

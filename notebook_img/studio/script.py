@@ -217,7 +217,7 @@ def _seed(workspace: Workspace, record: TurnRecord) -> int | None:
         return None if typed is None else int(typed)
     try:
         name, model = providers.resolve(record.model, workspace.settings)
-        takes = providers.get(name, workspace.settings).model_info(model).capabilities.seed
+        takes = providers.model_info(providers.get(name, workspace.settings), model, workspace.settings).capabilities.seed
     except NotebookImgError:  # a provider that is not installed here
         return None
     return record.seed if takes else None

@@ -49,14 +49,14 @@ def abilities(kind: Kind, settings: Settings, *, model: str = "", session_model:
     session_model : str
         The session's model.
     """
-    from notebook_img.providers import choose_model, lacking
+    from notebook_img.providers import choose_model, lacking, model_info
 
     try:
         provider, bare = choose_model(kind, settings, asked=model, session=session_model)
     except NotebookImgError as error:
         problem = {"problem": worded(error, IN_PANELS), "remedies": remedies(error)}
         return {"kind": kind, "asked": model, "model": model, **problem, "kinds": [], "own": []}
-    takes = provider.model_info(bare).capabilities
+    takes = model_info(provider, bare, settings).capabilities
     lack = lacking(provider)
     return {
         "kind": kind,
@@ -102,11 +102,11 @@ def can(kind: Kind, settings: Settings, *, model: str = "", session_model: str =
     NotebookImgError
         When there is no such model.
     """
-    from notebook_img.providers import choose_model, price_words
+    from notebook_img.providers import choose_model, model_info, price_words
     from notebook_img.providers.local import help_table
 
     provider, bare = choose_model(kind, settings, asked=model, session=session_model)
-    info = provider.model_info(bare)
+    info = model_info(provider, bare, settings)
     takes = info.capabilities
     title = f"{provider.title}: {bare}"
     if provider.name == "local":

@@ -122,7 +122,7 @@ def test_what_a_phone_keeps_behind_the_picture_goes():
     [
         (chunk(b"tEXt", b"Author\0Ada Lovelace"), ("owner",)),
         (chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP), ("place", "serial numbers", "owner")),
-        (chunk(b"zTXt", b"Raw profile type exif\0\0" + b"anything"), ("place", "owner")),
+        (chunk(b"zTXt", b"Raw profile type exif\0\0" + b"anything"), ("place", "serial numbers", "owner")),
         (chunk(b"tEXt", b"prompt\0a watercolour fox"), ()),
     ],
 )
@@ -189,6 +189,89 @@ def test_exif_of_avif_that_begins_with_its_header_is_found():
     assert not told(cut)
     assert place_of(cut) == {}
     assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(data).pil()))
+
+
+ODD = {
+    "no byte order": lambda block: b"XX" + block[2:],
+    "a first directory that is nowhere": lambda block: block[:4] + b"\xff\xff\xff\x7f" + block[8:],
+    "a pointer of two bytes": lambda block: block.replace(b"\x69\x87\4\0\1\0\0\0", b"\x69\x87\3\0\1\0\0\0"),
+    "details that are nowhere": lambda block: (
+        block[: (at := block.index(b"\x69\x87\4\0\1\0\0\0") + 8)] + b"\xff\xff\xff\x7f" + block[at + 4 :]
+    ),
+    "nothing but numbers": lambda block: bytes(range(256)) + block[256:],
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("kind", KINDS)
+def test_exif_that_is_odd_tells_nothing_in_any_file(kind: str, odd: str):
+    tags = exif()
+    tags.endian = "<"
+    block = tags.tobytes()[6:]
+    spoilt = ODD[odd](block)
+    data = file(photo(64, 48), kind, exif=tags.tobytes(), **{key: value for key, value in KINDS[kind].items() if key != "xmp"})
+    if kind == "TIFF":  # the file itself is the structure: its details and places can be odd
+        spoilt, block = {
+            "a pointer of two bytes": (data.replace(b"\x69\x87\4\0", b"\x69\x87\3\0"), data),
+            "details that are nowhere": (data.replace(b"\x31\xa4\2\0", b"\x31\xa4\x7f\x7f"), data),
+        }.get(odd, (data, data))
+    assert len(spoilt) == len(block)
+    data = data.replace(block, spoilt)
+    cut, gone = without_private_parts(data)
+    assert gone
+    assert not told(cut)
+    assert place_of(cut) == {}
+    assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(data).pil()))
+    assert without_private_parts(cut) == (cut, ())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "TIFF"])
+def test_what_stands_in_exif_without_an_entry_goes_too(kind: str):
+    cut, gone = without_private_parts(file(photo(64, 48), kind, exif=exif().tobytes() + b"SN-12345 once more"))
+    assert gone == ("place", "serial numbers", "owner")
+    assert not told(cut)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "HEIF", "AVIF"])
+@pytest.mark.parametrize("packet", [XMP.decode().encode("utf-16"), b"<?xpacket?>" + XMP[60:200], bytes(range(1, 255))])
+def test_xmp_that_cannot_be_read_is_taken_to_tell_all(kind: str, packet: bytes):
+    if kind == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    data = file(photo(64, 48), kind, xmp=packet)
+    assert packet[20:60] in data
+    cut, gone = without_private_parts(data)
+    assert gone == ("place", "serial numbers", "owner")
+    assert packet[20:60] not in cut
+    assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(data).pil()))
+
+
+def test_xmp_in_pieces_is_read_as_a_whole():
+    packet = XMP.ljust(400)
+    parts = [packet[: XMP.index(b"Serial") + 3], packet[XMP.index(b"Serial") + 3 :]]
+    head = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 32 + len(packet).to_bytes(4, "big")
+    bodies = [head + offset.to_bytes(4, "big") + part for offset, part in ((0, parts[0]), (len(parts[0]), parts[1]))]
+    segments = b"".join(b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body for body in bodies)
+    whole = file(photo(), "JPEG")
+    cut, gone = without_private_parts(whole[:2] + segments + whole[2:])
+    assert gone == ("place", "serial numbers", "owner")
+    assert cut == whole
+
+
+def test_gif_and_jpeg_2000_tell_nothing_either():
+    trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    whole = file(photo().convert("P"), "GIF")
+    at = whole.index(b"!\xf9") if b"!\xf9" in whole else whole.index(b",")
+    cut, gone = without_private_parts(whole[:at] + b"!\xff\x0bXMP DataXMP" + XMP + trailer + whole[at:])
+    assert (cut, gone) == (whole, ("place", "serial numbers", "owner"))
+    usual = file(photo(64, 48), "JPEG2000")
+    for body in (b"JpgTiffExif->JP2" + exif().tobytes()[6:], bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + XMP):
+        box = (len(body) + 8).to_bytes(4, "big") + b"uuid" + body
+        cut, gone = without_private_parts(usual[: (place := usual.index(b"jp2c") - 4)] + box + usual[place:])
+        assert gone == ("place", "serial numbers", "owner")
+        assert not told(cut)
+        assert np.array_equal(np.asarray(load(cut).pil()), np.asarray(load(usual).pil()))
 
 
 def test_a_png_whose_exif_begins_as_in_a_jpeg_and_one_with_a_damaged_text():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notebook_img.errors import NotFoundError, UnreachableError, UnsupportedError, UsageError
+from notebook_img.pictures.regions import RegionPlan
 from notebook_img.studio.doctor import examine, tables_of
 from tests.studio.conftest import KEY, jimeng_environ, openai_environ, png, spends
 
@@ -146,3 +147,16 @@ def test_a_key_the_endpoint_does_not_take_is_told_by_the_doctor(studio_of, servi
 def test_the_doctor_says_that_jimeng_is_an_undocumented_protocol(studio_of, jimeng):
     assert "undocumented web protocol" in details(studio_of({}), "jimeng", online=False)
     assert "undocumented web protocol" in details(studio_of(jimeng_environ(jimeng)), "jimeng", online=False)
+
+
+def test_what_ones_own_file_says_a_model_takes_decides_the_region_and_what_is_sent(studio_of, garage, service):
+    with open(garage["NOTEBOOK_IMG_ENDPOINTS"], "a", encoding="utf-8") as file:
+        file.write(
+            '[models."garage:flux"]\nmask = "native"\nmax_inputs = 1\naspect_ratios = ["1:1"]\npixel_sizes = false\nsizes = ["512"]\n'
+        )
+    turn = studio_of(garage).session("fox", model="garage").edit("a bee", png((300, 200)), mask="100,60,40,30")
+    plan = RegionPlan.from_dict(turn.sent["region"])
+    assert (plan.ratio, plan.size) == ("1:1", "512")
+    assert plan.sends_mask
+    assert not plan.sends_whole
+    assert "mask" in [part["name"] for part in service.requests("images/edits")[-1]["body"]]

@@ -134,11 +134,11 @@ def _model_words(studio: Studio, command: Command, session: Session) -> str:
 
 def _help(studio: Studio, command: Command, own: list[Any], *, asked: str) -> None:
     from notebook_img.options import help_text
-    from notebook_img.providers import choose_model
+    from notebook_img.providers import choose_model, model_info
 
     session = studio.current()
     provider, model = choose_model(command, studio.settings, asked=asked, session=session.kept_model if session else "")
-    capabilities = provider.model_info(model).capabilities
+    capabilities = model_info(provider, model, studio.settings).capabilities
     magic = MAGICS[command]
     head = [f"{magic} {SYNTAX[command]}", f"%{magic} ... with the text in the cell below", "", *(f"  {line}" for line in EXAMPLES[command])]
     print(help_text(command, own, capabilities, head=head, model=f"{provider.name}:{model}"))  # noqa: T201 - help is text

@@ -18,7 +18,7 @@ from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, ToolFacts, Tools
 from notebook_img.mcp.tools.gemini import ANY_RATIOS, Prompt
 from notebook_img.mcp.work import Result
-from notebook_img.providers import check_request, choose_model
+from notebook_img.providers import check_request, choose_model, model_info
 from notebook_img.providers.interface import Request
 
 
@@ -95,10 +95,10 @@ class SeedreamTools(Tools):
         provider, model = choose_model(kind, self.work.studio.settings, asked=name)
         size = f"{width}x{height}"
         try:
-            check_request(Request(kind, "x", model, size=size), provider)
+            check_request(Request(kind, "x", model, size=size), provider, self.work.studio.settings)
             return size, None
         except UnsupportedError:
-            ratios = provider.model_info(model).capabilities.aspect_ratios
+            ratios = model_info(provider, model, self.work.studio.settings).capabilities.aspect_ratios
             known = [ratio for ratio in (ANY_RATIOS if ratios is None else ratios) if ":" in ratio]
             nearest = min(known, key=lambda ratio: abs(_value(ratio) - width / height), default=None)
             notes.append(

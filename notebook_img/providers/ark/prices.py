@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.interface import Usage
-from notebook_img.providers.pricing import Estimate, Made, cost_of, exact_pixels, pixels_of, priced
+from notebook_img.providers.pricing import Estimate, Made, cost_of, exact_pixels, in_force, pixels_of
 
 if TYPE_CHECKING:
     from notebook_img.providers.ark.models import Seedream
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def cost_of_pictures(row: Seedream, request: Request, pictures: int, references: int) -> float | None:
     """Return what `pictures` of a request cost in US dollars; None where no price is known."""
-    info = priced(row.info, request)
+    info = in_force(row.info, request)
     if not pictures:
         return 0.0 if info.price is not None else None
     return cost_of(Usage(), info, _made(row, request, pictures, references), day=request.day)
@@ -25,7 +25,7 @@ def price_range(row: Seedream, request: Request) -> Estimate | None:
     """Return what a request costs: at most the price some source has for sizes asked for to the pixel."""
     references = len(request.inputs) + len(request.references)
     low = cost_of_pictures(row, request, request.count, references)
-    price = priced(row.info, request).price
+    price = in_force(row.info, request).price
     if low is None or price is None:
         return None
     exact = price.exact_size if price.exact_size is not None and exact_pixels(request.size) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
@@ -27,7 +28,7 @@ from notebook_img.providers.ark.requests import as_sent, body_of, group_size, pr
 from notebook_img.providers.ark.sizes import size_for
 from notebook_img.providers.connection_faults import unexpected
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, PartialEvent, ProgressEvent, Reply, Request, SubmittedEvent, Usage
-from notebook_img.providers.pricing import sides_in
+from notebook_img.providers.pricing import in_force, sides_in
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.status_table import Asked
@@ -106,6 +107,7 @@ class ArkProvider:
         if request.kind == "ask":
             raise UnsupportedError("Seedream makes pictures and does not answer questions. Ask another provider, for example gemini.")
         row, base = row_of(request.model), checked_url(self.settings.ark_base_url, "ARK_BASE_URL")
+        row = replace(row, info=in_force(row.info, request))
         asked = Asked(wire_name(request.model, base), base, key)
         images, notes = await asyncio.to_thread(prepared, row, request)
         body = await asyncio.to_thread(body_of, row, request, asked.model, images)

@@ -9,6 +9,7 @@ from notebook_img.errors import UnsupportedError
 from notebook_img.providers.fal.models import OPTIONS, Endpoint, FalModel, frame_of, use_of
 from notebook_img.providers.input_pictures import copies_of, data_url, hash_of
 from notebook_img.providers.mask_words import prompt_with_mask
+from notebook_img.providers.pricing import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,7 +60,7 @@ def wish_of(row: FalModel, request: Request, *, whole: bool = False) -> Wish:
     body = _fields(row, request, endpoint, masked=masked)
     if sized:
         body["image_size"] = {"width": frame[0], "height": frame[1]}
-    copies, notes = copies_of(pictures, row.info.capabilities)
+    copies, notes = copies_of(pictures, in_force(row.info, request).capabilities)
     sent: dict[str, Any] = {"endpoint": endpoint.path, **body}
     if copies:
         urls = [data_url(copy.data, copy.mime_type) for copy in copies]

@@ -13,7 +13,7 @@ from notebook_img.providers.gemini.cloud import cloud_of, labels
 from notebook_img.providers.gemini.contents import Composer
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE
 from notebook_img.providers.interface import Reply
-from notebook_img.providers.pricing import priced
+from notebook_img.providers.pricing import in_force
 from notebook_img.providers.services import mark_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Route(Way):
 
     def __init__(self, provider: GeminiProvider, request: Request) -> None:
         self.settings = provider.settings
-        self.row = priced(provider.model_info(request.model), request)
+        self.row = in_force(provider.model_info(request.model), request)
         super().__init__(provider, self.row.name)
         self.request = replace(request, model=self.row.name)
         mark = mark_of(provider, self.settings)

@@ -32,6 +32,7 @@ from notebook_img.providers.jimeng.models import DEFAULT, frame_for, info_of, se
 from notebook_img.providers.jimeng.upload import fetch_key, upload
 from notebook_img.providers.jobs import Pace
 from notebook_img.providers.mask_words import prompt_with_mask
+from notebook_img.providers.pricing import in_force
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.transport import Transport, UnfetchedError
@@ -374,7 +375,7 @@ def _prepared(request: Request) -> tuple[Wish, list[Prepared], list[str]]:
     """Read a request into a wish and the copies that are sent; blocks, so it runs in a thread."""
     if request.kind == "ask":
         raise UnsupportedError("Jimeng makes pictures and does not answer questions. Ask another provider, for example gemini.")
-    limits = info_of(request.model).capabilities
+    limits = in_force(info_of(request.model), request).capabilities
     pictures = [*request.inputs, *request.references]
     if len(pictures) > limits.max_inputs:
         raise UnsupportedError(f"Jimeng takes {limits.max_inputs} input pictures and references together, not {len(pictures)}.")

@@ -17,7 +17,7 @@ from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_S
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.listing import explained, models_listed, name_of, own_model, sees, some
 from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table, picture_size
-from notebook_img.providers.pricing import Estimate, priced, sides_in
+from notebook_img.providers.pricing import Estimate, in_force, sides_in
 from notebook_img.providers.transport import Transport
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class CompatibleProvider:
             )
         if exchange.request.model in {"", THE_SERVERS_OWN}:
             exchange = exchange.with_request(model=await own_model(exchange))
-            exchange.info = priced(find_model(exchange.endpoint, exchange.request.model), request)
+            exchange.info = in_force(find_model(exchange.endpoint, exchange.request.model), request)
         try:
             reply = await self._answer(exchange)
         except asyncio.CancelledError:
@@ -172,7 +172,7 @@ class CompatibleProvider:
         key = await asyncio.to_thread(self._key, endpoint)  # a keyring may take its time
         if not key and (lacking := await asyncio.to_thread(self.missing)):
             raise KeyMissingError(lacking, hint=keys.key_hint(endpoint.service), provider=endpoint.name, model=request.model)
-        info, deployment = priced(find_model(endpoint, request.model), request), ""
+        info, deployment = in_force(find_model(endpoint, request.model), request), ""
         if endpoint.azure is not None:
             deployment = endpoint.azure.deployment_of(request.model)
             request = replace(request, model=endpoint.azure.model_of(request.model) or request.model)
