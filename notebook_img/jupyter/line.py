@@ -25,6 +25,7 @@ from notebook_img.jupyter.transformers import PROMPT_MAGICS, protect_question
 from notebook_img.jupyter.wording import EXAMPLES, MAGICS
 from notebook_img.options import (
     IMAGE_SUFFIXES,
+    OBJECT,
     Given,
     Option,
     Parsed,
@@ -93,7 +94,7 @@ def parse(
     is_id: Callable[[str], bool],
     exists: Callable[[str], bool],
     holds_image: Callable[[str], bool] = lambda _: False,
-    fill: Callable[[str], str] = lambda text: text,
+    fill: Callable[..., str] = lambda text, **_: text,
     unfilled: Collection[str] = ("over",),
 ) -> Parsed:
     """Read a line magic (`body` None) or a cell magic.
@@ -111,8 +112,8 @@ def parse(
     is_id, exists, holds_image : callable
         Whether the session knows an id, a file exists, a variable of that name holds an image.
     fill : callable
-        Fills variables into option values and leading words before they are read (`interpolation.fill`);
-        not used with ``--no-vars``. The text is left for `interpolation.interpolate`.
+        Fills variables into option values and leading words before they are read (`interpolation.fill`), with ``objects=True``
+        those of options whose value may be any object; not used with ``--no-vars``. The text is left for `interpolation.interpolate`.
     unfilled : collection of str
         Options whose values are left as they are typed.
 
@@ -122,7 +123,7 @@ def parse(
         In one or two sentences; nothing has been done by then.
     """
     table = table_for(command, own)
-    reader = _Reader(command, table, is_id, exists, lambda text: text, unfilled)
+    reader = _Reader(command, table, is_id, exists, lambda text, **_: text, unfilled)
     # Where it may be meant it is looked for first: nothing is filled in then, so nothing in braces can be wrong.
     parsed = reader.read(line, body) if re.search(r"(?<!\S)--no-vars(?!\S)", line) else Parsed()
     if not parsed.values.get("no_vars"):
@@ -162,7 +163,7 @@ class _Reader:
     table: Mapping[str, Option]
     is_id: Callable[[str], bool]
     exists: Callable[[str], bool]
-    fill: Callable[[str], str]
+    fill: Callable[..., str]
     unfilled: Collection[str]
     line: str = ""
     text_on_line: str = ""
@@ -213,8 +214,14 @@ class _Reader:
         if body is None and (mark := re.search(r"\S #[ \t]", text)):
             notes.append(f"{text[mark.start() + 2 :][:60]!r} is part of the text; with two spaces before the # it would be a comment.")
         text = "\n".join(part for part in (text, below) if part)
-        filled = [(option, value if option.name in self.unfilled else self.fill(value)) for option, value in given]
+        filled = [(option, self.filled(option, value)) for option, value in given]
         return Parsed(text, values_of(filled), images, (*said, *notes), literal=literal and not below)
+
+    def filled(self, option: Option, value: str) -> str:
+        """Return the value of an option with its variables put in."""
+        if option.name in self.unfilled:
+            return value
+        return self.fill(value, objects=True) if option.reader is OBJECT else self.fill(value)
 
     def after_space(self, position: int) -> int:
         return _end(_SPACE, self.line, position)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from notebook_img.options.table import OPTIONS as OPTIONS
     from notebook_img.options.table import table_for as table_for
     from notebook_img.options.values import FLAG as FLAG
+    from notebook_img.options.values import OBJECT as OBJECT
     from notebook_img.options.values import PLAIN as PLAIN
     from notebook_img.options.values import TEXT as TEXT
 else:
@@ -35,5 +36,5 @@ else:
         image_words="IMAGE_SUFFIXES file_note is_image_word",
         option="ALL Command Option OwnOptionLike own_option",
         table="OPTIONS table_for",
-        values="FLAG PLAIN TEXT",
+        values="FLAG OBJECT PLAIN TEXT",
     )

@@ -254,4 +254,6 @@ FILE = Reader("has to be a file name", _file, _file)
 PLAIN = Reader("has to be text, a number, True or False", str, _plain)
 """What JSON can hold."""
 ANYTHING = Reader("", str, lambda value: value)
-"""Values that a later step interprets: names of pictures, turns, masks, schemas."""
+"""Values that a later step interprets: names of pictures and turns, amounts."""
+OBJECT = Reader("", str, lambda value: value)
+"""Values that may be any object: in braces it is handed on, and does not become text."""

@@ -11,7 +11,7 @@ from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import worded
 from notebook_img.jupyter import interpolation
 from notebook_img.jupyter.commands.batch import perform_batch
-from notebook_img.jupyter.commands.line_calls import call_of, stays
+from notebook_img.jupyter.commands.line_calls import call_of, is_object, stays
 from notebook_img.jupyter.line import parse
 from notebook_img.jupyter.output import Screen, together
 from notebook_img.jupyter.wording import EXAMPLES, IN_CELLS, MAGICS, SYNTAX, in_cells_words
@@ -43,7 +43,7 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
         is_id=lambda word: is_id(studio, word),
         exists=os.path.exists,
         holds_image=lambda word: _holds_image(word, names),
-        fill=lambda text: interpolation.fill(text, names, is_image=stays),
+        fill=lambda text, objects=False: interpolation.fill(text, names, is_image=is_object if objects else stays),
         unfilled=("over", "output"),
     )
     if parsed.help:

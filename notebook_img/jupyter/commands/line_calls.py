@@ -88,7 +88,7 @@ def _image(text: str, names: Namespace) -> Any:
 
     if re.match(r"(https?|data|file|sample):", text) or _is_there(text) or parse_id(text):
         return text
-    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    expression = _expression(text)
     if re.match(r"[^\W\d]", expression):
         try:
             value = eval(expression, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
@@ -115,10 +115,19 @@ def stays(value: object) -> bool:
     return pictures.is_picture_like(value) or (bool(several) and all(isinstance(item, pictures.Box) for item in several))
 
 
+def is_object(value: object) -> bool:
+    """Return whether a value in braces is neither text nor a number: what other libraries found, a class."""
+    return not isinstance(value, (str, os.PathLike, int, float, type(None)))
+
+
+def _expression(text: str) -> str:
+    return text[1:-1] if text.startswith("{") and text.endswith("}") else text
+
+
 def _mask(text: str, names: Namespace) -> Any:
     if re.fullmatch(r"\s*-?\d+(\s*,\s*-?\d+){3}\s*", text) or _is_there(text):
         return text
-    expression = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    expression = _expression(text)
     root = re.match(r"[^\W\d]\w*", expression)
     if root is None or root[0] not in names:  # words; "all" and "list" are no masks either
         return text
@@ -130,7 +139,7 @@ def _mask(text: str, names: Namespace) -> Any:
 
 def _named_value(text: str, names: Namespace, option: str) -> Any:
     try:
-        return eval(text, {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
+        return eval(_expression(text), {}, names)  # noqa: S307 - the user's own expression in the user's own notebook
     except (SyntaxError, NameError, AttributeError, LookupError, TypeError) as error:
         raise NotFoundError(
             f"{option} {text}: there is no such name in the notebook. Define the model, dataclass or JSON schema in a cell first."
