@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import hypothesis
 import pytest
 
 import notebook_img.studio.default
 from tests.emulators.process import emulators, start_emulator
 
 __all__ = ["emulators", "start_emulator"]
+
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
+"""An example may take as long as a busy machine makes it."""
 
 PREFIXES = (
     "NOTEBOOK_IMG_",

@@ -20,7 +20,7 @@ def smaller_words(ready: PreparedCall) -> str:
     """
     from notebook_img.pictures import size_words
 
-    request, able = ready.request, ready.provider.model_info(ready.request.model).capabilities
+    request, able = ready.request, ready.able
     if request.kind != "edit" or not request.inputs or ready.region is not None or able.keeps_frame or ready.asked.call.size:
         return ""
     was, known = request.inputs[0].size, _known(ready)
