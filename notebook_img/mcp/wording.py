@@ -12,7 +12,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "ask-for-table": "",
     "batch-budget": "Call again with max_cost={budget}.",
     "choose-model": "Choose another model with the parameter model; get_image_config_info lists them.",
-    "confine": "",
+    "confine": "With confine=false the whole reply is taken.",
     "create-session": "start_image_session begins a new one.",
     "earlier-turns": "",
     "example-ask": "For example: {text}",

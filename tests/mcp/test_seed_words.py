@@ -62,15 +62,17 @@ _VISION = (
     "VISION_HISTORY_PATH",
     "VISION_LOG_LEVEL",
 )
+_PART = {"mask": "", "grow": "", "outpaint": "", "confine": True, "align": False}
+"""How an edit is confined to a part."""
 
 ORIGINALS: dict[str, Original] = {
     "generate_image": Original({"prompt": REQUIRED, "outputPath": REQUIRED, **_IMAGE}, _OURS, "words", environment=_GEMINI),
     "edit_image": Original(
         {"imagePath": REQUIRED, "prompt": REQUIRED, "outputPath": REQUIRED, **_IMAGE},
-        {**_OURS, "mask": ""},
+        {**_OURS, **_PART},
         "words",
         environment=_GEMINI,
-        added=("mask",),
+        added=tuple(_PART),
     ),
     "start_image_session": Original(
         {"prompt": REQUIRED, "outputPath": REQUIRED, "imagePath": None, **_IMAGE},
@@ -81,11 +83,11 @@ ORIGINALS: dict[str, Original] = {
     ),
     "continue_image_session": Original(
         {"sessionId": REQUIRED, "prompt": REQUIRED, "outputPath": REQUIRED, "imagePath": None},
-        {"imagePath": "", "aspectRatio": MODEL_OWN, "imageSize": MODEL_OWN, "mask": "", "fromId": ""},
+        {"imagePath": "", "aspectRatio": MODEL_OWN, "imageSize": MODEL_OWN, "fromId": "", **_PART},
         "words",
         ("sessionId",),
         environment=_GEMINI,
-        added=("aspectRatio", "imageSize", "mask", "fromId"),
+        added=("aspectRatio", "imageSize", "fromId", *_PART),
     ),
     "get_image_config_info": Original(
         {}, {}, "json", ("aspectRatios", "imageSizes", "models.default", "models.fallback", "models.notes", "docs"), environment=_GEMINI

@@ -17,6 +17,7 @@ from notebook_img.loop import in_thread
 from notebook_img.mcp import model_names
 from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools
+from notebook_img.mcp.work import Caller
 from notebook_img.tree import Session
 
 Prompt = Annotated[str, Field(min_length=1, max_length=20_000, description="What to make or change, in plain words")]
@@ -49,6 +50,14 @@ From = Annotated[
     str, Field(max_length=200, description="Turn or picture of the session to go on from, such as t3 or t3.2. Empty: the latest one")
 ]
 Model = Annotated[str, Field(max_length=200, description="provider:model or a bare model name. Empty: the default model")]
+Grow = Annotated[
+    str, Field(max_length=20, description="Widen the mask by pixels or percent, such as 12 or 1%; a negative amount shrinks it")
+]
+Outpaint = Annotated[
+    str, Field(max_length=20, description="Widen the canvas to this ratio, such as 16:9, and paint only what is new; not with mask")
+]
+Confine = Annotated[bool, Field(description="false: take the service's picture outside the mask too")]
+Align = Annotated[bool, Field(description="Without a mask: take out by how much the model moved or scaled the image; colours stay")]
 SessionId = Annotated[
     str, Field(min_length=1, max_length=200, description="The sessionId that start_image_session returned, or a session's name")
 ]
@@ -90,7 +99,7 @@ class GeminiTools(Tools):
             "edit_image",
             "Edit an image",
             "Change one existing image as the prompt says and write the result to outputPath; the original is never changed. "
-            "For further rounds on the result use start_image_session and continue_image_session instead.",
+            "With mask only a part changes. For further rounds on the result use start_image_session and continue_image_session instead.",
             MAKES,
             shows=True,
         ),
@@ -147,21 +156,20 @@ class GeminiTools(Tools):
         imageSize: ImageSize = "",
         model: Model = "",
         mask: Mask = "",
+        grow: Grow = "",
+        outpaint: Outpaint = "",
+        confine: Confine = True,
+        align: Align = False,
     ) -> Annotated[CallToolResult, ImageResult]:
         """Edit one image."""
         async with self.calling(ctx, "edit_image", prompt) as call:
-            done = await self.perform(
-                call,
-                None,
-                lambda: Call(
-                    "edit",
-                    prompt,
-                    (self.image(call.caller, imagePath),),
-                    mask=self.mask(call.caller, mask),
-                    **self._options(aspectRatio, imageSize, model),
-                ),
-                output=outputPath,
-            )
+
+            def make() -> Call:
+                options = self._options(aspectRatio, imageSize, model)
+                part = self._part(call.caller, mask, grow, outpaint, confine=confine, align=align)
+                return Call("edit", prompt, (self.image(call.caller, imagePath),), **options, **part)
+
+            done = await self.perform(call, None, make, output=outputPath)
             return await self.picture_result(call, done)
 
     async def start_image_session(
@@ -203,6 +211,10 @@ class GeminiTools(Tools):
         imageSize: ImageSize = "",
         mask: Mask = "",
         fromId: From = "",
+        grow: Grow = "",
+        outpaint: Outpaint = "",
+        confine: Confine = True,
+        align: Align = False,
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
@@ -210,7 +222,8 @@ class GeminiTools(Tools):
 
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()
-                options = {**self._options(aspectRatio, imageSize, ""), "mask": self.mask(call.caller, mask), "start": fromId or None}
+                options = {**self._options(aspectRatio, imageSize, ""), "start": fromId or None}
+                options |= self._part(call.caller, mask, grow, outpaint, confine=confine, align=align)
                 if fromId or call.caller.studio.head(session.id) is not None:
                     return Call("edit", prompt, references=images, **options)
                 if not images:
@@ -258,6 +271,15 @@ class GeminiTools(Tools):
             },
             "docs": DOCS,
             "allowed_folders": info.allowed_folders,
+        }
+
+    def _part(self, caller: Caller, mask: str, grow: str, outpaint: str, *, confine: bool, align: bool) -> dict[str, Any]:
+        return {
+            "mask": self.mask(caller, mask),
+            "grow": grow or None,
+            "outpaint": outpaint or None,
+            "confine": confine,
+            "align": align,
         }
 
     def _options(self, ratio: str, size: str, model: str) -> dict[str, Any]:
