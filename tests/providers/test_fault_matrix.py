@@ -12,7 +12,7 @@ import json
 import re
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import product
@@ -34,7 +34,8 @@ from notebook_img.errors import (
     ReplyTimeoutError,
     RequestRefusedError,
 )
-from notebook_img.providers.retry import retrying
+from notebook_img.providers import retry
+from notebook_img.providers.pace import Pace
 from tests.google_account import account_file
 from tests.providers.openai.conftest import picture
 
@@ -310,12 +311,14 @@ class Server:
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no case wait, nor learn from the refusals of another: what a home keeps of them is test_rates.py's."""
+
     async def at_once(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    monkeypatch.setitem(retrying.__kwdefaults__, "sleep", at_once)  # type: ignore[arg-type]
-    yield
+    monkeypatch.setitem(retry.retrying.__kwdefaults__, "sleep", at_once)  # type: ignore[arg-type]
+    monkeypatch.setattr(retry, "pace_in_force", Pace)
 
 
 @pytest.fixture

@@ -31,7 +31,6 @@ from notebook_img.cli.printing import exit_code
 from notebook_img.errors import JobPendingError, NotebookImgError
 from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
-from notebook_img.providers.retry import retrying
 from notebook_img.studio import default
 from tests.pictures.making import file
 from tests.providers.test_fault_matrix import (
@@ -47,10 +46,11 @@ from tests.providers.test_fault_matrix import (
     environ_at,
     is_free,
     kinds_expected,
+    no_waiting,
     requests_allowed,
 )
 
-__all__ = ["clock"]
+__all__ = ["clock", "no_waiting"]
 
 FAULTS = (
     *(Fault(status) for status in (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 524)),
@@ -114,15 +114,11 @@ class Place:
 
 
 @pytest.fixture
-def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Place]:
+def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, no_waiting: None) -> Iterator[Place]:
     home.mkdir(parents=True, exist_ok=True)
     (tmp_path / "cat.png").write_bytes(file(Image.effect_noise((64, 48), 60).convert("RGB")))
     monkeypatch.chdir(tmp_path)
 
-    async def at_once(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    monkeypatch.setitem(retrying.__kwdefaults__, "sleep", at_once)  # type: ignore[arg-type]
     made = Place(home, clock)
     yield made
     made.close()
