@@ -253,11 +253,12 @@ def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
     handle: ServerHandle = serve(studio, port=given.http, host=given.host, tools=given.tools, show=False, sessions=given.sessions)
     if errands.POSSIBLE:
         handle.work.worker = errands.Worker(handle.work)
-    with contextlib.suppress(ValueError):  # not the main thread
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stopped)
-    print(f"Serving MCP on {handle.url}. The token is in {handle.announcement} (mode 0600).", file=sys.stderr, flush=True)  # noqa: T201
+    # A signal may come with the line that says it serves.
     with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(ValueError):  # not the main thread
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, _stopped)
+        print(f"Serving MCP on {handle.url}. The token is in {handle.announcement} (mode 0600).", file=sys.stderr, flush=True)  # noqa: T201
         handle.wait()
     if handle.work.under_way:
         print("Waiting for what was paid for; a second time ends at once.", file=sys.stderr, flush=True)  # noqa: T201
