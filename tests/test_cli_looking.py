@@ -55,7 +55,8 @@ def books(home: Path) -> None:
         ("openai:b", "2026-02-01", "cli", "fox", None),
     ]
     for model, day, origin, session, cost in rows:
-        store.settle(store.reserve(model, 0.04, day, origin, session, 5.0), "billed", cost, {})
+        known = None if cost is None else 0.04  # what is not told counts with its estimate
+        store.settle(store.reserve(model, known, day, origin, session, 5.0), "billed", cost, {})
     store.settle(store.reserve("openai:b", 0.04, "2026-02-01", "cli", "fox", 5.0), "failed", 0.0, {})
     store.close()
 
@@ -104,8 +105,8 @@ def test_on_a_terminal_a_long_history_goes_through_the_pager(here: Here, tmp_pat
     command = f"{sys.executable} -m notebook_img show fox"
 
     def on_terminal(lines: int) -> str:
-        # The terminal has its size before the command is there to ask for it.
-        out = pexpect.run(f"sh -c 'stty rows {lines} cols 100; exec {command}'", env=environment, timeout=60)
+        # The terminal has its size before the command is there to ask for it; pexpect gives it one too, at a moment of its own.
+        out = pexpect.run(f"sh -c 'stty rows {lines} cols 100; exec {command}'", env=environment, timeout=60, dimensions=(lines, 100))
         return out.decode().strip()
 
     assert "t1  invert" in on_terminal(5)
