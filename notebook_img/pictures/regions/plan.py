@@ -313,11 +313,13 @@ def _pixel_size(least: Size, takes: Takes, size: str | None) -> tuple[str, Size]
         factor = min(factor, math.sqrt(takes.most_pixels / (width * height)))
     if takes.most_side:
         factor = min(factor, takes.most_side / max(width, height))
-    step = takes.step
-    # Upwards in steps, or downwards where that would be too large.
-    for rounded in (math.ceil, math.floor):
-        sides = (max(step, rounded(width * factor / step - 1e-6) * step), max(step, rounded(height * factor / step - 1e-6) * step))
-        if _allowed(sides, takes):
+    step, least_pixels = takes.step, 0 if typed else takes.least_pixels
+    # In steps upwards, or downwards where that would be too large; where sides of a long frame round beyond its ratio, a little less long.
+    for across, down in ((math.ceil, math.ceil), (math.floor, math.ceil), (math.ceil, math.floor), (math.floor, math.floor)):
+        sides = (max(step, across(width * factor / step - 1e-6) * step), max(step, down(height * factor / step - 1e-6) * step))
+        shortest = math.ceil(max(sides) / takes.longest / step - 1e-6) * step
+        sides = (max(sides[0], shortest), max(sides[1], shortest))
+        if _allowed(sides, takes) and math.prod(sides) >= least_pixels:
             break
     return f"{sides[0]}x{sides[1]}", sides
 

@@ -64,7 +64,7 @@ class _Tried:
         half = level.geometry.half
         # A little beyond the limit, so that what lies beyond it is seen to.
         self.reach = tuple(int(np.ceil(2.4 * MOST_SHIFT * half / pitch)) + 1 for pitch in level.pitch)
-        self.padded = (height + 2 * self.reach[1], width + 2 * self.reach[0])
+        self.padded = tuple(_fast(side + 2 * reach) for side, reach in ((height, self.reach[1]), (width, self.reach[0])))
         ring = level.ring.astype(np.float32)
         self.area = float(ring.sum())
         self.ones, self.first, self.second = (
@@ -74,10 +74,11 @@ class _Tried:
 
     def best(self, base: Pair, scale: float) -> tuple[float, Guess]:
         """Return the best shift of one scale with its score."""
-        across, down = (_warp(self.level, axis, base[axis] * (1 + scale), self.reach[axis]) for axis in (0, 1))
-        seen = np.outer(down.sum(axis=1), across.sum(axis=1))
-        there = down @ self.reply @ across.T
-        known, value, square = (np.fft.rfft2(part, self.padded) for part in (seen, there, there**2))
+        across, down = (_Line.of(self.level, axis, base[axis] * (1 + scale), self.reach[axis]) for axis in (0, 1))
+        there = across.along(down.along(self.reply, 0), 1)
+        # What of the reply is there is a rectangle, and the transform of one is that of its sides.
+        known = np.outer(np.fft.fft(down.there, self.padded[0]), np.fft.rfft(across.there, self.padded[1]))
+        value, square = (np.fft.rfft2(part, self.padded) for part in (there, there**2))
         n = np.maximum(self._over(self.ones, known), 1e-3)
         t, tt = self._over(self.first, known), self._over(self.second, known)
         r, rr, tr = self._over(self.ones, value), self._over(self.ones, square), self._over(self.first, value)
@@ -89,22 +90,52 @@ class _Tried:
         return float(score[y, x]), Guess(base, scale, 0.0, float(self.shifts[0][x]), float(self.shifts[1][y]))
 
     def _over(self, one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(np.fft.irfft2(one * other, self.padded)[: 2 * self.reach[1] + 1, : 2 * self.reach[0] + 1])
+        rows = np.fft.ifft(one * other, axis=0)[: 2 * self.reach[1] + 1]  # the others are not needed
+        return np.asarray(np.fft.irfft(rows, self.padded[1], axis=1)[:, : 2 * self.reach[0] + 1])
 
 
-def _warp(level: Level, axis: int, scale: float, reach: int) -> Plane:
-    """Return the matrix that brings one axis of the reply onto the picture's grid and `reach` pixels beyond it, linearly."""
-    count, there = level.picture.shape[1 - axis], level.reply.shape[1 - axis]
-    middle = level.geometry.frame[axis] / 2
-    places = level.geometry.origin[axis] + (np.arange(-reach, count + reach) + 0.5) * level.pitch[axis]
-    at = (middle + scale * (places - middle)) / level.reply_pitch[axis] - 0.5
-    low = np.floor(at).astype(np.int64)
-    matrix = np.zeros((len(at), there), dtype=np.float32)
-    rows = np.flatnonzero((low >= 0) & (low < there - 1))
-    part = (at - low)[rows]
-    matrix[rows, low[rows]] = 1 - part
-    matrix[rows, low[rows] + 1] = part
-    return matrix
+def _fast(length: int) -> int:
+    """Return the least length of at least so many pixels that transforms quickly: of factors 2, 3 and 5 alone."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One axis of the reply on the picture's grid, and `reach` pixels beyond it: between which pixels each place lies.
+
+    Two neighbours are looked up and mixed; a product of matrices would do the same in many times the processor time, for the threads
+    of a BLAS wait for each other.
+    """
+
+    low: NDArray[np.int64]
+    part: Plane
+    there: Plane
+    """1 where the reply has it, 0 elsewhere."""
+
+    @classmethod
+    def of(cls, level: Level, axis: int, scale: float, reach: int) -> _Line:
+        """Return the places of one scale."""
+        count, length = level.picture.shape[1 - axis], level.reply.shape[1 - axis]
+        middle = level.geometry.frame[axis] / 2
+        places = level.geometry.origin[axis] + (np.arange(-reach, count + reach) + 0.5) * level.pitch[axis]
+        at = (middle + scale * (places - middle)) / level.reply_pitch[axis] - 0.5
+        low = np.floor(at).astype(np.int64)
+        there = ((low >= 0) & (low < length - 1)).astype(np.float32)
+        return cls(np.clip(low, 0, max(0, length - 2)), (at - low).astype(np.float32), there)
+
+    def along(self, plane: Plane, axis: int) -> Plane:
+        """Return a channel with this axis brought over."""
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        last = plane.shape[axis] - 1
+        first, second = (np.take(plane, np.minimum(at, last), axis) for at in (self.low, self.low + 1))
+        return np.asarray((first + self.part.reshape(shape) * (second - first)) * self.there.reshape(shape))
 
 
 def detail(plane: Plane, ring: Flags) -> Plane:
