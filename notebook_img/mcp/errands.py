@@ -92,7 +92,8 @@ class Worker:
         self._waiting[number] = (tell, answer)
         try:
             try:
-                await in_thread(self._send, process, (number, replace(running.errand, job=row.id)))
+                if not await in_thread(self._send, process, (number, replace(running.errand, job=row.id))):
+                    raise WorkerError(NOT_STARTED, billed="no")
                 done = await asyncio.shield(answer)
             except asyncio.CancelledError:
                 await in_thread(self._send, process, (number, None))
@@ -151,9 +152,14 @@ class Worker:
         except OSError as error:
             raise WorkerError(f"{NOT_STARTED} ({reason(error)})", billed="no") from error
 
-    def _send(self, process: subprocess.Popen[bytes], message: Any) -> None:
-        with self._lock, contextlib.suppress(OSError):  # one that has ended is noticed by who listens
-            write(process.stdin, message)
+    def _send(self, process: subprocess.Popen[bytes], message: Any) -> bool:
+        """Return whether a message could be sent whole; a process that ends later is noticed by who listens."""
+        with self._lock:
+            try:
+                write(process.stdin, message)
+            except OSError:
+                return False
+            return True
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         while (message := read(process.stdout)) is not None:

@@ -13,6 +13,7 @@ from notebook_img.calls import is_left, resume_job
 from notebook_img.errors import JobPendingError, NotFoundError, OverloadedError, UnreachableError, did_you_mean, sentence_of
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
+from notebook_img.mcp.errands import WorkerError
 from notebook_img.mcp.running_call import Caller, Result, Running
 from notebook_img.records import JobRecord
 
@@ -151,7 +152,7 @@ class Jobs:
             update(job, state="cancelled")
         else:
             # The service has it and could not be asked now: it can be fetched later.
-            later = bool(running.submit_id) and isinstance(error, (JobPendingError, UnreachableError, OverloadedError))
+            later = bool(running.submit_id) and isinstance(error, (JobPendingError, UnreachableError, OverloadedError, WorkerError))
             said = sentence_of(error)[:500] if error is not None else ""
             update(job, state="submitted" if later else "failed", error=said, submit_id=running.submit_id)
 

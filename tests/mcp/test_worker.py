@@ -52,6 +52,17 @@ def until(met: Callable[[], Any], seconds: float = 60) -> Any:
     return result
 
 
+def workers(parent: int) -> list[int]:
+    """The processes a server has begun for paid calls."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if b"notebook_img.mcp.worker" in words and int((place / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(place.name))
+    return found
+
+
 def kill(server: Raw, _number: int) -> None:
     server.process.kill()
 
@@ -168,18 +179,8 @@ def test_a_job_is_stopped_in_the_process_that_does_it(paid: Running, home: Path,
     paid.wait_for(lambda rows: any(row["state"] == "client left" for row in rows), "generateContent")
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
 def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running, home: Path, folder: Path):
-    def workers(parent: int) -> list[int]:
-        found = []
-        for place in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                words = (place / "cmdline").read_bytes().split(b"\0")
-                if b"notebook_img.mcp.worker" in words and int((place / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(place.name))
-        return found
-
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("there is no /proc")
     paid.control(latency=0)
     server = Raw(home, folder, "--alone", **environment(paid))
     server.hello()
@@ -202,6 +203,21 @@ def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running,
         return Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
     until(gone)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+def test_a_worker_that_is_killed_is_said_and_the_next_call_has_another(paid: Running, home: Path, folder: Path):
+    server = Raw(home, folder, "--alone", **environment(paid))
+    server.hello()
+    server.call(1, "generate_image", prompt="a fox", outputPath="a.png")
+    until(lambda: asked(paid, "a fox"))
+    os.kill(workers(server.process.pid)[0], signal.SIGKILL)
+    lost = server.read(1)["result"]
+    assert lost["isError"]
+    assert "may have been billed" in lost["content"][0]["text"]
+    server.call(2, "generate_image", prompt="a cat", outputPath="b.png")
+    assert server.read(2)["result"]["structuredContent"]["status"] == "done"
+    server.process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
