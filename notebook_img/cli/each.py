@@ -32,13 +32,14 @@ def is_batch(kind: Command, parsed: Parsed) -> bool:
     UsageError
         For several files of which nothing says how they are meant.
     """
-    from notebook_img.studio import fields_in, makes_batch
+    from notebook_img.studio import check_alone, fields_in, makes_batch
 
     files = [name for name in parsed.images if os.path.isfile(name)]  # noqa: PTH113 - a data URL is longer than a path may be, and no error
     each = makes_batch(parsed) or (bool(parsed.images) and bool(fields_in(str(parsed.values.get("output") or "")) & {*FIELDS}))
     if "each" in parsed.values and not parsed.images and "over" not in parsed.values:
         raise UsageError("--each does the same with every file, and none is named: notebook-img edit *.jpg --each 'make it night'.")
     if not each and (kind == "generate" or len(files) < 2):
+        check_alone(parsed)
         return False
     if (first := parsed.text.split(maxsplit=1)[:1]) and os.path.isfile(first[0]) and not parsed.literal:  # noqa: PTH113
         raise UsageError(f"{first[0]} is a file, but no image. Name the images alone, for example *.jpg, or put -- before the text.")

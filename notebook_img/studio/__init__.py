@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch import Item as Item
     from notebook_img.studio.batch import Row as Row
     from notebook_img.studio.batch import arranged as arranged
+    from notebook_img.studio.batch import check_alone as check_alone
     from notebook_img.studio.batch import fields_in as fields_in
     from notebook_img.studio.batch import fields_of_file as fields_of_file
     from notebook_img.studio.batch import file_filled as file_filled
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        batch="Batch BatchOptions Batches Item Row arranged fields_in fields_of_file file_filled filled items_named makes_batch "
-        "optional_names options_by_name read_over with_chosen",
+        batch="Batch BatchOptions Batches Item Row arranged check_alone fields_in fields_of_file file_filled filled items_named "
+        "makes_batch optional_names options_by_name read_over with_chosen",
         completing="Completions Prose image_files starting",
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",

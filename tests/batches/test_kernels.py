@@ -133,3 +133,21 @@ def test_the_live_table_stays_small(start: Start, service: Running) -> None:
         assert "left" in live[-1]["text/plain"]
         assert max(len(str(data)) for data in tables) < 200_000
         assert tables[-1]["text/plain"].startswith("Batch b1: 12 of 12 done")
+
+
+LATER = "%imgedit -m gemini --budget 3 --later --over table make it night"
+
+
+def test_the_same_cell_in_a_new_kernel_fetches_what_a_service_did_meanwhile(start: Start, service: Running) -> None:
+    service.control(batches="running")
+    with start() as kernel:
+        cell(kernel, TABLE.format(4), "t")
+        assert "3 at the service" in cell(kernel, LATER).text
+        alone = kernel.run("%imggen --later -m gemini a fox")
+        assert "--later belongs to a batch" in alone.traceback
+    service.control(batches="succeeded")
+    with start() as kernel:
+        cell(kernel, TABLE.format(4), "t")
+        assert "3 of 3 done" in cell(kernel, LATER).text
+        assert "3 done before; nothing to send" in cell(kernel, LATER).text
+    assert sent(service) == 1  # one job, and no call of its own

@@ -326,3 +326,17 @@ def test_services_that_do_nothing_later_say_so_before_anything_is_sent(place: Pl
 def test_a_single_call_is_not_done_later(place: Place):
     with pytest.raises(UsageError, match="later"):
         place.studio().session("fox").generate("a fox", later=True)
+
+
+@only("gemini")
+def test_a_shell_hands_in_and_another_one_fetches(place: Place, monkeypatch: pytest.MonkeyPatch, here: Any):
+    for name, value in place.environ.items():
+        monkeypatch.setenv(name, value)
+    place.runs()
+    ran = here("generate", "--later", "--over", "animal=fox,owl", "a {animal}")
+    assert (ran.returncode, "2 at the service" in ran.stdout + ran.stderr) == (0, True)
+    place.is_done()
+    ran = here("batch", "resume", "b1")
+    assert ran.returncode == 0
+    assert place.studio().batch.named("b1").counts.words == "2 of 2 done"
+    assert here("generate", "--later", "a fox").returncode != 0

@@ -7,7 +7,7 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Plan, is_id
-from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.errors import NotebookImgError
 from notebook_img.hints import worded
 from notebook_img.jupyter import interpolation
 from notebook_img.jupyter.commands.batch import perform_batch
@@ -16,14 +16,14 @@ from notebook_img.jupyter.line import parse
 from notebook_img.jupyter.output import Screen, together
 from notebook_img.jupyter.wording import EXAMPLES, IN_CELLS, MAGICS, SYNTAX, in_cells_words
 from notebook_img.providers import own_options
-from notebook_img.studio import fields_of_file, makes_batch, run_siblings
+from notebook_img.studio import check_alone, fields_of_file, makes_batch, run_siblings
 from notebook_img.tree import TurnList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from notebook_img.jupyter.kernel import Namespace, NotebookKernel
-    from notebook_img.options import Command, Parsed
+    from notebook_img.options import Command
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
@@ -109,14 +109,6 @@ def _is_last_value(kernel: NotebookKernel) -> bool:
     """Return whether the running cell ends in a magic, whose value IPython would draw although it was asked to be quiet."""
     source = kernel.cell.rstrip()
     return source.startswith("%%") or source.rsplit("\n", 1)[-1].lstrip().startswith("%")
-
-
-def check_alone(parsed: Parsed) -> None:
-    """Refuse options of a batch in a line that is one call."""
-    if given := [word for word in ("first", "budget", "strict", "later") if word in parsed.values]:
-        raise UsageError(
-            f"--{given[0]} belongs to a batch, and this is one call. A pattern, a folder with its slash or --over makes a batch."
-        )
 
 
 def _holds_image(word: str, names: Namespace) -> bool:

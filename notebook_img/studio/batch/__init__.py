@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.templates import fields_in as fields_in
     from notebook_img.studio.batch.templates import file_filled as file_filled
     from notebook_img.studio.batch.templates import filled as filled
+    from notebook_img.studio.batch.typed import check_alone as check_alone
     from notebook_img.studio.batch.typed import items_named as items_named
     from notebook_img.studio.batch.typed import makes_batch as makes_batch
     from notebook_img.studio.batch.typed import optional_names as optional_names
@@ -39,5 +40,5 @@ else:
         progress="Counts",
         rows="Row combined fields_of_file is_many rows_of",
         templates="fields_in file_filled filled",
-        typed="items_named makes_batch optional_names options_by_name read_over with_chosen",
+        typed="check_alone items_named makes_batch optional_names options_by_name read_over with_chosen",
     )

@@ -23,6 +23,14 @@ def makes_batch(parsed: Parsed) -> bool:
     return "over" in parsed.values or "each" in parsed.values or any(map(is_many, parsed.images))
 
 
+def check_alone(parsed: Parsed) -> None:
+    """Refuse options of a batch in a line that is one call."""
+    if given := [word for word in ("first", "budget", "strict", "later") if word in parsed.values]:
+        raise UsageError(
+            f"--{given[0]} belongs to a batch, and this is one call. A pattern, a folder with its slash or --over makes a batch."
+        )
+
+
 def read_over(texts: Sequence[str], evaluate: Callable[[str], Any]) -> tuple[list[Any], dict[str, list[Any]]]:
     """Return what a batch is over, and the values that are combined.
 
