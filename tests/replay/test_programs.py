@@ -46,7 +46,7 @@ class Work:
     def program(self, name: str, **more: str) -> int:
         """Run the notebook with a program; return how many requests that sent."""
         before = self.sent
-        done = subprocess.run(PROGRAMS[name], env={**self.environ, **more}, cwd=self.folder, capture_output=True, text=True, timeout=240)
+        done = subprocess.run(PROGRAMS[name], env={**self.environ, **more}, cwd=self.folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         return self.sent - before
 
@@ -111,7 +111,7 @@ def test_four_notebooks_at_once_open_one_new_home(tmp_path: Path, times: int) ->
     for time in range(times):
         environ["NOTEBOOK_IMG_HOME"] = str(tmp_path / f"home {time}")
         command = [*PYTHON, "pytest", "-q", "-p", "no:cacheprovider", "-n", str(AT_ONCE), "--nbmake", "--nbmake-kernel=python3", "."]
-        done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=280)
+        done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, f"{time}: {done.stdout}{done.stderr}"
         with Store.open(Path(environ["NOTEBOOK_IMG_HOME"])) as store:
             assert sum(session.turns for session in store.sessions()) == 2 * AT_ONCE

@@ -46,7 +46,7 @@ def counted() -> Callable[[Store, Callable[[], object]], int]:
 
 def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, counted: Callable[[Store, Callable[[], object]], int]) -> None:
     short, long = store.create_session("short"), store.create_session("long")
-    template = add(store, short, "template", request_key="key")
+    template = add(store, short, "template", request_key="key", content_key="content")
     for session, size in ((short, 100), (long, 4000)):
         with store._database.write() as connection:
             first = 2 if session is short else 1
@@ -95,6 +95,8 @@ def test_what_a_long_session_costs_is_what_a_short_one_costs(store: Store, count
             lambda: store.earlier_replies(KnownCell(f"id:{session.name}", f"words of {session.name}", 1, "/n"), "never asked"),
             lambda: store.start_run(f"id:{session.name}", kernel="now", source_hash=f"words of {session.name}", notebook="/n"),
             lambda: store.start_run(f"id:{session.name}", kernel="now", source_hash=f"other words of {session.name}", notebook="/n"),
+            lambda: store.claimed_replies("never asked", notebooks=["/n"], session_id=session.id),
+            lambda: store.counterpart(session.id, template),
             lambda: store.spent(session.name),
             lambda: store.reserve("m", 0.03, session.name, "cell", session.name, 1e9),
             lambda: store.turn_numbers(session.id, latest=60),
