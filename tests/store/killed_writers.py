@@ -137,7 +137,10 @@ def main(home: Path, kills: int) -> None:
     for name in ("store.sqlite-wal", "store.sqlite-shm"):
         (home / name).unlink(missing_ok=True)
     rebuild_store(home)
-    found += [problem for problem in wrongs(home, told) if "doubt" not in problem and "raw" not in problem]
+    # A turn whose writer was killed before its commit may have a note all the same, and others may have deleted its picture since; of every
+    # turn that was told as finished the picture has been read.
+    expected = ("doubt", "raw", "picture file missing", "picture files missing")
+    found += [problem for problem in wrongs(home, told) if not any(word in problem for word in expected)]
     print(json.dumps({"kills": kills, "finished": before, "deleted": len(told.deleted), "wrong": found}))
 
 
