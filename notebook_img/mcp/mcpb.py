@@ -19,12 +19,13 @@ MAIN = "from notebook_img.cli import main\n\nraise SystemExit(main(['mcp', *__im
 
 def manifest() -> dict[str, Any]:
     """Return the manifest; tools are those of the server itself."""
+    from notebook_img.mcp.tools.batches import BatchTools
     from notebook_img.mcp.tools.gemini import GeminiTools
     from notebook_img.mcp.tools.ours import OurTools
     from notebook_img.mcp.tools.seedream import SeedreamTools
     from notebook_img.mcp.tools.vision import VisionTools
 
-    facts = [fact for family in (GeminiTools, VisionTools, SeedreamTools, OurTools) for fact in family.facts]
+    facts = [fact for family in (GeminiTools, VisionTools, SeedreamTools, BatchTools, OurTools) for fact in family.facts]
     return {
         "manifest_version": "0.4",
         "name": "notebook-img",

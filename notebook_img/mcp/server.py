@@ -26,6 +26,7 @@ from notebook_img.mcp.arguments import explained, unknown
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.tools import FAMILIES
 from notebook_img.mcp.tools.base import PICTURE_URI, READ_BY_PAGE
+from notebook_img.mcp.tools.batches import BatchTools
 from notebook_img.mcp.tools.finding import FindingTools
 from notebook_img.mcp.tools.gemini import GeminiTools
 from notebook_img.mcp.tools.ours import OurTools
@@ -71,7 +72,7 @@ _building = threading.Lock()
 
 def served(family: str) -> frozenset[str]:
     """Return the names of the tools of a family; ``all`` has every one."""
-    every = {facts.name for kind in (OurTools, FindingTools) for facts in kind.facts}
+    every = {facts.name for kind in (OurTools, FindingTools, BatchTools) for facts in kind.facts}
     own = {name: {facts.name for facts in kind.facts} for name, kind in _TOOLS.items()}
     return frozenset(every.union(*own.values()) if family == "all" else own[family] | set(_JOBS))
 
@@ -95,7 +96,7 @@ class Server(MCPServer[Any]):
         self.family = tools
         self.has_page = shows_pictures(tools) and work.page
         """Whether it shows pictures on a page of its own address."""
-        for kind in (*_TOOLS.values(), OurTools, FindingTools):
+        for kind in (*_TOOLS.values(), OurTools, FindingTools, BatchTools):
             kind(work).register(self)
         if shows_pictures(tools):
             PageTools(work).register(self, lambda _name: True)
