@@ -254,9 +254,7 @@ class Batches:
             ).all()
             left = [row for row in rows if _is_left(row) or (own and row.owner == this_process())]
             for row in left:
-                unsent = row.state == "leased" or row.booked in ("failed", "free")
-                values = {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
-                connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
+                connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**_left_as(row), owner="", lease=""))
         return len(left)
 
     def typical_seconds(self, model: str) -> float | None:
@@ -326,6 +324,12 @@ def _is_left(row: AnyRow) -> bool:
     alive = is_alive(row.owner)
     # Of a process on another machine nobody knows: its lease runs out, but what it has sent is its own for a day.
     return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
+
+
+def _left_as(row: AnyRow) -> dict[str, str]:
+    """Return what becomes of an item that its process has left: the books say whether it was sent and may have been billed."""
+    unsent = row.state == "leased" or row.booked in ("failed", "free")
+    return {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
 
 
 def _insert_items(connection: Connection, batch: int, items: Sequence[ItemRecord]) -> None:

@@ -19,13 +19,14 @@ from notebook_img.store.rates import Rates
 from notebook_img.store.raw import RawStates
 from notebook_img.store.sessions import Sessions
 from notebook_img.store.spend import Spend
+from notebook_img.store.taken_items import TakenItems
 from notebook_img.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems, Cells, Lookups, Notebooks, Rates):
+class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems, TakenItems, Cells, Lookups, Notebooks, Rates):
     """All sessions and pictures of one home.
 
     Every method is safe to call from any thread and any process; none holds a transaction longer than its own few rows.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageE
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
 from notebook_img.studio.batch.earlier import keep_done
+from notebook_img.studio.batch.executor import ExecutorWork, check_executor
 from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.later import LaterWork, cancel_jobs
 from notebook_img.studio.batch.progress import Counts, counts_of
@@ -18,7 +20,7 @@ from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Drawn, Session, running_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from notebook_img.pictures import Bundle
@@ -189,20 +191,24 @@ class Batch(Drawn):
     def _onwards(self, kind: Kind, prompt: str, options: dict[str, Any]) -> Any:
         return self.studio.batch.over_results(self, kind, prompt, options)
 
-    def resume(self, *, wait: bool = True, at_once: int | None = None) -> Batch:
-        """Do what waits: after a stop, a kernel that died, the first twenty."""
+    def resume(self, *, wait: bool = True, at_once: int | None = None, executor: Any = None) -> Batch:
+        """Do what waits: after a stop, a kernel that died, the first twenty; with `executor` its workers do it."""
+        check_executor(executor)
         self._settle()
         keep_done(self.studio, self.record, None, {})
-        return self._go_on(wait=wait, at_once=at_once)
+        return self._go_on(wait=wait, at_once=at_once, executor=executor)
 
-    def retry(self, *, billed: bool = False, wait: bool = True) -> Batch:
+    def retry(self, *, billed: bool = False, wait: bool = True, executor: Any = None) -> Batch:
         """Send what failed and was surely not billed once more; the rest is named.
 
         Parameters
         ----------
         billed : bool
             Also what may have been billed, and what was refused.
+        executor : concurrent.futures.Executor, optional
+            Whose workers do it.
         """
+        check_executor(executor)
         self._settle()
         store = self.studio.store
         again = store.wait_again(self.number, billed=billed)
@@ -215,7 +221,7 @@ class Batch(Drawn):
             self.studio.say(
                 f"{len(left)} that may have been billed or were refused are left as they are{cost}; billed=True sends them too."
             )
-        return self._go_on(wait=wait) if again or self.counts.waiting else self
+        return self._go_on(wait=wait, executor=executor) if again or self.counts.waiting else self
 
     def stop(self, *, now: bool = False) -> Batch:
         """Begin nothing more, in whichever process works on it; what is under way ends, or is cancelled with `now`."""
@@ -262,9 +268,9 @@ class Batch(Drawn):
         here = self.work is not None and self.work.future is not None and not self.work.future.done()
         self.studio.store.settle_items(self.number, own=not here)
 
-    def _go_on(self, *, wait: bool, at_once: int | None = None) -> Batch:
+    def _go_on(self, *, wait: bool, at_once: int | None = None, executor: Any = None) -> Batch:
         record = self.record
-        self.start(work_on(record)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once))
+        self.start(work_on(record, executor)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once))
         return self.wait_for_work() if wait else self
 
     @property
@@ -385,9 +391,13 @@ class AsyncBatch:
         return await self._batch.retry(billed=billed, wait=False).aio.wait_for_work()
 
 
-def work_on(record: BatchRecord) -> type[Work]:
-    """Return what does a batch: call by call, or by the service, later."""
-    return LaterWork if record.facts.get("later") else Work
+def work_on(record: BatchRecord, executor: Any = None, here: Collection[int] = ()) -> Callable[..., Work]:
+    """Return what does a batch: call by call, here or by an executor's workers, or by the service, later."""
+    if record.facts.get("later"):
+        if executor is not None:
+            raise UsageError(f"{record.name} is done by its service, later; an executor has nothing to do there.")
+        return LaterWork
+    return Work if executor is None else functools.partial(ExecutorWork, executor=executor, here=here)
 
 
 def type_of(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:

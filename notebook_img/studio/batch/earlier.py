@@ -40,7 +40,7 @@ def earlier_batch(studio: Studio, plan: Plan, run: Run | None, beside: SessionRe
     return None
 
 
-def keep_done(studio: Studio, record: BatchRecord, run: Run | None, slots: Mapping[int, Slot]) -> None:
+def keep_done(studio: Workspace, record: BatchRecord, run: Run | None, slots: Mapping[int, Slot]) -> None:
     """Let the running cell have what is done: its pack and its next run know these replies as its own; files that are gone are written."""
     store, kernel = studio.store, studio.kernel
     done = store.items(record.id, states=("done",))

@@ -16,6 +16,7 @@ from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Origin, SessionRecord
 from notebook_img.studio.batch.batch import Batch, work_on
 from notebook_img.studio.batch.earlier import earlier_batch, keep_done
+from notebook_img.studio.batch.executor import check_executor
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
 from notebook_img.studio.batch.prices import Prices
 from notebook_img.studio.batch.rows import Row, Rows, combined, rows_of, suffix_counts
@@ -47,6 +48,8 @@ class BatchOptions:
     wait: bool = True
     later: bool = False
     """Whether the service does it later, at a lower price: the batch returns when all is handed in."""
+    executor: Any = None
+    """Whose workers do it: a ``concurrent.futures.Executor``, a Dask client; threads of this process otherwise."""
     session: Any = None
     """A session its turns go to; one of its own otherwise."""
     quiet: bool = False
@@ -60,6 +63,9 @@ class BatchOptions:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name} has to be a whole number of at least 1, not {value!r}.")
+        check_executor(self.executor)
+        if self.executor is not None and self.later:
+            raise UsageError("A batch is done by its service, later, or by an executor now. Leave out one of the two.")
 
 
 NAMES = frozenset(field.name for field in dataclasses.fields(BatchOptions))
@@ -96,8 +102,8 @@ class Batches:
             Values that are combined, by the name of a brace or an option.
         **options
             Those of one edit (``output`` with fields), and ``image`` (the column with the picture), ``budget``, ``first``, ``at_once``,
-            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``session``, ``later`` (the
-            service does it later at half the price, and any process fetches it).
+            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``session``, ``executor`` (a ``concurrent.futures.Executor`` or Dask client whose
+            workers do the items), ``later`` (the service does it later at half the price, and any process fetches it).
 
         Returns
         -------
@@ -338,7 +344,8 @@ class _Making:
         counts = batch.counts
         if (counts.waiting or counts.later) and not (batch.work is not None and batch.running):
             at_once = int(how.at_once or record.facts.get("at_once") or studio.settings.at_once)
-            batch.start(work_on(record)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
+            here = [one.item.position for one in plan.priced if one.replayed]
+            batch.start(work_on(record, how.executor, here)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
         return batch
 
     def _gate(self, prices: Prices, earlier: BatchRecord | None) -> None:

@@ -104,7 +104,7 @@ class Work:
                 free = 0 if self.stopping or self.ended_by is not None else self.at_once - len(under_way)
                 claimed = await in_thread(store.claim_items, batch, free, self.before) if free > 0 else []
                 for item, claim in claimed:
-                    under_way.add(asyncio.create_task(self._one(session, item, claim, tell)))
+                    under_way.add(asyncio.create_task(self.do_one(session, item, claim, tell)))
                 if not under_way:
                     return
                 done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +135,7 @@ class Work:
             loop.stop(self.future)
         return record is None or bool(record.stopping)
 
-    async def _one(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
+    async def do_one(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
         """Do one item; whatever becomes of it stands in its row."""
         store, started = self.workspace.store, time.monotonic()
         try:

@@ -1,0 +1,69 @@
+"""Items that another process does for the one that leased them: a worker of an executor takes each over once, by its lease."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from notebook_img.records import Claim, ItemRecord
+from notebook_img.store import schema
+from notebook_img.store.batches import LEASE_LASTS, _end, _is_left, _left_as, read_item
+from notebook_img.store.owner import this_process
+
+if TYPE_CHECKING:
+    from notebook_img.store.database import Database
+
+
+class TakenItems:
+    """What workers need of the items of a store."""
+
+    _database: Database
+
+    def item(self, item: int) -> ItemRecord | None:
+        """Return an item by its id."""
+        with self._database.read() as connection:
+            row = connection.execute(select(schema.items).where(schema.items.c.id == item)).one_or_none()
+        return read_item(row) if row else None
+
+    def take_item(self, claim: Claim) -> tuple[ItemRecord, Claim] | None:
+        """Take over an item that was leased for a worker; None where it was sent, has its end, or waits again.
+
+        Each run has a lease of its own, made of the first: a second run of the same work (a cluster that thinks a worker is gone) takes
+        what was not sent from the first one, which then sends nothing.
+        """
+        lease = f"{claim.lease}.{secrets.token_hex(4)}"
+        take = (
+            "UPDATE items SET owner = :owner, lease = :lease, until = :until "
+            "WHERE id = :item AND state = 'leased' AND (lease = :first OR substr(lease, 1, length(:first) + 1) = :first || '.')"
+        )
+        values = {"owner": this_process(), "lease": lease, "until": time.time() + LEASE_LASTS, "item": claim.item, "first": claim.lease}
+        with self._database.write() as connection:
+            if connection.exec_driver_sql(take, values).rowcount == 0:
+                return None
+            row = connection.execute(select(schema.items).where(schema.items.c.id == claim.item)).one()
+        return read_item(row), dataclasses.replace(claim, lease=lease)
+
+    def lose_item(self, claim: Claim, *, error: str = "", reason: str = "") -> str | None:
+        """Settle an item whose worker gave no answer; return its state, None as long as that worker may be at it.
+
+        What was not sent waits again, or has failed with `error`; what was sent may have been billed, and is listed.
+        """
+        query = (
+            "SELECT items.state, items.owner, items.lease, items.until, spend.state AS booked FROM items "
+            "LEFT JOIN spend ON spend.id = items.spend WHERE items.id = :item"
+        )
+        with self._database.write() as connection:
+            row = connection.exec_driver_sql(query, {"item": claim.item}).one_or_none()
+            if row is None or row.lease.partition(".")[0] != claim.lease:
+                return row.state if row is not None else ""
+            if row.lease != claim.lease and not _is_left(row):
+                return None
+            values = _left_as(row)
+            if error and values["state"] == "waiting":
+                values = {"state": "failed", "error": error, "reason": reason}
+            _end(connection, dataclasses.replace(claim, lease=row.lease), values)
+        return values["state"]
