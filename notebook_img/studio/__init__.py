@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
+    from notebook_img.studio.batch import Again as Again
     from notebook_img.studio.batch import Batch as Batch
     from notebook_img.studio.batch import Batches as Batches
     from notebook_img.studio.batch import BatchOptions as BatchOptions
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch import optional_names as optional_names
     from notebook_img.studio.batch import options_by_name as options_by_name
     from notebook_img.studio.batch import read_over as read_over
+    from notebook_img.studio.batch import sent_again as sent_again
+    from notebook_img.studio.batch import surely_unbilled as surely_unbilled
     from notebook_img.studio.batch import with_chosen as with_chosen
     from notebook_img.studio.completing import Completions as Completions
     from notebook_img.studio.completing import Prose as Prose
@@ -47,8 +50,8 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        batch="Batch BatchOptions Batches Item Row arranged check_alone fields_in fields_of_file file_filled filled items_named "
-        "makes_batch optional_names options_by_name read_over with_chosen",
+        batch="Again Batch BatchOptions Batches Item Row arranged check_alone fields_in fields_of_file file_filled filled items_named "
+        "makes_batch optional_names options_by_name read_over sent_again surely_unbilled with_chosen",
         completing="Completions Prose image_files starting",
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",

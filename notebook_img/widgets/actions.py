@@ -8,6 +8,7 @@ from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.studio import spent_today
 from notebook_img.widgets import controls, state
+from notebook_img.widgets.batches import BatchList
 from notebook_img.widgets.gallery import Gallery
 from notebook_img.widgets.history import History
 from notebook_img.widgets.incoming import Incoming
@@ -40,7 +41,8 @@ class Actions:
         self.history = History(self)
         self.incoming = Incoming(self)
         self.requests = Requests(self)
-        self._groups = (self, self.history, self.incoming, self.requests, KeySetting(self), Gallery(self), panel.views)
+        self.batches = BatchList(self)
+        self._groups = (self, self.history, self.incoming, self.requests, self.batches, KeySetting(self), Gallery(self), panel.views)
 
     def perform(self, message: Message, buffers: Sequence[bytes]) -> None:
         """Do what a message asks for.

@@ -216,7 +216,7 @@ class Panel(anywidget.AnyWidget):
         return (found.updated, found.turns, found.name) if found else ()
 
     def look_around(self) -> None:
-        """Notice what other processes did to the session, and to the list of sessions."""
+        """Notice what other processes did to the session, to the list of sessions, and to batches."""
         latest = tuple((found.id, found.name, found.turns) for found in self.studio.store.sessions(limit=1))
         if latest != self._latest:
             self._latest = latest
@@ -225,6 +225,7 @@ class Panel(anywidget.AnyWidget):
         if seen != self._seen:
             self._seen = seen
             self.later(self.actions.refresh, "elsewhere", None)
+        self.actions.batches.look()
 
     def _finished(self, run: Run, turn: Turn | None, error: BaseException | None) -> None:
         self.later(self.actions.requests.finished, run, turn, error)

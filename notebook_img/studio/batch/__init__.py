@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from notebook_img._face import face
 
 if TYPE_CHECKING:
+    from notebook_img.studio.batch.again import Again as Again
+    from notebook_img.studio.batch.again import sent_again as sent_again
+    from notebook_img.studio.batch.again import surely_unbilled as surely_unbilled
     from notebook_img.studio.batch.batch import AsyncBatch as AsyncBatch
     from notebook_img.studio.batch.batch import Batch as Batch
     from notebook_img.studio.batch.item import Item as Item
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
+        again="Again sent_again surely_unbilled",
         batch="AsyncBatch Batch",
         item="Item ItemList",
         making="AsyncBatches Batches BatchOptions arranged",

@@ -6,7 +6,7 @@ from notebook_img.display import page_script, page_style
 
 MODULES = (
     *("markdown", "link", "messages", "sources", "layer", "compare", "chooser", "stage", "strip"),
-    *("dialogs", "options", "edit_tab", "ask_tab", "gallery_tab", "panel"),
+    *("dialogs", "options", "edit_tab", "ask_tab", "batches", "gallery_tab", "panel"),
 )
 """In the order they need each other."""
 

@@ -2,6 +2,7 @@
 // One is chosen by a click or an arrow key, more with Ctrl or Shift, the mark on the tile, or Space.
 
 import { button, differs, fill, h, icon, shorten, soon } from "../../display/front/elements.js";
+import { Batches } from "./batches.js";
 
 const SHOWN = { all: "All pictures", made: "Made here", sources: "Photographs", starred: "With a star" };
 const TILE = 132;
@@ -70,9 +71,11 @@ export class GalleryTab {
     );
     this.deletion = h("dialog", { class: "nbi-dialog", "aria-label": "Delete" });
     this.error = h("div", { class: "nbi-error", role: "alert" });
+    this.batches = new Batches(link, show);
     this.element = h(
       "div",
       { class: "nbi-gallery-tab" },
+      this.batches.element,
       h("div", { class: "nbi-bar" }, this.search, this.shown, this.session, this.model, this.count),
       this.list,
       this.facts,
@@ -81,6 +84,7 @@ export class GalleryTab {
       progress.element,
       this.error,
       this.deletion,
+      this.batches.question,
     );
     progress.onended = () => this.list.focus();
     link.on("gallery", (content) => this.take(content));
@@ -92,11 +96,13 @@ export class GalleryTab {
   }
 
   close() {
+    this.batches.look(false);
     this.resized.disconnect();
   }
 
   // Back where one was: what is there already is drawn again only if something has changed meanwhile.
   open() {
+    this.batches.look(true);
     this.layOut();
     this.list.scrollTop = this.place ?? 0;
     this.load(true);

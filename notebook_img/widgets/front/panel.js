@@ -233,7 +233,10 @@ class View {
     this.work.hidden = name === "gallery";
     this.strip.element.hidden = name === "gallery";
     if (name === "gallery") this.gallery.open();
-    else this.stage.fit();
+    else {
+      this.gallery.batches.look(false);
+      this.stage.fit();
+    }
   }
 
   update(state) {
@@ -329,7 +332,7 @@ class View {
     this.strip.stay();
     if (content.about === "run" && this.tab === "edit") this.edit.fail(content.text, content.remedies);
     else if (content.about === "ask" && this.tab === "ask") this.ask.fail(content.text, content.remedies);
-    else if (["gallery", "send"].includes(content.about) && this.tab === "gallery") this.gallery.fail(content.text, content.remedies);
+    else if (["gallery", "send", "resume_batch", "retry_batch", "stop_batch"].includes(content.about) && this.tab === "gallery") this.gallery.fail(content.text, content.remedies);
     else {
       this.say(content.text, "error", content.remedies);
       return;
