@@ -34,10 +34,11 @@ def works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ni.Studio:
         plane = np.tile(np.linspace(40 + number * 30, 230 - number * 20, 90, dtype=np.uint8)[:, None], (1, 120))
         Image.fromarray(np.stack([plane, plane[::-1], np.full_like(plane, number * 50)], axis=2)).save(folder / f"{name}.png")
     monkeypatch.setenv("NOTEBOOK_IMG_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
     studio = ni.Studio()
     studio.say = lambda _text: None
     names = ["beach", "lost", "tower", "harbour", "forest", "market"]
-    studio.batch.edit("sepia", [str(folder / f"{name}.png") for name in names], first=3)
+    studio.batch.edit("sepia", [f"photos/{name}.png" for name in names], first=3, session="shop")
     yield studio
     studio.close()
 
@@ -53,7 +54,7 @@ def test_batches_are_followed_looked_at_and_gone_on_with(voila: Server, page: An
     expect(row).to_contain_text("2 of 6 done, 1 failed, 3 to do", timeout=SOON)
     row.locator("[aria-expanded]").press("Enter")
     expect(row.get_by_role("list", name="What failed")).to_contain_text("lost.png There is no file", timeout=SOON)
-    tiles = row.locator(".nbi-sheet-tile")
+    tiles = row.locator(".nbi-item")
     expect(tiles).to_have_count(6)
     expect(tiles.first.locator("img")).to_have_attribute("src", re.compile("^blob:"), timeout=SOON)
     assert panel.evaluate(CONTRAST) > 120
@@ -66,5 +67,5 @@ def test_batches_are_followed_looked_at_and_gone_on_with(voila: Server, page: An
     expect(row.get_by_role("progressbar")).to_have_attribute("aria-label", "Batch b1: 5 of 6 done, 1 failed")
     expect(tiles.nth(5).locator("img")).to_have_attribute("src", re.compile("^blob:"), timeout=SOON)
     row.get_by_role("button", name="market.png. Edit it").press("Enter")
-    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("sepia", timeout=SOON)
+    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("shop/t", timeout=SOON)
     clean(page)

@@ -77,7 +77,7 @@ class BatchRow {
     this.prompt = h("span", { class: "nbi-quiet nbi-batch-prompt" });
     this.actions = h("span", { class: "nbi-bar" });
     this.failures = h("ul", { class: "nbi-failures", "aria-label": "What failed" });
-    this.sheet = h("ul", { class: "nbi-sheet", "aria-label": "Its pictures" });
+    this.sheet = h("ul", { class: "nbi-items", "aria-label": "Its pictures" });
     this.moreButton = button("More", null, { hidden: true, onclick: () => this.fetch(this.tiles.size) });
     this.detail = h("div", { class: "nbi-batch-detail", id: unique("batch"), hidden: true }, this.failures, this.sheet, this.moreButton);
     this.toggle = h("button", { type: "button", class: "nbi-button", "aria-expanded": "false", "aria-controls": this.detail.id, onclick: () => this.open() });
@@ -160,7 +160,7 @@ class BatchRow {
     }
     if (JSON.stringify(tile.item) === JSON.stringify(item)) return;
     const words = [item.label, shorten(item.words, 200)].filter(Boolean).join(" · ");
-    tile.element.className = `nbi-sheet-tile nbi-item-${item.state}`;
+    tile.element.className = `nbi-item nbi-item-${item.state}`;
     tile.element.setAttribute("aria-label", item.turn ? `${words}. Edit it` : words);
     tile.element.title = words;
     tile.element.disabled = !item.turn;
