@@ -26,6 +26,8 @@ from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 
 ROOT = Path(__file__).resolve().parents[2]
+CODE = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+"""Servers that tests start are of this tree, whichever one is installed."""
 OWN = "work, agents"
 """The session agents work in by themselves: that of their folder, see `folder`."""
 ERAS = ("legacy", "auto")
@@ -123,7 +125,8 @@ def slow(seconds: float) -> dict[str, Any]:
 
 def stdio(home: Path, folder: Path, *arguments: str, **environment: str) -> StdioServerParameters:
     """A server process as a host starts it: almost no environment, another working folder."""
-    bare = {"NOTEBOOK_IMG_HOME": str(home), "JUPYTER_RUNTIME_DIR": os.environ.get("JUPYTER_RUNTIME_DIR", str(folder)), **environment}
+    here = {"JUPYTER_RUNTIME_DIR": os.environ.get("JUPYTER_RUNTIME_DIR", str(folder)), "PYTHONPATH": CODE}
+    bare = {"NOTEBOOK_IMG_HOME": str(home), **here, **environment}
     return StdioServerParameters(command=sys.executable, args=["-m", "notebook_img", "mcp", *arguments], env=bare, cwd=folder)
 
 
@@ -171,14 +174,13 @@ class Raw:
 @contextlib.contextmanager
 def served(*arguments: str, cwd: Path | None = None, **environment: str) -> Iterator[str]:
     """Serve over HTTP from a process of its own, without a token: the conformance suite cannot send one."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.mcp.conformance_server", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": path, **environment},
+        env={**os.environ, "PYTHONPATH": CODE, **environment},
     )
     assert process.stdin
     assert process.stdout
