@@ -44,6 +44,9 @@ CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("viewed", "view_image", {"image": "cat.png"}),
     ("compared", "compare_images", {"before": "cat.png", "after": "sample:chelsea"}),
     ("saved", "save_image", {"image": "cat.png", "outputPath": "{tag}-saved.png"}),
+    ("taken", "take_image", {"id": "cat.png"}),
+    ("found", "find_images", {"query": "rotate"}),
+    ("sheet", "make_sheet", {"images": ["cat.png", "sample:chelsea"]}),
     ("batch", "run_batch", {"prompt": TURN, "images": ["cat.png"], "max_cost": 0}),
     ("batch seen", "get_batch", {"batch_id": "b1"}),
     ("batch stopped", "stop_batch", {"batch_id": "b1"}),
@@ -121,6 +124,10 @@ def visited(place: Place, sdk: Sdk) -> Place:
 
 
 VISITS = [pytest.param(sdk, version, id=f"{sdk.name}-{version}") for sdk in SDKS for version in (*sdk.versions, "stdio")]
+
+
+def test_every_tool_is_called():
+    assert {tool for _, tool, _ in CALLS} == TOOLS
 
 
 @pytest.mark.parametrize(("sdk", "name"), VISITS)
