@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from notebook_img.errors import StoreError, UsageError, did_you_mean
 from notebook_img.network import shown_url, url_secrets
@@ -184,24 +184,36 @@ def _bytes_size(text: str) -> int:
     return int(_number(1)(number[:-1].strip() if factor > 1 else number) * factor)
 
 
+BUDGET_VARIABLE = "NOTEBOOK_IMG_BUDGET"
 HOME_BUDGET = "budget"
 """The file in the home that holds its budget, a number."""
 
 
-def _budget_ceiling(settings: Settings) -> tuple[float, str] | None:
-    """Return the least of the budgets set outside, in the environment and in the home, and where it stands; None where none is."""
-    found: list[tuple[float, str]] = []
-    if settings.environ.get("NOTEBOOK_IMG_BUDGET", "").strip():
-        found.append((Settings.budget.set_outside(settings), "NOTEBOOK_IMG_BUDGET"))
+class Budgets(NamedTuple):
+    """What may be spent in a day, in US dollars."""
+
+    everyone: float
+    """By all that share the home."""
+    own: float | None = None
+    """By the client that this process serves, where its configuration says so."""
+
+
+def _home_budget(settings: Settings) -> tuple[float, str] | None:
+    """Return the budget of the home and where it stands; None where it has none."""
     file = settings.home / HOME_BUDGET
     try:
-        found.append((Settings.budget.read(file.read_text(encoding="utf-8").strip()), str(file)))
+        return Settings.budget.read(file.read_text(encoding="utf-8").strip()), str(file)
     except (FileNotFoundError, NotADirectoryError):
-        pass
+        return None
     except (OSError, ValueError) as error:
         msg = f"{file}, the budget of this home, cannot be used: {error}{_end(error)}"
         raise UsageError(msg) from error
-    return min(found, default=None)
+
+
+def _budget_ceiling(settings: Settings) -> tuple[float, str] | None:
+    """Return the least of the budgets set outside, in the environment and in the home, and where it stands; None where none is."""
+    here = (Settings.budget.set_outside(settings), BUDGET_VARIABLE) if settings.is_set(BUDGET_VARIABLE) else None
+    return min(filter(None, (here, _home_budget(settings))), default=None)
 
 
 def _shown(value: Any) -> Any:
@@ -239,7 +251,7 @@ class Settings:
     budget = Setting(
         _number(0, unit="US dollars"),
         5.0,
-        "NOTEBOOK_IMG_BUDGET",
+        BUDGET_VARIABLE,
         help="US dollars per local day, over all surfaces that share the home. One from the environment can only be lowered.",
         ceiling=_budget_ceiling,
     )
@@ -354,6 +366,8 @@ class Settings:
     def __init__(self, environ: Mapping[str, str] | None = None, **chosen: Any) -> None:
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.chosen: dict[str, Any] = {}
+        self.of_a_client = False
+        """Whether the environment is the configuration of one client that this process serves: its budget is that client's."""
         for name, value in sorted(chosen.items(), key=lambda item: item[0] != "home"):  # ceilings lie in the home
             self.set(name, value)
 
@@ -368,6 +382,21 @@ class Settings:
             msg = f"There is no setting {name!r}.{did_you_mean(name, self.table())}"
             raise UsageError(msg)
         setattr(self, name, value)
+
+    def is_set(self, variable: str) -> bool:
+        """Return whether the environment has a variable that is not blank."""
+        return bool(self.environ.get(variable, "").strip())
+
+    @property
+    def budgets(self) -> Budgets:
+        """The budget of everyone and, in a server that one client has configured, this client's.
+
+        A client's may be larger than the default one: without a file in the home nobody else has set a ceiling.
+        """
+        if not (self.of_a_client and self.is_set(BUDGET_VARIABLE)):
+            return Budgets(self.budget)
+        home = _home_budget(self)
+        return Budgets(home[0] if home is not None else max(Settings.budget.default, self.budget), self.budget)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         for name in self.table():

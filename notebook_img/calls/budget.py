@@ -122,15 +122,16 @@ def paid_notice(workspace: Workspace, provider: Provider, price: Estimate | None
 
 def reserve(workspace: Workspace, ready: PreparedCall, model: str, estimate: float | None) -> int:
     """Reserve money for what a call is about to ask a model."""
-    asked = ready.asked
+    asked, budgets = ready.asked, workspace.settings.budgets
     return workspace.store.reserve(
         model,
         estimate,
         day=None,
         origin=asked.origin.words,
         session=asked.session.name,
-        budget=workspace.settings.budget,
+        budget=budgets.everyone,
         claim=asked.claim,
+        own=budgets.own,
     )
 
 

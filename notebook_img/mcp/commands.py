@@ -283,6 +283,8 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     from notebook_img.mcp.server import build, shows_pictures
     from notebook_img.mcp.work import Work
 
+    # A host starts one server per client, with what its configuration says. Clients of `--http` share one, and choose their names.
+    studio.settings.of_a_client = True
     work = Work(studio, scope=given.sessions)
     # A kernel shows what it was started with, which may be more than this server is to show.
     alone = given.alone or "all" not in given.sessions

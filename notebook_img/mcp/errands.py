@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("notebook_img.mcp")
 POSSIBLE = sys.platform != "win32"
+OF_A_CLIENT = "--of-a-client"
+"""Word for a process whose environment is one client's configuration."""
 STOPPING = 5.0
 """Seconds a call that is stopped gets to end, so that what had come by then is known."""
 NOT_STARTED = "The process for paid calls could not be started, so nothing was sent."
@@ -139,9 +141,10 @@ class Worker:
             return self._process, self._owner
 
     def _started(self) -> subprocess.Popen[bytes]:
+        client = (OF_A_CLIENT,) if self._work.studio.settings.of_a_client else ()
         try:
-            return subprocess.Popen(
-                [sys.executable, "-m", "notebook_img.mcp.worker"],
+            return subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "notebook_img.mcp.worker", *client],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # Not the host's: it may wait until nobody writes there any more.

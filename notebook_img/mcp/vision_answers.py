@@ -105,6 +105,8 @@ class Status(BaseModel):
     config: VisionConfig
     spent_today_usd: float
     budget_usd: float
+    client_budget_usd: float | None = Field(default=None, description="Of this client alone, where its configuration sets one")
+    spent_by_client_today_usd: float = 0.0
     max_image_bytes: int
     max_turns: int
     persistence: bool

@@ -22,7 +22,7 @@ from typing import IO, Any, NoReturn
 from notebook_img import loop
 from notebook_img.calls import CallResult, perform_call
 from notebook_img.errors import NotebookImgError, ProviderError, sentence_of
-from notebook_img.mcp.errands import Done, Errand, read, write
+from notebook_img.mcp.errands import OF_A_CLIENT, Done, Errand, read, write
 from notebook_img.mcp.running_call import Running
 from notebook_img.mcp.work import Work
 from notebook_img.records import Origin
@@ -103,6 +103,7 @@ def main() -> NoReturn:
     news = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     studio = Studio()
+    studio.settings.of_a_client = OF_A_CLIENT in sys.argv
     studio.origin = Origin(surface="agent")
     work = Work(studio)
     with contextlib.suppress(NotebookImgError):

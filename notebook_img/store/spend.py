@@ -66,6 +66,7 @@ class Spend:
         session: str,
         budget: float | None,
         claim: Claim | None = None,
+        own: float | None = None,
     ) -> int:
         """Reserve money for a call that is about to be sent, if the day's budget allows it.
 
@@ -85,6 +86,8 @@ class Spend:
             US dollars for the day; None for no limit.
         claim : Claim, optional
             The item of a batch it is for, which is marked as sent.
+        own : float, optional
+            US dollars for the day of this `origin` alone; None for no limit of its own.
 
         Returns
         -------
@@ -99,13 +102,15 @@ class Spend:
         refused, day = "", day or today()
         with self._database.write() as connection:
             in_flight = _expire(connection)
-            if budget is not None and estimate != 0:
-                known = _known(connection, day)
-                reserved = sum(row.estimate for row in in_flight if row.day == day and row.estimate is not None)
+            for limit, who in ((budget, ""), (own, origin)):
+                if limit is None or estimate == 0 or refused:
+                    continue
+                known = _known_by(connection, day, who) if who else _known(connection, day)
+                reserved = sum(row.estimate or 0.0 for row in in_flight if row.day == day and who in ("", row.origin))
                 taken = known + reserved
-                over = taken + estimate > budget + _CENT if estimate is not None else taken >= budget
+                over = taken + estimate > limit + _CENT if estimate is not None else taken >= limit
                 if over:
-                    refused = _over_budget(model, estimate, known, reserved, budget)
+                    refused = _over_budget(model, estimate, known, reserved, limit, who)
             if not refused:
                 values = {
                     "at": time.time(),
@@ -162,6 +167,11 @@ class Spend:
         with self._database.read() as connection:
             return _known(connection, today())
 
+    def known_today_by(self, origin: str) -> float:
+        """Return the known costs of today of one origin, in US dollars."""
+        with self._database.read() as connection:
+            return _known_by(connection, today(), origin)
+
     def unpriced_today(self, model: str) -> bool:
         """Whether ``provider:model`` was asked today without its price being known."""
         query = "SELECT 1 FROM spend WHERE day = :day AND model = :model AND estimate IS NULL LIMIT 1"
@@ -203,7 +213,7 @@ def expire_reservations(connection: Connection) -> int:
 
 def _reservations(connection: Connection) -> list[AnyRow]:
     # As text, see `_spent`.
-    return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate, batch FROM spend WHERE state = 'reserved'"))
+    return list(connection.exec_driver_sql("SELECT id, at, owner, day, estimate, batch, origin FROM spend WHERE state = 'reserved'"))
 
 
 def _expire(connection: Connection) -> list[AnyRow]:
@@ -227,6 +237,11 @@ def _known(connection: Connection, day: str) -> float:
     return (billionths or 0) / 1e9
 
 
+def _known_by(connection: Connection, day: str, origin: str) -> float:
+    query = "SELECT total(cost) FROM spend WHERE day = :day AND origin = :origin"
+    return float(connection.exec_driver_sql(query, {"day": day, "origin": origin}).scalar_one())
+
+
 def _spent(connection: Connection, day: str) -> Spent:
     known = _known(connection, day)
     # As text, and the index by name: SQLite needs to see the words of its condition, and would take the longer one of all days as well.
@@ -238,10 +253,10 @@ def _spent(connection: Connection, day: str) -> Spent:
     return Spent(known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown))
 
 
-def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float) -> str:
+def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float, who: str) -> str:
     asked = "unknown" if estimate is None else f"up to ${estimate:.2f}" if estimate >= 0.01 else f"up to ${estimate:.4f}"
     in_flight = f" and ${reserved:.2f} is reserved by calls in flight" if reserved else ""
     return (
         f"Nothing was sent: the cost of this call to {model} is {asked}, and today ${known:.2f} of at most ${budget:.2f} has been spent"
-        f"{in_flight}."
+        f"{f' by {who}' if who else ''}{in_flight}."
     )

@@ -129,7 +129,7 @@ async def test_whatever_is_asked_is_answered_in_words_and_within_the_folders(des
             given = json.loads(json.dumps(arguments(tool.input_schema, draw)))
             if given.get("wait_seconds"):
                 given["wait_seconds"] = 0
-            result = await client.call_tool(tool.name, {name: _sendable(item) for name, item in given.items()})
+            result = await client.call_tool(tool.name, _sendable(given))
             text = " ".join(block.text for block in result.content if block.type == "text")
             said = f"call {number}: {tool.name} {str(given)[:300]} -> {text[:300]}"
             assert result.content, said
@@ -148,4 +148,8 @@ def outside(place: Path, folder: Path) -> dict[Path, bytes]:
 
 def _sendable(value: Any) -> Any:
     """Half of a pair cannot travel as JSON in UTF-8."""
+    if isinstance(value, list):
+        return [_sendable(item) for item in value]
+    if isinstance(value, dict):
+        return {_sendable(name): _sendable(item) for name, item in value.items()}
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -74,7 +74,13 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         keys = {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": self.gemini.url, "NOTEBOOK_IMG_MODEL": "local"}
-        return {"NOTEBOOK_IMG_HOME": str(self.home), "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"), "HOME": str(self.home), "PYTHONPATH": CODE, **keys}
+        return {
+            "NOTEBOOK_IMG_HOME": str(self.home),
+            "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
+            "HOME": str(self.home),
+            "PYTHONPATH": CODE,
+            **keys,
+        }
 
     def visits(self, sdk: Sdk) -> None:
         """Let an SDK visit the server over HTTP in every version it speaks, and one over stdio in its newest."""

@@ -60,7 +60,7 @@ async function visit(task) {
     if (tool === "start_image_session") name = result.content[0].text.split("/")[0];
   }
   seen.told = await cancelled(client, task);
-  const { uri } = (await client.listResources()).resources.find((row) => row.uri.includes("pictures"));
+  const { uri } = (await client.listResources()).resources.find((row) => row.uri.startsWith("nbimg://pictures/"));
   const [content] = (await client.readResource({ uri })).contents;
   seen.resource = [content.mimeType, Buffer.from(content.blob, "base64").subarray(0, 4).toString("hex")];
   while (!existsSync(task.left)) await new Promise((later) => setTimeout(later, 50));

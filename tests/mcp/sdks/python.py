@@ -79,7 +79,7 @@ async def visit(task):
                 name = result["content"][0]["text"].partition("/")[0]
         seen["told"] = await cancelled(session, task)
         listed = plain(await session.list_resources())["resources"]
-        uri = next(row["uri"] for row in listed if "pictures" in row["uri"])
+        uri = next(row["uri"] for row in listed if row["uri"].startswith("nbimg://pictures/"))
         uri = mcp.types.AnyUrl(uri) if OLD else uri
         content = plain(await session.read_resource(uri))["contents"][0]
         seen["resource"] = [content["mimeType"], base64.b64decode(content["blob"])[:4].hex()]
