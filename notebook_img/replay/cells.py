@@ -67,6 +67,8 @@ class Slot:
     def enter(self, key: str | None, model: str = "") -> None:
         """Set the request key; None for a request that does not count (a dry run)."""
         self.key, self.model = key, model
+        if key is not None:
+            self.run.equal.setdefault(key, {})[self.number] = self  # a request may be read more than once
         self._known.set()
 
     def fail(self) -> None:
@@ -77,22 +79,26 @@ class Slot:
     def leave(self) -> None:
         """Let later requests go on."""
         self.ended = True
+        self.run.open.pop(self.number, None)
         if self.number in self.run.got:
             self.run.goes_on(self.session_id)
         self._known.set()
 
     async def wait_for_earlier(self) -> None:
         """Wait until the keys of all earlier requests of the run are known."""
-        for other in self.run.slots[: self.number]:
-            # Keys are told by threads, so an asyncio event would not be enough.
-            while not other._known.is_set():  # noqa: ASYNC110, SLF001 - the same class
+        slots = self.run.slots
+        while self.run.known_before < self.number:
+            if slots[self.run.known_before]._known.is_set():  # noqa: SLF001 - the same class
+                self.run.known_before += 1  # on the core's loop alone, and each of them is waited for once
+            else:  # keys are told by threads, so an asyncio event would not be enough
                 await asyncio.sleep(0.002)
 
     def position(self, want: Want) -> int:
         """Return how many equal requests of the run came before, counting those whose model's reply could answer this one."""
         from notebook_img.replay.rules import model_fits
 
-        return sum(other.key == want.request_key and model_fits(want, other.model) for other in self.run.slots[: self.number])
+        equal = tuple(self.run.equal.get(want.request_key, {}).values())
+        return sum(other.number < self.number and other.key == want.request_key and model_fits(want, other.model) for other in equal)
 
 
 @dataclass
@@ -116,6 +122,12 @@ class Run:
     state: Literal["running", "ok", "failed"] = "running"
     slots: list[Slot] = field(default_factory=list)
     """Its requests, in the order they were made."""
+    open: dict[int, Slot] = field(default_factory=dict, repr=False)
+    """Those that have not ended, by number."""
+    equal: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
+    """Its requests by their key: a batch makes ten thousand."""
+    known_before: int = 0
+    """Of the requests before this number all keys are known."""
     got: dict[int, Stored] = field(default_factory=dict)
     """What they got, by the number of their slot."""
     moved: set[str] = field(default_factory=set)
@@ -158,14 +170,16 @@ class Run:
         """Return the first of its requests in a session that still waits, where the caller's next one is made at once with it."""
         if _caller() in self.went_on.get(session_id, ()):
             return None
-        return next((slot for slot in self.slots if slot.session_id == session_id and not slot.ended), None)
+        return next((slot for slot in tuple(self.open.values()) if slot.session_id == session_id), None)
 
     def slot(self) -> Slot:
         """Return the place of its next request."""
         slot = Slot(self, len(self.slots))
-        for other in self.slots:
-            if not other.ended:
-                other.overlaps = slot.overlaps = True
+        slot.overlaps = bool(self.open)
+        if len(self.open) == 1:  # of more each overlaps already
+            for other in tuple(self.open.values()):
+                other.overlaps = True
+        self.open[slot.number] = slot
         self.slots.append(slot)
         return slot
 
