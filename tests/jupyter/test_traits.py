@@ -13,7 +13,7 @@ from notebook_img.studio import default_studio
 from tests.jupyter.conftest import StartShell
 
 SECRET = "sk-" + "trait" * 8
-NAMES = ("model", "preview", "figure", "budget", "replay", "save_to", "history", "fallback", "question_turns", "verbose_errors")
+NAMES = ("model", "preview", "figure", "budget", "replay", "save_to", "history", "fallback", "question_turns", "rate", "verbose_errors")
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def notebook_img_magics(shell: InteractiveShell) -> object:
         ("history", "full"),
         ("fallback", "local"),
         ("question_turns", 2),
+        ("rate", "5/min"),
         ("verbose_errors", True),
     ],
 )
@@ -117,6 +118,7 @@ VARIABLES = {
     "history": ("full", "full"),
     "fallback": ("local", "local"),
     "question_turns": ("3", 3),
+    "rate": ("5/min", "5/min"),
     "verbose_errors": ("true", True),
 }
 """What a variable says, and what is then in force."""
