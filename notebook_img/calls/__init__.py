@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from notebook_img.calls.estimating import Estimated as Estimated
     from notebook_img.calls.estimating import estimated as estimated
     from notebook_img.calls.jobs import is_left as is_left
+    from notebook_img.calls.jobs import item_jobs as item_jobs
     from notebook_img.calls.jobs import resume_job as resume_job
     from notebook_img.calls.jobs import resume_jobs as resume_jobs
     from notebook_img.calls.jobs import unfinished_jobs as unfinished_jobs
     from notebook_img.calls.jobs import waiting_jobs as waiting_jobs
+    from notebook_img.calls.jobs import write_file_of as write_file_of
     from notebook_img.calls.later import LaterCall as LaterCall
     from notebook_img.calls.later import conclude_later as conclude_later
     from notebook_img.calls.later import fail_later as fail_later
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.outputs import refuse_foreign as refuse_foreign
     from notebook_img.calls.outputs import write_output as write_output
     from notebook_img.calls.outputs import write_outputs as write_outputs
+    from notebook_img.calls.pacing import set_rate as set_rate
     from notebook_img.calls.perform import perform_call as perform_call
     from notebook_img.calls.progress import Change as Change
     from notebook_img.calls.progress import Progress as Progress
@@ -54,12 +57,13 @@ else:
         __name__,
         call="Call images_of make_call",
         estimating="Estimated estimated",
-        jobs="is_left resume_job resume_jobs unfinished_jobs waiting_jobs",
+        jobs="is_left item_jobs resume_job resume_jobs unfinished_jobs waiting_jobs write_file_of",
         later="LaterCall conclude_later fail_later prepare_again prepare_later reserve_later",
         mask_words="words_of",
         outputs=(
             "check_name check_output_files check_output_place output_names portable provenance_of refuse_foreign write_output write_outputs"
         ),
+        pacing="set_rate",
         perform="perform_call",
         progress="Change Progress",
         request="PreparedCall chosen_model",

@@ -78,6 +78,8 @@ def keep_job(workspace: Workspace, ready: PreparedCall, event: SubmittedEvent, s
                 "force": ready.asked.call.force,
                 # By which any process pastes the reply; rows without it were sent whole.
                 **({"region": ready.region.plan.to_dict()} if ready.region is not None and ready.region.plan is not None else {}),
+                # By which the item of a batch is done, whoever fetches it.
+                **({"item": {"batch": claim.batch, "id": claim.item}} if (claim := ready.asked.claim) is not None else {}),
                 **({"own_price": terms} if (terms := own_terms(ready.provider, ready.request)) is not None else {}),
             },
         )
@@ -130,6 +132,13 @@ def unfinished_jobs(store: Store, session: str) -> list[JobRecord]:
     ]
 
 
+def item_jobs(workspace: Workspace, batch: int) -> dict[int, JobRecord]:
+    """Return the jobs that can be resumed of a batch's items, by item."""
+    rows = [row for state in ("submitted", "running") for row in workspace.store.jobs(state=state, limit=None)]
+    of_batch = [row for row in rows if "pending" in row.request and row.request.get("item", {}).get("batch") == batch]
+    return {row.request["item"]["id"]: row for row in of_batch if is_left(workspace.store, row)}
+
+
 def waiting_job(workspace: Workspace, name: str) -> JobRecord:
     """Return the job with this id, ours or the service's, if it can be resumed; else the error says why not."""
     rows = workspace.store.jobs(limit=200)
@@ -162,7 +171,7 @@ def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) ->
         else:
             bill.job, bill.turn = "", turn_id(made.record.number, session=workspace.session_name(made.record.session_id))
             came += 1
-            _write_file(workspace, row, made)
+            write_file_of(workspace, row, made)
             yield made
     if failed and not came:
         raise failed[0]
@@ -170,7 +179,7 @@ def resume_jobs(workspace: Workspace, job: str | None, on_event: Tell | None) ->
         workspace.say(f"Warning: {left.sentence}")
 
 
-def _write_file(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
+def write_file_of(workspace: Workspace, job: JobRecord, made: CallResult) -> None:
     """Write the file the interrupted call asked for; a failure is only reported, since the pictures are stored."""
     output = str(job.request.get("output") or "")
     if not output:
@@ -217,7 +226,7 @@ async def resume_job(workspace: Workspace, job: JobRecord, tell: Tell) -> CallRe
         keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
     record = await to_the_end(in_thread(_keep_resumed, workspace, job, reply))
-    if record.kind != "ask":
+    if record.kind != "ask" and "item" not in job.request:  # a batch moves no head
         workspace.move_head(record.session_id, record.number, "resume")
     return CallResult(record)
 
@@ -236,13 +245,14 @@ def _placed_again(workspace: Workspace, job: JobRecord) -> TurnRecord:
 
 def _keep_resumed(workspace: Workspace, job: JobRecord, reply: Reply) -> TurnRecord:
     """Store the turn of a resumed job, inside its mask where it had one; a reply in another frame is kept as delivered, with a warning."""
-    spend = job.request.get("spend")
+    spend, item = job.request.get("spend"), job.request.get("item")
+    claim = workspace.store.claim_left(item["id"], spend) if item is not None else None
     pending = _placed_again(workspace, job)  # which may have changed while it was fetched
     try:
-        record = keep(workspace, pending, None, reply, spend, _region_again(workspace, job, pending))
+        record = keep(workspace, pending, None, reply, spend, _region_again(workspace, job, pending), claim=claim)
     except FrameError as error:
         reply = dataclasses.replace(reply, warnings=(*reply.warnings, f"Kept as it was delivered: {error.sentence}"))
-        record = keep(workspace, pending, None, reply, spend)
+        record = keep(workspace, pending, None, reply, spend, claim=claim)
     workspace.store.update_job(job.id, state="done", turn=turn_id(record.number, session=workspace.session_name(record.session_id)))
     return record
 

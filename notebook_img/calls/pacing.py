@@ -17,6 +17,7 @@ from notebook_img.rates import rate_for, read_rate, read_rates
 
 if TYPE_CHECKING:
     from notebook_img.loop import Tell
+    from notebook_img.rates import Rate
     from notebook_img.workspace import Workspace
 
 LONGEST_SLEEP = 30.0
@@ -33,6 +34,11 @@ class Line:
     """When one was last accepted."""
 
 
+def set_rate(workspace: Workspace, model: str, typed: str = "") -> Rate | None:
+    """Return how often ``provider:model`` may be asked: as typed for a call, else as the setting says."""
+    return read_rate(typed) if typed else rate_for(model, read_rates(workspace.settings.rate))
+
+
 class CallPace(Pace):
     """The pace of one call.
 
@@ -47,7 +53,7 @@ class CallPace(Pace):
     def __init__(self, workspace: Workspace, model: str, rate: str = "") -> None:
         self.shared, self.store, self.model = workspace.shared, workspace.store, model
         self.clock, self.sleep = self.shared.clock, self.shared.sleep
-        self.rate = read_rate(rate) if rate else rate_for(model, read_rates(workspace.settings.rate))
+        self.rate = set_rate(workspace, model, rate)
         self.line: Line = self.shared.lines.setdefault(model, Line())
 
     async def turn(self, emit: Tell) -> float:

@@ -34,15 +34,26 @@ if TYPE_CHECKING:
 
     from notebook_img.calls.region import Region
     from notebook_img.pictures import Picture
+    from notebook_img.records import Claim
     from notebook_img.settings import Settings
     from notebook_img.tree import Shape
     from notebook_img.workspace import Workspace
 
 
 def keep(
-    workspace: Workspace, pending: TurnRecord, ready: PreparedCall | None, reply: Reply, spend: int | None, region: Region | None = None
+    workspace: Workspace,
+    pending: TurnRecord,
+    ready: PreparedCall | None,
+    reply: Reply,
+    spend: int | None,
+    region: Region | None = None,
+    *,
+    claim: Claim | None = None,
 ) -> TurnRecord:
-    """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write."""
+    """Turn a reply into a stored turn: verify its pictures, confine them to the mask, compare with what was asked, write.
+
+    Where the process that asked is gone there is no `ready`: `region` and `claim` are what it would have.
+    """
     delivered, unusable, kept = _delivered(workspace, reply)
     warnings = [*(ready.warnings if ready else ()), *reply.warnings, *unusable]
     region = ready.region if ready is not None else region
@@ -76,7 +87,7 @@ def keep(
     everything = {**(ready.sources if ready else {}), **sources}
     stored = {sha: picture.data for sha, picture in everything.items() if picture.path is None or not workspace.store.owns(picture.path)}
     settled = {"state": "free" if reply.free else "billed", "cost": record.cost, "usage": dict(record.usage)} if spend is not None else None
-    claim = ready.asked.claim if ready is not None else None
+    claim = ready.asked.claim if ready is not None else claim
     moves = pending.kind != "ask" and claim is None and workspace.heads.moves_stored(workspace.store, pending.session_id)
     return workspace.store.add_turn(
         record,

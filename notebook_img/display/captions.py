@@ -197,6 +197,6 @@ def paragraphs(text: str) -> str:
     return "<br>\n".join(escape(line) for line in text.strip().splitlines())
 
 
-def counted(number: int, noun: str) -> str:
-    """Return ``1 turn``, ``2 turns``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, several: str = "") -> str:
+    """Return ``1 turn``, ``2 turns``; `several` is the word for more than one where that takes more than an s."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Turns drawn; of a longer history the middle is folded."""
+_NOTE = 120
+"""Characters of a note."""
 _THUMBNAIL = 112
 """Width on the page, CSS pixels; drawn from twice as many where there are few."""
 _THUMBNAILS_BYTES = 150_000
@@ -87,6 +89,7 @@ def tree(
     earlier: int = 0,
     counts: tuple[int, int] | None = None,
     more: str = "",
+    batches: tuple[Sequence[TreeNode], int] = ((), 0),
 ) -> Bundle:
     """Draw a session's history.
 
@@ -104,6 +107,8 @@ def tree(
         Turns and questions of the whole session, where `nodes` are a part of it.
     more : str
         How the reader comes to what is not drawn.
+    batches : (sequence of TreeNode, int)
+        What was made many at once beside the session, each batch one node, and how many older ones there are.
 
     Returns
     -------
@@ -118,7 +123,9 @@ def tree(
     title += " and ".join([counted(turns, "turn"), *([counted(questions, "question")] if questions else [])])
     if shown < turns + questions:
         title += f", {shown} of them drawn"
-    pictures = [twig.node.picture for root in roots for twig in _walk(root) if twig.node.picture is not None]
+    many, older = [_Twig(one) for one in batches[0]], batches[1]
+    title += f"; {counted(len(many) + older, 'batch', 'batches')}" if many else ""
+    pictures = [twig.node.picture for root in (*roots, *many) for twig in _walk(root) if twig.node.picture is not None]
     painter = _Painter(
         side=2 * _THUMBNAIL if len(pictures) <= 24 else round(1.4 * _THUMBNAIL),
         most_bytes=min(_THUMBNAIL_BYTES, _THUMBNAILS_BYTES // max(1, len(pictures))),
@@ -131,6 +138,10 @@ def tree(
         body.append(_remark(lines[-1]))
     lines += _text(roots)
     body += [f'<div style="margin:0 0 18px">{painter.row(group)}</div>' for group in _rows(roots)]
+    if many:
+        rows = [f"… {counted(older, 'older batch', 'older batches')} not drawn"] if older else []
+        lines += ["", *rows, *_text(many)]
+        body += [*map(_remark, rows), f'<div style="margin:0 0 18px">{painter.row(many)}</div>']
     if lost:
         lines.append(f"… {counted(len(lost), 'older turn')} of other lines not drawn: {_span(lost)}")
         body.append(_remark(lines[-1]))
@@ -198,7 +209,7 @@ class _Painter:
         node = twig.node
         prompt = escape(shorten(node.prompt, 90))
         head = " <b>← head</b>" if node.is_head else ""
-        note = f'<div style="opacity:.8">{escape(shorten(node.note, 60))}</div>' if node.note else ""
+        note = f'<div style="opacity:.8">{escape(shorten(node.note, _NOTE))}</div>' if node.note else ""
         image = self._image(node) if node.kind != "ask" else ""
         if not image:
             image = '<div style="opacity:.8;border:1px dashed #8888;border-radius:3px;padding:.8em .4em;margin:0 0 4px">no picture</div>'
@@ -222,7 +233,7 @@ class _Painter:
 
     def _question(self, twig: _Twig) -> str:
         image = self._image(twig.node)
-        note = f" ({escape(shorten(twig.node.note, 60))})" if twig.node.note else ""
+        note = f" ({escape(shorten(twig.node.note, _NOTE))})" if twig.node.note else ""
         folded = f"<div>… {counted(len(twig.before), 'question')} not drawn</div>" if twig.before else ""
         rest = f"<div>… {counted(len(twig.after), 'question')} not drawn</div>" if twig.after else ""
         return f"{folded}{image}<b>? {escape(twig.node.id)}</b> {escape(shorten(twig.node.prompt, 90))}{note}{rest}"
@@ -284,7 +295,7 @@ def _draw_questions(first: _Twig, lead: str, prefix: str, lines: list[str]) -> N
 
 def _label(node: TreeNode) -> str:
     sign = "? " if node.kind == "ask" else ""
-    note = f" ({shorten(node.note, 60)})" if node.note else ""
+    note = f" ({shorten(node.note, _NOTE)})" if node.note else ""
     return f"{sign}{node.id}  {shorten(node.prompt, 80)}{note}".rstrip() + ("  ← head" if node.is_head else "")
 
 

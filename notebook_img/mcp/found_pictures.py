@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,7 +53,9 @@ class FoundPicture:
     @property
     def made(self) -> str:
         """Local time."""
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started))
+        from notebook_img.display import moment
+
+        return moment(self.started)
 
 
 def day_of(text: str, name: str, *, end: bool = False) -> float | None:

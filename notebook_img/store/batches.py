@@ -272,11 +272,21 @@ class Batches:
         with self._database.read() as connection:
             return any(not _is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
 
-    def wait_again(self, batch: int, *, billed: bool = False) -> int:
-        """Let failed items wait again that were surely not billed; with `billed` all that failed or were refused. Return how many."""
+    def claim_left(self, item: int, spend: int | None) -> Claim | None:
+        """Return what ends an item that was given up, from the call whose money `spend` is; None where it was sent again, or is done."""
+        query = "SELECT batch, id, lease FROM items WHERE id = :item AND spend = :spend AND state IN ('sent', 'failed')"
+        with self._database.read() as connection:
+            row = connection.exec_driver_sql(query, {"item": item, "spend": spend}).one_or_none()
+        return Claim(*row) if row is not None else None
+
+    def wait_again(self, batch: int, *, billed: bool = False, but: Collection[int] = ()) -> int:
+        """Let failed items wait again that were surely not billed; with `billed` all that failed or were refused. Return how many.
+
+        Those in `but` stay as they are.
+        """
         table = schema.items.c
         which = table.state.in_(("failed", "refused")) if billed else (table.state == "failed") & (table.billed == "no")
-        change = update(schema.items).where(table.batch == batch, table.position >= 0, which & (table.key != ""))
+        change = update(schema.items).where(table.batch == batch, table.position >= 0, which & (table.key != "") & table.id.not_in(but))
         with self._database.write() as connection:
             return int(connection.execute(change.values(state="waiting", error="", reason="", billed="no", cost=None, job="")).rowcount)
 
@@ -307,7 +317,8 @@ def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: floa
 
 def done_with(connection: Connection, claim: Claim, *, session_id: str, turn: int, seconds: float, cost: float | None) -> None:
     """Record an item's turn in the transaction that stores it."""
-    _end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost})
+    had = {"error": "", "reason": "", "billed": "no"}  # of one that was given up before its job was fetched
+    _end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost, **had})
 
 
 def _end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:

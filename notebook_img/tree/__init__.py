@@ -8,6 +8,8 @@ from notebook_img._face import face
 
 if TYPE_CHECKING:
     from notebook_img.tree.actor import Actor as Actor
+    from notebook_img.tree.batches import Counts as Counts
+    from notebook_img.tree.batches import counts_of as counts_of
     from notebook_img.tree.drawing import caption as caption
     from notebook_img.tree.drawing import numbered as numbered
     from notebook_img.tree.drifting import drift_lines as drift_lines
@@ -30,6 +32,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         actor="Actor",
+        batches="Counts counts_of",
         drawing="caption numbered",
         drifting="drift_lines",
         pictures="pictures_of stored_picture",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.hints import Hint, worded
 from notebook_img.ids import turn_id
 from notebook_img.records import Remark
+from notebook_img.tree.batches import batch_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,7 +178,9 @@ def history(session: Session, until: int | None, wording: Mapping[str, str]) -> 
     hidden = [number for number, *_ in outline if number not in full]
     rest = max(hidden, default=first - 1 if earlier else 0)
     words = worded(_More((Hint("earlier-turns", session=name, turn=turn_id(rest)),)), wording) if rest else ""
-    return display.tree(nodes, name=name, earlier=earlier, counts=(turns, questions), more=words)
+    last = store.turn(session.id, until) if until is not None else None
+    batches = batch_nodes(store, session.id, last.started if last is not None else None)
+    return display.tree(nodes, name=name, earlier=earlier, counts=(turns, questions), more=words, batches=batches)
 
 
 def _bare(number: int, parent: int | None, kind: str, *, is_head: bool) -> TreeNode:

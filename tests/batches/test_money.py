@@ -140,3 +140,20 @@ def test_a_lease_that_was_taken_over_sends_nothing(paid: ni.Studio, service: Run
     with pytest.raises(NotebookImgError, match="Another process has gone on with this item"):
         store.reserve("gemini:x", 0.01, None, "", "", None, asleep)
     assert store.spend_rows(limit=1)[0].turn
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"rate": "12/hour"}, "this takes a while: notebook-img batch resume b1 in a terminal goes on with it"),
+        ({"rate": "12/min"}, ""),
+    ],
+)
+def test_what_takes_above_half_an_hour_says_how_a_terminal_goes_on(
+    paid: ni.Studio, service: Running, photos: Path, options: dict[str, str], words: str
+) -> None:
+    over = {"word": ["night", "dawn"]}  # 24 items: an hour at one rate, a minute at the other
+    paid.batch.edit("make it {word}", "photos/*.png", over=over, model=MODEL, budget=9, first=None, wait=False, **options).stop(now=True)
+    line = next(said for said in paid.said if "24 items" in said)  # type: ignore[attr-defined]
+    assert ("about 60 min" if words else "about 60 s") in line
+    assert (words in line.casefold()) if words else ("terminal" not in line)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.making import Batches as Batches
     from notebook_img.studio.batch.making import BatchOptions as BatchOptions
     from notebook_img.studio.batch.making import arranged as arranged
-    from notebook_img.studio.batch.progress import Counts as Counts
     from notebook_img.studio.batch.rows import Row as Row
     from notebook_img.studio.batch.rows import combined as combined
     from notebook_img.studio.batch.rows import fields_of_file as fields_of_file
@@ -41,7 +40,6 @@ else:
         batch="AsyncBatch Batch",
         item="Item ItemList",
         making="AsyncBatches Batches BatchOptions arranged",
-        progress="Counts",
         rows="Row combined fields_of_file is_many rows_of",
         templates="fields_in file_filled filled",
         typed="check_alone items_named makes_batch optional_names options_by_name read_over with_chosen",

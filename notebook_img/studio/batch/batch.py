@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop
+from notebook_img.calls import item_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageError
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
@@ -15,9 +16,8 @@ from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.executor import ExecutorWork, check_executor
 from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.later import LaterWork, cancel_jobs
-from notebook_img.studio.batch.progress import Counts, counts_of
 from notebook_img.studio.batch.work import Work
-from notebook_img.tree import Drawn, Session, running_shell
+from notebook_img.tree import Counts, Drawn, Session, counts_of, running_shell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -192,14 +192,17 @@ class Batch(Drawn):
         return self.studio.batch.over_results(self, kind, prompt, options)
 
     def resume(self, *, wait: bool = True, at_once: int | None = None, executor: Any = None) -> Batch:
-        """Do what waits: after a stop, a kernel that died, the first twenty; with `executor` its workers do it."""
+        """Do what waits: after a stop, a kernel that died, the first twenty; with `executor` its workers do it.
+
+        What a service has in a job that nobody waits for is fetched.
+        """
         check_executor(executor)
         self._settle()
         keep_done(self.studio, self.record, None, {})
         return self._go_on(wait=wait, at_once=at_once, executor=executor)
 
     def retry(self, *, billed: bool = False, wait: bool = True, executor: Any = None) -> Batch:
-        """Send what failed and was surely not billed once more; the rest is named.
+        """Send what failed and was surely not billed once more; what a service still has in a job is fetched, the rest is named.
 
         Parameters
         ----------
@@ -211,8 +214,9 @@ class Batch(Drawn):
         check_executor(executor)
         self._settle()
         store = self.studio.store
-        again = store.wait_again(self.number, billed=billed)
-        left = [item.record for item in self.errors]
+        fetched = item_jobs(self.studio, self.number)
+        again = store.wait_again(self.number, billed=billed, but=fetched.keys())
+        left = [item.record for item in self.errors if item.record.id not in fetched]
         if left:
             sums = sum(item.cost or 0.0 for item in left)
             from notebook_img.display import money
@@ -221,7 +225,7 @@ class Batch(Drawn):
             self.studio.say(
                 f"{len(left)} that may have been billed or were refused are left as they are{cost}; billed=True sends them too."
             )
-        return self._go_on(wait=wait, executor=executor) if again or self.counts.waiting else self
+        return self._go_on(wait=wait, executor=executor) if again or fetched or self.counts.waiting else self
 
     def stop(self, *, now: bool = False) -> Batch:
         """Begin nothing more, in whichever process works on it; what is under way ends, or is cancelled with `now`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebook_img.calls import item_jobs
 from notebook_img.replay import stored_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def earlier_batch(studio: Studio, plan: Plan, run: Run | None, beside: SessionRe
                 return record
     for record in store.batches(session=beside.id, limit=LOOKED_AT):
         alike = record.id not in given and record.facts.get("digest") == plan.digest
-        if alike and {"waiting", "leased", "sent"} & set(store.batch_keys(record.id).values()):
+        if alike and ({"waiting", "leased", "sent"} & set(store.batch_keys(record.id).values()) or item_jobs(studio, record.id)):
             return record
     return None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop
-from notebook_img.calls import Call, Notice, make_call
+from notebook_img.calls import Call, Notice, item_jobs, make_call
 from notebook_img.errors import BudgetError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Origin, SessionRecord
@@ -325,7 +325,9 @@ class _Making:
             Batch(studio, earlier.id)._settle()  # noqa: SLF001 - the same folder
         states = studio.store.batch_keys(earlier.id) if earlier is not None else {}
         *files, folders = existing_files(studio, plan, {key for key, state in states.items() if state == "done"})
-        prices = Prices.of(studio, plan, states, how.first, files=(files[0], files[1]), suffixes=suffix_counts(self.rows.rows))
+        at_once = int(how.at_once or (earlier.facts.get("at_once") if earlier is not None else 0) or studio.settings.at_once)
+        suffixes = suffix_counts(self.rows.rows)
+        prices = Prices.of(studio, plan, states, how.first, at_once=at_once, files=(files[0], files[1]), suffixes=suffixes)
         prices = dataclasses.replace(prices, by_service=how.later, seconds=None if how.later else prices.seconds)
         if how.dry_run:
             from notebook_img.studio.batch.dry_run import DryRun
@@ -335,15 +337,14 @@ class _Making:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
         record = self._stored(plan, earlier)
-        studio.say(f"Batch {record.name}: {prices.words}")
+        studio.say(f"Batch {record.name}: {prices.words}{prices.going_on(record.name)}")
         if self.run is not None:
             self.run.batches.add(record.id)
         slots = {one.item.position: one.slot for one in plan.priced if one.slot is not None}
         keep_done(studio, record, self.run, slots)
         batch = Batch(studio, record.id)
         counts = batch.counts
-        if (counts.waiting or counts.later) and not (batch.work is not None and batch.running):
-            at_once = int(how.at_once or record.facts.get("at_once") or studio.settings.at_once)
+        if (counts.waiting or counts.later or item_jobs(studio, record.id)) and not (batch.work is not None and batch.running):
             here = [one.item.position for one in plan.priced if one.replayed]
             batch.start(work_on(record, how.executor, here)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
         return batch

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from notebook_img.calls import set_rate
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,7 +51,15 @@ class Prices:
 
     @classmethod
     def of(
-        cls, workspace: Workspace, plan: Plan, states: Mapping[str, str], first: int | None, *, files: tuple[int, int], suffixes: str
+        cls,
+        workspace: Workspace,
+        plan: Plan,
+        states: Mapping[str, str],
+        first: int | None,
+        *,
+        at_once: int,
+        files: tuple[int, int],
+        suffixes: str,
     ) -> Prices:
         """Price a plan, with the states of the items of the batch that it joins."""
         open_ = [one for one in plan.priced if one.item.state == "waiting" and states.get(one.item.key) not in KEPT]
@@ -58,10 +68,8 @@ class Prices:
         now = [one for one in to_send if first is None or one.item.position < first]
         rest = [one for one in to_send if first is not None and one.item.position >= first]
         models = Counter(one.model for one in now)
-        at_once = workspace.settings.at_once
-        typical = {model: workspace.store.typical_seconds(model) for model in models}
-        known = all(seconds is not None for seconds in typical.values())
-        seconds = sum(math.ceil(count / at_once) * (typical[model] or 0.0) for model, count in models.items()) if known else None
+        rate = str(plan.shared.get("rate") or "")
+        each = [_seconds(workspace, model, count, at_once, rate) for model, count in models.items()]
         done = sum(one.item.state == "waiting" and states.get(one.item.key) == "done" for one in plan.priced)
         failed = sum(one.item.state == "waiting" and states.get(one.item.key) in ("failed", "refused") for one in plan.priced)
         return cls(
@@ -75,7 +83,7 @@ class Prices:
             len(rest),
             None if any(one.high is None for one in rest) else sum(one.high or 0.0 for one in rest),
             tuple(models),
-            seconds,
+            None if None in each else sum(filter(None, each)),
             files,
             suffixes,
         )
@@ -117,6 +125,12 @@ class Prices:
             rest = f" The other {self.later:,} would cost {price}."
         return f"{'; '.join(filter(None, parts))}.{rest}"
 
+    def going_on(self, batch: str) -> str:
+        """Return how a terminal takes over a batch that takes long; empty for a short one."""
+        if self.seconds is None or self.seconds <= LONG:
+            return ""
+        return f" This takes a while: notebook-img batch resume {batch} in a terminal goes on with it, whatever becomes of this process."
+
     @property
     def _time(self) -> str:
         if self.by_service:
@@ -129,3 +143,14 @@ class Prices:
     def _files(self) -> str:
         files, there = self.files
         return f"{files:,} file{'s' if files != 1 else ''}{f', {there:,} of them there already' if there else ''}" if files else ""
+
+
+def _seconds(workspace: Workspace, model: str, count: int, at_once: int, typed: str) -> float | None:
+    """Return how long a model takes for so many calls: as its latest ones did, and no faster than its rate allows."""
+    store = workspace.store
+    typical = store.typical_seconds(model)
+    rates = [set_rate(workspace, model, typed), store.learned_rate(model, workspace.shared.clock())]
+    paced = max(((count / rate.calls - 1) * rate.seconds for rate in rates if rate is not None), default=0.0)
+    if typical is None:
+        return paced if paced > 0 else None
+    return max(paced, math.ceil(count / at_once) * typical)

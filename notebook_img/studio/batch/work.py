@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop
-from notebook_img.calls import CallResult, Notice, perform_call, place_call
+from notebook_img.calls import CallResult, Notice, item_jobs, perform_call, place_call, resume_job, write_file_of
 from notebook_img.errors import (
     AuthenticationError,
     BudgetError,
@@ -36,7 +36,7 @@ from notebook_img.studio.batch.stored import call_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_img.records import BatchRecord, Claim, ItemRecord, Origin, SessionRecord
+    from notebook_img.records import BatchRecord, Claim, ItemRecord, JobRecord, Origin, SessionRecord
     from notebook_img.replay import Slot
     from notebook_img.workspace import Workspace
 
@@ -99,8 +99,11 @@ class Work:
         if session is None:
             raise StoreError(f"The session of batch {self.record.name} was deleted.")
         under_way: set[asyncio.Task[None]] = set()
+        left = await in_thread(item_jobs, self.workspace, batch)
         try:
             while True:
+                while left and not self.stopping and len(under_way) < self.at_once:
+                    under_way.add(asyncio.create_task(self._fetched(left.popitem()[1], tell)))
                 free = 0 if self.stopping or self.ended_by is not None else self.at_once - len(under_way)
                 claimed = await in_thread(store.claim_items, batch, free, self.before) if free > 0 else []
                 for item, claim in claimed:
@@ -179,6 +182,25 @@ class Work:
             await to_the_end(in_thread(lambda: workspace.store.end_item(claim, state="done", **facts)))
         workspace.shared.changed("turn", record.session_id, record.number)
 
+    async def _fetched(self, job: JobRecord, tell: loop.Tell) -> None:
+        """Fetch what a service has done of an item that was given up; it is paid for once, whatever comes of this."""
+        store, item = self.workspace.store, job.request["item"]["id"]
+        try:
+            made = await resume_job(self.workspace, job, lambda _event: None)
+        except NotebookImgError as error:
+            failure = error
+            now = await in_thread(store.job, job.id)
+            claim = await in_thread(store.claim_left, item, job.request.get("spend"))
+            if now is not None and now.state == "failed" and claim is not None:
+                await to_the_end(in_thread(lambda: store.end_item(claim, **_facts(failure))))
+            tell(Notice(f"Item {item} of batch {self.record.name}: {error.sentence}"))
+            return
+        await in_thread(write_file_of, self.workspace, job, made)
+        for text in made.notices:
+            tell(Notice(str(text)))
+        self.workspace.shared.changed("turn", made.record.session_id, made.record.number)
+        tell(ItemEnded(self.record.id, item, "done"))
+
     def _failed(self, claim: Claim, error: NotebookImgError, seconds: float) -> str:
         """Write down why an item failed, or let it wait again where that is not its own fault; return its state."""
         store = self.workspace.store
@@ -195,21 +217,22 @@ class Work:
                 store.release_item(claim)
                 return "waiting"
         self.first_error = self.first_error or error
-        state = "refused" if isinstance(error, RefusedError) else "failed"
-        billed = error.billed if isinstance(error, ProviderError) else "maybe" if isinstance(error, JobPendingError) else "no"
-        store.end_item(
-            claim,
-            state=state,
-            error=error.sentence,
-            reason=type(error).__name__,
-            billed=billed,
-            cost=getattr(error, "cost", None),
-            seconds=round(seconds, 3),
-            job=str(getattr(error, "job", "") or ""),
-        )
-        return state
+        facts = _facts(error)
+        store.end_item(claim, **facts, seconds=round(seconds, 3), job=str(getattr(error, "job", "") or ""))
+        return str(facts["state"])
 
     def _stopped(self, claim: Claim) -> None:
         """Let an item wait again that was stopped before it could be billed; the books know whether it was."""
         with contextlib.suppress(StoreError):
             self.workspace.store.leave_item(claim)
+
+
+def _facts(error: NotebookImgError) -> dict[str, Any]:
+    """Return what an item's row says of why it failed."""
+    return {
+        "state": "refused" if isinstance(error, RefusedError) else "failed",
+        "error": error.sentence,
+        "reason": type(error).__name__,
+        "billed": error.billed if isinstance(error, ProviderError) else "maybe" if isinstance(error, JobPendingError) else "no",
+        "cost": getattr(error, "cost", None),
+    }
