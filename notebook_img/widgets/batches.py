@@ -84,7 +84,7 @@ class BatchList:
             "prompt": " ".join(record.prompt.split())[:200],
             "share": (counts.done + counts.failed) / max(1, counts.total),
             "words": " · ".join(filter(None, [counts.words, money(record.spent) if record.spent else ""])),
-            "running": bool(counts.under_way) and batch.running,
+            "running": counts.done + counts.failed < counts.total and batch.running,
         }
         row["actions"] = self._actions(batch, running=row["running"])
         if counts.done + counts.failed == counts.total:

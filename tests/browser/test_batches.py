@@ -13,14 +13,10 @@ import notebook_img as ni
 from tests.browser.conftest import Server
 from tests.browser.opening import open_panel
 from tests.browser.screenshots import take
+from tests.browser.test_accessibility import axe, check
 from tests.browser.test_voila import SOON, clean, expect
 
-CONTRAST = """(panel) => {
-    const parts = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
-    const light = ([red, green, blue]) => red * 0.299 + green * 0.587 + blue * 0.114;
-    const words = panel.querySelector(".nbi-batch > .nbi-bar > span");
-    return Math.abs(light(parts(getComputedStyle(words).color)) - light(parts(getComputedStyle(panel).backgroundColor)));
-}"""
+__all__ = ["axe"]
 
 
 @pytest.fixture
@@ -44,7 +40,9 @@ def works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ni.Studio:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_batches_are_followed_looked_at_and_gone_on_with(voila: Server, page: Any, tmp_path: Path, works: ni.Studio, theme: str) -> None:
+def test_batches_are_followed_looked_at_and_gone_on_with(
+    voila: Server, page: Any, axe: str, tmp_path: Path, works: ni.Studio, theme: str
+) -> None:
     panel = open_panel(page, voila, "fox", f'os.environ["NOTEBOOK_IMG_HOME"] = {str(tmp_path / "home")!r}', theme=theme)
     batches = panel.locator("details:has(.nbi-batches)")
     expect(batches).to_be_hidden()
@@ -57,7 +55,7 @@ def test_batches_are_followed_looked_at_and_gone_on_with(voila: Server, page: An
     tiles = row.locator(".nbi-item")
     expect(tiles).to_have_count(6)
     expect(tiles.first.locator("img")).to_have_attribute("src", re.compile("^blob:"), timeout=SOON)
-    assert panel.evaluate(CONTRAST) > 120
+    check(page, axe, f"{theme}, batches")
     take(panel.locator(".nbi-gallery-tab > details"), f"panel-batches-{theme}")
     if theme == "light":
         works.batch.list()[0].resume()  # in another process

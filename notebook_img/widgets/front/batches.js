@@ -10,7 +10,7 @@ export class Batches {
     this.rows = new Map();
     this.list = h("ul", { class: "nbi-batches", "aria-label": "Batches, newest first" });
     this.summary = h("summary", {}, "Batches");
-    this.element = h("details", { class: "nbi-more", hidden: true }, this.summary, this.list);
+    this.element = h("details", { class: "nbi-fold", hidden: true }, this.summary, this.list);
     this.question = h("dialog", { class: "nbi-dialog", "aria-label": "Send again" });
     link.on("batches", ({ rows }) => this.update(rows));
     link.on("batch", (content) => this.rows.get(content.number)?.take(content));
