@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mcp import Client
+from mcp.types import ElicitResult, Implementation
 
+from notebook_img.mcp.scope import Scope
 from tests.emulators.process import Running
-from tests.mcp.conftest import Desk, called, paint, refused
+from tests.mcp.conftest import ERAS, Desk, called, paint, refused
 
 
 @pytest.fixture
@@ -71,3 +75,45 @@ async def test_a_file_outside_the_folders_is_no_item(make_desk: Callable[..., De
         assert "outside" in await refused(client, "run_batch", prompt="rotate 90 degrees", images=["/etc/hostname"], max_cost=0)
         assert "There is no batch 'b9'" in await refused(client, "get_batch", batch_id="b9")
         assert "images is empty" in await refused(client, "run_batch", prompt="rotate 90 degrees", max_cost=0)
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(("answer", "sent"), [("accept", 4), ("refuse", 0), ("decline", 0), ("", 0)])
+async def test_above_a_limit_the_person_is_asked_where_the_client_can(
+    make_desk: Callable[..., Desk], gemini: Running, names: list[str], era: str, answer: str, sent: int
+) -> None:
+    desk, questions = make_desk(ask_above=0.1), []
+
+    async def asked(_context: Any, params: Any) -> ElicitResult:
+        questions.append(params.message)
+        action = "decline" if answer == "decline" else "accept"
+        return ElicitResult(action=action, content={"agreed": answer == "accept"} if action == "accept" else None)
+
+    about = Implementation(name="tester", version="1")
+    can = {"elicitation_callback": asked} if answer else {}
+    async with Client(desk.server, mode=era, client_info=about, **can) as client:
+        given = {"prompt": "make it night", "images": names, "model": "gemini"}
+        result = await client.call_tool("run_batch", {**given, "max_cost": 5})
+        assert len(gemini.requests("enerateContent")) == sent
+        assert result.is_error == (not sent)
+        assert len(questions) == bool(answer)
+        if answer:
+            assert "tester asks for a batch" in questions[0]
+            assert "$5.00" in questions[0]
+        if not sent:
+            assert "the person has not agreed" in result.content[0].text
+        await called(client, "run_batch", **given, max_cost=0.1)
+        assert len(questions) == bool(answer)
+
+
+async def test_a_narrowed_server_has_only_batches_of_sessions_it_shows(make_desk: Callable[..., Desk], names: list[str]) -> None:
+    desk = make_desk()
+    async with desk.client() as client:
+        desk.studio.batch.edit("rotate 90 degrees", names[:2])
+        await called(client, "get_batch", batch_id="b1")
+    desk.work.scope = Scope(desk.studio, ["own"])
+    async with desk.client() as client:
+        assert "There is no batch 'b1'" in await refused(client, "get_batch", batch_id="b1")
+        assert "There is no batch 'b1'" in await refused(client, "stop_batch", batch_id="b1")
+        made = await called(client, "run_batch", prompt="rotate 90 degrees", images=names[2:], max_cost=0)
+        await called(client, "get_batch", batch_id=made.structured_content["batch_id"])

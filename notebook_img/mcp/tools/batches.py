@@ -7,15 +7,19 @@ import base64
 import time
 from typing import Annotated, Any, Literal
 
+from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp.types import CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
-from notebook_img.errors import UsageError
+from notebook_img.errors import BudgetError, NotebookImgError, NotFoundError, UsageError
+from notebook_img.hints import Hint
 from notebook_img.loop import in_thread
 from notebook_img.mcp.tool_results import clipped
 from notebook_img.mcp.tools.base import MAKES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.versions import report
+from notebook_img.mcp.work import Caller
 from notebook_img.studio import Batch
 
 MOST_ROWS = 50
@@ -61,6 +65,46 @@ STATES: dict[str, Literal["waiting", "running", "done", "failed"]] = {
 }
 
 
+class Consent(BaseModel):
+    """What a person is asked before an agent spends much at once."""
+
+    agreed: bool = Field(default=False, description="Whether it may cost that much")
+
+
+async def consent(
+    ctx: Context,
+    prompt: str,
+    max_cost: float,
+    kind: str,
+    images: list[str] | None,
+    over: dict[str, list[str]] | None,
+    model: str,
+    row: str,
+    first: int | None,
+) -> Consent | Elicit[Consent]:
+    """Ask the person about a batch that may cost more than `ask_above`: a limit the agent gives is not the person's word."""
+    tools = BatchTools(ctx.mcp_server.work)  # type: ignore[attr-defined]
+    limit = tools.work.studio.settings.ask_above
+    if max_cost <= limit:
+        return Consent(agreed=True)
+    try:
+        priced = await in_thread(lambda: tools.begun(tools.caller(ctx), prompt, max_cost, kind, images, over, model, row, first, dry=True))
+    except NotebookImgError:
+        return Consent(agreed=True)  # the call itself is refused with the same words
+    if not priced.prices.sends or not priced.prices.above(limit):
+        return Consent(agreed=True)
+    known = ctx.client_capabilities
+    if known is None or known.elicitation is None:
+        return Consent(agreed=False)
+    return Elicit(f"{_program(ctx)} asks for a batch: {priced.prices.words} It may cost up to ${max_cost:.2f}. Go on?", Consent)
+
+
+def _program(ctx: Context) -> str:
+    """Return the name of the program that asks."""
+    info = ctx.session.client_params
+    return " ".join(info.client_info.name.split())[:60] if info else "An agent"
+
+
 class BatchTools(Tools):
     """Batches."""
 
@@ -89,33 +133,59 @@ class BatchTools(Tools):
         model: Annotated[str, Field(description="provider:model; the default when empty")] = "",
         row: Annotated[str, Field(description='For questions: columns of a typed answer, "breed str, age float?"')] = "",
         first: Annotated[int | None, Field(ge=1, description="Do only the first N; the rest waits")] = None,
+        asked: Annotated[AcceptedElicitation[Consent] | DeclinedElicitation | CancelledElicitation | None, Resolve(consent)] = None,
     ) -> Annotated[CallToolResult, BatchResult]:
         """Do one call with many images."""
         async with self.calling(ctx, "run_batch", prompt) as call:
-
-            def begin() -> Batch:
-                if kind != "generate" and not images:
-                    raise UsageError("images is empty. List the images to work on.")
-                items = [self.image(call.caller, name) for name in images] if images else None
-                options: dict[str, Any] = {"budget": max_cost, "wait": False, "first": first}
-                options |= {name: value for name, value in (("model", model), ("row", row)) if value}
-                made = getattr(call.caller.studio.batch, kind)(prompt, items, over=over, **options)
-                assert isinstance(made, Batch)
-                return made
-
-            batch = await in_thread(begin)
+            if not (isinstance(asked, AcceptedElicitation) and asked.data.agreed):
+                limit = self.work.studio.settings.ask_above
+                raise BudgetError(
+                    f"Nothing was sent: this batch may cost more than ${limit:.2f}, and the person has not agreed to that. Give "
+                    f"a max_cost of at most {limit:g}, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings."
+                )
+            batch = await in_thread(lambda: self.begun(call.caller, prompt, max_cost, kind, images, over, model, row, first))
+            assert isinstance(batch, Batch)
+            self.work.scope.begun.add(batch.record.session_id or batch.record.beside)
             return await self._followed(call, batch, self.work.studio.settings.mcp_wait)
+
+    def begun(
+        self,
+        caller: Caller,
+        prompt: str,
+        max_cost: float,
+        kind: str,
+        images: list[str] | None,
+        over: dict[str, list[str]] | None,
+        model: str,
+        row: str,
+        first: int | None,
+        *,
+        dry: bool = False,
+    ) -> Any:
+        """Begin a batch, or price it only."""
+        if kind != "generate" and not images:
+            raise UsageError("images is empty. List the images to work on.")
+        items = [self.image(caller, name) for name in images] if images else None
+        options: dict[str, Any] = {"budget": max_cost, "first": first, **({"dry_run": True} if dry else {"wait": False})}
+        options |= {name: value for name, value in (("model", model), ("row", row)) if value}
+        return getattr(caller.studio.batch, kind)(prompt, items, over=over, **options)
+
+    def _named(self, caller: Caller, name: str) -> Batch:
+        batch = caller.studio.batch.named(name)
+        if not self.work.scope.shows(batch.record.session_id or batch.record.beside):
+            raise NotFoundError(f"There is no batch {name!r}.", hint=Hint("list-batches"))
+        return batch
 
     async def get_batch(self, batch_id: BatchId, ctx: Context, wait_seconds: Wait = 30) -> Annotated[CallToolResult, BatchResult]:
         """Say how far it is."""
         async with self.calling(ctx, "get_batch", batch_id) as call:
-            batch = await in_thread(call.caller.studio.batch.named, batch_id)
+            batch = await in_thread(self._named, call.caller, batch_id)
             return await self._followed(call, batch, min(wait_seconds, self.work.studio.settings.mcp_wait))
 
     async def stop_batch(self, batch_id: BatchId, ctx: Context) -> Annotated[CallToolResult, BatchResult]:
         """Stop it."""
         async with self.calling(ctx, "stop_batch", batch_id) as call:
-            batch = await in_thread(call.caller.studio.batch.named, batch_id)
+            batch = await in_thread(self._named, call.caller, batch_id)
             await in_thread(batch.stop)
             return await in_thread(_result, batch)
 
