@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from notebook_img.replay.rules import CellState, Stored, Want
+    from notebook_img.replay.rules import CellState, Held, Stored, Want
     from notebook_img.store import KnownCell, NamedTurn, Store
 
 VSCODE = "vscode-notebook-cell:"
@@ -147,8 +147,9 @@ class Run:
     """How many cells it has run itself."""
     named: dict[tuple[str, str], NamedTurn] | None = None
     """By session id and word what ids typed in the cell mean; under an empty session id what they meant in its latest run."""
-    earlier: tuple[Stored, ...] | None = None
+    earlier: Held | None = None
     """What the cell's latest run in any kernel got; looked up once."""
+    _held: Held | None = field(default=None, repr=False)
 
     def known(self, origins: tuple[str, ...] = ()) -> KnownCell:
         """Return what other kernels know the cell by, and the notebooks its own is a copy of."""
@@ -157,9 +158,13 @@ class Run:
         return KnownCell(self.cell, self.source_hash, self.ordinal, self.notebook, origins)
 
     @property
-    def replies(self) -> list[Stored]:
+    def replies(self) -> Held:
         """What it got, in the order of the requests."""
-        return [self.got[number] for number in sorted(self.got)]
+        from notebook_img.replay.rules import Held
+
+        if self._held is None:
+            self._held = Held(self.got[number] for number in sorted(self.got))
+        return self._held
 
     def goes_on(self, session_id: str) -> None:
         """Note that the caller knows the present head of a session: its next call goes on from there, whatever else is under way."""
@@ -285,7 +290,7 @@ class Kernel:
         with self._lock:
             others = [other for other in self._runs.get(run.local, []) if other is not run]
         # Most forks ask for nothing (!ls), so a fork alone counts only where the cell still says the same.
-        return [other for other in others if other.replies or (other.forked and other.source_hash == run.source_hash)]
+        return [other for other in others if other.got or (other.forked and other.source_hash == run.source_hash)]
 
     def is_first(self, run: Run) -> bool:
         """Return whether no run of the cell in this kernel has come to its end with a reply."""
@@ -304,11 +309,11 @@ class Kernel:
             Treat every run as a first one (replay ``only``).
         """
         # Here and not above: cells are watched from %load_ext on, and the rules take a third of its time.
-        from notebook_img.replay.rules import CellState
+        from notebook_img.replay.rules import CellState, Held
 
         before = self._before(run)
         first = self.is_first(run)
-        stopped: list[list[Stored]] = []
+        stopped: list[Held] = []
         for other in reversed(before):
             if other.state == "ok":
                 break
@@ -318,7 +323,7 @@ class Kernel:
         if not first:
             return CellState(first=False, held=stopped[:1])
         if run.earlier is None:
-            run.earlier = latest(run)
+            run.earlier = Held(latest(run))
         return CellState(first=True, held=[*stopped, run.earlier])
 
     def note(self, slot: Slot | None, stored: Stored) -> None:
@@ -327,6 +332,7 @@ class Kernel:
             self.had.add(stored.identity)
             if slot is not None:
                 slot.run.got[slot.number] = stored
+                slot.run._held = None  # noqa: SLF001 - the same module
 
 
 def _note_fork() -> None:

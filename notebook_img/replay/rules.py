@@ -6,6 +6,7 @@ anew. This module knows no store and no kernel, so that the rules can be tested 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -76,6 +77,18 @@ class Want:
     position: int
     """How many equal requests this run of the cell has made before."""
     fresh: bool = False
+
+
+class Held(tuple[Stored, ...]):  # noqa: SLOT001 - it keeps its index
+    """What a run got, in the order it got it; found by key, since each request of a batch looks here."""
+
+    @functools.cached_property
+    def by_key(self) -> Mapping[str, Sequence[Stored]]:
+        """Its replies by the keys of their requests."""
+        found: dict[str, list[Stored]] = {}
+        for reply in self:
+            found.setdefault(reply.request_key, []).append(reply)
+        return found
 
 
 @dataclass(frozen=True)
@@ -160,7 +173,8 @@ def _find(
         return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None), False
     for run in cell.held:
         # The cell's own runs: begun without a key, a notebook stays free after one is set.
-        replies = [reply for reply in run if reply.request_key == want.request_key and (not want.typed or fits(reply, want))]
+        equal = (run if isinstance(run, Held) else Held(run)).by_key.get(want.request_key, ())
+        replies = [reply for reply in equal if not want.typed or fits(reply, want)]
         if want.position < len(replies):
             return replies[want.position], True
     if cell.first or mode == "only":
