@@ -81,10 +81,14 @@ def check_name(path: Path) -> None:
     Raises
     ------
     UsageError
-        When a part of it is too long.
+        When a part of it is too long, or has half of a letter.
     """
     for part, added in ((path.name, ADDED), *((part, 0) for part in path.parts[:-1])):
-        if (count := len(os.fsencode(part))) > MOST_NAME - added:
+        try:
+            count = len(os.fsencode(part))
+        except UnicodeEncodeError:
+            raise UsageError(f"The name {part[:20]!a} has half a letter in it, which no file's name can have. Type it anew.") from None
+        if count > MOST_NAME - added:
             most = MOST_NAME - added
             raise UsageError(f"The name {part[:20]}... has {count} bytes, more than {most}. Choose a shorter one, such as night.png.")
 

@@ -59,6 +59,7 @@ READS = {
     "percent signs": lambda base: "%2e%2e/secret/private.png",
     "backslashes": lambda base: "..\\secret\\private.png",
     "another computer": lambda base: "//server/share/private.png",
+    "half of a letter": lambda base: "\ud83e.png",
     "a very long path": lambda base: "a/" * 3000 + "x.png",
     "broken base64": lambda base: "data:image/png;base64,!!!!",
     "base64 of something else": lambda base: "data:image/png;base64," + base64.b64encode(b"root:x:0:0:root" * 9).decode(),
@@ -88,6 +89,7 @@ WRITES = {
     "an escape sequence": lambda base: "\x1b[2Jnew.png",
     "a name of 258 bytes": lambda base: f"{'가' * 86}.png",
     "a folder of 258 bytes": lambda base: f"{'가' * 86}/new.png",
+    "half of a letter": lambda base: "\ud83e.png",
 }
 
 
