@@ -74,6 +74,7 @@ IN_PYTHON: Mapping[str, str] = {
     "list-batches": "ni.batches() lists them.",
     "list-models": "ni.models() lists the known models.",
     "list-operations": "",
+    "name-items": "Name them: ni.batch.edit('make it night', FILES).",
     "new-session": "Open or create one with ni.session('NAME').",
     "open-session": "ni.session({name!r}) opens it.",
     "pick": "Choose one with pick=2, or name {turn}.2 as the image.",

@@ -88,10 +88,15 @@ def test_what_is_wrong_with_the_command_is_said_once(here: Here) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((*PHOTOS, "--each", "-o", "all.png"), "would both be written to all.png"),
+        (
+            (*PHOTOS, "--each", "-o", "all.png"),
+            "would both be written to all.png. Nothing was sent. Name what sets them apart, as in {stem}-all.png.",
+        ),
         ((*PHOTOS, "-o", "{stem}-{nmae}.png"), "Did you mean 'name'"),
         (("*.jpg", "--each"), "No file is called like *.jpg"),
         (("--each",), "none is named"),
+        (("--each", "photos"), "the folder is written photos/"),
+        ((*PHOTOS, "--each", "-o", "out/"), "as in out/{stem}.png."),
         (("photos/p1.jpg", "notes.txt", "--each"), "notes.txt is a file"),
         ((*PHOTOS, "-o", "photos/p1.jpg/{stem}.png"), "is no folder"),
         ((*PHOTOS, "-o", "{parent}/{name}"), "--force"),
@@ -153,6 +158,14 @@ def test_a_table_of_a_file_or_of_stdin_makes_a_batch(here: Here, tmp_path: Path,
     monkeypatch.setattr("sys.stdin", io.StringIO(table))
     done = here("ask", "--over", "-", "--row", "width int", "facts", "--json")
     assert [json.loads(line).get("value") for line in done.stdout.splitlines()][:2] == [{"width": 33}, {"width": 34}]
+
+
+def test_without_a_batch_it_is_said_how_one_is_made(here: Here) -> None:
+    done = here("batch")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "No batches yet." in done.stderr
+    assert "--each" in done.stderr
+    assert here("batch", "--json").stdout == "[]\n"
 
 
 def test_values_are_combined_in_a_shell_too(here: Here) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.options import ALL, FLAG, OPTIONS, PLAIN, TEXT
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 TYPED = tuple(option.name for option in OPTIONS if option.in_request)
 """Options that are part of a request: recorded as asked, and compared by replay. (Output and display are not.)"""
+OVER_MANY = ("over", "each")
+"""Options of a line that make many calls of it, so no call has them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Call:
             object.__setattr__(self, option.name, getattr(Call, option.name) if value is None else option.checked(value))
         object.__setattr__(self, "prompt", TEXT.read(self.prompt, named="prompt"))
         object.__setattr__(self, "partials", FLAG.read(self.partials, named="partials"))
+        if given := [name for name in OVER_MANY if name in self.own]:
+            raise UsageError(f"{given[0]} belongs to a batch, and this is one call.", hint=Hint("name-items"))
         object.__setattr__(self, "own", {name: PLAIN.read(value, named=name) for name, value in self.own.items()})
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +251,8 @@ def _list(studio: Studio, *, as_json: bool) -> None:
     if as_json:
         print_json([batch_json(each) for each in found])
         return
+    if not found:
+        print("No batches yet. One is made by: notebook-img edit *.jpg --each 'make it night'.", file=sys.stderr)
     for each in found:
         print(f"{each.id}  {each.name}  {each.kind}  {' '.join(each.prompt.split())[:60]}  {each.counts.words}")
 

@@ -36,8 +36,6 @@ def is_batch(kind: Command, parsed: Parsed) -> bool:
 
     files = [name for name in parsed.images if os.path.isfile(name)]  # noqa: PTH113 - a data URL is longer than a path may be, and no error
     each = makes_batch(parsed) or (bool(parsed.images) and bool(fields_in(str(parsed.values.get("output") or "")) & {*FIELDS}))
-    if "each" in parsed.values and not parsed.images and "over" not in parsed.values:
-        raise UsageError("--each does the same with every file, and none is named: notebook-img edit *.jpg --each 'make it night'.")
     if not each and (kind == "generate" or len(files) < 2):
         check_alone(parsed)
         return False

@@ -48,6 +48,7 @@ IN_SHELLS: Mapping[str, str] = {
     "list-batches": "notebook-img batch list lists them.",
     "list-models": "notebook-img models lists the known models.",
     "list-operations": "notebook-img edit --help lists them all.",
+    "name-items": "Name them: notebook-img edit *.jpg --each 'make it night'.",
     "new-session": "Naming an image with -s NAME opens or creates one.",
     "open-session": "Work in that one with -s {name}.",
     "pick": "Choose one with --pick 2, or name {turn}.2 as the image.",

@@ -54,6 +54,7 @@ IN_CELLS: Mapping[str, str] = {
     "list-batches": "%imgbatch lists them.",
     "list-models": "%img models lists the known models.",
     "list-operations": "%img local lists them all.",
+    "name-items": "Name them, as in photos/*.jpg, or give a list with --over {{files}}.",
     "new-session": "Open or create one with %imgsession NAME.",
     "open-session": "%imgsession {name} opens it.",
     "pick": "Choose one with --pick 2, or name {turn}.2 as the image.",

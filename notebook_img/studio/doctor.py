@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from notebook_img import keys, loop
 from notebook_img.calls import waiting_jobs
+from notebook_img.display import counted
 from notebook_img.errors import NotebookImgError
 from notebook_img.hints import Hint
 from notebook_img.providers import service_rows
@@ -135,7 +136,8 @@ def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
         yield from mending.work(studio)
         store = studio.store
         sessions = store.sessions()
-        yield Finding("store", "ok", f"{home}: {len(sessions)} sessions, {sum(record.turns for record in sessions)} turns")
+        turns = sum(record.turns for record in sessions)
+        yield Finding("store", "ok", f"{home}: {counted(len(sessions), 'session')}, {counted(turns, 'turn')}")
         from notebook_img.store import check_store
 
         for problem in check_store(store):

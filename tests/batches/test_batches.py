@@ -111,6 +111,7 @@ WRONG = {
     "an empty list": (lambda s: s.batch.edit("blur", []), UsageError, "over nothing"),
     "nothing": (lambda s: s.batch.edit("blur"), UsageError, "over something"),
     "one name for two": (lambda s: s.batch.edit("blur", "photos/*.png", output="out/x.png"), UsageError, "both be written to"),
+    "one call over many": (lambda s: s.edit("blur", over=["photos/cat 1.png"]), UsageError, "one call.*ni.batch.edit"),
     "no such column": (lambda s: s.batch.edit("blur", [{"photo": "photos/cat 1.png"}], image="phto"), UsageError, "Did you mean 'photo'"),
     "no such brace": (lambda s: s.batch.edit("blur {stam}", "photos/*.png"), UsageError, "no field 'stam' .*Did you mean 'stem'"),
     "no such brace in -o": (lambda s: s.batch.edit("blur", "photos/*.png", output="{stam}.png"), UsageError, "Did you mean 'stem'"),

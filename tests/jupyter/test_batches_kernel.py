@@ -85,6 +85,7 @@ def test_imgbatch_lists_shows_retries_and_names_what_is_wrong(kernel: Kernel, ph
     [
         ("%imgedit photos/*.webp invert", "No file is called like photos/*.webp"),
         ("%imgedit photos/*.jpg -o all.png invert", "would both be written"),
+        ("%imgedit --each invert", "give a list with --over {files}."),
         ("%imgedit photos/*.jpg --from t1 invert", "--from belongs to one call"),
         ("%imgedit sample:chelsea --first 3 invert", "--first belongs to a batch"),
         ("%imggen --over nosuch a fox", "there is no 'nosuch' in the notebook"),

@@ -102,6 +102,15 @@ class Background:
     time: str = ""
     lands: list[str] = field(default_factory=list)
 
+    def words(self) -> str:
+        """Return how it is called in a sentence."""
+        if self.time or self.lands:
+            return " ".join(filter(None, (self.time, " and ".join(self.lands) or self.kind)))
+        shades = " and ".join(map(colours.words, self.colours))
+        if self.kind == "plain":
+            return shades or "a plain background"
+        return " ".join(filter(None, (shades, self.kind)))
+
 
 @dataclass
 class Item:
@@ -145,7 +154,7 @@ class Scene:
             else " ".join(filter(None, (str(item.count), " and ".join(map(colours.words, item.colours)), item.shape + _plural(item))))
             for item in self.items
         ]
-        behind = " ".join(filter(None, (self.background.time, " and ".join(self.background.lands) or self.background.kind)))
+        behind = self.background.words()
         return f"drew {', '.join(parts)} on {behind}" if parts else f"drew {behind}"
 
 

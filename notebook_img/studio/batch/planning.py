@@ -147,9 +147,9 @@ def _check_outputs(workspace: Workspace, drafts: Sequence[Draft]) -> None:
         if output is not None and (other := seen.setdefault(os.path.normcase(output), one.row.label)) != one.row.label:
             path = Path(output)
             shown = path.relative_to(workspace.working_folder) if path.is_relative_to(workspace.working_folder) else path
+            apart = shown.with_name(f"{{stem}}-{shown.name}") if shown.suffix else shown / "{stem}.png"
             raise UsageError(
-                f"{other} and {one.row.label} would both be written to {shown}. Nothing was sent. Name what sets them apart, "
-                "as in {stem}-{i}.png."
+                f"{other} and {one.row.label} would both be written to {shown}. Nothing was sent. Name what sets them apart, as in {apart}."
             )
 
 

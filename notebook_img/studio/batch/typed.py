@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import Call
 from notebook_img.errors import UsageError
+from notebook_img.hints import Hint
 from notebook_img.studio.batch.rows import expanded, is_many
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def items_named(parsed: Parsed, over: Sequence[Any]) -> Any:
     if over:
         return over[0]
     names = [name for word in parsed.images for name in (expanded(word) if is_many(word) else [word])]
+    if not names and "each" in parsed.values and "over" not in parsed.values:
+        # A note says that a word of the text is a folder's name as well.
+        raise UsageError(" ".join(["--each does the same with every file, and none is named.", *parsed.notes]), hint=Hint("name-items"))
     return names or None
 
 

@@ -31,6 +31,20 @@ def test_counts_sizes_colours_and_background_are_understood():
     assert (item.shape, item.count, item.colours, item.size) == ("circle", 3, ["#ff0000"], 0.65)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("a red circle on white", "drew 1 red circle on white"),
+        ("three red circles", "drew 3 red circles on a plain background"),
+        ("two red circles on a blue gradient", "drew 2 red circles on blue gradient"),
+        ("a black and white checkerboard", "drew black and white checkerboard"),
+        ("sunset over hills", "drew sunset hills"),
+    ],
+)
+def test_what_was_drawn_is_said_with_what_is_behind_it(prompt, words):
+    assert scenes.parse(prompt).words() == words
+
+
 def test_a_red_circle_on_white_is_red_in_the_middle_and_white_in_the_corner(run):
     image = picture_of(run("generate", "a red circle on white", size="200x200").pictures[0]).convert("RGB")
     assert image.getpixel((100, 100)) == (255, 0, 0)
