@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from notebook_img.options import Command, Parsed
     from notebook_img.studio import Batch, Item, Row, Studio
 
-USAGE = "list batches; batch show ID [-o SHEET.pdf], resume ID, retry ID [--billed], stop ID [--now]"
+USAGE = "list batches; batch show ID [-o SHEET.pdf], resume ID [--budget USD], retry ID [--billed], stop ID [--now]"
 ACTIONS = ("list", "show", "resume", "retry", "stop")
 FLAGS = ("--json", "--billed", "--now", "--force")
 ENDED = ("done", "failed", "refused")
@@ -195,8 +195,10 @@ class _Printer:
 def batch(words: list[str]) -> int:
     """List batches, look at one or go on with it; return the exit code."""
     from notebook_img.cli.printing import take_value
+    from notebook_img.studio import read_budget
 
     output = take_value(words, "-o", "a file name, such as sheet.pdf")
+    budget = take_value(words, "--budget", "US dollars, such as 3")
     rest, flags = split_flags(words, *FLAGS)
     as_json = "--json" in flags
     action, *names = rest or ["list"]
@@ -220,7 +222,7 @@ def batch(words: list[str]) -> int:
     printer.next = len(found) if action == "retry" else _first_open(found)
     studio.shared.batch_screen = printer.watching
     if action == "resume":
-        found.resume(wait=False)
+        found.resume(wait=False, budget=read_budget(budget) if budget else None)
     else:
         found.retry(billed="--billed" in flags, wait=False)
     return _waited(found, printer)

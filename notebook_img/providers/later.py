@@ -83,3 +83,9 @@ def weight_of(request: Request) -> int:
     """Return the bytes of a request's pictures as they travel in JSON, and of its words."""
     pictures: Sequence[Any] = (*request.inputs, *request.references, *([request.mask] if request.mask is not None else []))
     return sum(len(picture.data) * 4 // 3 for picture in pictures) + 4 * len(request.prompt) + 2000
+
+
+def lost_among(provider: Provider, most: int) -> ProviderError:
+    """Return the error of a search for a job that has looked through as many jobs as it may: the job may be an older one."""
+    sentence = f"{provider.title} has more than {most:,} jobs, and one whose answer was lost is not among the latest."
+    return ProviderError(f"{sentence} Whether it was taken is not known, so nothing is sent again.", provider=provider.name, billed="maybe")

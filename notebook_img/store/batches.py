@@ -96,9 +96,10 @@ class Batches:
                 else:
                     new.append(item)
             if moved:
-                connection.exec_driver_sql(
-                    "UPDATE items SET position = ?, label = ?, fields = ?, call = ?, twin = NULL WHERE id = ?", moved
-                )
+                # What a service has keeps its call: its pictures lie in the store, whatever becomes of the files.
+                call = f"CASE WHEN {AT_SERVICE} THEN call ELSE ? END"
+                change = f"UPDATE items SET position = ?, label = ?, fields = ?, call = {call}, twin = NULL WHERE id = ?"  # noqa: S608
+                connection.exec_driver_sql(change, moved)
             connection.execute(
                 delete(schema.items).where(
                     schema.items.c.batch == batch,
@@ -146,12 +147,15 @@ class Batches:
             found = [_batch_record(row) for row in connection.execute(query)] if cell else []
         return sorted(found, key=lambda record: (record.cell != cell, -record.id))
 
-    def batch_keys(self, batch: int) -> dict[str, str]:
-        """Return the state of each item by its key."""
+    def batch_keys(self, batch: int) -> dict[str, list[str]]:
+        """Return the states of the items of each key, in the order in which `merge_items` takes them."""
         table = schema.items.c
+        found: dict[str, list[str]] = {}
         with self._database.read() as connection:
-            rows = connection.execute(select(table.key, table.state).where(table.batch == batch, table.key != ""))
-            return {row.key: row.state for row in rows}
+            query = select(table.key, table.state).where(table.batch == batch, table.key != "")
+            for row in connection.execute(query.order_by(table.position < 0, table.position)):
+                found.setdefault(row.key, []).append(row.state)
+        return found
 
     def items(
         self, batch: int, *, states: Collection[str] = (), start: int = 0, limit: int | None = None, newest_first: bool = False
@@ -235,6 +239,12 @@ class Batches:
         with self._database.write() as connection:
             _end(connection, claim, {"state": state, **fields})
 
+    def note_error(self, item: int, error: str) -> bool:
+        """Say of an item that is done what did not succeed after its reply was stored: its file; return whether it is done."""
+        note = "UPDATE items SET error = ? WHERE id = ? AND state = 'done'"
+        with self._database.write() as connection:
+            return connection.exec_driver_sql(note, (error, item)).rowcount == 1
+
     def settle_items(self, batch: int, *, own: bool = False) -> int:
         """Take over what ended processes have left: leased items wait again, sent ones are listed as failed; return how many.
 
@@ -254,7 +264,9 @@ class Batches:
             ).all()
             left = [row for row in rows if _is_left(row) or (own and row.owner == this_process())]
             for row in left:
-                connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**_left_as(row), owner="", lease=""))
+                values = _left_as(row)
+                connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
+                _share(connection, row.id, values)
         return len(left)
 
     def typical_seconds(self, model: str) -> float | None:
@@ -325,10 +337,15 @@ def _end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> Non
     table = schema.items.c
     mine = (table.id == claim.item) & (table.lease == claim.lease) & (table.state != "done")
     plain = sound({name: value for name, value in values.items() if name != "spend"})
-    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount and values["state"] != "waiting":
-        # Of one question that several items ask, the answer is everyone's, and its cost the first one's.
-        shared = {name: value for name, value in plain.items() if name not in ("cost", "seconds")}
-        connection.execute(update(schema.items).where(table.twin == claim.item).values(**shared, cost=0.0))
+    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount:
+        _share(connection, claim.item, plain)
+
+
+def _share(connection: Connection, item: int, values: Mapping[str, Any]) -> None:
+    """Of one question that several items ask, what came of it is everyone's, and its cost the first one's."""
+    if values["state"] != "waiting":
+        shared = {name: value for name, value in values.items() if name not in ("cost", "seconds")}
+        connection.execute(update(schema.items).where(schema.items.c.twin == item).values(**shared, cost=0.0))
 
 
 def _is_left(row: AnyRow) -> bool:
@@ -363,7 +380,7 @@ def _tie_twins(connection: Connection, batch: int, items: Sequence[ItemRecord]) 
         connection.exec_driver_sql(
             "UPDATE items SET (state, session_id, turn, error, reason, billed, cost) = "
             "(SELECT state, session_id, turn, error, reason, billed, 0.0 FROM items AS first WHERE first.id = items.twin) "
-            "WHERE batch = ? AND twin IN (SELECT id FROM items WHERE batch = ? AND state IN ('done', 'refused'))",
+            "WHERE batch = ? AND twin IN (SELECT id FROM items WHERE batch = ? AND state IN ('done', 'failed', 'refused'))",
             (batch, batch),
         )
 

@@ -50,8 +50,9 @@ class LaterItems:
     def take_back(self, job: str) -> int:
         """Let the items of a job wait again that no service ever took, at no cost; return how many."""
         with self._database.write() as connection:
+            # Unknown: another process has found out meanwhile that the one that reserved it is gone.
             money = "SELECT spend FROM items WHERE job = :job AND state = 'sent'"
-            change = f"UPDATE spend SET state = 'failed', cost = 0.0 WHERE state = 'reserved' AND id IN ({money})"  # noqa: S608 - our own
+            change = f"UPDATE spend SET state = 'failed', cost = 0.0 WHERE state IN ('reserved', 'unknown') AND id IN ({money})"  # noqa: S608 - our own
             connection.exec_driver_sql(change, {"job": job})
             back = "UPDATE items SET state = 'waiting', job = '', owner = '', lease = '' WHERE job = :job AND state IN ('leased', 'sent')"
             return connection.exec_driver_sql(back, {"job": job}).rowcount

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch import makes_batch as makes_batch
     from notebook_img.studio.batch import optional_names as optional_names
     from notebook_img.studio.batch import options_by_name as options_by_name
+    from notebook_img.studio.batch import read_budget as read_budget
     from notebook_img.studio.batch import read_over as read_over
     from notebook_img.studio.batch import sent_again as sent_again
     from notebook_img.studio.batch import surely_unbilled as surely_unbilled
@@ -51,7 +52,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         batch="Again Batch BatchOptions Batches Item Row arranged check_alone fields_in fields_of_file file_filled filled items_named "
-        "makes_batch optional_names options_by_name read_over sent_again surely_unbilled with_chosen",
+        "makes_batch optional_names options_by_name read_budget read_over sent_again surely_unbilled with_chosen",
         completing="Completions Prose image_files starting",
         costs="COST_BY cost_rows cost_table spent_today",
         default="attach_to_default default_studio",

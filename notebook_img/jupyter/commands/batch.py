@@ -20,6 +20,7 @@ from notebook_img.studio import (
     items_named,
     optional_names,
     options_by_name,
+    read_budget,
     read_over,
     with_chosen,
 )
@@ -96,7 +97,7 @@ def _evaluated(text: str, names: Namespace) -> Any:
 COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("list", "all batches, newest first"),
     "show": ("show ID", "its sheet, with what failed"),
-    "resume": ("resume ID", "do what waits"),
+    "resume": ("resume ID [--budget USD]", "do what waits; USD bounds all its runs"),
     "retry": ("retry ID [--billed]", "send what failed and was surely not billed; with --billed the rest too"),
     "stop": ("stop ID [--now]", "begin nothing more; with --now cancel what is under way"),
 }
@@ -117,6 +118,11 @@ def run(kernel: NotebookKernel, line: str) -> Any:
         command, rest = "show", [command]
     if command not in COMMANDS:
         raise UsageError(f"%imgbatch has no command {command!r}.{did_you_mean(command, COMMANDS)} %imgbatch -h lists them.")
+    budget = None
+    if command == "resume" and "--budget" in rest[:-1]:
+        place = rest.index("--budget")
+        budget = read_budget(rest[place + 1])
+        rest = rest[:place] + rest[place + 2 :]
     flags = {word for word in rest if word.startswith("--")}
     named = [word for word in rest if word not in flags]
     if command == "list":
@@ -126,7 +132,7 @@ def run(kernel: NotebookKernel, line: str) -> Any:
     batch = batches.named(named[0]) if named else _latest(kernel)
     actions: dict[str, Callable[[], Any]] = {
         "show": lambda: batch,
-        "resume": batch.resume,
+        "resume": lambda: batch.resume(budget=budget),
         "retry": lambda: batch.retry(billed="--billed" in flags),
         "stop": lambda: batch.stop(now="--now" in flags),
     }

@@ -21,7 +21,7 @@ from notebook_img.providers.gemini.connection import WATCHED, hear
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE
 from notebook_img.providers.gemini.route import Way
 from notebook_img.providers.interface import LaterTerms, Standing
-from notebook_img.providers.later import Recorded, at_factor, once, undone, weight_of
+from notebook_img.providers.later import Recorded, at_factor, lost_among, once, undone, weight_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class GeminiLater:
                 if job.display_name == name:
                     return job
                 if seen == LISTED:
-                    break
+                    raise lost_among(self.provider, LISTED)
             return None
 
         found = await self._ask(way, look_through)

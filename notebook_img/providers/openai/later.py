@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from notebook_img.errors import BadReplyError, NotebookImgError
 from notebook_img.providers.interface import LaterTerms, Standing
-from notebook_img.providers.later import Recorded, at_factor, once, undone, weight_of
+from notebook_img.providers.later import Recorded, at_factor, lost_among, once, undone, weight_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -93,7 +93,7 @@ class OpenAILater:
                 if (job.metadata or {}).get(NAME) == name:
                     return job
                 if seen == LISTED:
-                    break
+                    raise lost_among(self.provider, LISTED)
             return None
 
         found = await self._ask(exchange, look_through)

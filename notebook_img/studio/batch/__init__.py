@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.making import Batches as Batches
     from notebook_img.studio.batch.making import BatchOptions as BatchOptions
     from notebook_img.studio.batch.making import arranged as arranged
+    from notebook_img.studio.batch.prices import read_budget as read_budget
     from notebook_img.studio.batch.rows import Row as Row
     from notebook_img.studio.batch.rows import combined as combined
     from notebook_img.studio.batch.rows import fields_of_file as fields_of_file
@@ -40,6 +41,7 @@ else:
         batch="AsyncBatch Batch",
         item="Item ItemList",
         making="AsyncBatches Batches BatchOptions arranged",
+        prices="read_budget",
         rows="Row combined fields_of_file is_many rows_of",
         templates="fields_in file_filled filled",
         typed="check_alone items_named makes_batch optional_names options_by_name read_over with_chosen",

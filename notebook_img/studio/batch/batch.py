@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.executor import ExecutorWork, check_executor
 from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.later import LaterWork, cancel_jobs
+from notebook_img.studio.batch.prices import check_budget, check_rest
 from notebook_img.studio.batch.work import Work
 from notebook_img.tree import Counts, Drawn, Session, counts_of, running_shell
 
@@ -32,6 +34,7 @@ LOOK = 0.25
 """Seconds between two looks at a batch that another process works on."""
 _WORKING: weakref.WeakValueDictionary[tuple[str, int], Work] = weakref.WeakValueDictionary()
 """What this process works on, by home and batch."""
+_STARTS = threading.Lock()
 
 
 class Batch(Drawn):
@@ -48,7 +51,7 @@ class Batch(Drawn):
     def __init__(self, studio: Studio, number: int) -> None:
         self.studio = studio
         self.number = number
-        self.work: Work | None = _WORKING.get(self._key)
+        self._last_work: Work | None = None
         self.shown_in: int | None = None
         """The execution in which it was shown already."""
 
@@ -57,6 +60,18 @@ class Batch(Drawn):
     @property
     def _key(self) -> tuple[str, int]:
         return str(self.studio.settings.home), self.number
+
+    @property
+    def work(self) -> Work | None:
+        """What this process does for it, or did last, whichever object began it."""
+        self._last_work = _WORKING.get(self._key) or self._last_work
+        return self._last_work
+
+    @property
+    def _here(self) -> bool:
+        """Whether this process works on it just now."""
+        work = self.work
+        return work is not None and work.future is not None and not work.future.done()
 
     @property
     def record(self) -> BatchRecord:
@@ -110,8 +125,7 @@ class Batch(Drawn):
     @property
     def running(self) -> bool:
         """Whether a process works on it just now."""
-        here = self.work is not None and self.work.future is not None and not self.work.future.done()
-        return here or self.studio.store.at_work(self.number)
+        return self._here or self.studio.store.at_work(self.number)
 
     def __len__(self) -> int:
         return self.counts.total
@@ -191,12 +205,29 @@ class Batch(Drawn):
     def _onwards(self, kind: Kind, prompt: str, options: dict[str, Any]) -> Any:
         return self.studio.batch.over_results(self, kind, prompt, options)
 
-    def resume(self, *, wait: bool = True, at_once: int | None = None, executor: Any = None) -> Batch:
-        """Do what waits: after a stop, a kernel that died, the first twenty; with `executor` its workers do it.
+    def resume(self, *, wait: bool = True, at_once: int | None = None, budget: float | None = None, executor: Any = None) -> Batch:
+        """Do what waits: after a stop, a kernel that died, the first twenty. What a service has in a job that nobody waits for is fetched.
 
-        What a service has in a job that nobody waits for is fetched.
+        Parameters
+        ----------
+        wait : bool
+            Whether to return only when it has ended.
+        at_once : int, optional
+            How many items are under way together.
+        budget : float, optional
+            US dollars for all its runs from now on.
+        executor : object, optional
+            Whose workers do it.
+
+        Raises
+        ------
+        BudgetError
+            When only its first items were priced as what is done unasked, and the rest may cost more than `ask_above`.
         """
         check_executor(executor)
+        if budget is not None:
+            check_budget(budget)
+            self.studio.store.update_batch(self.number, budget=budget)
         self._settle()
         keep_done(self.studio, self.record, None, {})
         return self._go_on(wait=wait, at_once=at_once, executor=executor)
@@ -253,7 +284,7 @@ class Batch(Drawn):
         """Begin to look for what was handed in and nobody waits for, until all of it is fetched; return whether there is any."""
         if not self.counts.later:
             return False
-        self.start(LaterWork(self.studio, self.record, self.studio.cell_origin(), self._at_once, waits=True))
+        self.start(LaterWork(self.studio, self.record, self.studio.cell_origin(), self._at_once, waits=True), joins=True)
         return True
 
     def wait_for_work(self, *, quiet: bool = False) -> Batch:
@@ -269,27 +300,31 @@ class Batch(Drawn):
 
     def _settle(self) -> None:
         """Take over what processes that are gone have left."""
-        here = self.work is not None and self.work.future is not None and not self.work.future.done()
-        self.studio.store.settle_items(self.number, own=not here)
+        self.studio.store.settle_items(self.number, own=not self._here)
 
     def _go_on(self, *, wait: bool, at_once: int | None = None, executor: Any = None) -> Batch:
         record = self.record
-        self.start(work_on(record, executor)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once))
+        check_rest(record, self.studio.settings.ask_above)
+        work = work_on(record, executor)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once)
+        # To look at what a service has is nobody's alone.
+        self.start(work, joins=isinstance(work, LaterWork))
         return self.wait_for_work() if wait else self
 
     @property
     def _at_once(self) -> int:
         return int(self.record.facts.get("at_once") or self.studio.settings.at_once)
 
-    def start(self, work: Work) -> None:
-        """Begin to work on it here."""
-        if self.work is not None and self.work.future is not None and not self.work.future.done():
-            raise UsageError(f"Batch {self.id} is being worked on already; wait for it, or stop it first.")
-        self.studio.store.update_batch(self.number, stopping="")
-        self.work = work
-        _WORKING[self._key] = work
+    def start(self, work: Work, *, joins: bool = False) -> None:
+        """Begin to work on it here; where that is done already it is an error, unless it `joins`."""
         studio, number = self.studio, self.number
-        work.begin(lambda event: studio.shared.told_of_batch(number, event))
+        with _STARTS:
+            if self._here and joins:
+                return
+            if self._here:
+                raise UsageError(f"Batch {self.id} is being worked on already; wait for it, or stop it first.")
+            studio.store.update_batch(number, stopping="")
+            self._last_work = _WORKING[self._key] = work
+            work.begin(lambda event: studio.shared.told_of_batch(number, event))
 
     def _watch(self, *, quiet: bool = False) -> None:
         """Wait for the work here, or look on while another process does it."""
@@ -386,9 +421,9 @@ class AsyncBatch:
         batch.check()
         return batch
 
-    async def resume(self) -> Batch:
+    async def resume(self, *, budget: float | None = None) -> Batch:
         """Do what waits, and await it."""
-        return await self._batch.resume(wait=False).aio.wait_for_work()
+        return await self._batch.resume(wait=False, budget=budget).aio.wait_for_work()
 
     async def retry(self, *, billed: bool = False) -> Batch:
         """Send what failed once more, and await it."""

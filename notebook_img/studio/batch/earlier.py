@@ -9,7 +9,7 @@ from notebook_img.calls import item_jobs
 from notebook_img.replay import stored_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from notebook_img.records import BatchRecord, SessionRecord, TurnRecord
     from notebook_img.replay import Run, Slot
@@ -31,14 +31,18 @@ def earlier_batch(studio: Studio, plan: Plan, run: Run | None, beside: SessionRe
             if record.id in given or record.kind != str(plan.shared.get("kind", record.kind)):
                 continue
             states = store.batch_keys(record.id)
-            ended = not {"waiting", "leased", "sent"} & set(states.values())
+            ended = not _is_open(states)
             if keys & states.keys() and not (ended and studio.settings.replay == "off"):
                 return record
     for record in store.batches(session=beside.id, limit=LOOKED_AT):
         alike = record.id not in given and record.facts.get("digest") == plan.digest
-        if alike and ({"waiting", "leased", "sent"} & set(store.batch_keys(record.id).values()) or item_jobs(studio, record.id)):
+        if alike and (_is_open(store.batch_keys(record.id)) or item_jobs(studio, record.id)):
             return record
     return None
+
+
+def _is_open(states: Mapping[str, Sequence[str]]) -> bool:
+    return any(state in ("waiting", "leased", "sent") for several in states.values() for state in several)
 
 
 def keep_done(studio: Workspace, record: BatchRecord, run: Run | None, slots: Mapping[int, Slot]) -> None:
@@ -58,6 +62,8 @@ def keep_done(studio: Workspace, record: BatchRecord, run: Run | None, slots: Ma
             from notebook_img.calls import write_output
 
             write_output(studio, turn, output, force=False, replayed=True)
+            if item.error:
+                store.note_error(item.id, "")
         slot = slots.get(item.position)
         if slot is not None and kernel is not None and run is not None:
             kernel.note(slot, stored_of(turn, 0))

@@ -105,7 +105,7 @@ class ExecutorWork(Work):
         if self.settings is None:
             self.settings = travelling(workspace, self.record.kind, session)
         notebook = str(workspace.notebook) if workspace.notebook else ""
-        tries = self.tries.get(claim.item, 0)
+        tries = self.tries_of(claim.item)
         home = str(workspace.settings.home)
         task = ItemTask(home, claim, self.origin, self.settings, notebook, self.fresh, self.at_once, self.down, tries)
         return self.executor.submit(do_item, task)
@@ -113,12 +113,12 @@ class ExecutorWork(Work):
     def _came(self, item: ItemRecord, claim: Claim, outcome: ItemOutcome, session: SessionRecord) -> None:
         """Count what a worker says as if it had happened here."""
         if outcome.state == "done":
-            self.down = 0
+            self.answered()
             self.done_there.add(item.position)
             self.workspace.shared.changed("turn", session.id, outcome.turn)
         if outcome.down:
             self.down += 1
-            self.tries[claim.item] = self.tries.get(claim.item, 0) + 1
+            self.tried(claim.item)
         if outcome.ends_all:
             self.ended_by = self.ended_by or outcome.error
         else:

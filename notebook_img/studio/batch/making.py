@@ -18,7 +18,7 @@ from notebook_img.studio.batch.batch import Batch, work_on
 from notebook_img.studio.batch.earlier import earlier_batch, keep_done
 from notebook_img.studio.batch.executor import check_executor
 from notebook_img.studio.batch.planning import Draft, Plan, draft, existing_files, plan
-from notebook_img.studio.batch.prices import Prices
+from notebook_img.studio.batch.prices import Prices, check_budget
 from notebook_img.studio.batch.rows import Row, Rows, combined, rows_of, suffix_counts
 from notebook_img.studio.batch.templates import FieldMissingError, file_filled, filled
 from notebook_img.studio.batch.typed import optional_names, options_by_name, with_chosen
@@ -57,8 +57,8 @@ class BatchOptions:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
-        if self.budget is not None and (isinstance(self.budget, bool) or not isinstance(self.budget, (int, float)) or not self.budget >= 0):
-            raise UsageError(f"budget has to be a number of US dollars, not {self.budget!r}.")
+        if self.budget is not None:
+            check_budget(self.budget)
         for name in ("first", "at_once"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -324,7 +324,7 @@ class _Making:
         if earlier is not None:
             Batch(studio, earlier.id)._settle()  # noqa: SLF001 - the same folder
         states = studio.store.batch_keys(earlier.id) if earlier is not None else {}
-        *files, folders = existing_files(studio, plan, {key for key, state in states.items() if state == "done"})
+        *files, folders = existing_files(studio, plan, {key for key, several in states.items() if "done" in several})
         at_once = int(how.at_once or (earlier.facts.get("at_once") if earlier is not None else 0) or studio.settings.at_once)
         suffixes = suffix_counts(self.rows.rows)
         prices = Prices.of(studio, plan, states, how.first, at_once=at_once, files=(files[0], files[1]), suffixes=suffixes)
@@ -336,7 +336,7 @@ class _Making:
         self._gate(prices, earlier)
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        record = self._stored(plan, earlier)
+        record = self._stored(plan, earlier, prices)
         studio.say(f"Batch {record.name}: {prices.words}{prices.going_on(record.name)}")
         if self.run is not None:
             self.run.batches.add(record.id)
@@ -355,17 +355,24 @@ class _Making:
         if budget is None and prices.sends and prices.above(self.studio.settings.ask_above):
             raise BudgetError(f"Nothing was sent: {prices.words}", hint=Hint("batch-budget", budget=prices.suggestion))
 
-    def _stored(self, plan: Plan, earlier: BatchRecord | None) -> BatchRecord:
+    def _stored(self, plan: Plan, earlier: BatchRecord | None, prices: Prices) -> BatchRecord:
         studio, how, run = self.studio, self.how, self.run
         facts = {
             "index": list(self.rows.index_names),
             "digest": plan.digest,
             **({"at_once": how.at_once} if how.at_once else {}),
             **({"later": True} if how.later else {}),
+            **({"rest": prices.later_high} if prices.later else {}),
         }
         if earlier is not None:
             changed = {"budget": how.budget} if how.budget is not None else {}
-            studio.store.merge_items(earlier.id, plan.items, call=plan.shared, facts={**earlier.facts, **facts}, **changed)
+            studio.store.merge_items(
+                earlier.id,
+                plan.items,
+                call=plan.shared,
+                facts={name: value for name, value in earlier.facts.items() if name != "rest"} | facts,
+                **changed,
+            )
             found = studio.store.batch(earlier.id)
             assert found is not None
             return found

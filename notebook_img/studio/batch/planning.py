@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.calls import Call, check_output_files, estimated, place_call
+from notebook_img.calls import Call, check_output_files, estimated, output_names, place_call
 from notebook_img.errors import NotebookImgError, OutputError, UsageError
 from notebook_img.records import ItemRecord, SessionRecord
 from notebook_img.studio.batch.stored import apart, call_of, plain_call, shared_by
@@ -144,13 +144,14 @@ def _check_outputs(workspace: Workspace, drafts: Sequence[Draft]) -> None:
     seen: dict[str, str] = {}
     for one in drafts:
         output = one.plain.get("output")
-        if output is not None and (other := seen.setdefault(os.path.normcase(output), one.row.label)) != one.row.label:
-            path = Path(output)
-            shown = path.relative_to(workspace.working_folder) if path.is_relative_to(workspace.working_folder) else path
-            apart = shown.with_name(f"{{stem}}-{shown.name}") if shown.suffix else shown / "{stem}.png"
-            raise UsageError(
-                f"{other} and {one.row.label} would both be written to {shown}. Nothing was sent. Name what sets them apart, as in {apart}."
-            )
+        for path in output_names(output, int(one.plain.get("n") or 1)) if output is not None else ():
+            name = os.path.normcase(path)
+            if name in seen:
+                shown = path.relative_to(workspace.working_folder) if path.is_relative_to(workspace.working_folder) else path
+                apart = shown.with_name(f"{{stem}}-{shown.name}") if shown.suffix else shown / "{stem}.png"
+                both = f"{seen[name]} and {one.row.label} would both be written to {shown}."
+                raise UsageError(f"{both} Nothing was sent. Name what sets them apart, as in {apart}.")
+            seen[name] = one.row.label
 
 
 def existing_files(workspace: Workspace, plan: Plan, keep: set[str]) -> tuple[int, int, set[Path]]:

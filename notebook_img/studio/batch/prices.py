@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_img.calls import set_rate
+from notebook_img.errors import BudgetError, UsageError
+from notebook_img.hints import Hint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from notebook_img.records import BatchRecord
     from notebook_img.studio.batch.planning import Plan
     from notebook_img.workspace import Workspace
 
@@ -54,7 +57,7 @@ class Prices:
         cls,
         workspace: Workspace,
         plan: Plan,
-        states: Mapping[str, str],
+        states: Mapping[str, Sequence[str]],
         first: int | None,
         *,
         at_once: int,
@@ -62,7 +65,10 @@ class Prices:
         suffixes: str,
     ) -> Prices:
         """Price a plan, with the states of the items of the batch that it joins."""
-        open_ = [one for one in plan.priced if one.item.state == "waiting" and states.get(one.item.key) not in KEPT]
+        left = {key: iter(several) for key, several in states.items()}
+        sound = [one for one in plan.priced if one.item.state == "waiting"]
+        now_in = [next(left.get(one.item.key, iter(())), "") for one in sound]
+        open_ = [one for one, state in zip(sound, now_in, strict=True) if state not in KEPT]
         free = [one for one in open_ if one.replayed or one.item.twin is not None]
         to_send = [one for one in open_ if not (one.replayed or one.item.twin is not None)]
         now = [one for one in to_send if first is None or one.item.position < first]
@@ -70,12 +76,10 @@ class Prices:
         models = Counter(one.model for one in now)
         rate = str(plan.shared.get("rate") or "")
         each = [_seconds(workspace, model, count, at_once, rate) for model, count in models.items()]
-        done = sum(one.item.state == "waiting" and states.get(one.item.key) == "done" for one in plan.priced)
-        failed = sum(one.item.state == "waiting" and states.get(one.item.key) in ("failed", "refused") for one in plan.priced)
         return cls(
             len(plan.priced),
-            done + len(free),
-            failed,
+            now_in.count("done") + len(free),
+            now_in.count("failed") + now_in.count("refused"),
             sum(one.item.state == "failed" for one in plan.priced),
             len(now),
             sum(one.low or 0.0 for one in now),
@@ -95,12 +99,12 @@ class Prices:
     @property
     def suggestion(self) -> str:
         """A budget that would do, in US dollars."""
-        return "5" if self.high is None else f"{math.ceil(self.high * 10 + 1e-9) / 10:.2f}"
+        return _enough(self.high)
 
     @property
     def words(self) -> str:
         """The line."""
-        from notebook_img.display import counted, money, price_range_words
+        from notebook_img.display import counted, price_range_words
 
         of = f" ({self.suffixes})" if self.suffixes else ""
         price = "at a price that is not known" if self.high is None else price_range_words(self.low, self.high)
@@ -115,14 +119,7 @@ class Prices:
         ]
         rest = ""
         if self.later:
-            price = (
-                "an unknown amount"
-                if self.later_high is None
-                else "nothing"
-                if self.later_high == 0.0
-                else f"up to {money(self.later_high)}"
-            )
-            rest = f" The other {self.later:,} would cost {price}."
+            rest = f" The other {self.later:,} would cost {_at_most(self.later_high)}."
         return f"{'; '.join(filter(None, parts))}.{rest}"
 
     def going_on(self, batch: str) -> str:
@@ -154,3 +151,47 @@ def _seconds(workspace: Workspace, model: str, count: int, at_once: int, typed: 
     if typical is None:
         return paced if paced > 0 else None
     return max(paced, math.ceil(count / at_once) * typical)
+
+
+def check_budget(budget: Any) -> None:
+    """Refuse what is no amount of US dollars."""
+    if isinstance(budget, bool) or not isinstance(budget, (int, float)) or not budget >= 0:
+        raise UsageError(f"budget has to be a number of US dollars, not {budget!r}.")
+
+
+def read_budget(text: str) -> float:
+    """Return an amount as it was typed."""
+    try:
+        amount = float(text)
+    except ValueError:
+        raise UsageError(f"--budget has to be a number of US dollars, not {text!r}.") from None
+    check_budget(amount)
+    return amount
+
+
+def check_rest(record: BatchRecord, most: float) -> None:
+    """Refuse to go on with what was priced but not agreed to (``first``), where it may cost more than may be spent unasked.
+
+    Raises
+    ------
+    BudgetError
+        When the batch has no budget.
+    """
+    if record.budget is not None or "rest" not in record.facts:
+        return
+    rest = record.facts["rest"]
+    if rest is None or rest > most:
+        amount = _enough(None if rest is None else rest + record.spent)
+        sentence = f"Nothing was sent: what is left of batch {record.name} would cost {_at_most(rest)}."
+        raise BudgetError(sentence, hint=Hint("batch-budget", budget=amount))
+
+
+def _at_most(price: float | None) -> str:
+    from notebook_img.display import money
+
+    return "an unknown amount" if price is None else f"up to {money(price)}" if price else "nothing"
+
+
+def _enough(price: float | None) -> str:
+    """Return a budget that would do, in US dollars."""
+    return "5" if price is None else f"{math.ceil(price * 10 + 1e-9) / 10:.2f}"

@@ -123,8 +123,8 @@ def rows_of(over: Any, *, pictured: bool, image: str | None = None) -> Rows:
     if image is not None:
         raise UsageError(f"There is no column {image!r}: what the batch is over is no table. Leave image out.")
     made = [
-        _value_row(value, key, levels[0] if levels and levels[0] else ITEM, pictured=pictured)
-        for value, key in zip(records, index, strict=True)
+        _value_row(value, key, number, levels[0] if levels and levels[0] else ITEM, pictured=pictured)
+        for number, (value, key) in enumerate(zip(records, index, strict=True), 1)
     ]
     return Rows(tuple(made), ())
 
@@ -191,8 +191,7 @@ def _file_row(name: str, number: int) -> Row:
     return Row(of_file.get("name", name[:80]), {**of_file, "i": number + 1}, name, name if local else number)
 
 
-def _value_row(value: Any, index: Any, name: str, *, pictured: bool) -> Row:
-    number = index + 1 if isinstance(index, int) else index
+def _value_row(value: Any, index: Any, number: int, name: str, *, pictured: bool) -> Row:
     if not pictured:
         return Row(str(value)[:80], {name: value, "i": number}, None, index)
     if isinstance(value, (str, os.PathLike)) and "://" not in str(value) and not str(value).startswith(("data:", "sample:")):

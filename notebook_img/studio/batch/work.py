@@ -22,6 +22,7 @@ from notebook_img.errors import (
     KeyMissingError,
     ModelNotFoundError,
     NotebookImgError,
+    OutputError,
     OverloadedError,
     ProviderError,
     RateLimitError,
@@ -40,12 +41,16 @@ if TYPE_CHECKING:
     from notebook_img.replay import Slot
     from notebook_img.workspace import Workspace
 
-ENDS_ALL = (KeyMissingError, AuthenticationError, ModelNotFoundError, BudgetError, StoreError, ReplayMissError)
+OF_MODEL = (KeyMissingError, AuthenticationError, ModelNotFoundError)
+"""What would meet every item of a model: of several models, the others go on."""
+ENDS_ALL = (*OF_MODEL, BudgetError, StoreError, ReplayMissError)
 """What would meet every item that is left."""
 DOWN = (OverloadedError, RateLimitError, UnreachableError)
 """What says that the service cannot be asked now: the item waits again, and after a few in a row the batch ends."""
 TRIES = 3
-"""How often an item is begun that a service could not be asked for, before it counts as failed."""
+"""How often an item is begun that a service could not be asked for while others got through, before it counts as failed."""
+LOOK = 1.0
+"""Seconds between two looks at whether another process asked for a stop."""
 SERVICE_DOWN = 3
 """Failures of that kind in a row, beside those under way, after which the rest is left."""
 
@@ -80,7 +85,15 @@ class Work:
     stopping: bool = False
     future: Future[None] | None = None
     down: int = 0
+    """Calls in a row that the service could not be asked."""
+    came: int = 0
+    """Calls that the service has answered."""
     tries: dict[int, int] = field(default_factory=dict)
+    """By item: how often it could not be asked."""
+    came_by: dict[int, int] = field(default_factory=dict)
+    """By item: `came` when it could not be asked the last time."""
+    gone: dict[str, NotebookImgError] = field(default_factory=dict)
+    """By model, of several: why it cannot be asked at all."""
 
     def begin(self, tell: loop.Tell) -> Future[None]:
         """Start the work on the core's loop."""
@@ -94,7 +107,7 @@ class Work:
             loop.stop(self.future)
 
     async def _all(self, tell: loop.Tell) -> None:
-        store, batch = self.workspace.store, self.record.id
+        store = self.workspace.store
         session = store.session(self.record.session_id)
         if session is None:
             raise StoreError(f"The session of batch {self.record.name} was deleted.")
@@ -105,16 +118,14 @@ class Work:
                 while left and not self.stopping and len(under_way) < self.at_once:
                     under_way.add(asyncio.create_task(self._fetched(left.popitem()[1], tell)))
                 free = 0 if self.stopping or self.ended_by is not None else self.at_once - len(under_way)
-                claimed = await in_thread(store.claim_items, batch, free, self.before) if free > 0 else []
-                for item, claim in claimed:
+                for item, claim in await self._claimed(free) if free > 0 else ():
                     under_way.add(asyncio.create_task(self.do_one(session, item, claim, tell)))
                 if not under_way:
                     return
-                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                done, under_way = await asyncio.wait(under_way, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     self._note_fault(task)
-                if done:
-                    self.stopping = self.stopping or await in_thread(self._asked_to_stop)
+                self.stopping = await in_thread(self._asked_to_stop) or self.stopping
         finally:
             for task in under_way:
                 task.cancel()
@@ -122,6 +133,18 @@ class Work:
                 await to_the_end(asyncio.gather(*under_way, return_exceptions=True))
             for slot in self.slots.values():
                 slot.leave()
+
+    async def _claimed(self, most: int) -> list[tuple[ItemRecord, Claim]]:
+        """Lease the next items; those that are leased by the time a stop is seen wait again."""
+        store = self.workspace.store
+        leasing = asyncio.ensure_future(in_thread(store.claim_items, self.record.id, most, self.before))
+        try:
+            return await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            with contextlib.suppress(NotebookImgError):
+                for _, claim in await leasing:
+                    await to_the_end(in_thread(store.release_leased, claim))
+            raise
 
     def _note_fault(self, task: asyncio.Task[None]) -> None:
         """Let what could not even be written down end the batch: a full disk."""
@@ -142,11 +165,15 @@ class Work:
         """Do one item; whatever becomes of it stands in its row."""
         store, started = self.workspace.store, time.monotonic()
         try:
+            if (gone := self.gone.get(item.call.get("model", ""))) is not None:
+                raise gone
             await self._performed(session, item, claim, tell)
-            self.down = 0
             tell(ItemEnded(claim.batch, claim.item, "done"))
         except NotebookImgError as error:
-            state = await to_the_end(in_thread(self._failed, claim, error, time.monotonic() - started))
+            waits = self._counted(item, error)
+            state = await to_the_end(in_thread(self._failed, claim, error, time.monotonic() - started, waits))
+            if state == "done":
+                tell(Notice(error.sentence))
             tell(ItemEnded(claim.batch, claim.item, state))
         except asyncio.CancelledError:
             await to_the_end(in_thread(self._stopped, claim))
@@ -177,7 +204,9 @@ class Work:
             asked.leave()
         assert isinstance(made, CallResult)  # a plan is what a dry run gives
         record = made.record
-        if made.replayed:
+        if not made.replayed:
+            self.answered()
+        else:
             facts: dict[str, Any] = {"session_id": record.session_id, "turn": record.number, "cost": 0.0}
             await to_the_end(in_thread(lambda: workspace.store.end_item(claim, state="done", **facts)))
         workspace.shared.changed("turn", record.session_id, record.number)
@@ -201,22 +230,47 @@ class Work:
         self.workspace.shared.changed("turn", made.record.session_id, made.record.number)
         tell(ItemEnded(self.record.id, item, "done"))
 
-    def _failed(self, claim: Claim, error: NotebookImgError, seconds: float) -> str:
-        """Write down why an item failed, or let it wait again where that is not its own fault; return its state."""
-        store = self.workspace.store
-        if isinstance(error, ENDS_ALL) and getattr(error, "billed", "no") == "no":
+    def answered(self) -> None:
+        """Note that the service is there."""
+        self.down = 0
+        self.came += 1
+
+    def tries_of(self, item: int) -> int:
+        """Return how often an item was begun in vain, without the last time where nobody got through since: that was not its fault."""
+        return self.tries.get(item, 0) - (self.came_by.get(item) == self.came)
+
+    def tried(self, item: int) -> int:
+        """Count that the service could not be asked for an item; return how often that was."""
+        self.tries[item], self.came_by[item] = self.tries_of(item) + 1, self.came
+        return self.tries[item]
+
+    def _counted(self, item: ItemRecord, error: NotebookImgError) -> bool:
+        """Count a failure against its model, the service or all that is left; return whether the item waits again."""
+        unpaid = getattr(error, "billed", "no") == "no"
+        if isinstance(error, OF_MODEL) and unpaid and "model" in item.call:
+            self.gone.setdefault(item.call["model"], error)
+        elif isinstance(error, ENDS_ALL) and unpaid:
             self.ended_by = self.ended_by or error
-            # What was paid for and could not be stored is not sent again.
-            return store.leave_item(claim, error=error.sentence, reason=type(error).__name__)
-        if isinstance(error, DOWN) and error.billed == "no":
+            return True
+        elif isinstance(error, DOWN) and unpaid:
             self.down += 1
-            self.tries[claim.item] = self.tries.get(claim.item, 0) + 1
+            tries = self.tried(item.id)
             if self.down >= self.at_once + SERVICE_DOWN or getattr(error, "daily", False):
                 self.ended_by = self.ended_by or error
-            if self.ended_by is not None or self.tries[claim.item] < TRIES:
-                store.release_item(claim)
-                return "waiting"
+            return self.ended_by is not None or tries < TRIES
+        elif isinstance(error, ProviderError):
+            self.answered()
         self.first_error = self.first_error or error
+        return False
+
+    def _failed(self, claim: Claim, error: NotebookImgError, seconds: float, waits: bool) -> str:
+        """Write down why an item failed, or let it wait again where that is not its own fault; return its state."""
+        store = self.workspace.store
+        if waits:
+            # What was paid for and could not be stored is not sent again.
+            return store.leave_item(claim, error=error.sentence, reason=type(error).__name__)
+        if isinstance(error, OutputError) and store.note_error(claim.item, error.sentence):
+            return "done"
         facts = _facts(error)
         store.end_item(claim, **facts, seconds=round(seconds, 3), job=str(getattr(error, "job", "") or ""))
         return str(facts["state"])
