@@ -112,7 +112,7 @@ class Work:
         if session is None:
             raise StoreError(f"The session of batch {self.record.name} was deleted.")
         under_way: set[asyncio.Task[None]] = set()
-        left = await in_thread(item_jobs, self.workspace, batch)
+        left = await in_thread(item_jobs, self.workspace, self.record.id)
         try:
             while True:
                 while left and not self.stopping and len(under_way) < self.at_once:
