@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("notebook_img.mcp")
 POSSIBLE = sys.platform != "win32"
-OF_A_CLIENT = "--of-a-client"
+OF_A_CLIENT = "of-a-client"
 """Word for a process whose environment is one client's configuration."""
 STOPPING = 5.0
 """Seconds a call that is stopped gets to end, so that what had come by then is known."""
