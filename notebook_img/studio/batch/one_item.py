@@ -16,7 +16,7 @@ from notebook_img.errors import NotebookImgError, StoreError
 from notebook_img.records import Claim, Origin
 
 if TYPE_CHECKING:
-    from notebook_img.studio.studio import Studio
+    from notebook_img.workspace import Workspace
 
 LOOK = 0.25
 """Seconds between two looks whether the batch was stopped."""
@@ -57,8 +57,8 @@ def do_item(task: ItemTask) -> ItemOutcome:
     """Take an item over, do it, and store what came of it; an item that was sent already is left as it is."""
     from notebook_img.studio.batch.work import ItemEnded, Work
 
-    studio = _studio(os.getpid(), task.home, _Equal(dict(task.settings)), task.notebook)
-    store, batch = studio.store, task.claim.batch
+    workspace = _workspace(os.getpid(), task.home, _Equal(dict(task.settings)), task.notebook)
+    store, batch = workspace.store, task.claim.batch
     record = store.batch(batch)
     # What a worker has in its queue cannot be called back, so it looks before it begins.
     stopped = record is not None and record.stopping == "now"
@@ -68,7 +68,7 @@ def do_item(task: ItemTask) -> ItemOutcome:
     session = store.session(record.session_id) if record is not None else None
     if record is None or session is None:
         raise StoreError(f"Batch b{batch} was deleted with its session.")
-    work = Work(studio, record, task.origin, task.at_once, fresh=task.fresh, down=task.down, tries={claim.item: task.tries})
+    work = Work(workspace, record, task.origin, task.at_once, fresh=task.fresh, down=task.down, tries={claim.item: task.tries})
     ended: list[ItemEnded] = []
 
     def hear(event: Any) -> None:
@@ -103,18 +103,20 @@ class _Equal(dict[str, Any]):
 _lock = threading.Lock()
 
 
-def _studio(process: int, home: str, settings: _Equal, notebook: str) -> Studio:
+def _workspace(process: int, home: str, settings: _Equal, notebook: str) -> Workspace:
     with _lock:  # threads of an executor begin at once
         return _made(process, home, settings, notebook)
 
 
 @functools.lru_cache(maxsize=8)
-def _made(_process: int, home: str, settings: _Equal, notebook: str) -> Studio:
-    """Return this process's own studio over a home; connections and store stay open from one item to the next."""
-    from notebook_img.studio import Studio
+def _made(_process: int, home: str, settings: _Equal, notebook: str) -> Workspace:
+    """Return this process's own workspace over a home; connections and store stay open from one item to the next."""
+    from notebook_img.settings import Settings
+    from notebook_img.workspace import Workspace
 
-    studio = Studio(home)
+    workspace = Workspace(Settings())
     # As they were read where the batch was begun; a limit that is set here still holds.
-    studio.settings.chosen.update(settings)
-    studio.notebook = Path(notebook) if notebook else None
-    return studio
+    workspace.settings.chosen.update(settings)
+    workspace.settings.set("home", Path(home))
+    workspace.notebook = Path(notebook) if notebook else None
+    return workspace
