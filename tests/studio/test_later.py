@@ -61,6 +61,7 @@ class Place:
 @pytest.fixture(params=["gemini", "openai"])
 def place(request: pytest.FixtureRequest, start_emulator: Callable[..., Running], home: Path, monkeypatch: Any) -> Iterator[Place]:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(later, "LISTED", 0.0)
     made = Place(request.param, start_emulator(request.param), home)
     yield made
     for studio in made.made:
@@ -195,13 +196,17 @@ def test_a_job_whose_answer_was_lost_is_found_by_its_name(place: Place):
     assert len([row for row in place.service.requests(CREATE[place.name]) if row["method"] == "POST"]) == 1
 
 
-def test_a_job_that_never_arrived_is_handed_in_again(place: Place):
+def test_a_job_that_never_arrived_is_handed_in_again_once_it_would_be_listed(place: Place, monkeypatch: pytest.MonkeyPatch):
     place.service.control({"kind": "cut", "path": CREATE[place.name]})
     studio = place.studio()
     with pytest.raises(ProviderError):
         studio.batch.generate("a {animal}", over={"animal": ANIMALS}, later=True)
     batch = studio.batch.list()[0]
     assert batch.counts.later == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(later, "LISTED", 3600.0)
+        batch.resume()
+        assert (batch.counts.later, place.jobs()) == (3, 0), "a service may list a job later than it takes it"
     batch.resume()  # finds out that there is none, and hands in anew
     batch.resume()
     assert batch.counts.done == 3

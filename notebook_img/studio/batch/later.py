@@ -44,6 +44,8 @@ WAVE = 100
 """Items that are made ready together: as many as fit into one job."""
 FIRST_LOOK, LONGEST_PAUSE, GROWTH = 10.0, 300.0, 1.5
 """Seconds between two looks at jobs while somebody waits for their end, and how that grows."""
+LISTED = 120.0
+"""Seconds a service gets to list a job whose answer was lost, before it counts as never taken: handed in twice it would be paid twice."""
 _IN_HAND: set[tuple[str, str]] = set()
 """The jobs that this process fetches just now, by home and id: the row only tells processes apart. Used on the core's loop alone."""
 
@@ -61,11 +63,10 @@ class LaterWork(Work):
             raise StoreError(f"The session of batch {self.record.name} was deleted.")
         pause = FIRST_LOOK
         try:
-            await self._fetch(session, tell)  # first, since what was never taken is handed in anew
-            await self._hand_in(session, tell)
-            while self.waits and not self.has_ended():
-                await self._fetch(session, tell)
-                if not open_jobs(self.workspace, self.record):
+            while True:
+                await self._fetch(session, tell)  # first, since what was never taken is handed in anew
+                await self._hand_in(session, tell)
+                if not self.waits or self.has_ended() or not open_jobs(self.workspace, self.record):
                     return
                 await self.workspace.shared.sleep(pause)
                 pause = min(pause * GROWTH, LONGEST_PAUSE)
@@ -205,6 +206,8 @@ class LaterWork(Work):
         state = dict(job.service_state)
         if not state:
             found = await later.find(str(job.request.get("later")))
+            if found is None and time.time() - job.created < LISTED:
+                return False
             if found is None:
                 await in_thread(self._never_taken, job.id, "The service has no job of its name.")
                 return False
