@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 
 import notebook_img as ni
 
@@ -45,6 +46,8 @@ def main(kills: int, seed: int) -> None:
                 try:
                     live(batches)
                     code = 0
+                except BaseException:
+                    traceback.print_exc()
                 finally:
                     os._exit(code)
             moment = time.monotonic() + luck.uniform(0.02, 1.2) if killed < kills else None
