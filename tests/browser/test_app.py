@@ -44,7 +44,7 @@ def test_the_panel_opens_without_a_notebook_and_ends_with_ctrl_c(page: Any, tmp_
         clean(page)
         page.close()
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
+        assert server.wait(120) == 0
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), 2)
     finally:

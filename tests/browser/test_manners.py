@@ -99,7 +99,7 @@ def test_drops_and_the_gallery(voila: Server, page: Any) -> None:
     panel.locator(".nbi-tile").first.click()
     panel.get_by_role("toolbar", name="Chosen picture").get_by_role("button", name="Compare").click()
     tab = panel.get_by_role("tabpanel", name="Gallery")
-    expect(tab.locator(".nbi-error")).to_contain_text("There is no picture on the stage")
+    expect(tab.locator(".nbi-error")).to_contain_text("No picture is open to compare with")
     # Coming back, one finds the picture chosen before.
     panel.get_by_role("tab", name="Edit").click()
     panel.get_by_role("tab", name="Gallery").click()
