@@ -98,7 +98,7 @@ def test_costs_as_json_are_those_of_the_table(here: Here) -> None:
     here("edit", "cat.png", "warmer", "-s", "fox")
     store = Studio().store
     for cost in (0.04, None):
-        store.settle(store.reserve("gemini:x", 0.04, "2026-01-02", "cli", "fox", 5.0), "billed", cost, {})
+        store.settle(store.reserve("gemini:x", cost, "2026-01-02", "cli", "fox", 5.0), "billed", cost, {})
     store.settle(store.reserve("gemini:x", 0.04, "2026-01-02", "cli", "fox", 5.0), "failed", 0.0, {})
     store.close()
     [row] = json.loads(here("sessions", "cost", "fox", "--json").stdout)

@@ -134,7 +134,7 @@ def test_siblings_say_which_of_them_is_gone_on_from(shell: Any, capsys: pytest.C
 def test_the_budget_says_what_is_spent_in_one_sentence() -> None:
     from notebook_img.store.spend import _over_budget
 
-    text = _over_budget("gemini:x", 0.04, 0.25, 0.0, 0.2)
+    text = _over_budget("gemini:x", 0.04, 0.25, 0.0, 0.2, "")
     assert text.endswith("is up to $0.04, and today $0.25 of at most $0.20 has been spent.")
 
 

@@ -147,7 +147,7 @@ def test_a_schema_that_cannot_be_expressed_is_refused_before_anything_is_sent(fo
 
 
 def test_schema_and_table_together_are_refused(fox):
-    with pytest.raises(UsageError, match="not both"):
+    with pytest.raises(UsageError, match="Give one of schema, table and row"):
         fox.ask("?", png(), schema=Facts, table="width int")
 
 
