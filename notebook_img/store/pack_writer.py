@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 def _unsigned(got: Any) -> Any:
     """Return what came back without the signatures of URLs at which pictures were left."""
-    left = got.get("unfetched") if isinstance(got, dict) else None
-    return {**got, "unfetched": [shown_url(str(url)) for url in left]} if isinstance(left, list) else got
+    if not isinstance(got, dict):
+        return got
+    lists = {name: got[name] for name in ("urls", "unfetched") if isinstance(got.get(name), list)}
+    return {**got, **{name: [shown_url(str(url)) for url in urls] for name, urls in lists.items()}}
 
 
 class PackWriter:
