@@ -113,29 +113,11 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(tmp_path):
         pytest.skip("needs a package index for the build backend: run with a network")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        archive.extractall(tmp_path / "installed")
+    names = zipfile.ZipFile(wheel).namelist()
     for wanted in ("notebook_img/py.typed", "notebook_img/pictures/samples/chelsea.jpg", "notebook_img/pictures/samples/SOURCES.md"):
         assert wanted in names
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "benchmarks/"))]
     assert wheel.stat().st_size < 1_500_000
-    # The project's name works where the module's is meant.
-    loaded = subprocess.run(
-        [sys.executable, "-m", "IPython", "-c", "%load_ext notebook-img\n%imggen --dry-run a red circle"],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(tmp_path / "installed"),
-            "IPYTHONDIR": str(tmp_path),
-            "NOTEBOOK_IMG_HOME": str(tmp_path / "home"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "nothing was sent" in loaded.stdout, loaded.stdout + loaded.stderr
 
 
 def test_every_module_says_what_it_is_for():
