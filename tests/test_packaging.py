@@ -114,10 +114,30 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(tmp_path):
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ("notebook_img/py.typed", "notebook_img/pictures/samples/chelsea.jpg", "notebook_img/pictures/samples/SOURCES.md"):
-        assert wanted in names
+    ours = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    assert {name for name in ours if name.startswith(("notebook_img/", "notebook-img.py"))} <= {*names}
     assert not [name for name in names if name.startswith(("tests/", "notebooks/", "benchmarks/"))]
     assert wheel.stat().st_size < 1_500_000
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    for name in ("notebook_img", "notebook-img"):
+        loaded = subprocess.run(
+            [sys.executable, "-c", LOADED, name],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+            capture_output=True,
+        )
+        assert loaded.returncode == 0, loaded.stderr.decode()
+
+
+LOADED = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", sys.argv[1])
+assert "imgedit" in shell.magics_manager.magics["cell"]
+import notebook_img
+assert notebook_img.__file__.startswith(sys.path[1]), notebook_img.__file__
+"""
 
 
 def test_every_module_says_what_it_is_for():
