@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
-from notebook_img.store import counting, schema, search
+from notebook_img.store import counting, schema, search, upgrades
 from notebook_img.store.filesystem import is_network
 from notebook_img.store.sqlite_errors import as_store_error, lost_index
 
@@ -214,11 +214,11 @@ class Database:
     def _catch_up(self) -> None:
         """Do what other processes left undone: one that goes on with an older version, or whose SQLite has no index of words."""
         with self._engine.connect() as connection:
-            late = connection.exec_driver_sql(schema.LATE_RUNS).first() is not None
+            late = connection.exec_driver_sql(upgrades.LATE_RUNS).first() is not None
             unsearched = search.is_left_out(connection)
         if late or unsearched:
             with self.write() as connection:
-                connection.exec_driver_sql(schema.PLACE_LATE_RUNS)
+                connection.exec_driver_sql(upgrades.PLACE_LATE_RUNS)
                 search.make(connection)
 
     def _tell_beside(self, count: counting.Count) -> None:
@@ -288,7 +288,7 @@ class Database:
             schema.finish(connection)
             version = schema.VERSION
         while version < schema.VERSION:
-            schema.UPGRADES[version](connection)
+            upgrades.UPGRADES[version](connection)
             version += 1
         connection.exec_driver_sql(f"PRAGMA user_version = {schema.VERSION:d}")
 

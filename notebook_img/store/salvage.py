@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection
 
-from notebook_img.store import latest_run, schema
+from notebook_img.store import latest_run, schema, upgrades
 
 TABLES = (
     *("sessions", "turns", "pictures", "stars", "uses", "batches", "items"),
@@ -44,7 +44,7 @@ def salvage(path: Path, connection: Connection) -> int:
                     into, given = ", ".join(f'"{key}"' for key in values), ", ".join(f":{key}" for key in values)
                     connection.exec_driver_sql(f'INSERT INTO "{name}" ({into}) VALUES ({given})', values)  # noqa: S608 - names of our own
                     came += 1
-    schema.place_all(connection)
+    upgrades.place_all(connection)
     connection.exec_driver_sql("UPDATE runs SET seen = id WHERE seen = 0")  # of an older version
     for statement in latest_run.PLACES if older else ():
         connection.exec_driver_sql(statement)

@@ -7,7 +7,7 @@ import time
 import pytest
 import sqlalchemy
 
-from notebook_img.store import KnownCell, schema
+from notebook_img.store import KnownCell, upgrades
 from notebook_img.store.latest_run import find_latest
 
 A = "edit('first', 'sample:chelsea')"
@@ -146,7 +146,7 @@ def test_runs_of_version_2_keep_the_order_their_rows_have():
             insert = "INSERT INTO runs (cell, kernel, source_hash, ordinal, started, state, notebook, owner) VALUES (?, ?, 'h', ?, ?, 'ok', '', ?)"
             connection.exec_driver_sql(insert, row)
         connection.exec_driver_sql("INSERT INTO replies SELECT id, 0, 'r', 'm', 's', id FROM runs")
-        schema.UPGRADES[2](connection)
+        upgrades.UPGRADES[2](connection)
         told = connection.exec_driver_sql("SELECT cell, ordinal, seen FROM runs ORDER BY id").all()
         assert [tuple(row) for row in told] == [
             ("id:a", 1, 1), ("id:a", 1, 2), ("id:b", 2, 3), ("id:a", 1, 4), ("id:c", 2, 5), ("id:a", 1, 3),

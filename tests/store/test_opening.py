@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from notebook_img.errors import StoreError
-from notebook_img.store import KnownCell, Store, schema
+from notebook_img.store import KnownCell, Store, schema, upgrades
 from notebook_img.store.database import FILE_NAME
 from notebook_img.store.filesystem import is_network, type_in_mount, type_in_mountinfo
 from tests.needs import needs_fork
@@ -119,13 +119,13 @@ def test_an_older_store_is_brought_up_step_by_step_or_not_at_all(home: Path, mon
 
     now = schema.VERSION
     monkeypatch.setattr(schema, "VERSION", now + 2)
-    monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: second})
+    monkeypatch.setattr(upgrades, "UPGRADES", {now: first, now + 1: second})
     with Store.open(home, read_only=True) as store:
         assert store.session_names() == ["fox"], "what is only read is brought up in memory"
-    monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: broken})
+    monkeypatch.setattr(upgrades, "UPGRADES", {now: first, now + 1: broken})
     with pytest.raises(StoreError, match="nothing was changed"):
         Store.open(home)
-    monkeypatch.setattr(schema, "UPGRADES", {now: first, now + 1: second})
+    monkeypatch.setattr(upgrades, "UPGRADES", {now: first, now + 1: second})
     with Store.open(home, read_only=True) as reader, reader._database.read() as connection:
         # Of a copy: for somebody who may only read it stays what it is.
         assert connection.exec_driver_sql("SELECT x FROM added").scalars().all() == [1]
