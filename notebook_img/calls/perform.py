@@ -64,7 +64,7 @@ async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> C
 
 
 async def stored_or_ready(workspace: Workspace, asked: PlacedCall) -> CallResult | PreparedCall:
-    """Return the stored reply that a call may have, else the call; of one that would be asked in vain the error."""
+    """Return the stored reply that a call may have, else the call ready to be sent; raise where it must not be sent."""
     found = await _stored_or_ready(workspace, asked)
     return found if isinstance(found, CallResult) else found[0]
 

@@ -76,19 +76,12 @@ def perform_many(studio: Studio, kind: Command, parsed: Parsed, own: list[Any], 
         call = make(prompt=filled(parsed.text, row.fields, strict=False), images=images, model=models[0], **named)
         return with_chosen(call, {name: row.chosen[name] for name in optional}, table)
 
-    how = BatchOptions(
-        budget=values.get("budget"),
-        first=values.get("first"),
-        fresh="fresh" in values,
-        dry_run="dry_run" in values,
-        later="later" in values,
-        session=values.get("session"),
-    )
+    how = dataclasses.replace(BatchOptions.typed(values), wait=False)
     printer = _Printer(as_json="json" in values, quiet="quiet" in values)
     studio.shared.batch_screen = printer.watching
     made: Any = None
     try:
-        made = studio.batch.run(kind, parsed.text, rows, call_for, dataclasses.replace(how, wait=False))
+        made = studio.batch.run(kind, parsed.text, rows, call_for, how)
         if isinstance(made, Batch):
             return _waited(made, printer)
     finally:

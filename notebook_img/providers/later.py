@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Recorded(BaseException):
-    """What would be sent is taken down. No `Exception`, so that nobody takes it for a failure of the service."""
+    """Ends a call whose request was to be recorded and not sent. No `Exception`, so that no handler takes it for a failed request."""
 
 
 class UndoneError(ProviderError):

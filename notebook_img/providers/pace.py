@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Pace:
-    """Nothing is limited: what holds where nobody keeps rates."""
+    """Limits nothing: what a call has that no rate applies to."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     sleep: Callable[[float], Awaitable[object]] = staticmethod(asyncio.sleep)

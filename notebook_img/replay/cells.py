@@ -48,16 +48,16 @@ class Slot:
     by the order the calls were made in, not by which thread is quicker.
     """
 
-    def __init__(self, run: Run, number: int) -> None:
+    def __init__(self, run: Run, number: int, session_id: str = "", head: int | None = None) -> None:
         self.run = run
         self.number = number
         self.key: str | None = None
         """Its request key; None until it is known, and for a request that failed, which does not count."""
         self.model = ""
         """The model it goes to, ``provider:model``."""
-        self.session_id = ""
+        self.session_id = session_id
         """The session whose head it may move; empty for a question."""
-        self.head: int | None = None
+        self.head = head
         """The head of its session when the call was made."""
         self.ended = False
         self.overlaps = False
@@ -80,6 +80,7 @@ class Slot:
         """Let later requests go on."""
         self.ended = True
         self.run.open.pop(self.number, None)
+        self.run.open_in.get(self.session_id, {}).pop(self.number, None)
         if self.number in self.run.got:
             self.run.goes_on(self.session_id)
         self._known.set()
@@ -124,6 +125,8 @@ class Run:
     """Its requests, in the order they were made."""
     open: dict[int, Slot] = field(default_factory=dict, repr=False)
     """Those that have not ended, by number."""
+    open_in: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
+    """Of these the ones that may move a session's head, by session: a batch has ten thousand open that move none."""
     equal: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
     """Its requests by their key: a batch makes ten thousand."""
     known_before: int = 0
@@ -175,16 +178,18 @@ class Run:
         """Return the first of its requests in a session that still waits, where the caller's next one is made at once with it."""
         if _caller() in self.went_on.get(session_id, ()):
             return None
-        return next((slot for slot in tuple(self.open.values()) if slot.session_id == session_id), None)
+        return next(iter(tuple(self.open_in.get(session_id, {}).values())), None)
 
-    def slot(self) -> Slot:
-        """Return the place of its next request."""
-        slot = Slot(self, len(self.slots))
+    def slot(self, session_id: str = "", head: int | None = None) -> Slot:
+        """Return the place of its next request; with the session whose head it may move, and that head."""
+        slot = Slot(self, len(self.slots), session_id, head)
         slot.overlaps = bool(self.open)
         if len(self.open) == 1:  # of more each overlaps already
             for other in tuple(self.open.values()):
                 other.overlaps = True
         self.open[slot.number] = slot
+        if session_id:
+            self.open_in.setdefault(session_id, {})[slot.number] = slot
         self.slots.append(slot)
         return slot
 

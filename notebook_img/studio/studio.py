@@ -211,9 +211,8 @@ class Studio(Workspace):
         run = self.cell_run if call.origin is None else None
         if run is None:
             return asked
-        slot = run.slot()
-        if call.kind != "ask":  # a question moves no head, and what is made meanwhile goes on as it would without it
-            slot.session_id, slot.head = session.id, asked.head_before
+        # A question moves no head, and what is made meanwhile goes on as it would without it.
+        slot = run.slot() if call.kind == "ask" else run.slot(session.id, asked.head_before)
         return dataclasses.replace(asked, slot=slot)
 
     @contextlib.contextmanager

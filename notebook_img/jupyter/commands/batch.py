@@ -63,17 +63,7 @@ def perform_batch(kernel: NotebookKernel, command: Command, parsed: Parsed, name
 
     for note in parsed.notes:
         studio.say(note)
-    how = BatchOptions(
-        budget=values.get("budget"),
-        first=values.get("first"),
-        fresh="fresh" in values,
-        dry_run="dry_run" in values,
-        strict="strict" in values,
-        later="later" in values,
-        session=values.get("session"),
-        quiet="quiet" in values,
-    )
-    made = studio.batch.run(command, parsed.text, rows, call_for, how)
+    made = studio.batch.run(command, parsed.text, rows, call_for, BatchOptions.typed(values))
     if not isinstance(made, Batch):
         print(made)  # noqa: T201 - text is what a dry run is for
         return None

@@ -222,7 +222,7 @@ def _response(line: Mapping[str, Any]) -> Any:
 
 
 def _plain(request: Request) -> Request:
-    """Return a request that needs nothing but itself: the service keeps no history for later."""
+    """Return a request that carries all it needs: a batch job cannot go on from history kept by the service."""
     return replace(request, history="window") if request.history == "server" else request
 
 

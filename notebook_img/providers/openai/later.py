@@ -232,7 +232,7 @@ def _route(request: Request) -> str:
 
 
 def _plain(request: Request) -> Request:
-    """Return a request that needs nothing but itself: no history at the service, nobody who watches."""
+    """Return a request that carries all it needs: no history kept by the service, and no partial pictures."""
     return replace(request, history="window" if request.history == "server" else request.history, wants_partials=False)
 
 

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.again import Again as Again
     from notebook_img.studio.batch.again import sent_again as sent_again
     from notebook_img.studio.batch.again import surely_unbilled as surely_unbilled
-    from notebook_img.studio.batch.batch import AsyncBatch as AsyncBatch
+    from notebook_img.studio.batch.awaited import AsyncBatch as AsyncBatch
     from notebook_img.studio.batch.batch import Batch as Batch
+    from notebook_img.studio.batch.batches import AsyncBatches as AsyncBatches
+    from notebook_img.studio.batch.batches import Batches as Batches
+    from notebook_img.studio.batch.batches import arranged as arranged
     from notebook_img.studio.batch.item import Item as Item
     from notebook_img.studio.batch.item import ItemList as ItemList
-    from notebook_img.studio.batch.making import AsyncBatches as AsyncBatches
-    from notebook_img.studio.batch.making import Batches as Batches
     from notebook_img.studio.batch.making import BatchOptions as BatchOptions
-    from notebook_img.studio.batch.making import arranged as arranged
     from notebook_img.studio.batch.prices import read_budget as read_budget
     from notebook_img.studio.batch.rows import Row as Row
     from notebook_img.studio.batch.rows import combined as combined
@@ -38,9 +38,11 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         again="Again sent_again surely_unbilled",
-        batch="AsyncBatch Batch",
+        awaited="AsyncBatch",
+        batch="Batch",
+        batches="AsyncBatches Batches arranged",
         item="Item ItemList",
-        making="AsyncBatches Batches BatchOptions arranged",
+        making="BatchOptions",
         prices="read_budget",
         rows="Row combined fields_of_file is_many rows_of",
         templates="fields_in file_filled filled",

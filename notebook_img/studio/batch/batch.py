@@ -13,6 +13,7 @@ from notebook_img.calls import item_jobs
 from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageError
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
+from notebook_img.studio.batch.awaited import AsyncBatch
 from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.executor import ExecutorWork, check_executor
 from notebook_img.studio.batch.item import Item, ItemList
@@ -206,7 +207,7 @@ class Batch(Drawn):
         return self.studio.batch.over_results(self, kind, prompt, options)
 
     def resume(self, *, wait: bool = True, at_once: int | None = None, budget: float | None = None, executor: Any = None) -> Batch:
-        """Do what waits: after a stop, a kernel that died, the first twenty. What a service has in a job that nobody waits for is fetched.
+        """Do the items that wait: after a stop, after the kernel died, after ``first=20``. What a job at a service has done is fetched.
 
         Parameters
         ----------
@@ -222,7 +223,7 @@ class Batch(Drawn):
         Raises
         ------
         BudgetError
-            When only its first items were priced as what is done unasked, and the rest may cost more than `ask_above`.
+            When only its first items were agreed to (``first``), it has no budget, and the rest may cost more than `ask_above`.
         """
         check_executor(executor)
         if budget is not None:
@@ -233,7 +234,7 @@ class Batch(Drawn):
         return self._go_on(wait=wait, at_once=at_once, executor=executor)
 
     def retry(self, *, billed: bool = False, wait: bool = True, executor: Any = None) -> Batch:
-        """Send what failed and was surely not billed once more; what a service still has in a job is fetched, the rest is named.
+        """Send once more what failed and was surely not billed. What a job at a service has done is fetched; what is left alone is named.
 
         Parameters
         ----------
@@ -281,14 +282,14 @@ class Batch(Drawn):
         return self.wait_for_work(quiet=quiet) if self.stay() else self
 
     def stay(self) -> bool:
-        """Begin to look for what was handed in and nobody waits for, until all of it is fetched; return whether there is any."""
+        """Start looking for what was handed in at a service, until all of it is fetched; return whether there is any."""
         if not self.counts.later:
             return False
         self.start(LaterWork(self.studio, self.record, self.studio.cell_origin(), self._at_once, waits=True), joins=True)
         return True
 
     def wait_for_work(self, *, quiet: bool = False) -> Batch:
-        """Wait until what works on it has ended: for a batch that a service does later, until all is handed in and what is done fetched."""
+        """Wait until the work on it ends. Of a batch that a service does later: until all is handed in, and what is done is fetched."""
         self._watch(quiet=quiet)
         self.check()
         return self
@@ -363,11 +364,11 @@ class Batch(Drawn):
         if work is not None and work.ended_by is not None and (counts.waiting or counts.later):
             error = work.ended_by
             rest = f" Batch {self.id}: {counts.words}."
-            raise type_of(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
+            raise saying(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
         if counts.total and counts.failed == counts.total:
             sentence = f"All {counts.total} items of batch {self.id} failed. The first: {self.errors[0].error}"
             if work is not None and work.first_error is not None:
-                raise type_of(work.first_error, sentence, work.first_error.hints)
+                raise saying(work.first_error, sentence, work.first_error.hints)
             raise NotebookImgError(sentence, hint=Hint("retry-batch", batch=self.id))
 
     # Looking
@@ -397,39 +398,6 @@ class Batch(Drawn):
         return Batch, (self.studio, self.number)
 
 
-class AsyncBatch:
-    """A batch whose waits are awaited."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-
-    async def wait(self, *, quiet: bool = False) -> Batch:
-        """Await its end."""
-        await self.wait_for_work(quiet=quiet)
-        return await self.wait_for_work(quiet=quiet) if self._batch.stay() else self._batch
-
-    async def wait_for_work(self, *, quiet: bool = False) -> Batch:
-        """Await the end of what works on it; see `Batch.wait_for_work`."""
-        batch = self._batch
-        with batch.studio.shared.screen(batch, quiet=quiet) as screen:
-            try:
-                await loop.wait(batch._ended, screen)  # noqa: SLF001 - its other half
-            except asyncio.CancelledError:
-                if batch.work is not None:
-                    batch.work.stop(now=True)
-                raise
-        batch.check()
-        return batch
-
-    async def resume(self, *, budget: float | None = None) -> Batch:
-        """Do what waits, and await it."""
-        return await self._batch.resume(wait=False, budget=budget).aio.wait_for_work()
-
-    async def retry(self, *, billed: bool = False) -> Batch:
-        """Send what failed once more, and await it."""
-        return await self._batch.retry(billed=billed, wait=False).aio.wait_for_work()
-
-
 def work_on(record: BatchRecord, executor: Any = None, here: Collection[int] = ()) -> Callable[..., Work]:
     """Return what does a batch: call by call, here or by an executor's workers, or by the service, later."""
     if record.facts.get("later"):
@@ -439,8 +407,8 @@ def work_on(record: BatchRecord, executor: Any = None, here: Collection[int] = (
     return Work if executor is None else functools.partial(ExecutorWork, executor=executor, here=here)
 
 
-def type_of(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:
-    """Return an error of the same kind that says more."""
+def saying(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:
+    """Return an error of the same kind with another sentence and other hints."""
     import copy
 
     other = copy.copy(error)

@@ -19,22 +19,21 @@ from notebook_img.calls import (
     conclude_later,
     fail_later,
     is_left,
-    place_call,
     prepare_again,
     prepare_later,
     reserve_later,
 )
-from notebook_img.errors import NotebookImgError, ProviderError, RefusedError, StoreError
+from notebook_img.errors import NotebookImgError
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import later_of
 from notebook_img.records import JobRecord
-from notebook_img.studio.batch.stored import call_of, frozen
-from notebook_img.studio.batch.work import ENDS_ALL, ItemEnded, Work
+from notebook_img.studio.batch.stored import frozen
+from notebook_img.studio.batch.work import ENDS_ALL, ItemEnded, Work, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notebook_img.calls import PlacedCall, PreparedCall
+    from notebook_img.calls import PreparedCall
     from notebook_img.loop import Tell
     from notebook_img.providers.interface import Later
     from notebook_img.records import BatchRecord, Claim, ItemRecord, SessionRecord
@@ -57,23 +56,16 @@ class LaterWork(Work):
     waits: bool = False
     """Whether it stays until everything was fetched."""
 
-    async def _all(self, tell: Tell) -> None:
-        session = self.workspace.store.session(self.record.session_id)
-        if session is None:
-            raise StoreError(f"The session of batch {self.record.name} was deleted.")
+    async def _done_in(self, session: SessionRecord, tell: Tell) -> None:
         pause = FIRST_LOOK
-        try:
-            while True:
-                await self._fetch(session, tell)  # first, since what was never taken is handed in anew
-                await self._hand_in(session, tell)
-                if not self.waits or self.has_ended() or not open_jobs(self.workspace, self.record):
-                    return
-                await self.workspace.shared.sleep(pause)
-                pause = min(pause * GROWTH, LONGEST_PAUSE)
-                self.stopping = self.stopping or await in_thread(self._asked_to_stop)
-        finally:
-            for slot in self.slots.values():
-                slot.leave()
+        while True:
+            await self._fetch(session, tell)  # first, since what was never taken is handed in anew
+            await self._hand_in(session, tell)
+            if not self.waits or self.has_ended() or not open_jobs(self.workspace, self.record):
+                return
+            await self.workspace.shared.sleep(pause)
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            self.stopping = self.stopping or await in_thread(self._asked_to_stop)
 
     def has_ended(self) -> bool:
         """Return whether it was stopped, or met what would meet all items."""
@@ -103,7 +95,6 @@ class LaterWork(Work):
 
     async def _ready(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: Tell) -> LaterCall | None:
         """Return the call of an item; one that has a stored reply, or cannot be sent, has its end then."""
-        store = self.workspace.store
         try:
             asked = await in_thread(self._placed, session, item, claim)
             made = await prepare_later(self.workspace, dataclasses.replace(asked, slot=self.slots.get(item.position)))
@@ -111,15 +102,10 @@ class LaterWork(Work):
             await self._end_failed(claim, error, None, tell)
             return None
         if isinstance(made, CallResult):
-            facts: dict[str, Any] = {"session_id": made.record.session_id, "turn": made.record.number, "cost": 0.0}
-            await in_thread(lambda: store.end_item(claim, state="done", **facts))
+            await in_thread(self._given_back, claim, made)
             tell(ItemEnded(claim.batch, claim.item, "done"))
             return None
         return made
-
-    def _placed(self, session: SessionRecord, item: ItemRecord, claim: Claim) -> PlacedCall:
-        call = call_of(self.workspace, self.record.call, item.call).but(fresh=self.fresh)
-        return dataclasses.replace(place_call(self.workspace, session, call, self.origin), claim=claim)
 
     def _jobs(self, calls: Mapping[Claim, LaterCall]) -> list[list[Claim]]:
         """Return the items by job."""
@@ -247,12 +233,9 @@ class LaterWork(Work):
         """Write down why an item has no turn, and what it cost."""
 
         def written() -> str:
-            cost = fail_later(self.workspace, error, spend)
-            state = "refused" if isinstance(error, RefusedError) else "failed"
-            billed = error.billed if isinstance(error, ProviderError) else "no"
-            told = {"error": error.sentence, "reason": type(error).__name__, "billed": billed, "cost": cost, **facts}
-            self.workspace.store.end_item(claim, state=state, **told)
-            return state
+            told = {**facts_of(error), "cost": fail_later(self.workspace, error, spend), **facts}
+            self.workspace.store.end_item(claim, **told)
+            return str(told["state"])
 
         tell(ItemEnded(claim.batch, claim.item, await to_the_end(in_thread(written))))
 

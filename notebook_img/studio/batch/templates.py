@@ -66,13 +66,6 @@ def file_filled(output: str, fields: Mapping[str, Any]) -> str:
     return filled(output, safe)
 
 
-def check_fields(text: str, known: Iterable[str], what: str) -> None:
-    """Raise UsageError where a text names a field that no item has."""
-    names = set(known)
-    if wrong := sorted(fields_in(text) - names):
-        raise UsageError(f"{what} has no {{{wrong[0]}}}.{did_you_mean(wrong[0], names)} There are {_listed(names)}.")
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in list(names)[:12]) or "none"
 

@@ -1,4 +1,4 @@
-"""Doing a batch: items are leased, sent, stored and told of, so many at once, until none is left or something would meet all of them.
+"""Doing a batch: items are leased, sent, stored and told of, so many at once, until none is left or an error would meet all the others.
 
 The work runs on the core's loop whoever waits for it. Another process may work on the same batch: the store says whose an item is.
 """
@@ -37,22 +37,23 @@ from notebook_img.studio.batch.stored import call_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from notebook_img.calls import PlacedCall
     from notebook_img.records import BatchRecord, Claim, ItemRecord, JobRecord, Origin, SessionRecord
     from notebook_img.replay import Slot
     from notebook_img.workspace import Workspace
 
 OF_MODEL = (KeyMissingError, AuthenticationError, ModelNotFoundError)
-"""What would meet every item of a model: of several models, the others go on."""
+"""What every item of a model would meet: where there are several models, the others go on."""
 ENDS_ALL = (*OF_MODEL, BudgetError, StoreError, ReplayMissError)
-"""What would meet every item that is left."""
+"""What every item that is left would meet."""
 DOWN = (OverloadedError, RateLimitError, UnreachableError)
 """What says that the service cannot be asked now: the item waits again, and after a few in a row the batch ends."""
 TRIES = 3
-"""How often an item is begun that a service could not be asked for while others got through, before it counts as failed."""
+"""How often an item may find its service unavailable, while other calls get through, before it counts as failed."""
 LOOK = 1.0
 """Seconds between two looks at whether another process asked for a stop."""
 SERVICE_DOWN = 3
-"""Failures of that kind in a row, beside those under way, after which the rest is left."""
+"""Failures of that kind in a row, beyond those under way, after which the rest is left."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,15 @@ class Work:
     stopping: bool = False
     future: Future[None] | None = None
     down: int = 0
-    """Calls in a row that the service could not be asked."""
-    came: int = 0
+    """Calls in a row for which the service could not be asked."""
+    answers: int = 0
     """Calls that the service has answered."""
     tries: dict[int, int] = field(default_factory=dict)
-    """By item: how often it could not be asked."""
-    came_by: dict[int, int] = field(default_factory=dict)
-    """By item: `came` when it could not be asked the last time."""
+    """By item: how often the service could not be asked for it."""
+    answers_at: dict[int, int] = field(default_factory=dict)
+    """By item: what `answers` was when the service could last not be asked for it."""
     gone: dict[str, NotebookImgError] = field(default_factory=dict)
-    """By model, of several: why it cannot be asked at all."""
+    """Where a batch asks several models: by model, why it cannot be asked at all."""
 
     def begin(self, tell: loop.Tell) -> Future[None]:
         """Start the work on the core's loop."""
@@ -107,10 +108,17 @@ class Work:
             loop.stop(self.future)
 
     async def _all(self, tell: loop.Tell) -> None:
-        store = self.workspace.store
-        session = store.session(self.record.session_id)
-        if session is None:
-            raise StoreError(f"The session of batch {self.record.name} was deleted.")
+        try:
+            session = self.workspace.store.session(self.record.session_id)
+            if session is None:
+                raise StoreError(f"The session of batch {self.record.name} was deleted.")
+            await self._done_in(session, tell)
+        finally:
+            for slot in self.slots.values():
+                slot.leave()
+
+    async def _done_in(self, session: SessionRecord, tell: loop.Tell) -> None:
+        """Do the items, with turns in this session."""
         under_way: set[asyncio.Task[None]] = set()
         left = await in_thread(item_jobs, self.workspace, self.record.id)
         try:
@@ -131,8 +139,6 @@ class Work:
                 task.cancel()
             if under_way:
                 await to_the_end(asyncio.gather(*under_way, return_exceptions=True))
-            for slot in self.slots.values():
-                slot.leave()
 
     async def _claimed(self, most: int) -> list[tuple[ItemRecord, Claim]]:
         """Lease the next items; those that are leased by the time a stop is seen wait again."""
@@ -186,13 +192,7 @@ class Work:
 
     async def _performed(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
         workspace = self.workspace
-
-        def placed() -> Any:
-            call = call_of(workspace, self.record.call, item.call).but(fresh=self.fresh)
-            return place_call(workspace, session, call, self.origin)
-
-        slot = self.slots.get(item.position)
-        asked = dataclasses.replace(await in_thread(placed), claim=claim, slot=slot)
+        asked = dataclasses.replace(await in_thread(self._placed, session, item, claim), slot=self.slots.get(item.position))
 
         def notices(event: Any) -> None:
             if isinstance(event, Notice):
@@ -207,9 +207,18 @@ class Work:
         if not made.replayed:
             self.answered()
         else:
-            facts: dict[str, Any] = {"session_id": record.session_id, "turn": record.number, "cost": 0.0}
-            await to_the_end(in_thread(lambda: workspace.store.end_item(claim, state="done", **facts)))
+            await to_the_end(in_thread(self._given_back, claim, made))
         workspace.shared.changed("turn", record.session_id, record.number)
+
+    def _placed(self, session: SessionRecord, item: ItemRecord, claim: Claim) -> PlacedCall:
+        """Return the call of an item with its pictures, where its answer will be put down."""
+        call = call_of(self.workspace, self.record.call, item.call).but(fresh=self.fresh)
+        return dataclasses.replace(place_call(self.workspace, session, call, self.origin), claim=claim)
+
+    def _given_back(self, claim: Claim, made: CallResult) -> None:
+        """Note that an item is done by a stored reply, at no cost."""
+        record = made.record
+        self.workspace.store.end_item(claim, state="done", session_id=record.session_id, turn=record.number, cost=0.0)
 
     async def _fetched(self, job: JobRecord, tell: loop.Tell) -> None:
         """Fetch what a service has done of an item that was given up; it is paid for once, whatever comes of this."""
@@ -221,7 +230,7 @@ class Work:
             now = await in_thread(store.job, job.id)
             claim = await in_thread(store.claim_left, item, job.request.get("spend"))
             if now is not None and now.state == "failed" and claim is not None:
-                await to_the_end(in_thread(lambda: store.end_item(claim, **_facts(failure))))
+                await to_the_end(in_thread(lambda: store.end_item(claim, **facts_of(failure))))
             tell(Notice(f"Item {item} of batch {self.record.name}: {error.sentence}"))
             return
         await in_thread(write_file_of, self.workspace, job, made)
@@ -233,15 +242,15 @@ class Work:
     def answered(self) -> None:
         """Note that the service is there."""
         self.down = 0
-        self.came += 1
+        self.answers += 1
 
     def tries_of(self, item: int) -> int:
-        """Return how often an item was begun in vain, without the last time where nobody got through since: that was not its fault."""
-        return self.tries.get(item, 0) - (self.came_by.get(item) == self.came)
+        """Return how often the service could not be asked for an item, less its last try if no other call got through since."""
+        return self.tries.get(item, 0) - (self.answers_at.get(item) == self.answers)
 
     def tried(self, item: int) -> int:
         """Count that the service could not be asked for an item; return how often that was."""
-        self.tries[item], self.came_by[item] = self.tries_of(item) + 1, self.came
+        self.tries[item], self.answers_at[item] = self.tries_of(item) + 1, self.answers
         return self.tries[item]
 
     def _counted(self, item: ItemRecord, error: NotebookImgError) -> bool:
@@ -271,7 +280,7 @@ class Work:
             return store.leave_item(claim, error=error.sentence, reason=type(error).__name__)
         if isinstance(error, OutputError) and store.note_error(claim.item, error.sentence):
             return "done"
-        facts = _facts(error)
+        facts = facts_of(error)
         store.end_item(claim, **facts, seconds=round(seconds, 3), job=str(getattr(error, "job", "") or ""))
         return str(facts["state"])
 
@@ -281,7 +290,7 @@ class Work:
             self.workspace.store.leave_item(claim)
 
 
-def _facts(error: NotebookImgError) -> dict[str, Any]:
+def facts_of(error: NotebookImgError) -> dict[str, Any]:
     """Return what an item's row says of why it failed."""
     return {
         "state": "refused" if isinstance(error, RefusedError) else "failed",
