@@ -1,4 +1,4 @@
-"""Which pictures a person may mean who shows one to an agent: a chat keeps what is attached to itself, and no path of it gets here."""
+"""Which pictures a person may mean who shows one to an agent: what is attached to a chat stays there, and has no path here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST = 5
 MOST_LOOKED_AT = 5000
 """Files of the allowed folders that are looked at."""
 BEFORE = 600.0
-"""Seconds before the conversation began: who saves a picture first and then speaks of it means that one."""
+"""Seconds before the conversation began: a picture may be saved first and then spoken of."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Whether a kernel shares what a client's own environment sets: keys, models, endpoints, a budget.
 
-A kernel that is joined works with its own. So its announcement holds a keyed hash of each value, from which nobody without the home's
+A kernel that is joined works with its own. So its announcement holds a keyed hash of each value, from which no one without the home's
 secret learns one, and a client whose environment says otherwise is served without that kernel.
 """
 
@@ -31,7 +31,7 @@ def marks(settings: Settings) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, setting in Settings.table().items():
         if name not in APART:
-            with contextlib.suppress(NotebookImgError):  # one that cannot be read is nobody else's
+            with contextlib.suppress(NotebookImgError):  # one that cannot be read is in force nowhere
                 found |= dict.fromkeys(setting.env, settings.key_mark(repr(getattr(settings, name))))
     for service in key_services(settings):
         with contextlib.suppress(NotebookImgError):

@@ -34,7 +34,7 @@ OF_A_CLIENT = "of-a-client"
 """Word for a process whose environment is one client's configuration."""
 STOPPING = 5.0
 """Seconds a call that is stopped gets to end, so that what had come by then is known."""
-NOT_STARTED = "The process for paid calls could not be started, so nothing was sent."
+NOT_STARTED = "The process for paid calls could not be started, so nothing was sent. Ask again."
 _LENGTH = struct.Struct(">Q")
 
 
@@ -51,7 +51,7 @@ class Errand:
     model: str
     output: Path | None
     job: str = ""
-    """The id under which it is written down, also for whoever comes when the server has gone."""
+    """The id of its row, by which it is found also when the server has gone."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class WorkerError(ProviderError):
 
 
 class Worker:
-    """The server's end: begins the process when it is first needed, hands errands over and hears of them.
+    """The server's end: starts the process when it is first needed, hands errands over, and passes on what comes back.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Worker:
                 [sys.executable, "-m", "notebook_img.mcp.worker", *client],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # Not the host's: it may wait until nobody writes there any more.
+                # Not the host's, which may wait for the end of that stream.
                 stderr=subprocess.DEVNULL,
                 env={**os.environ, "NOTEBOOK_IMG_HOME": str(self._work.studio.settings.home)},
                 start_new_session=True,

@@ -27,7 +27,7 @@ MUCH = 0.15
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; what is empty does not matter."""
+    """What is looked for; empty fields match everything."""
 
     words: str = ""
     session: str | None = None

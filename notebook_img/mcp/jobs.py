@@ -87,7 +87,7 @@ class Jobs:
             self._write_down(running, running.promised)
 
     def hand_over(self, running: Running, owner: str) -> JobRecord:
-        """Write down that another process does a request, before it hears of it: whoever comes later finds it under that owner."""
+        """Write down that another process does a request, before that process hears of it, so that it is found under that owner."""
         with running.lock:
             if running.job:
                 return self._studio.store.update_job(running.job, owner=owner)
@@ -130,7 +130,7 @@ class Jobs:
         return row
 
     def submitted(self, running: Running, submit_id: str) -> None:
-        """Record the service's own id, also in an existing row: whoever takes up the job finds it by that id."""
+        """Record the service's own id, also in an existing row: a job that is taken up is found by that id."""
         with running.lock:
             running.submit_id = submit_id
             job = running.job
@@ -138,7 +138,7 @@ class Jobs:
             self._studio.store.update_job(job, submit_id=submit_id)
 
     def ended(self, running: Running, error: BaseException | None, turn: Turn | None = None) -> None:
-        """Write down how a request ended, where it has become a job; from now on it becomes none any more."""
+        """Write down how a request ended, where it has become a job; from now on it cannot become one."""
         with running.lock:
             running.done = True
             job = running.job
@@ -239,7 +239,7 @@ class Jobs:
         if kept.state == "done":
             return await in_thread(lambda: store.update_job(row.id, state="done", turn=kept.turn)), True
         if kept.id != row.id and kept.state == "running" and store.alive(kept.owner, kept.updated):
-            return row, False  # somebody fetches it at this moment; it is looked at again
+            return row, False  # another process fetches it at this moment; it is looked at again
 
         own = self._caller(str(row.request.get("client") or kept.request["pending"].get("origin", {}).get("name", "")))
         output = str(row.request.get("output") or "") if row.request.get("tool") else ""

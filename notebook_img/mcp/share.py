@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Share:
-    """So many pixels for all who work at the same time, on one event loop; who comes first is served first.
+    """A number of pixels shared by all that work at the same time, on one event loop, in the order they come.
 
     Parameters
     ----------
     most : int
-        Pixels. Who needs more than that works alone.
+        Pixels. What needs more than that works alone.
     """
 
     def __init__(self, most: int) -> None:

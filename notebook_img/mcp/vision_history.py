@@ -98,7 +98,7 @@ def _keep(studio: Studio, name: str, conversation: dict[str, Any]) -> bool:
                 kind="ask",
                 prompt=question,
                 model="",
-                got={"model": str(_get(conversation, "model") or "")},  # no name of ours: whoever asks on asks the default model
+                got={"model": str(_get(conversation, "model") or "")},  # no name of ours: further questions go to the default model
                 parent=parent,
                 pictures=(use,) if use else (),
                 text=answer,

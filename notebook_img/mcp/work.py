@@ -53,7 +53,7 @@ from notebook_img.studio import session_name_from
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from notebook_img.calls import Call, PlacedCall
+    from notebook_img.calls import Call
     from notebook_img.studio import Studio
     from notebook_img.tree import Session, Turn
 
@@ -212,8 +212,8 @@ class Work:
     ) -> Running:
         """Determine where a request starts and check where it writes; nothing is sent yet. Runs in a thread.
 
-        Without a session it is the one all single requests share, whose first model is nobody's choice: they go to the default model.
-        A question goes on from the one `after`, though it names a picture of its own.
+        Without a session it is the one all single requests share, whose first model counts for none of the others.
+        A question goes on from the one `after`, even if it names a picture of its own.
         """
         path = caller.folders.output(output) if output else None
         begun = contextlib.ExitStack()
@@ -282,7 +282,7 @@ class Work:
         began = time.monotonic()
         deadline = began + (self.studio.settings.mcp_wait if seconds is None else seconds)
         if running.promised:
-            with anyio.CancelScope(shield=True):  # a row nobody works on would stay
+            with anyio.CancelScope(shield=True):  # else a row without a request would stay
                 await in_thread(self.jobs.claim, running)
         future = self._start(running, tell)
         future.add_done_callback(lambda _: tell(_DONE))

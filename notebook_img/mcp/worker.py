@@ -3,19 +3,19 @@
 A host that closes kills its server some seconds later, and with it a call that is being paid for. So the server only places such
 a call, writes its job down, and hands it over; ``python -m notebook_img.mcp.worker`` sends it and stores what comes. There is one
 such process per server, begun with the first call of the kind, in a session of its own (so that no signal for the server's group
-reaches it). It ends when its server has gone and nothing is on its way any more. There is none on Windows, where hosts end all
+reaches it). It ends when its server has gone and everything it was handed is done. There is none on Windows, where hosts end all
 processes of a server at once.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pickle
 import signal
 import sys
 import threading
-import time
 from dataclasses import replace
 from typing import IO, Any, NoReturn
 
@@ -30,7 +30,7 @@ from notebook_img.studio import Studio
 
 
 class Process:
-    """Takes errands from one pipe and tells of them on the other, until nobody is there and nothing is on its way."""
+    """Does the errands that come through one pipe and reports on them through the other, until the server has gone and all are done."""
 
     def __init__(self, work: Work, errands: IO[bytes], news: IO[bytes]) -> None:
         self._work = work
@@ -48,8 +48,7 @@ class Process:
                 self._take(number, errand)
             elif (running := self._running.get(number)) is not None and running.future is not None:
                 running.future.cancel()
-        while self._work.under_way:
-            time.sleep(0.05)
+        self._work.drain(math.inf)
 
     def _take(self, number: int, errand: Errand) -> None:
         work = self._work
@@ -94,7 +93,7 @@ def main() -> NoReturn:
     """Do what one server hands over."""
 
     def stop(number: int, _frame: object) -> None:
-        # What is paid for is waited for; who asks twice means it.
+        # What is paid for is waited for; a second signal ends the process.
         signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -1,4 +1,4 @@
-"""The panel's batches: a list that goes along while one runs anywhere, their sheets, stopping, and sending again what failed."""
+"""The panel's batches: a list that follows them wherever they run, their sheets, stopping, and sending again what failed."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class BatchList:
 
     def __init__(self, actions: Actions) -> None:
         self.panel = actions.panel
-        # What a batch says is said to those who wait for it in a cell; the panel has its own words.
+        # What a batch says is meant for a cell that waits for it; the panel has its own words.
         self.studio = self.panel.studio.beside(Origin(surface="panel"), same_heads=True)
         self.studio.say = lambda _text: None
         self._looking: set[str] = set()
         self._told: list[Message] | None = None
         self._ended: dict[int, tuple[BatchRecord, Message]] = {}
 
-    # Looking on
+    # The list
 
     def do_batches(self, message: Message, _buffers: Sequence[bytes]) -> None:
-        """Send the list, and go on telling this view what changes, until it looks no more."""
+        """Send the list, and tell this view what changes until it looks away."""
         view = str(message.get("view", ""))
         if not message.get("on"):
             self._looking.discard(view)
@@ -61,7 +61,7 @@ class BatchList:
         self.look()
 
     def look(self) -> None:
-        """Tell those who look on what has changed: by this kernel, or by any process of the home."""
+        """Tell the views that show the list what has changed, in this kernel or in any process of the home."""
         if not self._looking:
             return
         rows = [self._described(record) for record in self.studio.store.batches(limit=MOST)]
@@ -95,8 +95,8 @@ class BatchList:
         """Return what can be done with a batch, as buttons."""
         counts = batch.counts
         if running:
-            later = bool(batch.record.stopping)
-            return [{"words": "Cancel what is under way" if later else "Stop", "icon": "stop", "do": "stop_batch", "now": later}]
+            stopping = bool(batch.record.stopping)
+            return [{"words": "Cancel what is under way" if stopping else "Stop", "icon": "stop", "do": "stop_batch", "now": stopping}]
         found: list[Message] = []
         failed = batch.errors if counts.failed else []
         sure = sum(surely_unbilled(item.record) for item in failed)
@@ -189,7 +189,7 @@ class BatchList:
         return f"{money(record.spent)} of its budget of {money(record.budget)} is spent." if record.budget is not None else ""
 
     def _begun(self, batch: Batch) -> None:
-        """Show that it goes on, and later how it ended."""
+        """Show that it goes on, and in the end how it ended."""
         panel, work = self.panel, batch.work
         self._told = None
         self.look()
@@ -221,5 +221,5 @@ class BatchList:
 
     def _batch(self, message: Message) -> Batch:
         batch = Batch(self.studio, int(message["batch"]))
-        batch.record  # noqa: B018 - it says so where it was deleted
+        batch.record  # noqa: B018 - an error where it was deleted
         return batch

@@ -43,7 +43,7 @@ class Views:
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
         self._before: Picture | None = None
-        """What the picture on the stage was compared with last: one looks closely at both."""
+        """What the picture on the stage was compared with last: both are shown sharp when zoomed in."""
 
     def reply(self, message: Message, told: Message, buffers: Sequence[bytes] = ()) -> None:
         """Answer only the view that asked; a message that names no view is answered to all."""
@@ -198,7 +198,7 @@ class Views:
         )
 
     def _drift(self, before: Picture, label: str) -> list[str]:
-        """Return what moved, scaled or was recoloured although nobody asked, since `before` and since the beginning of the line."""
+        """Return what moved, scaled or was recoloured without being asked to, since `before` and since the beginning of the line."""
         from notebook_img.pictures import measure_drift
 
         after, original = self.panel.base.needed("compare"), self.panel.actions.history.original()

@@ -154,6 +154,16 @@ def test_links_hold_once_and_only_so_many_at_a_time():
     assert Pages().link(caller) == ""
 
 
+def test_a_session_is_told_once_of_its_page_and_not_before_the_page_has_an_address():
+    caller: Any = type("Caller", (), {"name": "desk"})()
+    addresses = iter(["", "http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1"])
+    pages = Pages(lambda: next(addresses))
+    assert pages.link(caller, "fox", once=True) == ""
+    assert pages.link(caller, "fox", once=True)
+    assert pages.link(caller, "fox", once=True) == ""
+    assert pages.link(caller, "fox")
+
+
 def test_the_page_needs_nothing_from_anywhere():
     text = page.html().replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|\bsrc=|<link|@import|url\(|\bimport\s", text)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BODY = 4096
 PATHS = ("/page", "/page/enter")
+SPENT = "This link was used before, or is too old. get_status names a new one."
 
 
 class Door:
@@ -50,7 +51,7 @@ class Door:
             await _answer(send, 200, html().encode(), "text/html; charset=utf-8", policy())
         elif (scope["method"], scope["path"]) == ("POST", "/page/enter") and headers.get(b"content-type") == b"application/json":
             entered = self._pages.enter(await _code(receive))
-            content = {"token": entered[0], "session": entered[1]} if entered else {"error": "The link does not hold any more."}
+            content = {"token": entered[0], "session": entered[1]} if entered else {"error": SPENT}
             await _answer(send, 200 if entered else 403, json.dumps(content).encode(), "application/json")
         else:
             await _answer(send, 405, b"", "text/plain")

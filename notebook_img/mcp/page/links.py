@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VALID = 12 * 3600.0
 """Seconds a link can be opened after it was named."""
 MOST = 64
-"""Links, and tokens, that hold at a time; the oldest give way."""
+"""Links, and tokens, that are valid at a time; the oldest give way."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,20 @@ class Pages:
         once : bool
             Only where this client was not told one for this session yet.
         """
-        if self.address is None:
-            return ""
-        with self._lock:
-            if once and (caller.name, session) in self._told:
-                return ""
-            self._told.add((caller.name, session))
-        address = self.address()
+        address = self.address() if self.address is not None else ""
         if not address:
             return ""
         code = secrets.token_urlsafe(24)
         with self._lock:
+            if once and (caller.name, session) in self._told:
+                return ""
+            self._told.add((caller.name, session))
             _keep(self._links, code, Entry(caller, session, time.monotonic() + VALID))
-        # Behind the hash: browsers send it to nobody.
+        # Behind the hash, which browsers do not send.
         return f"{address}/page#{code}"
 
     def enter(self, code: str) -> tuple[str, str] | None:
-        """Return a token and the session to show, in exchange for the code of a link; None when it holds no more."""
+        """Return a token and the session to show, in exchange for the code of a link; None where it was used before or is too old."""
         with self._lock:
             entry = self._links.pop(code, None)
             if entry is None or entry.until < time.monotonic():

@@ -239,7 +239,7 @@ class Tools:
             with provisional.trying(chosen.id):  # also where the request cannot be placed
                 return self.work.prepare(call.caller, chosen, make(), tool=call.tool, output=output, after=after)
 
-        with anyio.CancelScope(shield=True):  # a session made by a thread nobody waits for would stay
+        with anyio.CancelScope(shield=True):  # else a session made by the thread would stay
             running = await in_thread(prepare)
         running.promised = self._promised(call.context)
         try:

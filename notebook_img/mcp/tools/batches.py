@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
@@ -65,30 +66,34 @@ STATES: dict[str, Literal["waiting", "running", "done", "failed"]] = {
 }
 
 
+@dataclass(frozen=True)
+class Order:
+    """A batch as an agent asks for it, by the arguments of `run_batch`."""
+
+    prompt: str
+    max_cost: float
+    kind: str
+    images: list[str] | None
+    over: dict[str, list[str]] | None
+    model: str
+    row: str
+    first: int | None
+
+
 class Consent(BaseModel):
     """What a person is asked before an agent spends much at once."""
 
     agreed: bool = Field(default=False, description="Whether it may cost that much")
 
 
-async def consent(
-    ctx: Context,
-    prompt: str,
-    max_cost: float,
-    kind: str,
-    images: list[str] | None,
-    over: dict[str, list[str]] | None,
-    model: str,
-    row: str,
-    first: int | None,
-) -> Consent | Elicit[Consent]:
+async def consent(ctx: Context, order: Annotated[Order, Resolve(Order)]) -> Consent | Elicit[Consent]:
     """Ask the person about a batch that may cost more than `ask_above`: a limit the agent gives is not the person's word."""
     tools = BatchTools(ctx.mcp_server.work)  # type: ignore[attr-defined]
     limit = tools.work.studio.settings.ask_above
-    if max_cost <= limit:
+    if order.max_cost <= limit:
         return Consent(agreed=True)
     try:
-        priced = await in_thread(lambda: tools.begun(tools.caller(ctx), prompt, max_cost, kind, images, over, model, row, first, dry=True))
+        priced = await in_thread(lambda: tools.begun(tools.caller(ctx), order, dry=True))
     except NotebookImgError:
         return Consent(agreed=True)  # the call itself is refused with the same words
     if not priced.prices.sends or not priced.prices.above(limit):
@@ -96,7 +101,7 @@ async def consent(
     known = ctx.client_capabilities
     if known is None or known.elicitation is None:
         return Consent(agreed=False)
-    return Elicit(f"{_program(ctx)} asks for a batch: {priced.prices.words} It may cost up to ${max_cost:.2f}. Go on?", Consent)
+    return Elicit(f"{_program(ctx)} asks for a batch: {priced.prices.words} It may cost up to ${order.max_cost:.2f}. Go on?", Consent)
 
 
 def _program(ctx: Context) -> str:
@@ -143,36 +148,24 @@ class BatchTools(Tools):
                     f"Nothing was sent: this batch may cost more than ${limit:.2f}, and the person has not agreed to that. Give "
                     f"a max_cost of at most {limit:g}, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings."
                 )
-            batch = await in_thread(lambda: self.begun(call.caller, prompt, max_cost, kind, images, over, model, row, first))
+            order = Order(prompt, max_cost, kind, images, over, model, row, first)
+            batch = await in_thread(lambda: self.begun(call.caller, order))
             assert isinstance(batch, Batch)
-            self.work.scope.begun.add(batch.record.session_id or batch.record.beside)
+            self.work.scope.begun.add(_session_of(batch))
             return await self._followed(call, batch, self.work.studio.settings.mcp_wait)
 
-    def begun(
-        self,
-        caller: Caller,
-        prompt: str,
-        max_cost: float,
-        kind: str,
-        images: list[str] | None,
-        over: dict[str, list[str]] | None,
-        model: str,
-        row: str,
-        first: int | None,
-        *,
-        dry: bool = False,
-    ) -> Any:
+    def begun(self, caller: Caller, order: Order, *, dry: bool = False) -> Any:
         """Begin a batch, or price it only."""
-        if kind != "generate" and not images:
+        if order.kind != "generate" and not order.images:
             raise UsageError("images is empty. List the images to work on.")
-        items = [self.image(caller, name) for name in images] if images else None
-        options: dict[str, Any] = {"budget": max_cost, "first": first, **({"dry_run": True} if dry else {"wait": False})}
-        options |= {name: value for name, value in (("model", model), ("row", row)) if value}
-        return getattr(caller.studio.batch, kind)(prompt, items, over=over, **options)
+        items = [self.image(caller, name) for name in order.images] if order.images else None
+        options: dict[str, Any] = {"budget": order.max_cost, "first": order.first, **({"dry_run": True} if dry else {"wait": False})}
+        options |= {name: value for name, value in (("model", order.model), ("row", order.row)) if value}
+        return getattr(caller.studio.batch, order.kind)(order.prompt, items, over=order.over, **options)
 
     def _named(self, caller: Caller, name: str) -> Batch:
         batch = caller.studio.batch.named(name)
-        if not self.work.scope.shows(batch.record.session_id or batch.record.beside):
+        if not self.work.scope.shows(_session_of(batch)):
             raise NotFoundError(f"There is no batch {name!r}.", hint=Hint("list-batches"))
         return batch
 
@@ -201,6 +194,11 @@ class BatchTools(Tools):
                 await report(call.context, ended, counts.total, counts.words)
             await asyncio.sleep(LOOK)
         return await in_thread(_result, batch)
+
+
+def _session_of(batch: Batch) -> str:
+    """Return the id of a batch's own session, or of the notebook's where it has none."""
+    return batch.record.session_id or batch.record.beside
 
 
 def _result(batch: Batch) -> CallToolResult:

@@ -1,4 +1,4 @@
-"""What only the page calls: to go on from a picture somebody chose there, and to edit it where somebody painted."""
+"""What only the page calls: going on from the picture that was chosen there, and editing it within the mask that was painted."""
 
 # ruff: noqa: N803 - parameter names as in the other tools
 

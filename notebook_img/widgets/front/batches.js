@@ -1,5 +1,5 @@
 // Batches under the gallery's heading: how far each is, wherever it runs; its sheet, stopping it, sending again what failed.
-// The kernel says what can be done as buttons, and asks before it costs. Rows are changed in place: the focus stays.
+// The kernel names the buttons, and asks before anything is paid for. Rows are changed in place: the focus stays.
 
 import { button, differs, fill, h, shorten, unique } from "../../display/front/elements.js";
 
@@ -17,7 +17,7 @@ export class Batches {
     link.on("batch question", (content) => this.ask(content));
   }
 
-  // Only while somebody looks does the kernel look around for what other processes did.
+  // The kernel looks for what other processes did only while the list is on the screen.
   look(on) {
     if (Boolean(this.looking) === on) return;
     this.looking = on;
@@ -110,7 +110,7 @@ class BatchRow {
     if (!this.detail.hidden) this.refresh();
   }
 
-  // What has an end already is not asked for again.
+  // Pages whose items are all done are not fetched again.
   refresh() {
     this.fetch(0);
     const open = [...this.tiles].filter(([position, { item }]) => position >= this.page && item.state !== "done");

@@ -1,4 +1,4 @@
-// One picture in a frame: a smaller copy, and over it the part in sight, as sharp as the picture is, where one looks closer.
+// One picture in a frame: a smaller copy, and over it the part in sight, as sharp as the picture is, once it is zoomed in.
 
 import { h } from "../../display/front/elements.js";
 

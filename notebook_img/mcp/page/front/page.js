@@ -10,7 +10,7 @@ import { HostWire, OwnWire, Refused } from "./wire.js";
 const LARGE = 1600; // pixels of the copy that is shown; closer than that the original is read
 const THUMBNAIL = 192;
 const MOST_TURNS = 100;
-const LOOK = 3000; // milliseconds between two looks at a session that somebody works on
+const LOOK = 3000; // milliseconds between two looks at a session, which others may work on
 const MOST_MASK = 2048; // pixels of a mask's longest side
 
 const nameOf = (id) => id.split("/").pop();
@@ -30,7 +30,7 @@ export class Page {
     this.at = null; // the turn shown, and which of its pictures
     this.index = 0;
     this.head = "";
-    this.chosen = ""; // the picture somebody chose to go on from
+    this.chosen = ""; // the picture that was chosen here to go on from
     const Wire = window.parent === window ? OwnWire : HostWire;
     this.wire = new Wire((kind, content) => this.heard(kind, content));
     this.build();
@@ -94,7 +94,7 @@ export class Page {
     });
   }
 
-  // Do something; what it was refused with is said, and nothing else stops.
+  // Does something; an error is shown, and the page goes on.
   async tried(work) {
     this.error.textContent = "";
     try {
@@ -184,7 +184,7 @@ export class Page {
     await this.show(wanted ?? this.turns.at(-1)?.id);
   }
 
-  // Whether somebody made something meanwhile: the agent, a notebook, another page.
+  // Looks for what was made meanwhile: by the agent, in a notebook, on another page.
   async look() {
     try {
       if (!this.session) return await this.listSessions("");
@@ -194,7 +194,7 @@ export class Page {
       await this.load(this.session, "", { follow: true });
       return this.say(`${nameOf(this.turns.at(-1)?.id ?? "")} is new.`);
     } catch {
-      return null; // the next thing somebody does says why
+      return null; // what is done next says why
     }
   }
 
@@ -264,7 +264,7 @@ export class Page {
     this.picks.children[index]?.focus();
   }
 
-  // Closer than the copy shows anything, the original is read.
+  // Where the view is closer than the copy is sharp, the original is read.
   async closer() {
     const picture = this.picture;
     const copied = Math.min(1, LARGE / Math.max(picture?.width ?? 1, picture?.height ?? 1));
