@@ -83,7 +83,7 @@ def test_a_rate_that_is_left_out_stays_that_of_the_table(write, environ):
     info = providers.model_info(providers.get("openai", settings), "gpt-image-2.6-sunburst", settings, day)
     used = Usage(by_modality={"input_text": 1000, "input_image": 6000, "output_image": 6000})
     assert cost_of(used, info, Made(1), day=day) == pytest.approx((1000 * 5 + 6000 * 8 + 6000 * 24) / 1e6)
-    assert info.price == providers.own_words(providers.get("openai", settings), "gpt-image-2.6-sunburst", settings, day)["price"]
+    assert info.price == providers.own_fields(providers.get("openai", settings), "gpt-image-2.6-sunburst", settings, day)["price"]
     assert (info.price.since, info.price.source) == ("2026-11-01", str(settings.home / "endpoints.toml"))
 
 
@@ -265,7 +265,7 @@ def test_a_provider_that_knows_nothing_of_prices_of_ones_own_is_priced_for(envir
     write('[models."local:builtin"]\nper_picture = 0.25\nper_reference = 0.05\n')
     settings = Settings(environ)
     provider = providers.get("local", settings)
-    price = providers.own_words(provider, "builtin", settings, "2026-11-28")["price"]
+    price = providers.own_fields(provider, "builtin", settings, "2026-11-28")["price"]
     photo = Picture(file(Image.new("L", (8, 8))))
     request = Request("edit", "warmer", "builtin", count=2, references=(photo, photo), price=price)
     assert providers.expected(provider, request) == pytest.approx((0.70, 0.70))

@@ -185,7 +185,7 @@ def _may_be_billed(error: BaseException, traffic: Traffic) -> bool:
         return False
     if isinstance(error, ProviderError):
         return error.billed != "no"
-    # Stopped, or a fault nobody foresaw: what left decides.
+    # Stopped, or an unforeseen fault: it depends on what was sent.
     return traffic.may_be_billed
 
 

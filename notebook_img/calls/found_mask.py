@@ -18,7 +18,7 @@ from notebook_img.calls.results import Notice
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import banned, choose_model, expected, lacking, model_info, own_cost, own_words, paced, today, watching
+from notebook_img.providers import banned, choose_model, expected, lacking, model_info, own_cost, own_fields, paced, today, watching
 from notebook_img.providers.interface import ProgressEvent, Request
 from notebook_img.replay import BUILT_IN
 
@@ -88,7 +88,7 @@ def question_of(workspace: Workspace, ready: PreparedCall, provider: Provider, m
     copy = pictures.prepare(picture, mime_types=("image/jpeg",), max_side=SIDE)
     small = pictures.Picture(copy.data, name=picture.name)
     day = today()
-    own = own_words(provider, model, workspace.settings, day)
+    own = own_fields(provider, model, workspace.settings, day)
     request = Request("ask", ready.wanted, model, inputs=(small,), boxes=ready.wanted, day=day, **own)
     return request, picture.width / small.width
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def smaller_words(ready: PreparedCall) -> str:
-    """Return ``about 1254 × 836, was 3000 × 2000`` for an edit whose result will be smaller though nobody asked; empty for any other.
+    """Return ``about 1254 × 836, was 3000 × 2000`` for an edit whose result will be smaller unasked; empty for any other.
 
     An edit inside a mask keeps the picture's size, and the built-in engine does what it was told.
     """

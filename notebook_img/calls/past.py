@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.ids import turn_id
@@ -29,12 +30,7 @@ def past_of(workspace: Workspace, asked: PlacedCall, *, whole: bool, first: bool
         began = store.turn(session.id, store.start_of_line(session.id, asked.parent.number))
         chain = [*([began] if began is not None and began.number < chain[0].number else []), *chain]
     if asked.call.kind == "ask":
-        questions: list[TurnRecord] = []
-        for turn in reversed(chain):
-            if turn.kind != "ask":
-                break
-            questions.insert(0, turn)
-        chain = questions
+        chain = [*itertools.takewhile(lambda turn: turn.kind == "ask", reversed(chain))][::-1]
     else:
         chain = [turn for turn in chain if turn.kind != "ask"]
     return tuple(_past_turn(workspace, turn, session.name) for turn in chain)

@@ -19,7 +19,7 @@ from notebook_img.calls.region import Region
 from notebook_img.calls.resolve import is_id, load
 from notebook_img.calls.same_request import with_addresses
 from notebook_img.errors import UsageError
-from notebook_img.providers import choose_model, get, model_info, own_words, today
+from notebook_img.providers import choose_model, get, model_info, own_fields, today
 from notebook_img.providers.interface import Request
 from notebook_img.records import PictureUse, TurnRecord
 from notebook_img.replay import BUILT_IN, request_key
@@ -98,7 +98,7 @@ def prepare(workspace: Workspace, asked: PlacedCall) -> PreparedCall:
     request = dataclasses.replace(
         _request(workspace, asked, shown, model, able, shape),
         day=day,
-        **own_words(provider, model, workspace.settings, day),
+        **own_fields(provider, model, workspace.settings, day),
         **taken.fields,
     )
     pending, key_with = _record(asked, shown, request, f"{provider.name}:{model}")

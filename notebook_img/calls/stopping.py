@@ -58,7 +58,7 @@ class Stopwatch:
         return f"{'; '.join(parts)}.", tuple(hints)
 
     def error(self) -> NotebookImgError:
-        """Return it as an error, for a surface whose calls nobody waits for."""
+        """Return it as an error, for a surface whose calls run in the background."""
         sentence, hints = self.said()
         return NotebookImgError(sentence, hint=hints)
 

@@ -133,7 +133,7 @@ def _from_png(data: bytes) -> tuple[bytes, frozenset[str]]:
         part, here = data[at:end], _NOTHING
         if name == b"eXIf":
             block, here = thinned_exif(body)
-            # With a checksum that was wrong nobody took its orientation; nor shall anybody now.
+            # Readers pass over a block with a wrong checksum. Mended, its orientation would begin to count, so it is left out.
             part = _chunk(name, block) if _chunk(name, body) == part else b""
         elif name in {b"tEXt", b"zTXt", b"iTXt"} and _PNG_TEXTS.match(body.split(b"\0", 1)[0]):
             here = _in_text(name, body)

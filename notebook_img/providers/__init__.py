@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from notebook_img.providers.logs import quiet_libraries as quiet_libraries
     from notebook_img.providers.own_models import banned as banned
     from notebook_img.providers.own_models import model_info as model_info
+    from notebook_img.providers.own_models import own_fields as own_fields
     from notebook_img.providers.own_models import own_file as own_file
-    from notebook_img.providers.own_models import own_words as own_words
     from notebook_img.providers.own_models import usable_own_models as usable_own_models
     from notebook_img.providers.pace import Pace as Pace
     from notebook_img.providers.pace import paced as paced
@@ -55,7 +55,7 @@ else:
         catalog="lacking model_rows model_table own_options price_words service_rows",
         later="UndoneError jobs_for later_of",
         logs="quiet_libraries",
-        own_models="banned model_info own_file own_words usable_own_models",
+        own_models="banned model_info own_fields own_file usable_own_models",
         pace="Pace paced",
         pricing="Estimate cost_by end_of expected own_cost own_terms today",
         registry="close get loadable names resolve",

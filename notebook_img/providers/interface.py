@@ -1,167 +1,35 @@
 """What a provider is: the request it gets, the events it tells, the reply it gives.
 
-A new provider is one module with one class that satisfies `Provider`, plus one entry point in the
-group ``notebook_img.providers``; nothing else changes. Its key is part of that: see `Service`.
+A new provider is one module with one class that satisfies `Provider`, plus one entry point in the group ``notebook_img.providers``;
+nothing else changes. Its key is part of that: see `Service`. All that its author needs is imported from here; what a model takes and
+costs is in model_facts.py, batch processing in later_protocol.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from notebook_img.hints import Hint
-from notebook_img.keys import Service as Service  # noqa: PLC0414 - what the author of a provider needs is all here
+from notebook_img.keys import Service as Service
+from notebook_img.providers.later_protocol import Later as Later
+from notebook_img.providers.later_protocol import LaterTerms as LaterTerms
+from notebook_img.providers.later_protocol import Standing as Standing
+from notebook_img.providers.model_facts import NAMED_SIZES as NAMED_SIZES
+from notebook_img.providers.model_facts import Capabilities as Capabilities
+from notebook_img.providers.model_facts import HistoryKind as HistoryKind
+from notebook_img.providers.model_facts import Kind as Kind
+from notebook_img.providers.model_facts import ModelInfo as ModelInfo
+from notebook_img.providers.model_facts import OwnOption as OwnOption
+from notebook_img.providers.model_facts import Price as Price
 
 if TYPE_CHECKING:
-    from notebook_img.errors import NotebookImgError
     from notebook_img.pictures import Box, Picture
     from notebook_img.settings import Settings
 
-Kind: TypeAlias = Literal["generate", "edit", "ask"]
-HistoryKind: TypeAlias = Literal["window", "full", "server"]
 Json: TypeAlias = Any
 """JSON-like data. In `Reply.raw` and `PastTurn.raw` it may contain `bytes`."""
-
-
-NAMED_SIZES: Mapping[str, int] = {"512": 512, "1K": 1024, "1.5K": 1536, "2K": 2048, "3K": 3072, "4K": 4096}
-"""Side, pixels, of a square of that named size. Services keep its area for other ratios (the facts of each model's table)."""
-
-
-@dataclass(frozen=True)
-class OwnOption:
-    """An option only some services have (quality, background, guidance ...)."""
-
-    name: str
-    help: str
-    choices: tuple[str, ...] = ()
-    type: type = str
-    kinds: frozenset[Kind] = frozenset({"generate", "edit"})
-
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What one model accepts, as data. The studio checks a request against it before anything is sent.
-
-    ``None`` for a tuple means "anything"; an empty tuple means "not at all".
-    """
-
-    kinds: frozenset[Kind] = frozenset({"generate", "edit", "ask"})
-    aspect_ratios: tuple[str, ...] | None = None
-    sizes: tuple[str, ...] | None = None
-    """Named sizes such as ``2K``."""
-    pixel_sizes: bool = False
-    """Whether ``WIDTHxHEIGHT`` is taken as a size."""
-    size_step: int = 1
-    """Width and height must be multiples of this many pixels."""
-    min_pixels: int = 0
-    max_pixels: int | None = None
-    """Bounds on width x height of an asked-for size."""
-    max_side: int | None = None
-    """Longest side, pixels, of an asked-for size."""
-    max_ratio: float = 16.0
-    """Longer side against the shorter, at the most."""
-    fixed_sizes: tuple[tuple[int, int], ...] = ()
-    """Width and height of the only sizes it makes, where these are few."""
-    usual_pixels: int = 1024 * 1024
-    """Width times height of what it makes where nothing is asked."""
-    keeps_frame: bool = False
-    """Whether an edit has the very frame of its input, pixel for pixel, so that for a mask no part needs to be cut out."""
-    max_inputs: int = 14
-    """Input pictures and references together."""
-    max_count: int = 8
-    """Pictures per call (``-n``), whether by one request or several in parallel."""
-    mask: Literal["native", "words", "no"] = "words"
-    """``native``: a mask is sent; ``words``: the region is described in the prompt; ``no``: no edits inside a mask.
-
-    Confining the result to the mask is the studio's work in every case.
-    """
-    mask_alone: bool = False
-    """Whether a mask that is sent goes with one picture only, and no references."""
-    seed: bool = False
-    negative_prompt: bool = False
-    strength: bool = False
-    schema: bool = False
-    """Whether the model can be held to a JSON schema by the service itself."""
-    boxes: bool = False
-    detail: bool = False
-    partial_pictures: bool = False
-    streams_text: bool = False
-    history: tuple[HistoryKind, ...] = ("window",)
-    needs_first_input: bool = False
-    input_mime_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
-    max_input_bytes: int = 20_000_000
-    """Bytes of one input picture; larger ones are sent as a smaller copy, with a warning."""
-    max_input_side: int | None = None
-    max_input_pixels: int | None = None
-    prompt_limit: int | None = None
-    """Characters."""
-    options: tuple[OwnOption, ...] = ()
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a model costs in US dollars, in the days from `since` to `until`; ``None`` where unknown.
-
-    Rates are per million tokens; `providers/pricing.py` does the arithmetic.
-    """
-
-    per_picture: Mapping[str, float] = field(default_factory=dict)
-    """By the name of a size (``"1K"``), or ``"*"`` for every size."""
-    text_in: float | None = None
-    text_out: float | None = None
-    """Thoughts included, unless `thought_out` says otherwise."""
-    image_in: float | None = None
-    image_out: float | None = None
-    per_reference: float | None = None
-    """Per picture that goes along, in every picture made."""
-    by_pixels: tuple[tuple[int, float], ...] = ()
-    """The price of one picture of at most so many pixels (width x height), smallest first; it comes before `per_picture`."""
-    exact_size: float | None = None
-    """The price of one picture whose width and height were asked for, where a source has another one for those: the top of estimates."""
-    thought_out: float | None = None
-    cached_in: float | None = None
-    """Input the service had in its cache; None: at the full rate."""
-    cached_image_in: float | None = None
-    """The same of pictures; None: like `cached_in`."""
-    free_references: int = 0
-    """How many of the pictures that go along are free, where `per_reference` is set."""
-    long_from: int | None = None
-    """Tokens of input above which all rates are multiplied by `long_factors` (in, out)."""
-    long_factors: tuple[float, float] = (1.0, 1.0)
-    since: str = ""
-    until: str = ""
-    """First and last local day it holds, ``YYYY-MM-DD``; empty: open."""
-    then: Price | None = None
-    """The price that follows it."""
-    about: bool = False
-    """Whether it rests on third parties alone: shown with "about"."""
-    source: str = ""
-    checked: str = ""
-    """The day the source was read."""
-
-    def on(self, day: str) -> Price:
-        """Return the price of a day: this one, or one that follows it."""
-        return self.then.on(day) if self.then is not None and self.until and day > self.until else self
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """One row of a provider's model table."""
-
-    name: str
-    """The bare model name, without ``provider:``."""
-    capabilities: Capabilities
-    status: Literal["current", "legacy", "deprecated", "retired", "unknown"] = "current"
-    price: Price | None = None
-    aliases: tuple[str, ...] = ()
-    note: str = ""
-    source: str = ""
-    """Where the row comes from, and when."""
-    ends: str = ""
-    """The last day the service is said to have it, ``YYYY-MM-DD``. It warns; the judge is the service's own 404 or 410."""
-    successor: str = ""
-    """The bare model that takes its place."""
 
 
 @dataclass(frozen=True)
@@ -454,67 +322,3 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Close connections."""
-
-
-@dataclass(frozen=True)
-class LaterTerms:
-    """What a service's own batch processing takes and costs."""
-
-    factor: float
-    """What a request costs there, against the price of one that is answered at once."""
-    hours: float
-    """How long a job may take; what is not done by then is not done at all, and not billed."""
-    most: int = 100
-    """Pictures in one job. Services take more, but cannot hand over the results (503, googleapis/python-genai issue 2519)."""
-    most_bytes: int = 190_000_000
-    """Bytes of one job's input."""
-    source: str = ""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a job stands."""
-
-    ended: bool
-    """Whether there is something to fetch, and nothing more will come."""
-    state: str
-    """The service's own word, in lower case: ``running``, ``expired`` ..."""
-    done: int | None = None
-    total: int | None = None
-
-
-@runtime_checkable
-class Later(Protocol):
-    """A service's own batch processing: requests are handed in together and fetched when they are done, by any process.
-
-    What has to be kept between the two is the `state` that `submit` returns, which is JSON, and the requests, without their past turns.
-    """
-
-    terms: LaterTerms
-
-    def group(self, request: Request) -> str:
-        """Return a text that is equal for requests which may share a job. Raises `UnsupportedError` for one that cannot be done later."""
-
-    def weight(self, request: Request) -> int:
-        """Return about how many bytes of a job's input a request takes."""
-
-    async def submit(self, name: str, requests: Mapping[str, Request], emit: Emit) -> Mapping[str, Any]:
-        """Hand in a job and return its state. The service keeps `name` with it, so that `find` finds it.
-
-        Raises
-        ------
-        ProviderError
-            With `billed` other than ``"no"`` the service may have taken the job all the same: see `find`.
-        """
-
-    async def find(self, name: str) -> Mapping[str, Any] | None:
-        """Return the state of the job of that name, None where the service has none."""
-
-    async def look(self, state: Mapping[str, Any]) -> Standing:
-        """Return how a job stands."""
-
-    def fetch(self, state: Mapping[str, Any], requests: Mapping[str, Request]) -> AsyncIterator[tuple[str, Reply | NotebookImgError]]:
-        """Yield the reply to each request of a job that has ended, or why it has none; costs are those of doing it later."""
-
-    async def cancel(self, state: Mapping[str, Any]) -> None:
-        """Ask the service to stop a job. What was done by then can be fetched."""

@@ -19,7 +19,7 @@ GROWTH, MOST_GROWTH = 1.25, 5
 
 
 @dataclass(frozen=True)
-class Pace:
+class Patience:
     """How long and how often to look."""
 
     first: float
@@ -30,7 +30,7 @@ class Pace:
     sleep: Callable[[float], Awaitable[None]]
 
 
-async def until_done(look: Callable[[], Awaitable[T | str]], pace: Pace, emit: Emit, *, title: str, job: str, setting: str) -> T:
+async def until_done(look: Callable[[], Awaitable[T | str]], patience: Patience, emit: Emit, *, title: str, job: str, setting: str) -> T:
     """Look at a job until it is done, and return what the last look found.
 
     Parameters
@@ -45,7 +45,7 @@ async def until_done(look: Callable[[], Awaitable[T | str]], pace: Pace, emit: E
     JobPendingError
         It was not done when the deadline came.
     """
-    started, pause, told = pace.clock(), pace.first, ""
+    started, pause, told = patience.clock(), patience.first, ""
     while True:
         found = await look()
         if not isinstance(found, str):
@@ -53,8 +53,10 @@ async def until_done(look: Callable[[], Awaitable[T | str]], pace: Pace, emit: E
         if found and found != told:
             emit(ProgressEvent(f"{title}: {found}"))
             told = found
-        left = pace.deadline - (pace.clock() - started)
+        left = patience.deadline - (patience.clock() - started)
         if left <= 0:
-            raise JobPendingError(f"{title} is still working on job {job} after {pace.deadline:g} s ({setting}). Nothing is lost.", job=job)
-        await pace.sleep(min(pause, left))
-        pause = min(pause * GROWTH, pace.first * MOST_GROWTH)
+            raise JobPendingError(
+                f"{title} is still working on job {job} after {patience.deadline:g} s ({setting}). Nothing is lost.", job=job
+            )
+        await patience.sleep(min(pause, left))
+        pause = min(pause * GROWTH, patience.first * MOST_GROWTH)

@@ -125,7 +125,7 @@ def model_info(provider: Provider, model: str, settings: Settings, day: str = ""
     return own.over(info, day or today()) if own is not None else info
 
 
-def own_words(provider: Provider, model: str, settings: Settings, day: str) -> dict[str, Any]:
+def own_fields(provider: Provider, model: str, settings: Settings, day: str) -> dict[str, Any]:
     """Return what the user says of a model on a day as fields of a `Request`: price and limits travel in it to the provider."""
     info = provider.model_info(model)
     own = _own(provider, info, settings)

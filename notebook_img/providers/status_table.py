@@ -73,7 +73,7 @@ TABLE = (
         524, 524, "any", ReplyTimeoutError, False, "maybe", "{title} did not answer its gateway in time (HTTP 524)",
         "developers.cloudflare.com, error 524: connected, no answer in time",
     ),
-    Row(500, 999, "any", BadReplyError, False, "maybe", "{title} failed (HTTP {status})", "nobody says what became of the request"),
+    Row(500, 999, "any", BadReplyError, False, "maybe", "{title} failed (HTTP {status})", "no document says what became of the request"),
     Row(
         413, 413, "any", RequestRefusedError, False, "no",
         "The request is too large for {title} (HTTP 413); send smaller or fewer pictures", "RFC 9110, section 15.5.14",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,17 +89,18 @@ def find_namesake(store: Store, session_id: str, notebook: Path, running: Iterab
         Keys of cells that ran in this kernel.
     """
     here = {key for key in running if key.startswith("id:")}
-    mine = _cells(notebook)[0]
+    ids = functools.cache(lambda path: _cells(path)[0])  # each file is read once, and only when it is asked for
+    mine = ids(notebook)
     if is_gone(notebook) or here & mine:
         return None
     others = _beside(notebook)
     for path in others if here else ():
-        if here & _cells(path)[0]:
+        if here & ids(path):
             return Namesake(path, runs=True)
     ran = store.cells_of_session(session_id, str(notebook))
     if not (here or mine) or ran & (here | mine):
         return None
-    return next((Namesake(path, runs=False) for path in others if ran & _cells(path)[0]), None)
+    return next((Namesake(path, runs=False) for path in others if ran & ids(path)), None)
 
 
 def _beside(notebook: Path) -> list[Path]:

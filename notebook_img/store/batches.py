@@ -7,7 +7,6 @@ lease that its holder has left is taken over; what was sent never is: it may hav
 from __future__ import annotations
 
 import dataclasses
-import json
 import secrets
 import statistics
 import time
@@ -15,31 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from notebook_img.errors import BudgetError, NotFoundError, StoreError
+from notebook_img.errors import NotFoundError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Claim, ItemRecord
 from notebook_img.store import schema
-from notebook_img.store.owner import is_alive, this_process
-from notebook_img.store.rows import Cells, dumps, session_values, sound
+from notebook_img.store.item_states import AT_SERVICE, is_left, left_as, share_end, write_end
+from notebook_img.store.owner import this_process
+from notebook_img.store.rows import ITEM_FIELDS, batch_record, batch_values, dumps, item_record, item_values, session_values, sound
 from notebook_img.store.sessions import free_name, new_session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from notebook_img.store.database import Database
-    from notebook_img.store.rows import AnyRow
 
 LEASE_LASTS = 120.0
 """Seconds after which a lease may be taken over where it is unknown whether its process is alive."""
-OPEN = ("waiting", "leased", "sent")
-"""States of items that have no end yet."""
 STOPPED = "It was stopped after it was sent, and may have been billed."
-LEFT = "The process that sent it ended before the reply came; it may have been billed."
-"""What is said of an item that was sent by a process which is gone."""
-AT_SERVICE = "state = 'sent' AND job != ''"
-"""Of an item that a service does later; it is no process's own (see later_items.py)."""
 _BATCH_FIELDS = frozenset(field.name for field in dataclasses.fields(BatchRecord))
-_ITEM_FIELDS = tuple(field.name for field in dataclasses.fields(ItemRecord))
 
 
 class Batches:
@@ -69,7 +61,7 @@ class Batches:
                 connection.execute(schema.sessions.insert().values(**session_values(made), turns=0, last_number=0))
                 own = made.id
             record = dataclasses.replace(record, id=number, session_id=own)
-            connection.execute(schema.batches.insert().values(sound(_batch_values(record))))
+            connection.execute(schema.batches.insert().values(sound(batch_values(record))))
             _insert_items(connection, record.id, items)
             _tie_twins(connection, record.id, items)
         return record
@@ -128,7 +120,7 @@ class Batches:
         """Return one batch."""
         with self._database.read() as connection:
             row = connection.execute(select(schema.batches).where(schema.batches.c.id == batch)).one_or_none()
-        return _batch_record(row) if row else None
+        return batch_record(row) if row else None
 
     def batches(self, *, session: str | None = None, limit: int | None = None) -> list[BatchRecord]:
         """Return batches, newest first; only those made beside a session."""
@@ -136,7 +128,7 @@ class Batches:
         if session is not None:
             query = query.where((schema.batches.c.beside == session) | (schema.batches.c.session_id == session))
         with self._database.read() as connection:
-            return [_batch_record(row) for row in connection.execute(query)]
+            return [batch_record(row) for row in connection.execute(query)]
 
     def batches_of_cell(self, cell: str, source_hash: str, notebook: str) -> list[BatchRecord]:
         """Return the batches a cell made, newest first: by its id, else by its words in the notebook."""
@@ -144,7 +136,7 @@ class Batches:
         alike = (table.source_hash == source_hash) & (table.notebook == notebook)
         query = select(schema.batches).where((table.cell == cell) | alike).order_by(table.id.desc())
         with self._database.read() as connection:
-            found = [_batch_record(row) for row in connection.execute(query)] if cell else []
+            found = [batch_record(row) for row in connection.execute(query)] if cell else []
         return sorted(found, key=lambda record: (record.cell != cell, -record.id))
 
     def batch_keys(self, batch: int) -> dict[str, list[str]]:
@@ -167,13 +159,13 @@ class Batches:
         if states:
             query = query.where(table.state.in_(tuple(states)))
         with self._database.read() as connection:
-            return [read_item(row) for row in connection.execute(query)]
+            return [item_record(row) for row in connection.execute(query)]
 
     def latest_done(self, batch: int, most: int) -> list[ItemRecord]:
         """Return the items that were done last, the latest first."""
         query = "SELECT * FROM items WHERE batch = :batch AND state = 'done' ORDER BY turn DESC LIMIT :most"
         with self._database.read() as connection:
-            return [read_item(row) for row in connection.exec_driver_sql(query, {"batch": batch, "most": most})]
+            return [item_record(row) for row in connection.exec_driver_sql(query, {"batch": batch, "most": most})]
 
     def item_counts(self, batch: int, before: int | None = None) -> dict[str, int]:
         """Return how many items are in each state; ``unsure``: failed and perhaps billed, ``later``: a service has them for later."""
@@ -198,7 +190,7 @@ class Batches:
         before : int, optional
             Only items at earlier positions.
         lasts : float
-            Seconds the lease holds where nobody can tell whether this process is alive.
+            Seconds the lease holds where it cannot be told whether this process is alive.
         """
         lease = secrets.token_hex(8)
         query = (
@@ -210,7 +202,7 @@ class Batches:
             if found:
                 change = "UPDATE items SET state = 'leased', owner = ?, lease = ?, until = ? WHERE id = ?"
                 connection.exec_driver_sql(change, [(this_process(), lease, time.time() + lasts, row.id) for row in found])
-        return [(dataclasses.replace(read_item(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
+        return [(dataclasses.replace(item_record(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
 
     def release_leased(self, claim: Claim) -> None:
         """Let an item wait again if it is leased still."""
@@ -221,7 +213,7 @@ class Batches:
     def release_item(self, claim: Claim) -> None:
         """Let an item wait again that was not sent, or of which it is known that it was not billed."""
         with self._database.write() as connection:
-            _end(connection, claim, {"state": "waiting"})
+            write_end(connection, claim, {"state": "waiting"})
 
     def leave_item(self, claim: Claim, *, error: str = STOPPED, reason: str = "Stopped") -> str:
         """Record that an item was given up: it waits again, unless the books count something for it; return its state."""
@@ -229,15 +221,15 @@ class Batches:
         with self._database.write() as connection:
             costs = connection.exec_driver_sql(booked, {"item": claim.item}).scalars().all()
             if not costs or costs[0] == 0.0:
-                _end(connection, claim, {"state": "waiting"})
+                write_end(connection, claim, {"state": "waiting"})
                 return "waiting"
-            _end(connection, claim, {"state": "failed", "billed": "maybe", "cost": costs[0], "error": error, "reason": reason})
+            write_end(connection, claim, {"state": "failed", "billed": "maybe", "cost": costs[0], "error": error, "reason": reason})
             return "failed"
 
     def end_item(self, claim: Claim, *, state: str = "failed", **fields: Any) -> None:
         """Record how an item ended: ``error``, ``reason``, ``billed``, ``cost``, ``seconds``, ``job``; ``turn`` with ``session_id``."""
         with self._database.write() as connection:
-            _end(connection, claim, {"state": state, **fields})
+            write_end(connection, claim, {"state": state, **fields})
 
     def note_error(self, item: int, error: str) -> bool:
         """Say of an item that is done what did not succeed after its reply was stored: its file; return whether it is done."""
@@ -262,11 +254,11 @@ class Batches:
                 "(items.state = 'leased' OR (items.state = 'sent' AND items.job = ''))",
                 {"batch": batch},
             ).all()
-            left = [row for row in rows if _is_left(row) or (own and row.owner == this_process())]
+            left = [row for row in rows if is_left(row) or (own and row.owner == this_process())]
             for row in left:
-                values = _left_as(row)
+                values = left_as(row)
                 connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
-                _share(connection, row.id, values)
+                share_end(connection, row.id, values)
         return len(left)
 
     def typical_seconds(self, model: str) -> float | None:
@@ -282,7 +274,7 @@ class Batches:
             "SELECT DISTINCT owner, until, state FROM items WHERE batch = :batch AND (state = 'leased' OR (state = 'sent' AND job = ''))"
         )
         with self._database.read() as connection:
-            return any(not _is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
+            return any(not is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
 
     def claim_left(self, item: int, spend: int | None) -> Claim | None:
         """Return what ends an item that was given up, from the call whose money `spend` is; None where it was sent again, or is done."""
@@ -303,70 +295,11 @@ class Batches:
             return int(connection.execute(change.values(state="waiting", error="", reason="", billed="no", cost=None, job="")).rowcount)
 
 
-def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: float | None, in_flight: Iterable[AnyRow]) -> None:
-    """Mark an item as sent in the transaction that reserves its money, and hold its batch to its own budget.
-
-    Raises
-    ------
-    StoreError
-        When another process has taken the item over meanwhile: a computer that was asleep for a night.
-    BudgetError
-        When its batch would go over its budget.
-    """
-    batch = connection.exec_driver_sql("SELECT budget, spent FROM batches WHERE id = :id", {"id": claim.batch}).one_or_none()
-    if batch is not None and batch.budget is not None and estimate != 0:
-        taken = batch.spent / 1e9 + sum(row.estimate for row in in_flight if row.batch == claim.batch and row.estimate is not None)
-        if taken + (estimate or 0.0) > batch.budget + 1e-9 or (estimate is None and taken >= batch.budget):
-            raise BudgetError(
-                f"Nothing more was sent: ${taken:.2f} of the ${batch.budget:.2f} for batch b{claim.batch} is spent or reserved, and the "
-                f"next item may cost {'an unknown amount' if estimate is None else f'up to ${estimate:.2g}'}.",
-                hint=Hint("raise-batch-budget", batch=f"b{claim.batch}"),
-            )
-    held = "UPDATE items SET state = 'sent', spend = :spend WHERE id = :item AND lease = :lease AND state IN ('leased', 'sent')"
-    if connection.exec_driver_sql(held, {"spend": spend, "item": claim.item, "lease": claim.lease}).rowcount == 0:
-        raise StoreError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
-
-
-def done_with(connection: Connection, claim: Claim, *, session_id: str, turn: int, seconds: float, cost: float | None) -> None:
-    """Record an item's turn in the transaction that stores it."""
-    had = {"error": "", "reason": "", "billed": "no"}  # of one that was given up before its job was fetched
-    _end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost, **had})
-
-
-def _end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:
-    table = schema.items.c
-    mine = (table.id == claim.item) & (table.lease == claim.lease) & (table.state != "done")
-    plain = sound({name: value for name, value in values.items() if name != "spend"})
-    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount:
-        _share(connection, claim.item, plain)
-
-
-def _share(connection: Connection, item: int, values: Mapping[str, Any]) -> None:
-    """Of one question that several items ask, what came of it is everyone's, and its cost the first one's."""
-    if values["state"] != "waiting":
-        shared = {name: value for name, value in values.items() if name not in ("cost", "seconds")}
-        connection.execute(update(schema.items).where(schema.items.c.twin == item).values(**shared, cost=0.0))
-
-
-def _is_left(row: AnyRow) -> bool:
-    alive = is_alive(row.owner)
-    # Of a process on another machine nobody knows: its lease runs out, but what it has sent is its own for a day.
-    return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
-
-
-def _left_as(row: AnyRow) -> dict[str, str]:
-    """Return what becomes of an item that its process has left: the books say whether it was sent and may have been billed."""
-    unsent = row.state == "leased" or row.booked in ("failed", "free")
-    return {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
-
-
 def _insert_items(connection: Connection, batch: int, items: Sequence[ItemRecord]) -> None:
-    names = [name for name in _ITEM_FIELDS if name not in ("id", "twin")]
+    names = [name for name in ITEM_FIELDS if name not in ("id", "twin")]
     into, given = ", ".join(names), ", ".join(f":{name}" for name in names)
     text = f"INSERT INTO items ({into}) VALUES ({given})"  # noqa: S608 - names of our own
-    rows = [
-        {name: value for name, value in _item_values(dataclasses.replace(item, batch=batch)).items() if name in names} for item in items
-    ]
+    rows = [{name: value for name, value in item_values(dataclasses.replace(item, batch=batch)).items() if name in names} for item in items]
     if rows:
         connection.exec_driver_sql(text, [sound(row) for row in rows])
 
@@ -392,33 +325,3 @@ def _update_batch(connection: Connection, batch: int, fields: Mapping[str, Any])
     values = {name: dumps(dict(value)) if name in ("call", "facts") else value for name, value in fields.items()}
     change = update(schema.batches).where(schema.batches.c.id == batch).values(**values, updated=time.time())
     return bool(connection.execute(change).rowcount)
-
-
-def _batch_values(record: BatchRecord) -> dict[str, Any]:
-    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    return values | {"call": dumps(dict(record.call)), "facts": dumps(dict(record.facts)), "spent": round(record.spent * 1e9)}
-
-
-def _batch_record(row: AnyRow) -> BatchRecord:
-    cells = Cells(row)
-    plain = {field.name: getattr(row, field.name) for field in dataclasses.fields(BatchRecord)}
-    return BatchRecord(**{**plain, "call": cells.json("call", dict), "facts": cells.json("facts", dict), "spent": row.spent / 1e9})
-
-
-def _item_values(record: ItemRecord) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in _ITEM_FIELDS}
-    return values | {"call": dumps(dict(record.call)), "fields": dumps(dict(record.fields))}
-
-
-def read_item(row: AnyRow) -> ItemRecord:
-    """Return the item of a row."""
-    plain = {name: getattr(row, name) for name in _ITEM_FIELDS}
-    return ItemRecord(**{**plain, "call": _json(row.call), "fields": _json(row.fields)})
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

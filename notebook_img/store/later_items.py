@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from notebook_img.records import Claim, ItemRecord
 from notebook_img.store import schema
-from notebook_img.store.batches import read_item
-from notebook_img.store.rows import dumps
+from notebook_img.store.rows import dumps, item_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +38,7 @@ class LaterItems:
         table = schema.items.c
         query = select(schema.items).where(table.job == job, table.state == "sent").order_by(table.position)
         with self._database.read() as connection:
-            return [(read_item(row), Claim(row.batch, row.id, row.lease), row.spend) for row in connection.execute(query)]
+            return [(item_record(row), Claim(row.batch, row.id, row.lease), row.spend) for row in connection.execute(query)]
 
     def leave_job(self, job: str) -> None:
         """Let go of a job that this process has claimed, unless it has its end."""

@@ -59,15 +59,7 @@ INSERT INTO replies (run, position, session_id, turn, request_key) VALUES (?, ?,
 class Pack(PackFile):
     """A file written by `export_sessions`, opened for reading: its sessions, turns and runs, read at the first use of any.
 
-    Parameters
-    ----------
-    path : Path
-        The zip.
-
-    Raises
-    ------
-    PackError
-        When it is no such file, damaged, or newer than this version. Every method may raise it too.
+    It is opened, and fails, as a `PackFile` does.
     """
 
     def __init__(self, path: Path) -> None:

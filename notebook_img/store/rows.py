@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, select
 
-from notebook_img.records import JobRecord, Origin, PictureUse, SessionRecord, SpendRecord, TurnRecord
+from notebook_img.records import BatchRecord, ItemRecord, JobRecord, Origin, PictureUse, SessionRecord, SpendRecord, TurnRecord
 from notebook_img.store import schema
 from notebook_img.store.jumps import place_of
 from notebook_img.store.written import insert_into
@@ -324,6 +324,36 @@ def job_record(row: AnyRow) -> JobRecord:
         fields[name] = Cells(row).json(name, dict)
     fields["cancel_wanted"] = bool(fields["cancel_wanted"])
     return JobRecord(**fields)
+
+
+ITEM_FIELDS = tuple(field.name for field in dataclasses.fields(ItemRecord))
+"""Its columns that are read; the others are of its lease."""
+
+
+def batch_values(record: BatchRecord) -> dict[str, Any]:
+    """Return the columns of a batch."""
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return values | {"call": dumps(dict(record.call)), "facts": dumps(dict(record.facts)), "spent": round(record.spent * 1e9)}
+
+
+def batch_record(row: AnyRow) -> BatchRecord:
+    """Read one row of ``batches``."""
+    cells = Cells(row)
+    plain = {field.name: getattr(row, field.name) for field in dataclasses.fields(BatchRecord)}
+    return BatchRecord(**{**plain, "call": cells.json("call", dict), "facts": cells.json("facts", dict), "spent": row.spent / 1e9})
+
+
+def item_values(record: ItemRecord) -> dict[str, Any]:
+    """Return the columns of an item."""
+    values = {name: getattr(record, name) for name in ITEM_FIELDS}
+    return values | {"call": dumps(dict(record.call)), "fields": dumps(dict(record.fields))}
+
+
+def item_record(row: AnyRow) -> ItemRecord:
+    """Read one row of ``items``."""
+    cells = Cells(row)
+    plain = {name: getattr(row, name) for name in ITEM_FIELDS}
+    return ItemRecord(**{**plain, "call": cells.json("call", dict), "fields": cells.json("fields", dict)})
 
 
 def contains(text: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from notebook_img.errors import BudgetError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
-from notebook_img.store.batches import reserve_for
+from notebook_img.store.item_states import reserve_for
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
 from notebook_img.store.written import insert_into
@@ -51,8 +51,8 @@ def today() -> str:
 class Spend:
     """The spend rows of a store.
 
-    Today's spending is the known costs of the day plus the estimates of the calls in flight. A call of which nobody knows whether it was
-    billed counts if it was settled with a cost, so settle a time-out as ``unknown`` with its estimate as the cost.
+    Today's spending is the known costs of the day plus the estimates of the calls in flight. A call that may have been billed
+    counts if it was settled with a cost, so settle a time-out as ``unknown`` with its estimate as the cost.
     """
 
     _database: Database

@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from notebook_img.records import Claim, ItemRecord
 from notebook_img.store import schema
-from notebook_img.store.batches import LEASE_LASTS, _end, _is_left, _left_as, read_item
+from notebook_img.store.batches import LEASE_LASTS
+from notebook_img.store.item_states import is_left, left_as, write_end
 from notebook_img.store.owner import this_process
+from notebook_img.store.rows import item_record
 
 if TYPE_CHECKING:
     from notebook_img.store.database import Database
@@ -27,7 +29,7 @@ class TakenItems:
         """Return an item by its id."""
         with self._database.read() as connection:
             row = connection.execute(select(schema.items).where(schema.items.c.id == item)).one_or_none()
-        return read_item(row) if row else None
+        return item_record(row) if row else None
 
     def take_item(self, claim: Claim) -> tuple[ItemRecord, Claim] | None:
         """Take over an item that was leased for a worker; None where it was sent, has its end, or waits again.
@@ -45,7 +47,7 @@ class TakenItems:
             if connection.exec_driver_sql(take, values).rowcount == 0:
                 return None
             row = connection.execute(select(schema.items).where(schema.items.c.id == claim.item)).one()
-        return read_item(row), dataclasses.replace(claim, lease=lease)
+        return item_record(row), dataclasses.replace(claim, lease=lease)
 
     def lose_item(self, claim: Claim, *, error: str = "", reason: str = "") -> str | None:
         """Settle an item whose worker gave no answer; return its state, None as long as that worker may be at it.
@@ -60,10 +62,10 @@ class TakenItems:
             row = connection.exec_driver_sql(query, {"item": claim.item}).one_or_none()
             if row is None or row.lease.partition(".")[0] != claim.lease:
                 return row.state if row is not None else ""
-            if row.lease != claim.lease and not _is_left(row):
+            if row.lease != claim.lease and not is_left(row):
                 return None
-            values = _left_as(row)
+            values = left_as(row)
             if error and values["state"] == "waiting":
                 values = {"state": "failed", "error": error, "reason": reason}
-            _end(connection, dataclasses.replace(claim, lease=row.lease), values)
+            write_end(connection, dataclasses.replace(claim, lease=row.lease), values)
         return values["state"]

@@ -12,7 +12,7 @@ from notebook_img.errors import StoreError
 from notebook_img.ids import MOST_NUMBER, turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
-from notebook_img.store.batches import done_with
+from notebook_img.store.item_states import done_with
 from notebook_img.store.rows import PART, dumps, insert_turn, session_values, turn_records
 from notebook_img.store.sessions import free_name
 from notebook_img.store.spend import settle_row
@@ -313,7 +313,7 @@ def _without(record: TurnRecord, lost: Iterable[PictureUse]) -> TurnRecord:
 
 
 def _spared(sha256: str, spare: Mapping[str, Callable[[], bytes]] | None) -> bytes | None:
-    """Return the bytes of a picture whose file is gone, where somebody has them still."""
+    """Return the bytes of a picture whose file is gone, where another place still has them."""
     if spare is None or sha256 not in spare:
         return None
     try:

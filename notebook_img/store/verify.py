@@ -68,7 +68,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
 
 
 def _heal(copies: Copies, sha256: str, size: int, target: Path) -> str:
-    """Write the right bytes from the first copy that has them; return where they came from, empty where nobody has them."""
+    """Write the right bytes from the first copy that has them; return where they came from, empty where none has them."""
     for where, pieces in copies.find(sha256, size):
         try:
             make_folder(target.parent)

@@ -23,7 +23,7 @@ from notebook_img.providers.fal.models import SERVICE, TABLE, cost_of, row_of
 from notebook_img.providers.fal.queue import DONE, WAITING, Queue, Ticket, is_path, watch
 from notebook_img.providers.fal.requests import Wish, wish_of
 from notebook_img.providers.interface import Emit, Kind, ModelInfo, Reply, Request, SubmittedEvent, Usage, WithdrawnEvent
-from notebook_img.providers.jobs import Pace
+from notebook_img.providers.jobs import Patience
 from notebook_img.providers.received import count_of
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.status_table import Asked
@@ -222,8 +222,8 @@ class FalProvider:
 
     async def _one(self, queue: Queue, ticket: Ticket, emit: Emit, seen: dict[Ticket, str]) -> Part:
         """Wait for one request and fetch its pictures."""
-        pace = Pace(self.settings.fal_poll, self.settings.fal_deadline, self.clock, self.sleep)
-        await watch(ticket, lambda: queue.look(ticket, emit), pace, emit, lambda state: seen.__setitem__(ticket, state))
+        patience = Patience(self.settings.fal_poll, self.settings.fal_deadline, self.clock, self.sleep)
+        await watch(ticket, lambda: queue.look(ticket, emit), patience, emit, lambda state: seen.__setitem__(ticket, state))
         seen[ticket] = DONE
         content = await queue.result(ticket, emit)
         items = items_of(content, queue.asked.base_url)

@@ -21,7 +21,7 @@ from notebook_img.providers.received import count_of
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Emit
-    from notebook_img.providers.jobs import Pace
+    from notebook_img.providers.jobs import Patience
     from notebook_img.providers.status_table import Asked
     from notebook_img.providers.transport import Answer, Transport
 
@@ -143,7 +143,7 @@ def is_path(path: str) -> bool:
 
 
 async def watch(
-    ticket: Ticket, look: Callable[[], Awaitable[Mapping[str, Any]]], pace: Pace, emit: Emit, seen: Callable[[str], None]
+    ticket: Ticket, look: Callable[[], Awaitable[Mapping[str, Any]]], patience: Patience, emit: Emit, seen: Callable[[str], None]
 ) -> None:
     """Look at a request until it is done.
 
@@ -166,7 +166,7 @@ async def watch(
         seen(state)
         return said if state == DONE else _words(state, said)
 
-    await until_done(once, pace, emit, title="fal", job=ticket.id, setting="FAL_DEADLINE")
+    await until_done(once, patience, emit, title="fal", job=ticket.id, setting="FAL_DEADLINE")
 
 
 def _words(state: str, said: Mapping[str, Any]) -> str:

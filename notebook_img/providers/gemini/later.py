@@ -195,7 +195,7 @@ class _Client:
             self.asked.append({"model": model, "contents": contents, "config": config})
             raise Recorded
         if not self.lines:
-            raise BadReplyError("Its job has no row for this one.", provider=PROVIDER, billed="no")
+            raise BadReplyError("Gemini's job holds no answer to this one. Ask again.", provider=PROVIDER, billed="no")
         return _response(self.lines.pop(0))
 
     async def _streamed(self, **asked: Any) -> AsyncIterator[Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from notebook_img.providers.interface import Emit
-    from notebook_img.providers.jobs import Pace
+    from notebook_img.providers.jobs import Patience
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def record_of(envelope: Mapping[str, Any], job: Job) -> Mapping[str, Any] | None
     return None
 
 
-async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace: Pace, emit: Emit, *, fresh: bool) -> Finished:
+async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], patience: Patience, emit: Emit, *, fresh: bool) -> Finished:
     """Look at a job until it is final.
 
     Parameters
@@ -99,7 +99,7 @@ async def watch(job: Job, look: Callable[[], Awaitable[Mapping[str, Any]]], pace
             raise NoPictureError(f"Jimeng finished job {job.submit_id} without a picture.", reason=str(status), provider="jimeng")
         return finished if finished.urls else "fetching the list"
 
-    return await until_done(once, pace, emit, title="Jimeng", job=job.submit_id, setting="JIMENG_DEADLINE")
+    return await until_done(once, patience, emit, title="Jimeng", job=job.submit_id, setting="JIMENG_DEADLINE")
 
 
 def _status(record: Mapping[str, Any]) -> int:

@@ -30,7 +30,7 @@ from notebook_img.providers.jimeng.jobs import Finished, Job, JobUnseenError, qu
 from notebook_img.providers.jimeng.login import Login, Web, read_logins
 from notebook_img.providers.jimeng.models import DEFAULT, frame_for, info_of, service_key, table
 from notebook_img.providers.jimeng.upload import fetch_key, upload
-from notebook_img.providers.jobs import Pace
+from notebook_img.providers.jobs import Patience
 from notebook_img.providers.mask_words import prompt_with_mask
 from notebook_img.providers.pricing import in_force
 from notebook_img.providers.received import count_of
@@ -333,17 +333,17 @@ class JimengProvider:
     async def _watched(
         self, job: Job, logins: Sequence[Login], emit: Emit, *, fresh: bool
     ) -> tuple[Finished, list[bytes], list[ProviderError]]:
-        pace = Pace(self.settings.jimeng_poll, self.settings.jimeng_deadline, self.clock, self.sleep)
+        patience = Patience(self.settings.jimeng_poll, self.settings.jimeng_deadline, self.clock, self.sleep)
         login = await self._owner(job, logins, emit) if len(logins) > 1 else logins[0]
 
         async def look() -> Mapping[str, Any]:
             return await self.transport.again(lambda: self.web.call(login, protocol.HISTORY, query_of(job)), emit)
 
-        finished = await watch(job, look, pace, emit, fresh=fresh)
+        finished = await watch(job, look, patience, emit, fresh=fresh)
         pictures, failures = await self._fetched(finished, emit)
         if not pictures and any(error.status in {401, 403, 404, 410} for error in failures):
             # The URLs ran out meanwhile; the next look hands out new ones.
-            finished = await watch(job, look, pace, emit, fresh=fresh)
+            finished = await watch(job, look, patience, emit, fresh=fresh)
             pictures, failures = await self._fetched(finished, emit)
         return finished, pictures, failures
 

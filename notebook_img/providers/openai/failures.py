@@ -296,7 +296,7 @@ def scrub(text: str, *secrets: str, most: int = 300) -> str:
         title = re.search(r"<(title|h1)[^>]*>(.*?)</\1>", text, re.IGNORECASE | re.DOTALL)
         text = title[2] if title else re.sub(r"<[^>]*>", " ", text)
         text = html.unescape(text)
-    # A sent picture that is echoed back helps nobody.
+    # A sent picture that is echoed back explains nothing.
     text = re.sub(r"data:[\w/+.-]+;base64,[\w+/=-]*|[A-Za-z0-9+/_-]{120,}={0,2}", "(data)", text)
     short = " ".join(_KEY_LIKE.sub("[key]", keys.scrubbed(text, *secrets)).split())
     return short if len(short) <= most else short[:most].rsplit(" ", 1)[0] + " ..."

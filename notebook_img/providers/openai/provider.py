@@ -252,6 +252,14 @@ class CompatibleProvider:
 class OpenAIProvider(CompatibleProvider):
     """OpenAI's own models, there or on Azure."""
 
+    endpoint_name = "openai"
+    service = ENDPOINTS["openai"].service
+    more_services = (azure.SERVICE,)
+
+    def connection(self) -> Connection | None:
+        """Return whether calls go to OpenAI or to Azure, and why; None where only OpenAI is set up."""
+        return azure.connection_of(self.settings, OpenAIProvider.service)
+
     def later(self) -> Later:
         """Return OpenAI's batch processing; Azure has none for pictures."""
         if self.endpoint().azure is not None:
@@ -260,14 +268,6 @@ class OpenAIProvider(CompatibleProvider):
         from notebook_img.providers.openai.later import OpenAILater
 
         return OpenAILater(self)
-
-    endpoint_name = "openai"
-    service = ENDPOINTS["openai"].service
-    more_services = (azure.SERVICE,)
-
-    def connection(self) -> Connection | None:
-        """Return whether calls go to OpenAI or to Azure, and why; None where only OpenAI is set up."""
-        return azure.connection_of(self.settings, OpenAIProvider.service)
 
     @staticmethod
     def keyless(settings: Settings) -> bool:

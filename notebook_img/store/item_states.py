@@ -1,0 +1,84 @@
+"""How an item of a batch gets from one state to the next, within a transaction: sent with its money, done with its turn, left."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, update
+
+from notebook_img.errors import BudgetError, StoreError
+from notebook_img.hints import Hint
+from notebook_img.store import schema
+from notebook_img.store.owner import is_alive
+from notebook_img.store.rows import sound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from notebook_img.records import Claim
+    from notebook_img.store.rows import AnyRow
+
+LEFT = "The process that sent it ended before the reply came; it may have been billed."
+"""What is said of an item that was sent by a process which is gone."""
+AT_SERVICE = "state = 'sent' AND job != ''"
+"""Of an item that a service does later; it is no process's own (see later_items.py)."""
+
+
+def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: float | None, in_flight: Iterable[AnyRow]) -> None:
+    """Mark an item as sent in the transaction that reserves its money, and hold its batch to its own budget.
+
+    Raises
+    ------
+    StoreError
+        When another process has taken the item over meanwhile: a computer that was asleep for a night.
+    BudgetError
+        When its batch would go over its budget.
+    """
+    batch = connection.exec_driver_sql("SELECT budget, spent FROM batches WHERE id = :id", {"id": claim.batch}).one_or_none()
+    if batch is not None and batch.budget is not None and estimate != 0:
+        taken = batch.spent / 1e9 + sum(row.estimate for row in in_flight if row.batch == claim.batch and row.estimate is not None)
+        if taken + (estimate or 0.0) > batch.budget + 1e-9 or (estimate is None and taken >= batch.budget):
+            raise BudgetError(
+                f"Nothing more was sent: ${taken:.2f} of the ${batch.budget:.2f} for batch b{claim.batch} is spent or reserved, and the "
+                f"next item may cost {'an unknown amount' if estimate is None else f'up to ${estimate:.2g}'}.",
+                hint=Hint("raise-batch-budget", batch=f"b{claim.batch}"),
+            )
+    held = "UPDATE items SET state = 'sent', spend = :spend WHERE id = :item AND lease = :lease AND state IN ('leased', 'sent')"
+    if connection.exec_driver_sql(held, {"spend": spend, "item": claim.item, "lease": claim.lease}).rowcount == 0:
+        raise StoreError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
+
+
+def done_with(connection: Connection, claim: Claim, *, session_id: str, turn: int, seconds: float, cost: float | None) -> None:
+    """Record an item's turn in the transaction that stores it."""
+    had = {"error": "", "reason": "", "billed": "no"}  # of one that was given up before its job was fetched
+    write_end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost, **had})
+
+
+def write_end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:
+    """Change an item that is held by this lease, and let go of it."""
+    table = schema.items.c
+    mine = (table.id == claim.item) & (table.lease == claim.lease) & (table.state != "done")
+    plain = sound({name: value for name, value in values.items() if name != "spend"})
+    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount:
+        share_end(connection, claim.item, plain)
+
+
+def share_end(connection: Connection, item: int, values: Mapping[str, Any]) -> None:
+    """Of one question that several items ask, what came of it is everyone's, and its cost the first one's."""
+    if values["state"] != "waiting":
+        shared = {name: value for name, value in values.items() if name not in ("cost", "seconds")}
+        connection.execute(update(schema.items).where(schema.items.c.twin == item).values(**shared, cost=0.0))
+
+
+def is_left(row: AnyRow) -> bool:
+    """Return whether the process that holds an item has ended."""
+    alive = is_alive(row.owner)
+    # It cannot be told of a process on another machine: its lease runs out, but what it has sent is its own for a day.
+    return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
+
+
+def left_as(row: AnyRow) -> dict[str, str]:
+    """Return what becomes of an item that its process has left: the books say whether it was sent and may have been billed."""
+    unsent = row.state == "leased" or row.booked in ("failed", "free")
+    return {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
