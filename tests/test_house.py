@@ -320,9 +320,10 @@ def test_the_map_shows_the_contract_that_is_checked() -> None:
 
 
 def test_modules_that_comments_point_to_exist() -> None:
-    paths = [str(path) for folder in (HOUSE, PROJECT / "tests", PROJECT / "benchmarks") for path in folder.rglob("*.py")]
+    folders = (HOUSE, PROJECT / "tests", PROJECT / "benchmarks")
+    paths = [str(path) for found in (*(folder.rglob("*.py") for folder in folders), PROJECT.glob("*.py")) for path in found]
     for source in (*HOUSE.rglob("*.py"), PROJECT / "docs" / "decisions.md"):
-        for name in re.findall(r"(?:[\w-]+/)*\b[a-z]\w+\.py\b", source.read_text(encoding="utf-8")):
+        for name in re.findall(r"(?:[\w-]+/)*\b[a-z][\w-]+\.py\b", source.read_text(encoding="utf-8")):
             assert name in ELSEWHERE or any(path.endswith(f"/{name}") for path in paths), f"{source}: {name}"
 
 
