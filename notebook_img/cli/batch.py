@@ -110,7 +110,7 @@ def _waited(batch: Batch, printer: _Printer) -> int:
 
 def summary(batch: Batch) -> str:
     """Return the line that ends a batch: what was done, what failed, what it cost."""
-    from notebook_img.display import money
+    from notebook_img.display import counted, money
 
     counts = batch.counts
     names = [item.label for item in batch.errors[:5]]
@@ -123,7 +123,7 @@ def summary(batch: Batch) -> str:
         f"{untried:,} not tried" if untried else "",
     ]
     cost = f"; {money(batch.cost)}" if batch.cost else ""
-    return f"{batch.id}: {counts.total:,} item{'s' if counts.total != 1 else ''}: {', '.join(filter(None, parts))}{cost}."
+    return f"{batch.id}: {counted(counts.total, 'item')}: {', '.join(filter(None, parts))}{cost}."
 
 
 class _Printer:

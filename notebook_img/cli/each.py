@@ -69,7 +69,7 @@ def table_named(name: str) -> list[dict[str, Any]]:
             found = [json.loads(line) for line in lines]
             rows = found[0] if path.suffix.casefold() == ".json" else found
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-                raise UsageError(f"--over {name}: this is no list of objects.")
+                raise UsageError(f"--over {name}: this is no list of objects. Write [{{...}}, ...], or one object a line in a .jsonl file.")
             return rows
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _rows(file, name)
@@ -85,6 +85,6 @@ def _rows(lines: Iterable[str], name: str) -> list[dict[str, Any]]:
         dialect = csv.excel
     rows = [{str(key): value for key, value in row.items() if key is not None} for row in csv.DictReader([first, *rest], dialect=dialect)]
     if not rows:
-        raise UsageError(f"--over {name}: the table has no rows.")
+        raise UsageError(f"--over {name}: the table has no rows. Its first line names the columns; each further line is an item.")
     # An empty cell holds nothing.
     return [{key: value if value != "" else None for key, value in row.items()} for row in rows]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from notebook_img.display.answers import answers_together as answers_together
     from notebook_img.display.batches import BatchState as BatchState
     from notebook_img.display.batches import batch_progress as batch_progress
-    from notebook_img.display.batches import duration as duration
     from notebook_img.display.captions import Caption as Caption
     from notebook_img.display.captions import counted as counted
     from notebook_img.display.captions import moment as moment
@@ -46,7 +45,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         answers="answer answers_together",
-        batches="BatchState batch_progress duration",
+        batches="BatchState batch_progress",
         captions="Caption counted moment money price_range_words",
         comparisons="compare",
         differences="Differences confront heat measure percent",

@@ -24,12 +24,10 @@ class BatchState:
     """How far a batch is."""
 
     name: str
-    total: int
-    done: int
-    failed: int
-    under_way: int
-    seconds: float
-    """Since this run of it began."""
+    counts: Sequence[str]
+    """How many items are done, failed, under way, in words."""
+    share: float
+    """How much of it has ended, from 0 to 1."""
     left: float | None
     """Seconds it may still take; None where that is not known yet."""
     cost: float
@@ -38,20 +36,11 @@ class BatchState:
 
 def batch_progress(state: BatchState, latest: Sequence[tuple[str, Preview]] = ()) -> Bundle:
     """Draw a batch that is going on; `latest` are the newest pictures with their labels."""
-    ended = state.done + state.failed
-    waiting = state.total - ended - state.under_way
-    parts = [
-        f"{state.done:,} of {state.total:,} done",
-        f"{state.failed:,} failed" if state.failed else "",
-        f"{state.under_way:,} under way" if state.under_way else "",
-        f"{waiting:,} to do" if waiting else "",
-        money(state.cost) if state.cost else "",
-        f"{duration(state.left)} left" if state.left is not None else "",
-    ]
-    words = SEPARATOR.join([f"{state.name}: {parts[0]}", *filter(None, parts[1:])])
-    share = ended / max(1, state.total)
+    cost = money(state.cost) if state.cost else ""
+    left = f"{_duration(state.left)} left" if state.left is not None else ""
+    words = f"{state.name}: {SEPARATOR.join(filter(None, [*state.counts, cost, left]))}"
     look = "width:24em;max-width:60%;vertical-align:middle"
-    bar = f'<progress max="1" value="{share:.3f}" aria-label="{escape(words)}" style="{look}"></progress>'
+    bar = f'<progress max="1" value="{state.share:.3f}" aria-label="{escape(words)}" style="{look}"></progress>'
     html = [f'<div class="{NO_MATH}" style="{QUIET}">{bar} {escape(words)}</div>']
     if latest:
         seen = "".join(
@@ -62,6 +51,6 @@ def batch_progress(state: BatchState, latest: Sequence[tuple[str, Preview]] = ()
     return Bundle({"text/html": "\n".join(html), "text/plain": words})
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Return a time in words: ``40 s``, ``12 min``, ``3 h``."""
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

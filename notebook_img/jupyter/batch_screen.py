@@ -63,9 +63,7 @@ class BatchScreen:
         ended = counts.done + counts.failed - self.begun.done - self.begun.failed
         seconds = time.monotonic() - self.started
         left = seconds / ended * (counts.waiting + counts.under_way) if ended > 2 else None
-        state = display.BatchState(
-            f"Batch {record.name}", counts.total, counts.done, counts.failed, counts.under_way, seconds, left, record.spent
-        )
+        state = display.BatchState(f"Batch {record.name}", counts.parts, counts.share, left, record.spent)
         return display.batch_progress(state, self._latest())
 
     def _latest(self) -> list[tuple[str, Preview]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from notebook_img.options.arguments import values_of as values_of
     from notebook_img.options.help import help_text as help_text
     from notebook_img.options.image_words import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+    from notebook_img.options.image_words import PATTERN as PATTERN
     from notebook_img.options.image_words import file_note as file_note
     from notebook_img.options.image_words import is_image_word as is_image_word
     from notebook_img.options.option import ALL as ALL
@@ -33,7 +34,7 @@ else:
         __name__,
         arguments="Given Parsed find_option looks_like_option parse_words values_of",
         help="help_text",
-        image_words="IMAGE_SUFFIXES file_note is_image_word",
+        image_words="IMAGE_SUFFIXES PATTERN file_note is_image_word",
         option="ALL Command Option OwnOptionLike own_option",
         table="OPTIONS table_for",
         values="FLAG OBJECT PLAIN TEXT",

@@ -22,6 +22,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 """Suffixes that mark a leading word as an image. Wider than what can be read, so that a ``logo.svg`` gets the loader's sentence."""
 
+PATTERN = re.compile(r"[*?]|\[.+\]")
+"""What makes a word a pattern of file names."""
 _URL = re.compile(r"https?://\S|file://\S|data:[\w.+-]+/[\w.+-]+[;,]", re.IGNORECASE)
 _PATH = re.compile(r"\.{1,2}[/\\]|~[/\\]|/|\\\\|[A-Za-z]:[/\\]")
 
@@ -103,8 +105,8 @@ def is_image_word(
         return False
     if _PATH.match(word):
         return True
-    if re.search(r"[*?]|\[.+\]", word):
-        return True  # a pattern
+    if PATTERN.search(word):
+        return True
     raise NotFoundError(
         f"There is no file {word[:80]!r}. A first word with a slash counts as an image; to have it in the text, put -- before the text."
     )

@@ -34,7 +34,7 @@ def spent_today(workspace: Workspace) -> str:
 
 
 def _person(row: SpendRecord, _notebooks: Mapping[str, str]) -> str:
-    """Return an agent's name; every other row is the person's whose home this is, and does not name them."""
+    """Return an agent's name, else the name of the person whose home this is: their own rows do not say it."""
     return _user() if row.origin in SURFACES else row.origin
 
 

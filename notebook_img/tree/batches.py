@@ -31,16 +31,20 @@ class Counts:
     """Of the failed ones, those that may have been billed."""
 
     @property
+    def parts(self) -> list[str]:
+        """Each count in words, those that are 0 left out."""
+        counts = ((self.failed, "failed"), (self.under_way, "under way"), (self.later, "at the service"), (self.waiting, "to do"))
+        return [f"{self.done:,} of {self.total:,} done", *(f"{count:,} {words}" for count, words in counts if count)]
+
+    @property
     def words(self) -> str:
-        """The counts in a few words, those that are 0 left out."""
-        parts = [
-            f"{self.done:,} of {self.total:,} done",
-            f"{self.failed:,} failed" if self.failed else "",
-            f"{self.under_way:,} under way" if self.under_way else "",
-            f"{self.later:,} at the service" if self.later else "",
-            f"{self.waiting:,} to do" if self.waiting else "",
-        ]
-        return ", ".join(filter(None, parts))
+        """The counts in one line."""
+        return ", ".join(self.parts)
+
+    @property
+    def share(self) -> float:
+        """How much of it has ended, from 0 to 1."""
+        return (self.done + self.failed) / max(1, self.total)
 
 
 def counts_of(store: Store, batch: int) -> Counts:

@@ -82,7 +82,7 @@ class BatchList:
             "name": record.name,
             "session": self.studio.session_name(record.session_id),
             "prompt": " ".join(record.prompt.split())[:200],
-            "share": (counts.done + counts.failed) / max(1, counts.total),
+            "share": counts.share,
             "words": " · ".join(filter(None, [counts.words, money(record.spent) if record.spent else ""])),
             "running": counts.done + counts.failed < counts.total and batch.running,
         }

@@ -110,7 +110,9 @@ class Batches:
         done = [item for item in batch.items if item.record.turn is not None]
         rows = [Row(item.label, {**item.fields, "i": number}, item.turn, item.index, item.chosen) for number, item in enumerate(done, 1)]
         if not rows:
-            raise UsageError(f"No item of batch {batch.id} is done: {batch.counts.words}.")
+            counts = batch.counts
+            hint = Hint("retry-batch" if counts.failed == counts.total else "resume-batch", batch=batch.id)
+            raise UsageError(f"No item of batch {batch.id} is done: {counts.words}.", hint=hint)
         return self._called(kind, prompt, Rows(tuple(rows), tuple(batch.record.facts.get("index") or ())), None, options)
 
     # From Python's arguments to calls

@@ -29,7 +29,7 @@ GRACE = 5.0
 
 
 def check_executor(executor: Any) -> None:
-    """Refuse what takes no work."""
+    """Refuse an executor that cannot be given work."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise UsageError(f"executor has to be a concurrent.futures.Executor or a Dask client, not {type(executor).__name__}.")
 

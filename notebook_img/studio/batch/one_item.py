@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from notebook_img.workspace import Workspace
 
 LOOK = 0.25
-"""Seconds between two looks whether the batch was stopped."""
+"""Seconds between two looks at whether the batch was stopped."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class ItemTask:
     fresh: bool = False
     at_once: int = 1
     down: int = 0
-    """How many in a row failed since their service is down."""
+    """How many calls in a row failed because the service could not be asked."""
     tries: int = 0
-    """How often this one was begun."""
+    """How often the service could not be asked for this one."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def do_item(task: ItemTask) -> ItemOutcome:
 
 
 class _Equal(dict[str, Any]):
-    """Settings that are alike by what they hold."""
+    """Settings that can be hashed; equal where they hold the same."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(repr(sorted(self.items())))

@@ -139,7 +139,9 @@ class Prices:
     @property
     def _files(self) -> str:
         files, there = self.files
-        return f"{files:,} file{'s' if files != 1 else ''}{f', {there:,} of them there already' if there else ''}" if files else ""
+        from notebook_img.display import counted
+
+        return f"{counted(files, 'file')}{f', {there:,} of them there already' if there else ''}" if files else ""
 
 
 def _seconds(workspace: Workspace, model: str, count: int, at_once: int, typed: str) -> float | None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.options import IMAGE_SUFFIXES, PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PATTERN = re.compile(r"[*?]|\[.+\]")
 OF_FILES = ("stem", "name", "parent")
 """Fields that every file has, beside ``i``, its number from 1."""
 ITEM = "item"
@@ -167,7 +167,6 @@ def _table_rows(records: Sequence[Any], index: Sequence[Any], *, pictured: bool,
 
 def _picture_column(records: Sequence[Any], columns: Sequence[str]) -> str | None:
     """Return the one column that holds pictures."""
-    from notebook_img.options import IMAGE_SUFFIXES
     from notebook_img.pictures import is_picture_like
 
     first = [record for record in records[:20] if isinstance(record, Mapping)]

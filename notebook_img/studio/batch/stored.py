@@ -28,7 +28,7 @@ _DEFAULT = {field.name: field.default for field in dataclasses.fields(Call)}
 
 
 def plain_call(workspace: Workspace, session: SessionRecord, call: Call) -> dict[str, Any]:
-    """Return a call as JSON, without what is as it would be anyhow."""
+    """Return a call as JSON, without the fields that have their default."""
     plain: dict[str, Any] = {}
     for field in dataclasses.fields(Call):
         value = getattr(call, field.name)
@@ -146,6 +146,6 @@ def apart(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shared_by(calls: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what all calls have alike."""
+    """Return what all calls have in common."""
     first, *others = calls
     return {name: value for name, value in first.items() if all(name in other and other[name] == value for other in others)}
