@@ -123,7 +123,7 @@ class Server(MCPServer[Any]):
             "nbimg://pictures/{sha256}",
             name="picture",
             title="A picture",
-            description="The original bytes of a picture, by its hash",
+            description="The original bytes of a picture, by its hash; of one that was brought in, without place, serial numbers and owner",
             mime_type="image/*",
         )
         def picture(sha256: str) -> bytes:
@@ -154,12 +154,15 @@ class Server(MCPServer[Any]):
             return await anyio.to_thread.run_sync(self._complete, argument.name, argument.value)
 
     def _picture(self, sha256: str) -> tuple[bytes, str]:
-        from notebook_img.pictures import sniff
+        from notebook_img.pictures import sniff, without_private_parts
 
         store = self.work.studio.store
         if not PICTURE_URI.fullmatch(sha256) or not store.has_picture(sha256) or not self.work.scope.shows_picture(sha256):
             raise ResourceNotFoundError(f"There is no picture nbimg://pictures/{sha256[:80]}.")
         data = store.read_picture(sha256)
+        if not store.was_made(sha256):
+            # A host may hand it to a model: what a photograph tells of place and owner stays here.
+            data, _ = without_private_parts(data)
         return data, sniff(data) or "application/octet-stream"
 
     def _preview(self, sha256: str, side: int) -> tuple[bytes, str]:

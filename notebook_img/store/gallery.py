@@ -13,6 +13,7 @@ from notebook_img.ids import turn_id
 from notebook_img.store import schema
 from notebook_img.store import search as words
 from notebook_img.store.rows import PART, USE_COLUMNS, contains, picture_use, turn_records
+from notebook_img.store.turns import MADE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +153,13 @@ class Gallery:
         query = joined.where(uses.sha256 == sha256).distinct()
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
+
+    def was_made(self, sha256: str) -> bool:
+        """Return whether a picture came of any turn; what was only brought in did not."""
+        uses = schema.uses.c
+        query = select(uses.sha256).where(uses.sha256 == sha256, uses.role.in_(MADE)).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def star(self, pictures: Iterable[str], *, on: bool = True) -> None:
         """Give pictures, by hash, a star, or take it away. A star belongs to the picture, in whichever session it is."""

@@ -157,3 +157,17 @@ def test_what_takes_above_half_an_hour_says_how_a_terminal_goes_on(
     line = next(said for said in paid.said if "24 items" in said)  # type: ignore[attr-defined]
     assert ("about 60 min" if words else "about 60 s") in line
     assert (words in line.casefold()) if words else ("terminal" not in line)
+
+
+def test_a_mask_in_words_is_looked_for_and_priced_for_each_item(paid: ni.Studio, service: Running, photos: Path) -> None:
+    service.control(boxes=[{"box_2d": [200, 200, 700, 700], "label": "cup"}])
+    asked = {"model": MODEL, "first": 2}
+    whole, within = (
+        paid.batch.edit("paint it", "photos/*.png", dry_run=True, **asked, **mask).prices for mask in ({}, {"mask": "the cup"})
+    )
+    assert sent(service) == 0, "a dry run asks nothing"
+    assert within.high > whole.high, "the question is priced with the edit"
+    assert within.later_high > whole.later_high
+    batch = paid.batch.edit("paint it", "photos/*.png", mask="the cup", **asked)
+    assert (batch.counts.done, sent(service)) == (2, 4), "each item is looked at and edited"
+    assert batch.cost == pytest.approx(paid.store.known_today()), "both are the item's"

@@ -106,3 +106,11 @@ def test_a_type_that_is_not_written_is_an_error():
         encode(load(photo()), "application/pdf")
     with pytest.raises((UsageError, OutputError)):
         encode(load(photo(20000, 2)), "image/webp")  # WebP ends at 16383 pixels a side
+
+
+@pytest.mark.parametrize(("size", "level"), [((2000, 3999), "fast"), ((2000, 4000), "fastest")])
+def test_a_large_png_is_written_fast_rather_than_small(size: tuple[int, int], level: str):
+    data = encode(load(file(Image.new("L", size), "TIFF")), "image/png")
+    at = data.index(b"IDAT") + 4
+    # The two highest bits of the second byte of a zlib stream (RFC 1950): 0 for level 1, 1 for levels 2 to 5.
+    assert {0: "fastest", 1: "fast"}[data[at + 1] >> 6] == level
