@@ -207,7 +207,7 @@ def test_a_call_across_midnight_is_paid_by_the_day_it_began(
 CUT = base64.b64encode(base64.b64decode(PICTURE)[:20]).decode()
 
 
-@pytest.mark.parametrize("service", ["openai", "ark", "gemini"])
+@pytest.mark.parametrize("service", SAID)
 def test_a_picture_that_came_in_pieces_is_within_reach_with_its_bytes(
     new_studio: Callable[..., ni.Studio], counter: Counter, service: str
 ) -> None:
@@ -216,3 +216,25 @@ def test_a_picture_that_came_in_pieces_is_within_reach_with_its_bytes(
         studio.session("fox").generate("a fox", model=service)
     assert caught.value.pictures == (base64.b64decode(CUT),)
     assert [Path(place).read_bytes() for place in caught.value.kept] == [base64.b64decode(CUT)]
+
+
+def _twice(body: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer in which each picture stands twice."""
+    text = json.dumps(body)
+    for begin, end in (('{"b64_json"', "}"), ('{"inlineData"', "}}"), ('{"type": "image_url"', "}}")):
+        if begin in text:
+            at = text.index(begin)
+            one = text[at : text.index(end, at) + len(end)]
+            text = text.replace(one, f"{one}, {one}")
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("service", SAID)
+def test_a_picture_that_came_twice_is_one_request_one_turn_and_one_bill(
+    new_studio: Callable[..., ni.Studio], counter: Counter, service: str
+) -> None:
+    counter.body, studio = _twice(SAID[service](1)), new_studio()
+    turn = studio.session("twice").generate("a fox", model=service)
+    assert {picture.data for picture in turn.pictures} == {base64.b64decode(PICTURE)}
+    [row] = studio.store.spend_rows(session="twice")
+    assert (row.state, len(studio.session("twice").turns)) == ("billed", 1)
