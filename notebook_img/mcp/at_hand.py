@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.errors import NotebookImgError
 from notebook_img.ids import turn_id
+from notebook_img.mcp import sessions
 from notebook_img.pictures import is_picture_file
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _uploads(work: Work) -> Iterator[Candidate]:
 
 def _heads(work: Work, caller: Caller) -> Iterator[Candidate]:
     for row in work.scope.sessions(limit=3):
-        if row.head is not None and (session := work.find(caller, row.name)) is not None:
+        if row.head is not None and (session := sessions.find(work, caller, row.name)) is not None:
             turn = session.turn(turn_id(row.head))
             for picture in turn.pictures[:1]:
                 yield Candidate(turn.full_id, f"the latest picture of session {row.name}", picture, row.updated)

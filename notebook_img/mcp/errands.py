@@ -19,6 +19,7 @@ from notebook_img import loop
 from notebook_img.errors import ProviderError
 from notebook_img.files import reason
 from notebook_img.loop import in_thread
+from notebook_img.mcp import sessions
 from notebook_img.mcp.running_call import Result, Running
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Worker:
         if row is None or row.state != "done" or not row.turn:
             raise error
         name, _, number = row.turn.rpartition("/")
-        return Result(self._work.session(running.caller, name).turn(number))
+        return Result(sessions.named(self._work, running.caller, name).turn(number))
 
     def _begun(self) -> tuple[subprocess.Popen[bytes], str]:
         with self._lock:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError
 from notebook_img.files import write_atomically
-from notebook_img.mcp.names import session_name_of
+from notebook_img.mcp.sessions import session_name_of
 from notebook_img.records import Origin, PictureUse, TurnRecord
 from notebook_img.replay import BY_AGENT
 

@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -26,19 +25,13 @@ from notebook_img.calls import (
     provenance_of,
     write_outputs,
 )
-from notebook_img.errors import (
-    NotebookImgError,
-    NotFoundError,
-    StoreError,
-    UsageError,
-    did_you_mean,
-)
+from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import worded
 from notebook_img.loop import in_thread, to_the_end
+from notebook_img.mcp import sessions
 from notebook_img.mcp.errands import Errand, Worker, WorkerError
 from notebook_img.mcp.folders import Folders, folders_of
 from notebook_img.mcp.jobs import Jobs
-from notebook_img.mcp.names import session_name_of
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.page.links import Pages
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
@@ -47,8 +40,7 @@ from notebook_img.mcp.share import Share
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
 from notebook_img.records import JobRecord, Origin, TurnRecord
-from notebook_img.replay import BUILT_IN, BY_AGENT
-from notebook_img.studio import session_name_from
+from notebook_img.replay import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -59,8 +51,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AT_ONCE", "Caller", "Note", "Result", "Running", "Work"]
 
-AGENTS = "agents"
-"""The session of agents that work in no folder of their own."""
 AT_ONCE = 8
 """Requests sent to services at the same time; the others wait in order."""
 PIXELS_AT_ONCE = 200_000_000
@@ -147,64 +137,6 @@ class Work:
                 self._studios.popitem(last=False)
         return Caller(name, studio, folders or folders_of(self.studio.settings, allowed=self.allowed or None), since)
 
-    def session(self, caller: Caller, name: str) -> Session:
-        """Return a session by name or id.
-
-        Raises
-        ------
-        NotFoundError
-            With near or recent names.
-        """
-        wanted = name.strip().partition("/")[0]
-        found = self.find(caller, wanted)
-        if found is None:
-            names = [row.name for row in self.scope.sessions(limit=200)]
-            near = did_you_mean(wanted, names)
-            recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
-            raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
-        return found
-
-    def find(self, caller: Caller, *names: str) -> Session | None:
-        """Return the first session there is of these names or ids."""
-        from notebook_img.tree import Session
-
-        store = caller.studio.store
-        known = (store.session_named(name) or store.session(name) for name in names)
-        record = next((found for found in known if self.scope.has(found)), None)
-        return Session(caller.studio, record.id) if record is not None else None
-
-    def own_session(self, caller: Caller) -> Session:
-        """Return the session agents work in when they name none, that of their working folder, creating it if needed."""
-        from notebook_img.tree import Session
-
-        base, store = caller.folders.base, caller.studio.store
-        stem = "" if base == Path(os.path.realpath(self.studio.settings.home / "outputs")) else session_name_from(base.name)
-        facts = {**BY_AGENT, "folder": str(base)}
-        for number in range(1, 100):
-            name = f"{stem}{f' {number}' if number > 1 else ''}, agents" if stem else AGENTS
-            record, _ = store.open_session(name, settings=facts)
-            # Folders may have one name, and people's sessions too.
-            if not stem or record.settings.get("folder") == str(base):
-                self.scope.begun.add(record.id)
-                return Session(caller.studio, record.id)
-        raise StoreError(f"No free session name was found for {base}. Name a session, or begin one with start_image_session.")
-
-    def new_session(self, caller: Caller, stem: str, *, exactly: bool = False) -> Session:
-        """Return a new session named after `stem`."""
-        from notebook_img.tree import Session
-
-        store = caller.studio.store
-        base = session_name_of(stem)
-        for _ in range(20):
-            try:
-                made = store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT)
-                self.scope.begun.add(made.id)
-                return Session(caller.studio, made.id)
-            except UsageError:  # taken between the two
-                if exactly:
-                    raise
-        raise StoreError("No free session name was found. Choose one yourself.")
-
     # ------------------------------------------------------------------------------------------ requests
 
     def prepare(
@@ -222,20 +154,17 @@ class Work:
             if path is not None:
                 begun.enter_context(caller.folders.making(path))
                 check_output_files(path, call.n or 1, caller.studio.store, force=False, inside=caller.folders.inside)
-            (placed,) = begun.enter_context(caller.studio.begin(session or self.own_session(caller), call))
+            (placed,) = begun.enter_context(caller.studio.begin(session or sessions.own(self, caller), call))
             failed.pop_all()
         if session is None:
             placed = dataclasses.replace(placed, session=dataclasses.replace(placed.session, model="", settings={}))
         if after is not None:
             placed = dataclasses.replace(placed, parent=after, follows=None, picked=None, continues=False)
 
-        async def perform(tell: loop.Tell) -> CallResult:
-            made = await perform_call(caller.studio, placed, tell)
-            assert isinstance(made, CallResult)  # tools make no dry runs
-            return made
-
         model, pixels = call.model or placed.session.shown_model, _pixels(placed)
-        running = Running(caller, placed.session.name, call.prompt, tool, perform, path, model, pixels, begun=begun)
+        running = Running(
+            caller, placed.session.name, call.prompt, tool, performing(caller.studio, placed), path, model, pixels, begun=begun
+        )
         if self.worker is not None and _may_be_billed(caller.studio, placed):
             folders = dataclasses.replace(caller.folders, settings=None)
             running.errand = Errand(placed, caller.name, folders, tool, running.session, call.prompt, running.model, path)
@@ -391,6 +320,17 @@ class Work:
             with contextlib.suppress(NotebookImgError):
                 Session(self.studio, session_id).delete()
         self.passing.clear()
+
+
+def performing(studio: Studio, placed: PlacedCall) -> Callable[[loop.Tell], Awaitable[CallResult]]:
+    """Return what does a call on the core's loop."""
+
+    async def perform(tell: loop.Tell) -> CallResult:
+        made = await perform_call(studio, placed, tell)
+        assert isinstance(made, CallResult)  # tools make no dry runs
+        return made
+
+    return perform
 
 
 def _may_be_billed(studio: Studio, placed: PlacedCall) -> bool:

@@ -19,12 +19,11 @@ import threading
 from dataclasses import replace
 from typing import IO, Any, NoReturn
 
-from notebook_img import loop
-from notebook_img.calls import CallResult, perform_call
+from notebook_img.calls import CallResult
 from notebook_img.errors import NotebookImgError, ProviderError, sentence_of
 from notebook_img.mcp.errands import OF_A_CLIENT, Done, Errand, read, write
 from notebook_img.mcp.running_call import Running
-from notebook_img.mcp.work import Work
+from notebook_img.mcp.work import Work, performing
 from notebook_img.records import Origin
 from notebook_img.studio import Studio
 
@@ -54,12 +53,7 @@ class Process:
         work = self._work
         folders = replace(errand.folders, settings=work.studio.settings)
         caller = work.caller(errand.client, folders)
-
-        async def perform(tell: loop.Tell) -> CallResult:
-            made = await perform_call(caller.studio, errand.placed, tell)
-            assert isinstance(made, CallResult)  # tools make no dry runs
-            return made
-
+        perform = performing(caller.studio, errand.placed)
         running = Running(
             caller, errand.session, errand.prompt, errand.tool, perform, errand.output, errand.model, job=errand.job, sent=True
         )

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
@@ -23,16 +23,19 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from notebook_img.calls import Call, words_of
-from notebook_img.errors import NotebookImgError, NotFoundError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
-from notebook_img.mcp import page, tool_results
+from notebook_img.mcp import page, sessions, tool_results
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.versions import report
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
 from notebook_img.records import JobRecord, TurnRecord
 from notebook_img.tree import Session, Turn
+
+if TYPE_CHECKING:
+    from notebook_img.pictures import Picture
 
 BRIDGE_HEADER = "x-notebook-img-bridge"
 FOLDERS_HEADER = "x-notebook-img-folders"
@@ -202,7 +205,7 @@ class Tools:
         found = parse_id(text)
         if found is None or not found.session:
             return None
-        return self.work.session(caller, found.session).turn(turn_id(found.number, found.picture))
+        return sessions.named(self.work, caller, found.session).turn(turn_id(found.number, found.picture))
 
     def stored(self, sha256: str) -> Any:
         """Return a picture of the store by its hash."""
@@ -212,6 +215,18 @@ class Tools:
         if not store.has_picture(sha256) or not self.work.scope.shows_picture(sha256):
             raise NotFoundError(f"No picture with the hash {sha256[:12]}… is stored here.")
         return Picture(store.read_picture(sha256), sha256=sha256, path=store.picture_path(sha256))
+
+    def looked_up(self, caller: Caller, text: str) -> tuple[Picture, str]:
+        """Return the one picture that an id or a path names, and what to call it."""
+        turn = self.turn(caller, text)
+        if turn is not None:
+            if turn.picked is None and len(turn.pictures) > 1:
+                raise UsageError(f"{turn.full_id} has {len(turn.pictures)} pictures. Name one: {turn.full_id}.1")
+            return turn.picture, turn.full_id
+        picture = self.image(caller, text)
+        if isinstance(picture, str):
+            raise UsageError(f"{picture} of which session? Write it with the session's name, such as fox/{picture}.")
+        return picture, picture.name or f"nbimg://pictures/{picture.sha256}"
 
     async def perform(
         self,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from notebook_img.calls import write_outputs
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import tool_results
+from notebook_img.mcp import sessions, tool_results
 from notebook_img.mcp.at_hand import Candidate, candidates
 from notebook_img.mcp.found_pictures import Wanted, day_of, found
 from notebook_img.mcp.tool_results import clipped
@@ -126,7 +126,7 @@ class FindingTools(Tools):
         return answer
 
     def _taken(self, call: Calling, id_: str) -> CallToolResult:
-        picture = self._picture(call, id_)
+        picture, _ = self.looked_up(call.caller, id_)
         row = CandidateRow(id=id_, what="taken", width=picture.width, height=picture.height)
         answer = structured(
             Candidates(taken=id_, candidates=[row]),
@@ -153,7 +153,7 @@ class FindingTools(Tools):
                 store = self.work.studio.store
                 wanted = Wanted(
                     words=query.strip(),
-                    session=self.work.session(call.caller, session).id if session else None,
+                    session=sessions.named(self.work, call.caller, session).id if session else None,
                     model=model.strip() or None,
                     since=day_of(since, "since"),
                     until=day_of(until, "until", end=True),
@@ -203,7 +203,7 @@ class FindingTools(Tools):
                 if captions is not None and len(captions) != len(images):
                     raise UsageError(f"{len(images)} images need as many captions, not {len(captions)}. Leave them out to get the ids.")
                 words = captions if captions is not None else images
-                shown = [(self._picture(call, image), clipped(text, 120)) for image, text in zip(images, words, strict=True)]
+                shown = [(self.looked_up(call.caller, image)[0], clipped(text, 120)) for image, text in zip(images, words, strict=True)]
                 sheet = _sheet(shown, width=width, columns=columns)
                 files, notes = self._written(call, sheet, outputPath) if outputPath.strip() else ([], [])
                 where = f", saved to {', '.join(files)}" if files else ""
@@ -222,18 +222,6 @@ class FindingTools(Tools):
         with folders.making(path):
             files, notes = write_outputs(path, [sheet], store, force=False, facts=lambda _index: {}, inside=folders.inside)
         return [str(file) for file in files], notes
-
-    def _picture(self, call: Calling, text: str) -> Picture:
-        """Return the picture that an id or a path names."""
-        turn = self.turn(call.caller, text)
-        if turn is not None:
-            if turn.picked is None and len(turn.pictures) != 1:
-                raise UsageError(f"{turn.full_id} has {len(turn.pictures)} pictures. Name one: {turn.full_id}.1")
-            return turn.picture
-        found = self.image(call.caller, text)
-        if not isinstance(found, Picture):
-            raise UsageError(f"{found} of which session? Write it with the session's name, such as fox/{found}.")
-        return found
 
 
 def _candidate(row: Candidate) -> CandidateRow:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from notebook_img.calls import Call
 from notebook_img.errors import UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import model_names
+from notebook_img.mcp import model_names, sessions
 from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, READS, ToolFacts, Tools
 from notebook_img.mcp.work import Caller
@@ -186,7 +186,7 @@ class GeminiTools(Tools):
         async with self.calling(ctx, "start_image_session", prompt) as call:
 
             def session() -> Session:
-                return self.work.new_session(call.caller, " ".join(prompt.split()[:4]))
+                return sessions.new(self.work, call.caller, " ".join(prompt.split()[:4]))
 
             def make() -> Call:
                 options = self._options(aspectRatio, imageSize, model)
@@ -218,7 +218,7 @@ class GeminiTools(Tools):
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
-            session = await in_thread(self.work.session, call.caller, sessionId)
+            session = await in_thread(sessions.named, self.work, call.caller, sessionId)
 
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()

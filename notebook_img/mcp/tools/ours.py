@@ -15,7 +15,7 @@ from notebook_img.display import moment
 from notebook_img.errors import UsageError
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread
-from notebook_img.mcp import tool_results
+from notebook_img.mcp import sessions, tool_results
 from notebook_img.mcp.tool_results import JobResult, PictureInfo
 from notebook_img.mcp.tools.base import FETCHES, MOVES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.tools.gemini import OutputPath, SessionId
@@ -196,7 +196,7 @@ class OurTools(Tools):
         async with self.calling(ctx, "show_session", session) as call:
 
             def look() -> tuple[SessionInfo, Turn | None]:
-                found = self.work.session(call.caller, session)
+                found = sessions.named(self.work, call.caller, session)
                 head = found.head
                 turns = [found.turn_from(record) for record in self.work.studio.store.turns(found.id, limit=limit, newest_first=True)][::-1]
                 info = SessionInfo(
@@ -220,7 +220,7 @@ class OurTools(Tools):
         async with self.calling(ctx, "undo_turn", session) as call:
 
             def undo() -> Undone:
-                found = self.work.session(call.caller, session)
+                found = sessions.named(self.work, call.caller, session)
                 head = found.undo()
                 return Undone(session=found.name, head=head.full_id if head else "")
 
@@ -238,7 +238,7 @@ class OurTools(Tools):
         async with self.calling(ctx, "view_image", image) as call:
 
             def look() -> tuple[View, ImageContent]:
-                picture, name = self._look_up(call, image)
+                picture, name = self.looked_up(call.caller, image)
                 if crop is not None:
                     from notebook_img.pictures import Box
 
@@ -271,8 +271,8 @@ class OurTools(Tools):
             def look() -> tuple[Comparison, ImageContent]:
                 from notebook_img import display
 
-                first, first_name = self._look_up(call, before)
-                second, second_name = self._look_up(call, after)
+                first, first_name = self.looked_up(call.caller, before)
+                second, second_name = self.looked_up(call.caller, after)
                 numbers = display.measure(first, second)
                 info = Comparison(
                     before=first_name,
@@ -294,7 +294,7 @@ class OurTools(Tools):
         async with self.calling(ctx, "save_image", image) as call:
 
             def save() -> Saved:
-                picture, name = self._look_up(call, image)
+                picture, name = self.looked_up(call.caller, image)
                 folders = call.caller.folders
                 path = folders.output(outputPath)
                 turn = self.turn(call.caller, image)
@@ -331,7 +331,7 @@ class OurTools(Tools):
     def _job_result(self, call: Calling, row: JobRecord) -> CallToolResult:
         if row.state == "done" and row.turn:
             name, _, number = row.turn.rpartition("/")
-            turn = self.work.session(call.caller, name).turn(number)
+            turn = sessions.named(self.work, call.caller, name).turn(number)
             output = str(row.request.get("output") or "")
             done = Result(turn, tuple(path for path in output_names(output, turn.pictures) if path.exists()) if output else ())
             call.turn = turn
@@ -347,18 +347,6 @@ class OurTools(Tools):
             return answer
         status = {"submitted": "running", "done": "failed"}.get(row.state, row.state)
         return tool_results.of_job(row, kind=JobResult, status=status)
-
-    def _look_up(self, call: Calling, text: str) -> tuple[Any, str]:
-        """Return a picture and what to call it."""
-        turn = self.turn(call.caller, text)
-        if turn is not None:
-            if turn.picked is None and len(turn.pictures) > 1:
-                raise UsageError(f"{turn.full_id} has {len(turn.pictures)} pictures. Name one: {turn.full_id}.1")
-            return turn.picture, turn.full_id
-        picture = self.image(call.caller, text)
-        if isinstance(picture, str):
-            raise UsageError(f"{picture} of which session? Write it with the session's name, such as fox/{picture}.")
-        return picture, picture.name or f"nbimg://pictures/{picture.sha256}"
 
 
 def _row(turn: Turn) -> TurnRow:

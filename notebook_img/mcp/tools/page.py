@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from notebook_img.calls import Call
 from notebook_img.errors import NotFoundError
 from notebook_img.loop import in_thread
+from notebook_img.mcp import sessions
 from notebook_img.mcp.tool_results import ImageResult
 from notebook_img.mcp.tools.base import MAKES, MOVES, ToolFacts, Tools, structured
 from notebook_img.mcp.tools.gemini import From, Mask, Prompt, SessionId
@@ -61,7 +62,7 @@ class PageTools(Tools):
     ) -> Annotated[CallToolResult, ImageResult]:
         """Edit a picture."""
         async with self.calling(ctx, "edit_on_page", prompt) as call:
-            session = await in_thread(self.work.session, call.caller, sessionId)
+            session = await in_thread(sessions.named, self.work, call.caller, sessionId)
 
             def make() -> Call:
                 return Call("edit", prompt, start=fromId or None, mask=self.mask(call.caller, mask))

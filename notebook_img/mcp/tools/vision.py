@@ -15,8 +15,8 @@ from pydantic import Field
 from notebook_img.calls import Call, unfinished_jobs
 from notebook_img.errors import NotebookImgError, PictureError, UsageError
 from notebook_img.loop import in_thread
-from notebook_img.mcp import vision_history
-from notebook_img.mcp.names import session_name_of
+from notebook_img.mcp import sessions, vision_history
+from notebook_img.mcp.sessions import session_name_of
 from notebook_img.mcp.tools.base import MAKES, READS, Calling, ToolFacts, Tools
 from notebook_img.mcp.vision_answers import (
     AnswerResult,
@@ -177,7 +177,7 @@ class VisionTools(Tools):
             name = session_id and session_name_of(session_id)
             free = bool(name) and not await in_thread(self.work.studio.store.session_named, name)
             stem = name if free else f"vision-{secrets.token_hex(4)}"
-            conversation = await in_thread(lambda: self.work.new_session(call.caller, stem, exactly=free))
+            conversation = await in_thread(lambda: sessions.new(self.work, call.caller, stem, exactly=free))
             if not self.work.studio.settings.vision_enable_persistence:
                 self.work.passing.add(conversation.id)
         session = conversation
@@ -213,7 +213,7 @@ class VisionTools(Tools):
 
     def _conversation(self, call: Calling, session_id: str) -> Session | None:
         """Return the conversation of an id; None for one that is new: the server that is replaced opens those under the id."""
-        return self.work.find(call.caller, session_id, session_name_of(session_id), vision_history.name_of(session_id))
+        return sessions.find(self.work, call.caller, session_id, session_name_of(session_id), vision_history.name_of(session_id))
 
     def _is_shown(self, call: Calling, picture: Any, last: TurnRecord) -> bool:
         """Tell whether the latest question of a conversation was about this very picture, however it is named now."""
