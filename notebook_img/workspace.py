@@ -221,12 +221,12 @@ class Shared:
         self.kernel: Kernel | None = None
         self.listeners: list[Callable[[str, str, int | None], None]] = []
         self.batch_listeners: dict[int, list[Callable[[Any], None]]] = {}
-        """By batch whoever is told of what happens in it, on the core's thread."""
+        """By batch what is called with each of its events, on the core's thread."""
         self.batch_screen: Callable[[Any], AbstractContextManager[Callable[[Any], None]]] | None = None
-        """Shows a batch while it is waited for; the notebook surface sets it."""
+        """Shows a batch while it is waited for; the surface that waits sets it."""
         self.noticed: set[str] = set()
         self.brought_in: deque[tuple[float, Picture]] = deque(maxlen=5)
-        """When pictures were brought into a panel, and which: what a person may mean who speaks of one to an agent."""
+        """When pictures were brought into a panel, and which: the ones a person may mean when talking to an agent."""
         self.found: dict[tuple[str, str], Any] = {}
         """What models found of words in pictures, by the picture's hash and the words."""
         self.finding: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -267,7 +267,7 @@ class Shared:
 
     @contextlib.contextmanager
     def screen(self, batch: Any, *, quiet: bool) -> Iterator[Callable[[Any], None]]:
-        """Go around a wait for a batch: gives what takes its events in the caller's thread."""
+        """Go around a wait for a batch: gives what is called with its events in the caller's thread."""
         if self.batch_screen is None or quiet:
             yield lambda _event: None
             return
@@ -275,7 +275,7 @@ class Shared:
             yield on_event
 
     def listen_to_batch(self, batch: int, tell: Callable[[Any], None]) -> Callable[[], None]:
-        """Tell somebody of what happens in a batch; return what ends it."""
+        """Call `tell` with each event of a batch; return what ends that."""
         listeners = self.batch_listeners.setdefault(batch, [])
         listeners.append(tell)
         return lambda: listeners.remove(tell)

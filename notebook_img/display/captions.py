@@ -45,7 +45,7 @@ class Caption:
     size : tuple of int, optional
         Width and height of the (first) picture, pixels.
     was : tuple of int, optional
-        Width and height of what was edited, where the result is smaller though nobody asked: that stands first.
+        Width and height of what was edited, where the result is smaller without being asked to: that stands first.
     seconds : float, optional
         How long the service took.
     cost : float, optional

@@ -68,20 +68,18 @@ class BatchScreen:
 
     def _latest(self) -> list[tuple[str, Preview]]:
         """Return the latest pictures, each made small once."""
+        from notebook_img.pictures import preview
         from notebook_img.tree import pictures_of
 
-        studio, shown = self.batch.studio, []
-        for item in studio.store.latest_done(self.batch.number, LATEST):
+        studio = self.batch.studio
+        latest = studio.store.latest_done(self.batch.number, LATEST)
+        for item in latest:
             if item.id not in self.seen and (turn := studio.store.turn(item.session_id, item.turn or 0)) is not None:
                 found = pictures_of(studio.store, turn, "", "input" if turn.kind == "ask" else "output")
                 with contextlib.suppress(Exception):  # a picture that is gone is no reason to stop
-                    from notebook_img.pictures import preview
-
                     self.seen[item.id] = preview(found[0], 160, 6000)
-            if item.id in self.seen:
-                shown.append((item.label, self.seen[item.id]))
-        self.seen = {number: one for number, one in self.seen.items() if len(self.seen) < 4 * LATEST or one in [each for _, each in shown]}
-        return shown
+        self.seen = {item.id: self.seen[item.id] for item in latest if item.id in self.seen}
+        return [(item.label, self.seen[item.id]) for item in latest if item.id in self.seen]
 
     def _put(self, bundle: Bundle) -> None:
         from IPython.display import DisplayHandle

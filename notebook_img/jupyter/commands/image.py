@@ -59,7 +59,7 @@ def perform(kernel: NotebookKernel, command: Command, line: str, cell: str | Non
         values["output"] = interpolation.fill(str(values["output"]), known, is_image=stays)
     quiet, name = "quiet" in values, values.get("assign")
     models = values.get("model") or [""]
-    # Partial pictures cost tokens: they are asked for only where somebody sees them come, in a kernel's output.
+    # Partial pictures cost tokens: they are asked for only where they are seen as they come, in a kernel's output.
     seen = not quiet and getattr(kernel.shell, "kernel", None) is not None
     call = call_of(studio, command, parsed, names, see=seen)
     session = studio.session_for(values.get("session"), creates=command == "generate" or bool(call.images))

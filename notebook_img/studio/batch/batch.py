@@ -307,7 +307,7 @@ class Batch(Drawn):
         record = self.record
         check_rest(record, self.studio.settings.ask_above)
         work = work_on(record, executor)(self.studio, record, self.studio.cell_origin(), at_once or self._at_once)
-        # To look at what a service has is nobody's alone.
+        # Several may look at once at what a service has.
         self.start(work, joins=isinstance(work, LaterWork))
         return self.wait_for_work() if wait else self
 
@@ -374,7 +374,7 @@ class Batch(Drawn):
     # Looking
 
     def _ipython_display_(self) -> None:
-        """Draw nothing if the table it was waited for with stands in the cell that is running."""
+        """Draw nothing if the cell that is running shows it already, since it was waited for there."""
         shell = running_shell()
         if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
             super()._ipython_display_()

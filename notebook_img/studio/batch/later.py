@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 WAVE = 100
 """Items that are made ready together: as many as fit into one job."""
 FIRST_LOOK, LONGEST_PAUSE, GROWTH = 10.0, 300.0, 1.5
-"""Seconds between two looks at jobs while somebody waits for their end, and how that grows."""
+"""Seconds between two looks at jobs while their end is waited for: at first, at most, and by what factor they grow."""
 LISTED = 120.0
 """Seconds a service gets to list a job whose answer was lost, before it counts as never taken: handed in twice it would be paid twice."""
 _IN_HAND: set[tuple[str, str]] = set()

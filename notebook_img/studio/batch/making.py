@@ -92,7 +92,7 @@ class Making:
 
     @contextlib.contextmanager
     def begun(self, call_for: Callable[[Row], Call]) -> Any:
-        """Go around the planning: in the caller's thread calls are made and get their places among the cell's requests."""
+        """Go around the planning: first calls are made, in the caller's thread, and get their places among the cell's requests."""
         keeps = False
         try:
             with self.studio.provisional.trying(self.own.id if self.own is not None else ""):
@@ -126,11 +126,10 @@ class Making:
         if earlier is not None:
             Batch(studio, earlier.id)._settle()  # noqa: SLF001 - the same folder
         states = studio.store.batch_keys(earlier.id) if earlier is not None else {}
-        *files, folders = existing_files(studio, plan, {key for key, several in states.items() if "done" in several})
+        files, there, folders = existing_files(studio, plan, {key for key, several in states.items() if "done" in several})
         at_once = int(how.at_once or (earlier.facts.get("at_once") if earlier is not None else 0) or studio.settings.at_once)
         suffixes = suffix_counts(self.rows.rows)
-        prices = Prices.of(studio, plan, states, how.first, at_once=at_once, files=(files[0], files[1]), suffixes=suffixes)
-        prices = dataclasses.replace(prices, by_service=how.later, seconds=None if how.later else prices.seconds)
+        prices = Prices.of(studio, plan, states, how.first, at_once=at_once, files=(files, there), suffixes=suffixes, by_service=how.later)
         if how.dry_run:
             from notebook_img.studio.batch.dry_run import DryRun
 

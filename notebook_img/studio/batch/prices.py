@@ -63,6 +63,7 @@ class Prices:
         at_once: int,
         files: tuple[int, int],
         suffixes: str,
+        by_service: bool,
     ) -> Prices:
         """Price a plan, with the states of the items of the batch that it joins."""
         left = {key: iter(several) for key, several in states.items()}
@@ -75,7 +76,7 @@ class Prices:
         rest = [one for one in to_send if first is not None and one.item.position >= first]
         models = Counter(one.model for one in now)
         rate = str(plan.shared.get("rate") or "")
-        each = [_seconds(workspace, model, count, at_once, rate) for model, count in models.items()]
+        each = [None if by_service else _seconds(workspace, model, count, at_once, rate) for model, count in models.items()]
         return cls(
             len(plan.priced),
             now_in.count("done") + len(free),
@@ -90,6 +91,7 @@ class Prices:
             None if None in each else sum(filter(None, each)),
             files,
             suffixes,
+            by_service,
         )
 
     def above(self, limit: float) -> bool:

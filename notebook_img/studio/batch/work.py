@@ -161,7 +161,7 @@ class Work:
             raise fault
 
     def _asked_to_stop(self) -> bool:
-        """Return whether somebody else asked for a stop: another process, the panel."""
+        """Return whether a stop was asked for elsewhere: in another process, in the panel."""
         record = self.workspace.store.batch(self.record.id)
         if record is not None and record.stopping == "now" and self.future is not None:
             loop.stop(self.future)
