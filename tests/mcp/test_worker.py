@@ -179,7 +179,7 @@ def test_a_job_is_stopped_in_the_process_that_does_it(paid: Running, home: Path,
     paid.wait_for(lambda rows: any(row["state"] == "client left" for row in rows), "generateContent")
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
 def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running, home: Path, folder: Path):
     paid.control(latency=0)
     server = Raw(home, folder, "--alone", **environment(paid))
@@ -205,7 +205,7 @@ def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running,
     until(gone)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
 def test_a_worker_that_is_killed_is_said_and_the_next_call_has_another(paid: Running, home: Path, folder: Path):
     server = Raw(home, folder, "--alone", **environment(paid))
     server.hello()
