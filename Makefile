@@ -9,10 +9,11 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+NOTEBOOKS := --nbmake --nbmake-timeout=300 --nbmake-kernel=python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
-.PHONY: help demo lab test nightly prices check bench mcpb clean
+.PHONY: help demo lab test suite browser nightly prices check bench mcpb clean
 help:
 	@echo "make demo   run notebooks/01-quickstart.ipynb and write build/01-quickstart.html"
 	@echo "make lab    open the same notebook in JupyterLab"
@@ -48,9 +49,13 @@ lab: $(RUN_STAMP)
 	@echo "Starting JupyterLab; it opens in your browser, and Ctrl+C here ends it ..."
 	@$(BIN)/python -m jupyter lab notebooks/01-quickstart.ipynb
 
-test: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks
-	@# A browser that is driven keeps an event loop in its process, so those tests get one of their own.
+test: suite browser
+
+suite: $(DEV_STAMP)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(NOTEBOOKS) --ignore=tests/browser tests notebooks
+
+# A browser that is driven keeps an event loop in its process, so those tests get one of their own.
+browser: $(DEV_STAMP)
 	$(BIN)/python -m pytest tests/browser
 
 nightly: $(DEV_STAMP)
