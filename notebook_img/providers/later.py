@@ -50,7 +50,7 @@ def jobs_for(later: Later, requests: Mapping[str, Request]) -> list[list[str]]:
     room: dict[str, tuple[int, int]] = {}
     for key, request in requests.items():
         group = later.group(request)
-        pictures, weight = (1 if request.kind == "ask" else max(1, request.count)), later.weight(request)
+        pictures, weight = answers_to(request), later.weight(request)
         left, bytes_left = room.get(group, (0, 0))
         if left < pictures or bytes_left < weight:
             jobs.setdefault(group, []).append([])
@@ -77,6 +77,11 @@ def undone(title: str, state: str, **facts: Any) -> UndoneError:
 def once(settings: Settings) -> Settings:
     """Return settings by which nothing is tried twice: a reply that is fetched is what it is."""
     return Settings(settings.environ, **{**settings.chosen, "retries": 0})
+
+
+def answers_to(request: Request) -> int:
+    """Return how many answers a request gets: one for each picture, one for a question."""
+    return 1 if request.kind == "ask" else max(1, request.count)
 
 
 def weight_of(request: Request) -> int:

@@ -21,7 +21,7 @@ from notebook_img.providers.gemini.connection import WATCHED, hear
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE
 from notebook_img.providers.gemini.route import Way
 from notebook_img.providers.interface import LaterTerms, Standing
-from notebook_img.providers.later import Recorded, at_factor, lost_among, once, undone, weight_of
+from notebook_img.providers.later import Recorded, answers_to, at_factor, lost_among, once, undone, weight_of
 from notebook_img.providers.retry import retrying
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class GeminiLater:
 
     def weight(self, request: Request) -> int:
         """Return about how many bytes a request takes."""
-        return weight_of(request) * max(1, request.count)
+        return weight_of(request) * answers_to(request)
 
     async def submit(self, name: str, requests: Mapping[str, Request], emit: Emit) -> Mapping[str, Any]:
         """Hand in a job; see `Later.submit`."""
@@ -111,7 +111,7 @@ class GeminiLater:
             if key not in waiting:
                 continue
             came.setdefault(key, []).append(line)
-            if len(came[key]) == _count(waiting[key]):  # lines of one request need not stand together
+            if len(came[key]) == answers_to(waiting[key]):  # lines of one request need not stand together
                 yield key, await self._reply(waiting.pop(key), came.pop(key))
         for key, request in waiting.items():
             if key in came:
@@ -224,10 +224,6 @@ def _response(line: Mapping[str, Any]) -> Any:
 def _plain(request: Request) -> Request:
     """Return a request that carries all it needs: a batch job cannot go on from history kept by the service."""
     return replace(request, history="window") if request.history == "server" else request
-
-
-def _count(request: Request) -> int:
-    return 1 if request.kind == "ask" else max(1, request.count)
 
 
 def _inline(key: str, row: Mapping[str, Any]) -> Any:

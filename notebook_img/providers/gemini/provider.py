@@ -16,6 +16,7 @@ from notebook_img.providers.gemini.contents import Draft
 from notebook_img.providers.gemini.failures import PROVIDER, SERVICE, InteractionGoneError, SignatureError, translate
 from notebook_img.providers.gemini.route import Body, Route, Way
 from notebook_img.providers.interface import Connection, Emit, Kind, ModelInfo, Reply, Request, TextEvent, Usage
+from notebook_img.providers.later import answers_to
 from notebook_img.providers.pricing import Estimate, estimate, made_for, past_tokens, words_of
 from notebook_img.providers.retry import retrying
 
@@ -234,7 +235,7 @@ class GeminiProvider:
             answer = await self.guarded(once, model=route.row.name, key=secret, continues=continues, cloud=route.cloud)
             return replies.checked(answer, request, route.row, secret)
 
-        count = 1 if request.kind == "ask" else max(1, request.count)
+        count = answers_to(request)
         outcomes = await asyncio.gather(
             *(retrying(attempt, route.settings, emit, watched=WATCHED) for _ in range(count)), return_exceptions=True
         )

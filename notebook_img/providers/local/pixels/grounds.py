@@ -13,7 +13,7 @@ from notebook_img.providers.local.pixels.detail import Pixels, to_image
 from notebook_img.providers.local.pixels.night import draw_moon, draw_stars
 
 if TYPE_CHECKING:
-    from notebook_img.providers.local.scenes import Background
+    from notebook_img.providers.local.scene import Background
 
 PAPER = "#f4f1e8"
 

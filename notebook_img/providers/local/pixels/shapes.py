@@ -15,7 +15,7 @@ from notebook_img.providers.local.pixels.night import draw_moon
 
 if TYPE_CHECKING:
     from notebook_img.providers.local.pixels.context import Context
-    from notebook_img.providers.local.scenes import Item, Scene
+    from notebook_img.providers.local.scene import Item, Scene
 
 PALETTE = ("#e4572e", "#2e86ab", "#f2b134", "#4caf7a", "#7d5ba6", "#e8638c", "#17a2a2", "#39424e")
 OWN: dict[str, str] = {
