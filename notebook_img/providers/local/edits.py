@@ -10,7 +10,8 @@ from typing import Any
 
 from notebook_img.errors import UsageError
 from notebook_img.hints import Hint
-from notebook_img.providers.local.operations import OPERATIONS, Operation, operation_words
+from notebook_img.providers.local.help import operation_words
+from notebook_img.providers.local.operations import OPERATIONS, Operation
 from notebook_img.providers.local.phrases import Phrase, Pieces, compiled, cut, mark_images
 from notebook_img.providers.local.readers import READERS, to_json, to_words
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - tables of words read best with one row on one line
-"""The table of edits: what the built-in engine can do, in which words, with which amounts. It also prints the help.
+"""The table of edits: what the built-in engine can do, in which words, with which amounts.
 
 Light on purpose: completion and ``%img local`` read it without loading PIL or numpy.
 """
@@ -423,46 +423,3 @@ OPERATIONS: tuple[Operation, ...] = (
         fillers=_LAID_OUT, exact=r"side by side|(?:next to|above) (?:each|the) other",
     ),
 )  # fmt: skip
-
-
-def operation_names() -> list[str]:
-    """Return the names of all edits."""
-    return [operation.name for operation in OPERATIONS]
-
-
-def operation_words() -> dict[str, str]:
-    """Return every word of the table with the name of its operation, for near names and completion."""
-    return {word: operation.name for operation in reversed(OPERATIONS) for word in (*operation.words, operation.name)}
-
-
-@dataclass(frozen=True)
-class HelpRow:
-    """One line of the help."""
-
-    name: str
-    help: str
-    example: str
-    parameters: str
-    words: str
-
-
-def _parameter_words(parameter: Parameter) -> str:
-    unit = f" {parameter.unit}" if parameter.unit and not isinstance(parameter.default, Length) else ""
-    bounds = f" {parameter.low:g} to {parameter.high:g}{unit}" if parameter.low is not None and parameter.high is not None else ""
-    default = parameter.default
-    shown = f"{default:g}{unit}" if isinstance(default, float | int) and not isinstance(default, bool) else str(default or "")
-    return parameter.name + bounds + (f" (default {shown})" if shown else "")
-
-
-def help_table() -> list[HelpRow]:
-    """Return the help: one row per edit, in the order of the table."""
-    return [
-        HelpRow(
-            operation.name,
-            operation.help,
-            operation.example,
-            ", ".join(_parameter_words(parameter) for parameter in operation.parameters if parameter.kind not in {"flag", "preset"}),
-            ", ".join(operation.words),
-        )
-        for operation in OPERATIONS
-    ]

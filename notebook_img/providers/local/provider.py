@@ -180,7 +180,7 @@ class LocalProvider:
 
     async def probe(self) -> Sequence[str]:
         """Report that the engine is ready."""
-        from notebook_img.providers.local.operations import operation_names
+        from notebook_img.providers.local.help import operation_names
 
         return (f"The built-in engine is ready: {len(operation_names())} edits, small scenes, facts about pictures.",)
 
