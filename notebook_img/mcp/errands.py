@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import itertools
 import logging
@@ -36,6 +37,8 @@ OF_A_CLIENT = "of-a-client"
 STOPPING = 5.0
 """Seconds a call that is stopped gets to end, so that what had come by then is known."""
 NOT_STARTED = "The process for paid calls could not be started, so nothing was sent. Ask again."
+GONE = "The process that did this call has ended. It may have been billed; list_sessions shows whether it was stored."
+BATCH_GONE = "The process that did it has ended. run_batch with the same words goes on; what may have been billed is not sent again."
 _LENGTH = struct.Struct(">Q")
 
 
@@ -56,8 +59,18 @@ class Errand:
 
 
 @dataclass(frozen=True)
+class BatchErrand:
+    """A batch that is written down, to be done in another process."""
+
+    number: int
+    client: str
+    folders: Folders
+    first: int | None = None
+
+
+@dataclass(frozen=True)
 class Done:
-    """What came of an errand: the call's result with its files and notices, or the error."""
+    """What came of an errand: the call's result with its files and notices, or the error; of a batch what ended it early."""
 
     made: CallResult | None = None
     files: tuple[Path, ...] = ()
@@ -84,6 +97,8 @@ class Worker:
         self._owner = ""
         self._waiting: dict[int, tuple[loop.Tell, asyncio.Future[Done]]] = {}
         self._numbers = itertools.count(1)
+        self._batches: dict[int, concurrent.futures.Future[Done]] = {}
+        """By number the latest errand of each batch."""
         self._lock = threading.Lock()
 
     async def do(self, running: Running, tell: loop.Tell) -> Result:
@@ -91,24 +106,50 @@ class Worker:
         assert running.errand is not None
         process, owner = await in_thread(self._begun)
         row = await in_thread(self._work.jobs.hand_over, running, owner)
-        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
-        self._waiting[number] = (tell, answer)
-        try:
-            try:
-                if not await in_thread(self._send, process, (number, replace(running.errand, job=row.id))):
-                    raise WorkerError(NOT_STARTED, billed="no")
-                done = await asyncio.shield(answer)
-            except asyncio.CancelledError:
-                await in_thread(self._send, process, (number, None))
-                # It may have come in this moment.
-                await asyncio.wait({answer}, timeout=STOPPING)
-                raise
-        finally:
-            self._waiting.pop(number, None)
+        done = await self._asked(process, replace(running.errand, job=row.id), tell)
         if done.error is not None:
             return await in_thread(self._kept, running, done.error)
         assert done.made is not None
         return await in_thread(self._taken_over, running, done)
+
+    def begin(self, errand: BatchErrand) -> None:
+        """Have a batch done; it goes on also when this server has gone. Its rows say how far it is."""
+        self._work.studio.store.update_batch(errand.number, stopping="")
+
+        async def done(_tell: loop.Tell) -> Done:
+            process, _owner = await in_thread(self._begun)
+            done = await self._asked(process, errand, lambda _event: None)
+            return Done(error=WorkerError(BATCH_GONE, billed="maybe")) if isinstance(done.error, WorkerError) else done
+
+        self._batches[errand.number] = loop.spawn(done)
+
+    def at_work(self, batch: int) -> bool:
+        """Return whether a batch was handed over and has not ended; its first row may not say so yet."""
+        future = self._batches.get(batch)
+        return future is not None and not future.done()
+
+    def ended_by(self, batch: int) -> BaseException | None:
+        """Return what ended a batch before all was done, as far as this server knows."""
+        future = self._batches.get(batch)
+        if future is None or not future.done() or future.cancelled():
+            return None
+        return future.exception() or future.result().error
+
+    async def _asked(self, process: subprocess.Popen[bytes], errand: Errand | BatchErrand, tell: loop.Tell) -> Done:
+        """Send an errand and wait for what comes of it; it is stopped with whoever waits."""
+        number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
+        self._waiting[number] = (tell, answer)
+        try:
+            if not await in_thread(self._send, process, (number, errand)):
+                raise WorkerError(NOT_STARTED, billed="no")
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await in_thread(self._send, process, (number, None))
+            # It may have come in this moment.
+            await asyncio.wait({answer}, timeout=STOPPING)
+            raise
+        finally:
+            self._waiting.pop(number, None)
 
     def _taken_over(self, running: Running, done: Done) -> Result:
         """Go on from what the other process made: the head of this client is in this one."""
@@ -176,9 +217,7 @@ class Worker:
             else:
                 tell(event)
         process.wait()
-        gone = WorkerError(
-            "The process that did this call has ended. It may have been billed; list_sessions shows whether it was stored.", billed="maybe"
-        )
+        gone = WorkerError(GONE, billed="maybe")
         for _tell, answer in list(self._waiting.values()):
             _settle(answer, Done(error=gone))
 

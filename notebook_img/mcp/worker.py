@@ -9,6 +9,8 @@ processes of a server at once.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import contextlib
 import math
 import os
@@ -19,13 +21,15 @@ import threading
 from dataclasses import replace
 from typing import IO, Any, NoReturn
 
+from notebook_img import loop
 from notebook_img.calls import CallResult
 from notebook_img.errors import NotebookImgError, ProviderError, sentence_of
-from notebook_img.mcp.errands import OF_A_CLIENT, Done, Errand, read, write
-from notebook_img.mcp.running_call import Running
+from notebook_img.loop import in_thread
+from notebook_img.mcp.errands import OF_A_CLIENT, BatchErrand, Done, Errand, read, write
+from notebook_img.mcp.running_call import Caller, Running
 from notebook_img.mcp.work import Work, performing
 from notebook_img.records import Origin
-from notebook_img.studio import Studio
+from notebook_img.studio import Batch, Studio
 
 
 class Process:
@@ -37,22 +41,49 @@ class Process:
         self._news = news
         self._telling = threading.Lock()
         self._running: dict[int, Running] = {}
+        self._batches: set[concurrent.futures.Future[Done]] = set()
 
     def run(self) -> None:
         """Go on until the server has gone and everything is stored."""
         self._tell(self._work.studio.store.owner)
         while (message := read(self._errands)) is not None:
             number, errand = message
-            if errand is not None:
+            if isinstance(errand, BatchErrand):
+                self._take_batch(number, errand)
+            elif errand is not None:
                 self._take(number, errand)
             elif (running := self._running.get(number)) is not None and running.future is not None:
                 running.future.cancel()
+        concurrent.futures.wait(list(self._batches))
         self._work.drain(math.inf)
 
+    def _caller(self, errand: Errand | BatchErrand) -> Caller:
+        return self._work.caller(errand.client, replace(errand.folders, settings=self._work.studio.settings))
+
+    def _take_batch(self, number: int, errand: BatchErrand) -> None:
+        studio = self._caller(errand).studio
+
+        async def done(_tell: loop.Tell) -> Done:
+            batch = await in_thread(studio.batch.named, f"b{errand.number}")
+            await _ended(batch)  # it may be at it, with other first items
+            await in_thread(lambda: batch.begin(errand.first, handed_over=True))
+            await _ended(batch)
+            return Done(error=batch.work.ended_by if batch.work is not None else None)
+
+        future = loop.spawn(done)
+        self._batches.add(future)
+        future.add_done_callback(lambda _: self._batch_ended(number, future))
+
+    def _batch_ended(self, number: int, future: concurrent.futures.Future[Done]) -> None:
+        try:
+            done = future.result()
+        except BaseException as error:  # the server raises it in its place
+            done = Done(error=error)
+        self._tell((number, done))
+        self._batches.discard(future)
+
     def _take(self, number: int, errand: Errand) -> None:
-        work = self._work
-        folders = replace(errand.folders, settings=work.studio.settings)
-        caller = work.caller(errand.client, folders)
+        work, caller = self._work, self._caller(errand)
         perform = performing(caller.studio, errand.placed)
         running = Running(
             caller, errand.session, errand.prompt, errand.tool, perform, errand.output, errand.model, job=errand.job, sent=True
@@ -81,6 +112,12 @@ class Process:
                 if isinstance(event, Done) and event.error is not None:
                     said = ProviderError(sentence_of(event.error), billed="maybe")
                     write(self._news, (number, Done(error=said)))
+
+
+async def _ended(batch: Batch) -> None:
+    """Wait until this process does not work on a batch any more; what became of it is in its rows."""
+    if (work := batch.work) is not None and work.future is not None:
+        await asyncio.wait([asyncio.wrap_future(work.future)])
 
 
 def main() -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
@@ -17,10 +17,12 @@ from pydantic import BaseModel, Field
 from notebook_img.errors import BudgetError, NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread
+from notebook_img.mcp.errands import BatchErrand
 from notebook_img.mcp.tool_results import clipped
 from notebook_img.mcp.tools.base import MAKES, READS, STOPS, Calling, ToolFacts, Tools, structured
 from notebook_img.mcp.versions import report
 from notebook_img.mcp.work import Caller
+from notebook_img.replay import BUILT_IN
 from notebook_img.studio import Batch
 
 MOST_ROWS = 50
@@ -152,6 +154,7 @@ class BatchTools(Tools):
             batch = await in_thread(lambda: self.begun(call.caller, order))
             assert isinstance(batch, Batch)
             self.work.scope.begun.add(_session_of(batch))
+            await in_thread(self._start, call.caller, batch, first)
             return await self._followed(call, batch, self.work.studio.settings.mcp_wait)
 
     def begun(self, caller: Caller, order: Order, *, dry: bool = False) -> Any:
@@ -159,9 +162,20 @@ class BatchTools(Tools):
         if order.kind != "generate" and not order.images:
             raise UsageError("images is empty. List the images to work on.")
         items = [self.image(caller, name) for name in order.images] if order.images else None
-        options: dict[str, Any] = {"budget": order.max_cost, "first": order.first, **({"dry_run": True} if dry else {"wait": False})}
+        options: dict[str, Any] = {"budget": order.max_cost, "first": order.first, "wait": False, "starts": False, "dry_run": dry}
         options |= {name: value for name, value in (("model", order.model), ("row", order.row)) if value}
         return getattr(caller.studio.batch, order.kind)(order.prompt, items, over=order.over, **options)
+
+    def _start(self, caller: Caller, batch: Batch, first: int | None) -> None:
+        """Begin to work on a batch: here, or where it outlives this server if it can be billed."""
+        asked = batch.prices.models if batch.prices is not None else ()
+        if self.work.worker is not None and any(model.partition(":")[0] != BUILT_IN for model in asked):
+            self.work.worker.begin(BatchErrand(batch.number, caller.name, replace(caller.folders, settings=None), first))
+        else:
+            batch.begin(first)
+
+    def _running(self, batch: Batch) -> bool:
+        return batch.running or (self.work.worker is not None and self.work.worker.at_work(batch.number))
 
     def _named(self, caller: Caller, name: str) -> Batch:
         batch = caller.studio.batch.named(name)
@@ -180,59 +194,64 @@ class BatchTools(Tools):
         async with self.calling(ctx, "stop_batch", batch_id) as call:
             batch = await in_thread(self._named, call.caller, batch_id)
             await in_thread(batch.stop)
-            return await in_thread(_result, batch)
+            return await in_thread(self._result, batch)
 
     async def _followed(self, call: Calling, batch: Batch, seconds: float) -> CallToolResult:
         """Wait a while, report progress, and return how far it is."""
         began = time.monotonic()
         told = -1
-        while await in_thread(lambda: batch.running) and time.monotonic() - began < seconds:
+        while await in_thread(self._running, batch) and time.monotonic() - began < seconds:
             counts = await in_thread(lambda: batch.counts)
             ended = counts.done + counts.failed
             if ended > told:
                 told = ended
                 await report(call.context, ended, counts.total, counts.words)
             await asyncio.sleep(LOOK)
-        return await in_thread(_result, batch)
+        return await in_thread(self._result, batch)
+
+    def _result(self, batch: Batch) -> CallToolResult:
+        counts, record = batch.counts, batch.record
+        running = self._running(batch)
+        failed = batch.errors[:MOST_ROWS]
+        done = batch.studio.store.items(batch.number, states=("done",), limit=MOST_ROWS)
+        rows = [*failed, *batch.views(done)]
+        turns = {item.record.id: item.turn for item in rows[:MOST_ROWS] if item.record.turn is not None}
+        items = [
+            BatchItem(
+                label=item.label,
+                state=STATES[item.state],
+                id=turns[item.record.id].full_id if item.record.id in turns else "",
+                answer=clipped(turns[item.record.id].text, 300) if item.record.id in turns else "",
+                error=clipped(item.error, 300),
+            )
+            for item in rows[:MOST_ROWS]
+        ]
+        result = BatchResult(
+            batch_id=batch.id,
+            session=batch.name,
+            status="running" if running else "stopped" if counts.waiting else "done",
+            total=counts.total,
+            done=counts.done,
+            failed=counts.failed,
+            to_do=counts.waiting + counts.under_way,
+            cost_usd=record.spent,
+            items=items,
+        )
+        ended_by = None if running else self._ended_by(batch)
+        why = f" {self.work.told(ended_by)}" if isinstance(ended_by, NotebookImgError) else ""
+        answer = structured(result, f"Batch {batch.id}: {counts.words}, ${record.spent:.2f} so far.{why}")
+        data = batch.drawn().data.get("image/jpeg") if counts.done and record.kind != "ask" else None
+        if isinstance(data, (str, bytes)):
+            text = data if isinstance(data, str) else base64.b64encode(data).decode("ascii")
+            answer.content.append(ImageContent(type="image", data=text, mime_type="image/jpeg"))
+        return answer
+
+    def _ended_by(self, batch: Batch) -> BaseException | None:
+        """Return what ended a batch before all was done, as far as this process knows."""
+        here = batch.work.ended_by if batch.work is not None else None
+        return here or (self.work.worker.ended_by(batch.number) if self.work.worker is not None else None)
 
 
 def _session_of(batch: Batch) -> str:
     """Return the id of a batch's own session, or of the notebook's where it has none."""
     return batch.record.session_id or batch.record.beside
-
-
-def _result(batch: Batch) -> CallToolResult:
-    counts, record = batch.counts, batch.record
-    running = batch.running
-    failed = batch.errors[:MOST_ROWS]
-    done = batch.studio.store.items(batch.number, states=("done",), limit=MOST_ROWS)
-    rows = [*failed, *batch.views(done)]
-    turns = {item.record.id: item.turn for item in rows[:MOST_ROWS] if item.record.turn is not None}
-    items = [
-        BatchItem(
-            label=item.label,
-            state=STATES[item.state],
-            id=turns[item.record.id].full_id if item.record.id in turns else "",
-            answer=clipped(turns[item.record.id].text, 300) if item.record.id in turns else "",
-            error=clipped(item.error, 300),
-        )
-        for item in rows[:MOST_ROWS]
-    ]
-    result = BatchResult(
-        batch_id=batch.id,
-        session=batch.name,
-        status="running" if running else "stopped" if counts.waiting else "done",
-        total=counts.total,
-        done=counts.done,
-        failed=counts.failed,
-        to_do=counts.waiting + counts.under_way,
-        cost_usd=record.spent,
-        items=items,
-    )
-    why = f" {batch.work.ended_by.sentence}" if not running and batch.work is not None and batch.work.ended_by is not None else ""
-    answer = structured(result, f"Batch {batch.id}: {counts.words}, ${record.spent:.2f} so far.{why}")
-    data = batch.drawn().data.get("image/jpeg") if counts.done and record.kind != "ask" else None
-    if isinstance(data, (str, bytes)):
-        text = data if isinstance(data, str) else base64.b64encode(data).decode("ascii")
-        answer.content.append(ImageContent(type="image", data=text, mime_type="image/jpeg"))
-    return answer

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures import Bundle
     from notebook_img.providers.interface import Kind
     from notebook_img.records import BatchRecord, ItemRecord
+    from notebook_img.studio.batch.prices import Prices
     from notebook_img.studio.studio import Studio
 
 LOOK = 0.25
@@ -52,6 +53,8 @@ class Batch(Drawn):
     def __init__(self, studio: Studio, number: int) -> None:
         self.studio = studio
         self.number = number
+        self.prices: Prices | None = None
+        """What was said of its price, where this object is what made it."""
         self._last_work: Work | None = None
         self.shown_in: int | None = None
         """The execution in which it was shown already."""
@@ -315,15 +318,27 @@ class Batch(Drawn):
     def _at_once(self) -> int:
         return int(self.record.facts.get("at_once") or self.studio.settings.at_once)
 
-    def start(self, work: Work, *, joins: bool = False) -> None:
-        """Begin to work on it here; where that is done already it is an error, unless it `joins`."""
+    def begin(self, first: int | None = None, *, handed_over: bool = False) -> None:
+        """Begin to work on what was only written down (``starts=False``), with its first items alone or all.
+
+        Of one that another process has `handed_over`, a stop that was asked for meanwhile stays one.
+        """
+        self._settle()
+        record = self.record
+        if not (handed_over and record.stopping):
+            work = work_on(record)(self.studio, record, self.studio.cell_origin(), self._at_once, first)
+            self.start(work, joins=True, resets=not handed_over)
+
+    def start(self, work: Work, *, joins: bool = False, resets: bool = True) -> None:
+        """Begin to work on it here; where that is done already it is an error, unless it `joins`. It forgets a stop if it `resets`."""
         studio, number = self.studio, self.number
         with _STARTS:
             if self._here and joins:
                 return
             if self._here:
                 raise UsageError(f"Batch {self.id} is being worked on already; wait for it, or stop it first.")
-            studio.store.update_batch(number, stopping="")
+            if resets:
+                studio.store.update_batch(number, stopping="")
             self._last_work = _WORKING[self._key] = work
             work.begin(lambda event: studio.shared.told_of_batch(number, event))
 

@@ -55,8 +55,9 @@ class Batches:
             Values that are combined, by the name of a brace or an option.
         **options
             Those of one edit (``output`` with fields), and ``image`` (the column with the picture), ``budget``, ``first``, ``at_once``,
-            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``session``, ``executor`` (a ``concurrent.futures.Executor`` or Dask client whose
-            workers do the items), ``later`` (the service does it later at half the price, and any process fetches it).
+            ``fresh``, ``strict``, ``dry_run``, ``wait``, ``starts`` (false: it is only written down, for `Batch.resume` in any process),
+            ``session``, ``executor`` (a ``concurrent.futures.Executor`` or Dask client whose workers do the items), ``later`` (the
+            service does it later at half the price, and any process fetches it).
 
         Returns
         -------

@@ -44,6 +44,8 @@ class BatchOptions:
     strict: bool = False
     """Whether one failed item is an error."""
     wait: bool = True
+    starts: bool = True
+    """Whether it begins here at once; otherwise it is only written down, and whoever has it says where: `Batch.begin`."""
     later: bool = False
     """Whether the service does it later, at a lower price: the batch returns when all is handed in."""
     executor: Any = None
@@ -144,7 +146,10 @@ class Making:
         slots = {one.item.position: one.slot for one in plan.priced if one.slot is not None}
         keep_done(studio, record, self.run, slots)
         batch = Batch(studio, record.id)
+        batch.prices = prices
         counts = batch.counts
+        if not how.starts:
+            return batch
         if (counts.waiting or counts.later or item_jobs(studio, record.id)) and not (batch.work is not None and batch.running):
             here = [one.item.position for one in plan.priced if one.replayed]
             batch.start(work_on(record, how.executor, here)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
