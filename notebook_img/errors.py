@@ -10,6 +10,7 @@ The tree::
     ├── PictureError             bytes that are no usable image, or too large
     ├── OutputError              a file that cannot or must not be written
     ├── StoreError               the store is locked, corrupt, full or newer than this version
+    │   └── ItemTakenError       another process has gone on with an item of a batch
     ├── PackError                a pack or export that cannot be trusted or read
     ├── ReplayMissError          replay is "only" and nothing stored fits
     ├── BudgetError              the call would go over the daily budget
@@ -180,6 +181,10 @@ class StoreError(NotebookImgError):
 
     delivered: tuple[bytes, ...] = ()
     lost_index: bool = False
+
+
+class ItemTakenError(StoreError):
+    """Another process has gone on with an item of a batch, so this one sends nothing for it."""
 
 
 class PackError(NotebookImgError):

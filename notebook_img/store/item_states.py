@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, update
 
-from notebook_img.errors import BudgetError, StoreError
+from notebook_img.errors import BudgetError, ItemTakenError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
 from notebook_img.store.owner import is_alive
@@ -30,7 +30,7 @@ def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: floa
 
     Raises
     ------
-    StoreError
+    ItemTakenError
         When another process has taken the item over meanwhile: a computer that was asleep for a night.
     BudgetError
         When its batch would go over its budget.
@@ -46,19 +46,25 @@ def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: floa
             )
     held = "UPDATE items SET state = 'sent', spend = :spend WHERE id = :item AND lease = :lease AND state IN ('leased', 'sent')"
     if connection.exec_driver_sql(held, {"spend": spend, "item": claim.item, "lease": claim.lease}).rowcount == 0:
-        raise StoreError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
+        raise ItemTakenError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
 
 
-def done_with(connection: Connection, claim: Claim, *, session_id: str, turn: int, seconds: float, cost: float | None) -> None:
-    """Record an item's turn in the transaction that stores it."""
-    had = {"error": "", "reason": "", "billed": "no"}  # of one that was given up before its job was fetched
-    write_end(connection, claim, {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost, **had})
+def done_with(
+    connection: Connection, claim: Claim, spend: int | None, *, session_id: str, turn: int, seconds: float, cost: float | None
+) -> None:
+    """Record an item's turn in the transaction that stores it; `spend` is the row of its money."""
+    had = {"error": "", "reason": "", "billed": "no"}  # of one that was given up before its reply came
+    values = {"state": "done", "session_id": session_id, "turn": turn, "seconds": seconds, "cost": cost, **had}
+    write_end(connection, claim, values, spend=spend)
 
 
-def write_end(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:
-    """Change an item that is held by this lease, and let go of it."""
+def write_end(connection: Connection, claim: Claim, values: Mapping[str, Any], *, spend: int | None = None) -> None:
+    """Change an item that is held by this lease, and let go of it; also one that was given up, where `spend` is what it was sent with."""
     table = schema.items.c
-    mine = (table.id == claim.item) & (table.lease == claim.lease) & (table.state != "done")
+    held = table.lease == claim.lease
+    if spend is not None:
+        held |= (table.spend == spend) & (table.state == "failed")
+    mine = (table.id == claim.item) & held & (table.state != "done")
     plain = sound({name: value for name, value in values.items() if name != "spend"})
     if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount:
         share_end(connection, claim.item, plain)

@@ -23,7 +23,7 @@ from notebook_img.calls import (
     prepare_later,
     reserve_later,
 )
-from notebook_img.errors import NotebookImgError
+from notebook_img.errors import ItemTakenError, NotebookImgError
 from notebook_img.loop import in_thread, to_the_end
 from notebook_img.providers import later_of
 from notebook_img.records import JobRecord
@@ -137,6 +137,8 @@ class LaterWork(Work):
             for claim, call in calls.items():
                 try:
                     reserve_later(self.workspace, call)
+                except ItemTakenError:  # by a process that thought this one was gone
+                    continue
                 except ENDS_ALL as error:
                     self.ended_by = self.ended_by or error
                     break

@@ -18,6 +18,7 @@ from notebook_img.calls import CallResult, Notice, item_jobs, perform_call, plac
 from notebook_img.errors import (
     AuthenticationError,
     BudgetError,
+    ItemTakenError,
     JobPendingError,
     KeyMissingError,
     ModelNotFoundError,
@@ -63,6 +64,7 @@ class ItemEnded:
     batch: int
     item: int
     state: str
+    """Empty where another process has gone on with it."""
 
 
 @dataclass
@@ -175,6 +177,8 @@ class Work:
                 raise gone
             await self._performed(session, item, claim, tell)
             tell(ItemEnded(claim.batch, claim.item, "done"))
+        except ItemTakenError:  # whoever has it now says what becomes of it
+            tell(ItemEnded(claim.batch, claim.item, ""))
         except NotebookImgError as error:
             waits = self._counted(item, error)
             state = await to_the_end(in_thread(self._failed, claim, error, time.monotonic() - started, waits))
