@@ -18,7 +18,7 @@ from notebook_img.calls import Progress, make_call
 from notebook_img.errors import RateLimitError, Stopped, UsageError
 from notebook_img.providers.interface import QueueEvent
 from notebook_img.rates import Rate, rate_for, read_rate, read_rates
-from notebook_img.store import Store
+from notebook_img.store import Store, rates
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.gemini_service import environ, new_studio, service
@@ -235,6 +235,24 @@ def test_a_set_rate_holds_beside_a_learned_one(store: Store):
     assert store.take_token(MODEL, Rate(100, 1), 104.0) == pytest.approx(56.0)
     assert store.take_token(MODEL, Rate(4, 3600), 161.0) == 0.0
     assert store.take_token(MODEL, Rate(4, 3600), 162.0) == pytest.approx(100.0 + 3600 - 162)
+
+
+def test_a_slow_rate_counts_what_callers_with_a_faster_one_or_none_have_sent(store: Store):
+    slow = Rate(4, 3600.0)
+    assert store.take_token(MODEL, slow, 100.0) == 0.0
+    assert store.take_token(MODEL, Rate(2, 1.0), 300.0) == 0.0  # more than a minute later
+    assert store.take_token(MODEL, None, 700.0) == 0.0
+    assert store.take_token(MODEL, slow, 1000.0) == 0.0
+    assert store.take_token(MODEL, slow, 1001.0) == 100.0 + 3600 - 1001
+
+
+def test_what_is_remembered_of_a_fast_model_has_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rates, "KEPT", 10)
+    for number in range(30):
+        assert store.take_token(MODEL, Rate(2, 1.0), 100.0 + 100 * number) == 0.0
+    with store._database.read() as connection:
+        (sent,) = connection.exec_driver_sql("SELECT sent FROM rates").scalars()
+    assert len(json.loads(sent)) == 11
 
 
 TAKER = """

@@ -28,7 +28,9 @@ FORGOTTEN_AFTER = 600.0
 GROWTH = 4
 """A learned rate grows by this part of itself (by one at least) for every `PERIOD` that was full and saw no refusal."""
 _KEEPS = 86400.0
-"""Seconds a token is remembered: the longest unit a rate is written in."""
+"""Seconds a token is remembered: the longest unit a rate is written in, whoever asks next may have set such a one."""
+KEPT = 1000
+"""Tokens that are remembered so long. All that are younger than `PERIOD`, or that count for the rate of the call, are."""
 
 
 class Rates:
@@ -46,7 +48,7 @@ class Rates:
         """
         with self._database.read() as connection:
             row = _row(connection, model)
-        if rate is None and (row is None or (_forgotten(row, now) and not _recent(row["sent"], now, PERIOD))):
+        if rate is None and (row is None or (_forgotten(row, now) and not _recent(row["sent"], now, _KEEPS))):
             return 0.0
         if self._database.read_only:
             return 0.0
@@ -57,7 +59,8 @@ class Rates:
                 row |= {"learned": row["learned"] + max(1, row["learned"] // GROWTH), "changed": now}
                 wait = _wait(row, rate, now)
             if wait <= 0:
-                row["sent"] = [*_recent(row["sent"], now, max(PERIOD, rate.seconds if rate else 0.0)), now]
+                own = len(_recent(row["sent"], now, max(PERIOD, rate.seconds if rate else 0.0)))
+                row["sent"] = [*_recent(row["sent"], now, _KEEPS)[-max(own, KEPT) :], now]
                 _put(connection, row)
             return max(0.0, wait)
 

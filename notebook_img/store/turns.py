@@ -170,9 +170,7 @@ class Turns:
                     },
                 )
             if claim is not None:
-                done_with(
-                    connection, claim, spend, session_id=record.session_id, turn=number, seconds=record.seconds, cost=record.cost
-                )
+                done_with(connection, claim, spend, session_id=record.session_id, turn=number, seconds=record.seconds, cost=record.cost)
             add_notes(self._database.home, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
         return record
 

@@ -5,8 +5,10 @@ Arguments: home, how many kills, a seed. The service is in the environment. Prin
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import random
 import signal
 import sys
@@ -29,11 +31,20 @@ def live(number: int) -> None:
     studio.batch.generate(prompts, budget=1e5, at_once=AT_ONCE, model="gemini:gemini-nano-banana-2.1", output=f"out/{number}-{{i}}.png")
 
 
-def main(kills: int, seed: int) -> None:
-    """Kill life after life; each batch ends in one that nobody kills."""
-    import google.genai  # noqa: F401 - once, and not in every life
+def load_all() -> None:
+    """Import what a life uses, once: kills hit its work and not its imports, and a tree that is edited meanwhile ends no life."""
+    import google.genai  # noqa: F401
     import sqlalchemy  # noqa: F401
 
+    for room in ("calls", "display", "pictures", "providers.gemini", "replay", "store", "studio", "tree"):
+        folder = importlib.import_module(f"notebook_img.{room}")
+        for module in pkgutil.walk_packages(folder.__path__, f"{folder.__name__}."):
+            importlib.import_module(module.name)
+
+
+def main(kills: int, seed: int) -> None:
+    """Kill life after life; each batch ends in one that nobody kills."""
+    load_all()
     luck = random.Random(seed)
     killed = batches = 0
     while killed < kills:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,20 @@ def test_a_file_that_could_not_be_written_is_said_and_written_later(
     assert Path("out/cat 3.png").is_file()
     assert not any(item.error for item in batch)
     assert sent(service) == 12
+
+
+def test_a_folder_that_was_removed_is_made_again_with_the_files_of_what_is_done(paid: ni.Studio, service: Running, photos: Path) -> None:
+    batch = paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=4, output="out/night/{stem}.png")
+    shutil.rmtree("out")
+    batch.resume()
+    assert (sent(service), batch.counts.words, len(list(Path("out/night").iterdir()))) == (12, "12 of 12 done", 12)
+    shutil.rmtree("out")
+    Path("out").write_text("a file where the folder was")
+    batch.resume()
+    assert all("cannot be written" in item.error or "out" in item.error for item in batch)
+    Path("out").unlink()
+    batch.resume()
+    assert (sent(service), [item.error for item in batch], len(list(Path("out/night").iterdir()))) == (12, [""] * 12, 12)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(404, ModelNotFoundError), (503, OverloadedError)])

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_img.calls import item_jobs
+from notebook_img.errors import OutputError
 from notebook_img.replay import stored_of
+from notebook_img.studio.batch.stored import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,12 +60,8 @@ def keep_done(studio: Workspace, record: BatchRecord, run: Run | None, slots: Ma
         if turn is None:  # it was deleted since
             continue
         output = item.call.get("output", record.call.get("output"))
-        if output and turn.uses("output") and not Path(output).exists():
-            from notebook_img.calls import write_output
-
-            write_output(studio, turn, output, force=False, replayed=True)
-            if item.error:
-                store.note_error(item.id, "")
+        if output and turn.uses("output") and not Path(output).exists() and (error := _written(studio, turn, output)) != item.error:
+            store.note_error(item.id, error)
         slot = slots.get(item.position)
         if slot is not None and kernel is not None and run is not None:
             kernel.note(slot, stored_of(turn, 0))
@@ -71,6 +69,18 @@ def keep_done(studio: Workspace, record: BatchRecord, run: Run | None, slots: Ma
             rows.append((slot.number, turn.request_key, turn.model, turn.session_id, turn.number))
     if rows and kernel is not None and run is not None:
         store.note_replies(kernel.row(store, run), rows)
+
+
+def _written(workspace: Workspace, turn: TurnRecord, output: str) -> str:
+    """Write the file of an item that is done; return why that did not succeed: the others go on all the same."""
+    from notebook_img.calls import write_output
+
+    make_folder(output)
+    try:
+        write_output(workspace, turn, output, force=False, replayed=True)
+    except OutputError as error:
+        return error.sentence
+    return ""
 
 
 def turns_of(workspace: Workspace, sessions: set[str]) -> dict[tuple[str, int], TurnRecord]:

@@ -5,6 +5,7 @@ Pictures that lie in a file or at a URL are named; what only a kernel's memory h
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -126,6 +127,12 @@ def call_of(workspace: Workspace, shared: Mapping[str, Any], own: Mapping[str, A
             value = fields[name]
             fields[name] = tuple(_picture(workspace, one) for one in value) if name != "mask" else _picture(workspace, value)
     return Call(**fields, keeps_model=False)
+
+
+def make_folder(output: str) -> None:
+    """Make the folder of an item's file, where somebody has removed it since; why that is not possible is said when the file is due."""
+    with contextlib.suppress(OSError):
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _picture(workspace: Workspace, value: Any) -> Any:

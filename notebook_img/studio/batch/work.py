@@ -33,7 +33,7 @@ from notebook_img.errors import (
     UnreachableError,
 )
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.studio.batch.stored import call_of
+from notebook_img.studio.batch.stored import call_of, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,6 +217,8 @@ class Work:
     def _placed(self, session: SessionRecord, item: ItemRecord, claim: Claim) -> PlacedCall:
         """Return the call of an item with its pictures, where its answer will be put down."""
         call = call_of(self.workspace, self.record.call, item.call).but(fresh=self.fresh)
+        if call.output is not None:
+            make_folder(str(call.output))
         return dataclasses.replace(place_call(self.workspace, session, call, self.origin), claim=claim)
 
     def _given_back(self, claim: Claim, made: CallResult) -> None:
