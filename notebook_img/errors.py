@@ -149,11 +149,14 @@ class AmbiguousMaskError(UsageError):
     ----------
     readings : dict
         ``"painted"`` and ``"transparent"``: what may change by each reading, as pictures in which that is white.
+    picture : Picture or None
+        What the mask was given for.
     """
 
-    def __init__(self, message: str, *, readings: dict[str, Any] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, readings: dict[str, Any] | None = None, picture: Any = None) -> None:
+        super().__init__(message, hint=Hint("mask-reading"))
         self.readings = readings or {}
+        self.picture = picture
 
 
 class NotFoundError(NotebookImgError):

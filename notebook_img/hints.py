@@ -74,6 +74,7 @@ IN_PYTHON: Mapping[str, str] = {
     "list-batches": "ni.batches() lists them.",
     "list-models": "ni.models() lists the known models.",
     "list-operations": "",
+    "mask-reading": "Choose with mask_reading='painted' or mask_reading='transparent' (as_mask: reading).",
     "name-items": "Name them: ni.batch.edit('make it night', FILES).",
     "new-session": "Open or create one with ni.session('NAME').",
     "open-session": "ni.session({name!r}) opens it.",

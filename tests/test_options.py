@@ -33,7 +33,7 @@ def test_flags_and_names_are_unique():
 def test_every_option_of_the_design_is_in_the_table():
     design = """-i --image -r --reference --mask --no-confine --outpaint -m --model -s --session --from --pick -o --output --force --as
     -n --count --aspect --size --seed --negative --strength --history --schema --table --boxes --detail --fresh --again --dry-run --quiet
-    --no-vars --grow --align --keep-metadata --row --rate --each --over --first --budget --strict --later -h --help"""
+    --no-vars --mask-reading --grow --align --keep-metadata --row --rate --each --over --first --budget --strict --later -h --help"""
     assert set(design.split()) == {flag for option in OPTIONS for flag in option.flags}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.hints import Hint
@@ -34,6 +34,8 @@ class Call:
     """What is named to be edited or asked about: anything a notebook holds, turns and their ids included."""
     references: tuple[Any, ...] = ()
     mask: Any = None
+    mask_reading: Literal["painted", "transparent"] | None = None
+    """``painted`` or ``transparent``: what may change in a mask with transparency, where it could mean either."""
     grow: Any = None
     """Pixels or percent by which the mask is widened, negative to shrink it."""
     align: bool = False

@@ -165,7 +165,7 @@ def _pictures(workspace: Workspace, asked: PlacedCall) -> _Pictures:
     if call.mask is not None and inputs:
         named = isinstance(call.mask, str) and is_id(workspace, call.mask)
         source = load(workspace, asked.session, call.mask) if named else call.mask
-        mask = pictures.as_mask(source, inputs[0], settings=workspace.settings)
+        mask = pictures.as_mask(source, inputs[0], settings=workspace.settings, reading=call.mask_reading)
         if call.grow is not None:
             mask = pictures.grow_mask(mask, call.grow)
         return _Pictures(inputs, references, mask, inputs[0], sent=inputs)
@@ -334,6 +334,8 @@ def _check_region(call: Call) -> None:
         raise UsageError("Outpainting makes its own mask, of what is new around the picture. Leave out mask or outpaint.")
     if call.grow is not None and call.mask is None:
         raise UsageError("There is no mask to grow. Give one, or leave grow out.")
+    if call.mask_reading is not None and call.mask is None:
+        raise UsageError("There is no mask to read. Give one, or leave its reading out.")
 
 
 def _loaded(workspace: Workspace, value: Any) -> Picture:

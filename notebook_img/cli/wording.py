@@ -48,6 +48,7 @@ IN_SHELLS: Mapping[str, str] = {
     "list-batches": "notebook-img batch list lists them.",
     "list-models": "notebook-img models lists the known models.",
     "list-operations": "notebook-img edit --help lists them all.",
+    "mask-reading": "Choose with --mask-reading painted or --mask-reading transparent; --dry-run shows where that is.",
     "name-items": "Name them: notebook-img edit *.jpg --each 'make it night'.",
     "new-session": "Naming an image with -s NAME opens or creates one.",
     "open-session": "Work in that one with -s {name}.",

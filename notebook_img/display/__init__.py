@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from notebook_img.display.front import page_script as page_script
     from notebook_img.display.front import page_style as page_style
     from notebook_img.display.overlays import boxes_overlay as boxes_overlay
+    from notebook_img.display.overlays import mask_overlay as mask_overlay
     from notebook_img.display.sheets import MOST_ITEMS as MOST_ITEMS
     from notebook_img.display.sheets import SheetItem as SheetItem
     from notebook_img.display.sheets import sheet as sheet
@@ -51,7 +52,7 @@ else:
         differences="Differences confront heat measure percent",
         figures="Shot figure",
         front="page_script page_style",
-        overlays="boxes_overlay",
+        overlays="boxes_overlay mask_overlay",
         sheets="MOST_ITEMS SheetItem sheet",
         tables="table",
         trees="TreeNode drawn tree",

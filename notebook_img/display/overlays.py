@@ -1,4 +1,4 @@
-"""Boxes drawn over a picture, with labels that can be read on any background."""
+"""What is drawn over a picture: boxes, with labels that can be read on any background, and what a mask lets change."""
 
 from __future__ import annotations
 
@@ -88,6 +88,27 @@ def boxes_overlay(picture: Picture, boxes: Sequence[Box]) -> Preview:
         draw.rectangle(plate[:4], fill=colour, outline=_DARK)
         draw.text(plate[4:], words, fill=_DARK, font=font)
     return encode_within(image, PREVIEW_BYTES)
+
+
+def mask_overlay(picture: Picture, mask: Picture, *, max_side: int = PREVIEW_SIDE, max_bytes: int = PREVIEW_BYTES) -> Preview:
+    """Colour what may change in a preview of `picture`, and darken what stays.
+
+    Parameters
+    ----------
+    picture : Picture
+        What is edited.
+    mask : Picture
+        Of its size; white may change.
+    max_side, max_bytes : int
+        Bounds of the preview, pixels and bytes.
+    """
+    from PIL import Image, ImageEnhance
+
+    image = small_image(picture, max_side)
+    image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    changes = Image.blend(image, Image.new("RGB", image.size, COLOURS[2]), 0.6)
+    white = mask.pil().convert("L").resize(image.size, Image.Resampling.BOX)
+    return encode_within(Image.composite(changes, ImageEnhance.Brightness(image).enhance(0.6), white), max_bytes)
 
 
 def _place(

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_img.calls import Change
+    from notebook_img.errors import AmbiguousMaskError
     from notebook_img.pictures import Bundle
     from notebook_img.tree import Turn
 
 PATIENCE = 0.4
 """Seconds before progress is shown: what is done sooner needs none."""
+READING_SIDE, READING_BYTES = 320, 20_000
+"""Bounds of the picture of one reading of a mask."""
 PAUSES: Mapping[Change, float] = {"": 0.5, "message": 0.1, "text": 0.1, "waiting": 0.0, "partial": 0.0}
 """Least seconds since the last update, by what has changed; where nothing has, the elapsed time is renewed."""
 
@@ -143,6 +146,21 @@ class Screen:
         except Exception:
             self.handle = None  # nothing is there to update
             raise
+
+
+def show_readings(error: AmbiguousMaskError) -> None:
+    """Show what may change by each reading of a mask, with the option that chooses it."""
+    from notebook_img import display
+
+    shots = [
+        display.Shot(
+            display.mask_overlay(error.picture, mask, max_side=READING_SIDE, max_bytes=READING_BYTES),
+            label=f"--mask-reading {reading}",
+            alt=f"--mask-reading {reading}: the coloured part may change",
+        )
+        for reading, mask in error.readings.items()
+    ]
+    put(display.figure(shots, display.Caption(note="what may change is coloured"), max_side=READING_SIDE))
 
 
 def together(turns: Sequence[Turn], *, max_side: int) -> Bundle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from notebook_img.errors import SaidShort
+from notebook_img.errors import AmbiguousMaskError, SaidShort
 from notebook_img.hints import worded
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ IN_CELLS: Mapping[str, str] = {
     "list-batches": "%imgbatch lists them.",
     "list-models": "%img models lists the known models.",
     "list-operations": "%img local lists them all.",
+    "mask-reading": "Choose with --mask-reading painted or --mask-reading transparent.",
     "name-items": "Name them, as in photos/*.jpg, or give a list with --over {{files}}.",
     "new-session": "Open or create one with %imgsession NAME.",
     "open-session": "%imgsession {name} opens it.",
@@ -90,6 +91,10 @@ def in_cells_words(magic: Callable[P, R]) -> Callable[P, R]:
                 return magic(*args, **kwargs)
         except SaidShort as error:
             error.shown = worded(error, IN_CELLS)
+            if isinstance(error, AmbiguousMaskError):
+                from notebook_img.jupyter.output import show_readings
+
+                show_readings(error)
             raise
 
     return worded_magic

@@ -31,6 +31,7 @@ FOR_AGENTS: Mapping[str, str] = {
     "list-batches": "run_batch says the id of each.",
     "list-models": "get_image_config_info lists the known models.",
     "list-operations": "",
+    "mask-reading": "Choose with the parameter maskReading: painted or transparent.",
     "name-items": "",
     "new-session": "list_sessions lists the others; start_image_session begins a new one.",
     "open-session": "Name {name} as the session.",

@@ -22,6 +22,7 @@ EDIT: frozenset[Command] = frozenset({"edit"})
 ASK: frozenset[Command] = frozenset({"ask"})
 
 HISTORIES = ("window", "full", "server")
+MASK_READINGS = ("painted", "transparent")
 DETAILS = ("auto", "low", "medium", "high", "original")
 
 OPTIONS: tuple[Option, ...] = (
@@ -48,6 +49,17 @@ OPTIONS: tuple[Option, ...] = (
         "Where the image may change: an image, x,y,w,h in pixels, boxes, or words for what is to be found.",
         reader=values.OBJECT,
         metavar="MASK",
+        commands=EDIT,
+        needs="mask",
+    ),
+    Option(
+        "mask_reading",
+        ("--mask-reading",),
+        "What may change in a mask with transparency that could mean either.",
+        reader=values.choice(MASK_READINGS),
+        example="painted",
+        metavar="|".join(MASK_READINGS),
+        choices=MASK_READINGS,
         commands=EDIT,
         needs="mask",
     ),

@@ -70,7 +70,7 @@ def as_mask(spec: Any, like: Picture, *, settings: Settings | None = None, readi
             f"The mask has {source.width} x {source.height} pixels and the picture {like.width} x {like.height}; "
             "a mask needs the size of the first input."
         )
-    painted, note = _painted(source.pil(), reading)
+    painted, note = _painted(source.pil(), like, reading)
     if not painted.any():
         raise UsageError("The mask is empty: nothing in it is white, so nothing may change.")
     from PIL import Image
@@ -250,7 +250,7 @@ def _spread(spec: Any) -> Any:
     return spec
 
 
-def _painted(image: Image, reading: Reading | None = None) -> tuple[NDArray[np.bool_], str]:
+def _painted(image: Image, like: Picture, reading: Reading | None) -> tuple[NDArray[np.bool_], str]:
     """Return which pixels of a mask picture mean "may change", and a note on how it was read."""
     import numpy as np
 
@@ -265,9 +265,10 @@ def _painted(image: Image, reading: Reading | None = None) -> tuple[NDArray[np.b
     reading = reading or _meant(colours, opaque)
     if reading is None:
         raise AmbiguousMaskError(
-            "This mask can be read in two ways: what is painted may change, or what is transparent. "
-            "Save it in black and white without transparency, where white may change, or pass reading='painted' or reading='transparent'.",
+            f"This mask can be read in two ways: what is painted may change ({painted.mean():.0%} of the picture), or what is transparent "
+            f"({hole.mean():.0%}).",
             readings={name: _as_picture(part) for name, part in (("painted", painted), ("transparent", hole))},
+            picture=like,
         )
     return (painted, PAINTED_NOTE) if reading == "painted" else (hole, ALPHA_NOTE)
 

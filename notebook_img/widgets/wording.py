@@ -33,6 +33,7 @@ IN_PANELS: Mapping[str, str] = {
     "list-batches": "The gallery lists them.",
     "list-models": "The choice of models has the known ones.",
     "list-operations": "",
+    "mask-reading": "",
     "name-items": "",
     "new-session": "Choose another one above, or make a new one.",
     "open-session": "Open it.",

@@ -78,6 +78,20 @@ async def test_the_mask_of_one_edit_is_one_of_the_next_and_may_be_looked_at(clie
     assert np.array_equal(saved(second)[:150], saved(third)[:150])
 
 
+async def test_a_mask_that_could_mean_either_is_a_sentence_with_the_parameter_that_chooses(
+    client: Client, gemini: Running, folder: Path, photograph: np.ndarray
+):
+    mask = Image.new("RGBA", SIZE)
+    mask.paste("white", BOX)
+    mask.save(folder / "mask.png")
+    asked = {"imagePath": "photo.png", "prompt": "add a bee", "outputPath": "bee.png", "mask": "mask.png"}
+    said = await refused(client, "edit_image", **asked)
+    assert "maskReading: painted or transparent" in said
+    assert not gemini.requests("generateContent")
+    result = await called(client, "edit_image", **asked, maskReading="painted")
+    assert np.array_equal(outside(saved(result)), outside(photograph))
+
+
 async def test_words_are_looked_for_and_the_result_says_what_was_found(client: Client, gemini: Running):
     gemini.control(boxes=[{"box_2d": [300, 300, 600, 600], "label": "cup"}])
     result = await called(client, "edit_image", imagePath="photo.png", prompt="paint it blue", outputPath="blue.png", mask="the cup")

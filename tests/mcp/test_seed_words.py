@@ -62,7 +62,7 @@ _VISION = (
     "VISION_HISTORY_PATH",
     "VISION_LOG_LEVEL",
 )
-_PART = {"mask": "", "grow": "", "outpaint": "", "confine": True, "align": False}
+_PART = {"mask": "", "grow": "", "outpaint": "", "confine": True, "align": False, "maskReading": ""}
 """How an edit is confined to a part."""
 
 ORIGINALS: dict[str, Original] = {

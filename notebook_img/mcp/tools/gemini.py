@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
@@ -52,6 +52,10 @@ From = Annotated[
 Model = Annotated[str, Field(max_length=200, description="provider:model or a bare model name. Empty: the default model")]
 Grow = Annotated[
     str, Field(max_length=20, description="Widen the mask by pixels or percent, such as 12 or 1%; a negative amount shrinks it")
+]
+MaskReading = Annotated[
+    Literal["", "painted", "transparent"],
+    Field(description="What may change in a mask with transparency that could mean either; only where an error asks for it"),
 ]
 Outpaint = Annotated[
     str, Field(max_length=20, description="Widen the canvas to this ratio, such as 16:9, and paint only what is new; not with mask")
@@ -160,13 +164,14 @@ class GeminiTools(Tools):
         outpaint: Outpaint = "",
         confine: Confine = True,
         align: Align = False,
+        maskReading: MaskReading = "",
     ) -> Annotated[CallToolResult, ImageResult]:
         """Edit one image."""
         async with self.calling(ctx, "edit_image", prompt) as call:
 
             def make() -> Call:
                 options = self._options(aspectRatio, imageSize, model)
-                part = self._part(call.caller, mask, grow, outpaint, confine=confine, align=align)
+                part = self._part(call.caller, mask, maskReading, grow=grow, outpaint=outpaint, confine=confine, align=align)
                 return Call("edit", prompt, (self.image(call.caller, imagePath),), **options, **part)
 
             done = await self.perform(call, None, make, output=outputPath)
@@ -215,6 +220,7 @@ class GeminiTools(Tools):
         outpaint: Outpaint = "",
         confine: Confine = True,
         align: Align = False,
+        maskReading: MaskReading = "",
     ) -> Annotated[CallToolResult, ImageResult]:
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
@@ -223,7 +229,7 @@ class GeminiTools(Tools):
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()
                 options = {**self._options(aspectRatio, imageSize, ""), "start": fromId or None}
-                options |= self._part(call.caller, mask, grow, outpaint, confine=confine, align=align)
+                options |= self._part(call.caller, mask, maskReading, grow=grow, outpaint=outpaint, confine=confine, align=align)
                 if fromId or call.caller.studio.head(session.id) is not None:
                     return Call("edit", prompt, references=images, **options)
                 if not images:
@@ -273,9 +279,10 @@ class GeminiTools(Tools):
             "allowed_folders": info.allowed_folders,
         }
 
-    def _part(self, caller: Caller, mask: str, grow: str, outpaint: str, *, confine: bool, align: bool) -> dict[str, Any]:
+    def _part(self, caller: Caller, mask: str, reading: str, *, grow: str, outpaint: str, confine: bool, align: bool) -> dict[str, Any]:
         return {
             "mask": self.mask(caller, mask),
+            "mask_reading": reading or None,
             "grow": grow or None,
             "outpaint": outpaint or None,
             "confine": confine,
