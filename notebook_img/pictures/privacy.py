@@ -1,7 +1,8 @@
 """Place, serial numbers and owner cut out of a file without encoding its pixels again; orientation and colours stay.
 
 EXIF is blanked where it stands, so that nothing else in the file moves; XMP and IPTC are taken out whole where they name any of it, for
-both repeat what EXIF says in many words. What cannot be read is taken to tell all.
+both repeat what EXIF says in many words. What cannot be read is taken to tell all. Camera raw data is developed instead: its makers' notes
+say both which camera it was and how its pixels are to be read, so blanking them would change the picture.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import zlib
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from notebook_img.errors import NotebookImgError
+from notebook_img.errors import NotebookImgError, PictureError
 from notebook_img.pictures.boxed_metadata import metadata_boxes, metadata_items
 from notebook_img.pictures.formats import sniff
 from notebook_img.pictures.metadata_blocks import ALL, OWNER, PLACE, SERIALS, emptied_exif, thinned_exif, thinned_tiff, told_by_xmp
@@ -26,6 +27,7 @@ _IPTC = re.compile(rb"8BIM\x04[\x04\x22-\x24]")
 """Photoshop's resources that hold IPTC, EXIF or XMP."""
 _GIF_XMP = b"!\xff\x0bXMP DataXMP"
 _NOTHING: frozenset[str] = frozenset()
+CAMERA_RAW = "image/x-camera-raw"
 _MOST_TEXT = 4_000_000
 """Characters of XMP that are read; more is taken to tell all."""
 _MOST_STRAY = 16
@@ -40,12 +42,18 @@ def without_private_parts(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     Parameters
     ----------
     data : bytes
-        JPEG, PNG, WebP, GIF, TIFF, HEIC, AVIF or JPEG 2000; other files hold none of it.
+        Of any format that is read.
 
     Returns
     -------
     (bytes, tuple of str)
         The file, the same object where nothing had to go, and what went: ``"place"``, ``"serial numbers"``, ``"owner"``.
+        It is a PNG where that cannot be cut out of its format: of camera raw data, and of a file that is damaged.
+
+    Raises
+    ------
+    PictureError
+        For camera raw data that cannot be developed here.
     """
     cutters = {
         "image/jpeg": _from_jpeg,
@@ -56,6 +64,8 @@ def without_private_parts(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         "image/heic": _from_boxes,
         "image/avif": _from_boxes,
         "image/jp2": _from_boxes,
+        "image/x-icon": _from_icon,
+        CAMERA_RAW: _from_camera_raw,
     }
     cutter = cutters.get(sniff(data) or "")
     if cutter is None:
@@ -68,9 +78,11 @@ def without_private_parts(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def to_leave(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
-    """Return a picture as it may leave this machine, the same where nothing had to go, and what went."""
+    """Return a picture as a service may have it, the same where nothing had to go, and what went."""
     from notebook_img.pictures.picture import Picture
 
+    if picture.mime_type == CAMERA_RAW:
+        return picture, ()  # no service takes such a file: what is sent is the picture it is developed to
     cut, gone = without_private_parts(picture.data)
     if not gone:
         return picture, ()
@@ -194,6 +206,27 @@ def _from_gif(data: bytes) -> tuple[bytes, frozenset[str]]:
             break
         data, found = data[:start] + data[end + 1 :], found | here
     return data, found
+
+
+def _from_icon(data: bytes) -> tuple[bytes, frozenset[str]]:
+    """Return an icon as it is, or its largest picture alone where one of them is a PNG that tells something."""
+    for number in range(int.from_bytes(data[4:6], "little")):
+        length, start = struct.unpack_from("<II", data, 14 + 16 * number)
+        inner = data[start : start + length]
+        if sniff(inner) == "image/png" and (found := _from_png(inner)[1]):
+            return _encoded_anew(data)[0], found
+    return data, _NOTHING
+
+
+def _from_camera_raw(data: bytes) -> tuple[bytes, frozenset[str]]:
+    from notebook_img.pictures.picture import Picture, from_pil
+
+    try:
+        return from_pil(Picture(data).pil()).data, ALL
+    except PictureError as error:
+        raise PictureError(
+            "It is camera raw data, which tells which camera it was and cannot be developed here, so it stays here.", hint=error.hints
+        ) from error
 
 
 def _from_boxes(data: bytes) -> tuple[bytes, frozenset[str]]:

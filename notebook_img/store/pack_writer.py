@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from notebook_img.errors import StoreError
+from notebook_img.errors import PictureError, StoreError
 from notebook_img.ids import turn_id
 from notebook_img.network import shown_url
-from notebook_img.pictures import SUFFIXES, without_private_parts
+from notebook_img.pictures import SUFFIXES, sniff, without_private_parts
 from notebook_img.store import pack_file, schema
 from notebook_img.store.pack import PAGE
 from notebook_img.store.rows import dumps
@@ -53,6 +53,10 @@ class PackWriter:
         """Hash of an input: hash of its file without what tells place, camera and owner, the same where nothing does."""
         self.uncut: dict[str, str] = {}
         """The other way round, of those that differ."""
+        self.types: dict[str, str] = {}
+        """What those that differ are."""
+        self.held: dict[str, StoreError] = {}
+        """Inputs that can be cut here in no way, and stay here."""
         self.left_out: dict[str, None] = {}
 
     def write(self, sessions: Sequence[SessionRecord], only: Selection | None = None) -> list[str]:
@@ -121,21 +125,29 @@ class PackWriter:
         if use.sha256 not in self.cut:
             self.cut[use.sha256] = self._cut(use.sha256)
         sha256 = self.cut[use.sha256]
-        return use if sha256 == use.sha256 else dataclasses.replace(use, sha256=sha256, bytes=len(self._picture(sha256)))
+        if sha256 == use.sha256:
+            return use
+        return dataclasses.replace(use, sha256=sha256, bytes=len(self._picture(sha256)), mime_type=self.types[sha256])
 
     def _cut(self, sha256: str) -> str:
         try:
             data, gone = without_private_parts(self.store.read_picture(sha256))
         except StoreError:
             return sha256  # missed where it would be written
+        except PictureError as error:
+            self.held[sha256] = StoreError(str(error))
+            return sha256
         if not gone:
             return sha256
         self.left_out.update(dict.fromkeys(gone))
         cut = hashlib.sha256(data).hexdigest()
         self.uncut[cut] = sha256
+        self.types[cut] = sniff(data) or ""
         return cut
 
     def _picture(self, sha256: str) -> bytes:
+        if sha256 in self.held:
+            raise self.held[sha256]
         if sha256 in self.uncut:
             return without_private_parts(self.store.read_picture(self.uncut[sha256]))[0]
         return self.store.read_picture(sha256)

@@ -242,9 +242,10 @@ def _picture(script: _Script, use: PictureUse) -> str:
 def _place_for(script: _Script, use: PictureUse) -> Path:
     """Return the file a picture is written to: called as it was, and by its hash as well where another one has that name."""
     from notebook_img.calls import portable
-    from notebook_img.pictures import MIME_TYPES, SUFFIXES
+    from notebook_img.pictures import MIME_TYPES, SUFFIXES, sniff
 
-    hashed, suffix = use.sha256.removeprefix("px:")[:HASH_LETTERS], SUFFIXES.get(use.mime_type, "")
+    # Without what is private a file can be of another type.
+    hashed, suffix = use.sha256.removeprefix("px:")[:HASH_LETTERS], SUFFIXES.get(sniff(script.data(use)) or "", "")
     named = Path(use.name).suffix
     stem = portable(use.name.removesuffix(named if named.casefold() in MIME_TYPES else "")) if use.name else hashed
     file = script.folder / f"{stem}{suffix}"

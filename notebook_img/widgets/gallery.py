@@ -7,9 +7,9 @@ import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from notebook_img.errors import NotFoundError, StoreError, UsageError
+from notebook_img.errors import NotFoundError, PictureError, StoreError, UsageError
 from notebook_img.ids import turn_id
-from notebook_img.pictures import SUFFIXES, without_private_parts
+from notebook_img.pictures import SUFFIXES, sniff, without_private_parts
 from notebook_img.widgets.names import file_stem, original_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Gallery:
         rows, views = self._rows(message), self.panel.views
         if len(rows) == 1:
             data = self._bytes(rows[0])
-            views.send_bytes(message, io.BytesIO(data), len(data), self._file_name(rows[0]), rows[0].picture.mime_type)
+            views.send_bytes(message, io.BytesIO(data), len(data), self._file_name(rows[0], data), sniff(data) or "application/octet-stream")
             return
         size = sum(row.picture.bytes for row in rows)
         if size > MOST_ZIP_BYTES:
@@ -95,14 +95,14 @@ class Gallery:
         with tempfile.SpooledTemporaryFile(max_size=32_000_000) as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 used: set[str] = set()
-                lost: dict[str, StoreError] = {}
+                lost: dict[str, StoreError | PictureError] = {}
                 for row in rows:
                     try:
                         data = self._bytes(row)
-                    except StoreError as error:
+                    except (StoreError, PictureError) as error:
                         lost[row.id] = error
                     else:
-                        archive.writestr(_unique(self._file_name(row), used), data)
+                        archive.writestr(_unique(self._file_name(row, data), used), data)
             if lost:
                 first = next(iter(lost.values()))
                 if not used:
@@ -117,9 +117,9 @@ class Gallery:
         data = self.panel.studio.store.read_picture(row.picture.sha256)
         return without_private_parts(data)[0] if row.is_source else data
 
-    def _file_name(self, row: GalleryRow) -> str:
+    def _file_name(self, row: GalleryRow, data: bytes) -> str:
         studio = self.panel.studio
-        suffix = SUFFIXES.get(row.picture.mime_type, ".bin")
+        suffix = SUFFIXES.get(sniff(data) or "", ".bin")
         if row.is_source:
             return file_stem(row.picture.name, "") + suffix
         record = studio.turn_record(row.session_id, row.turn)

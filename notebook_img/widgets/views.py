@@ -211,13 +211,13 @@ class Views:
 
     def do_download(self, message: Message, _buffers: Sequence[bytes]) -> None:
         """Send the original bytes of the picture on the stage."""
-        from notebook_img.pictures import to_leave
+        from notebook_img.pictures import Picture, without_private_parts
 
         base = self.panel.base
         picture = base.needed("download")
         # What was brought in may tell where it was taken; what a service delivered stays as it came.
-        sent = picture if base.id else to_leave(picture)[0]
-        self._send_file(message, sent, self.panel.actions.history.file_name(base) + picture.suffix)
+        sent = picture if base.id else Picture(without_private_parts(picture.data)[0])
+        self._send_file(message, sent, self.panel.actions.history.file_name(base) + sent.suffix)
 
     def _send_file(self, message: Message, picture: Picture, name: str) -> None:
         self.send_bytes(message, io.BytesIO(picture.data), len(picture.data), name, picture.mime_type)

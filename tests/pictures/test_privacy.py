@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import struct
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from notebook_img.pictures import icc, load
-from notebook_img.pictures.privacy import without_private_parts
+from notebook_img.errors import PictureError
+from notebook_img.pictures import icc, load, prepare
+from notebook_img.pictures.privacy import to_leave, without_private_parts
 from tests.pictures.making import chunk, file, photo
+from tests.pictures.test_true_files import dng
 
 P3 = icc.rgb_profile("Display P3", icc.DISPLAY_P3, icc.srgb_curve())
 SECRETS = (b"SN-12345", b"Ada Lovelace", b"LENS-99", b"Somewhere 5", b"NOTE-OF-MAKER")
@@ -89,6 +93,40 @@ def test_what_is_private_goes_and_the_rest_stays(kind: str):
 def test_a_file_without_anything_private_is_the_same_object(kind: str):
     data = made(kind, private=False)
     assert without_private_parts(data)[0] is data
+
+
+def test_camera_raw_goes_as_the_picture_it_is_developed_to():
+    pytest.importorskip("rawpy", reason="needs rawpy (pip install 'notebook-img[vision]')")
+    data = dng(private=True)
+    assert b"SN-12345" in data
+    cut, gone = without_private_parts(data)
+    assert gone == ("place", "serial numbers", "owner")
+    assert cut.startswith(b"\x89PNG")
+    assert not [secret for secret in SECRETS if secret in cut]
+    assert load(cut).pil().tobytes() == load(data).pil().tobytes()
+    assert without_private_parts(cut) == (cut, ())
+    photograph = load(data)
+    assert to_leave(photograph) == (photograph, ()), "a service gets what is developed, and never the file"
+    assert prepare(photograph).mime_type == "image/png"
+
+
+def test_camera_raw_that_cannot_be_developed_stays_here(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    with pytest.raises(PictureError, match="stays here") as caught:
+        without_private_parts(dng(private=True))
+    assert "notebook-img[vision]" in str(caught.value.hints)
+
+
+def test_an_icon_is_cut_where_a_picture_in_it_tells_something():
+    plain = file(photo(32, 32), "ICO")
+    assert without_private_parts(plain) == (plain, ())
+    inner = file(photo(32, 32))
+    inner = inner[:33] + chunk(b"tEXt", b"Author\0Ada Lovelace") + inner[33:]
+    data = b"\0\0\1\0\1\0" + b"\x20\x20\0\0\1\0\x20\0" + struct.pack("<II", len(inner), 22) + inner
+    cut, gone = without_private_parts(data)
+    assert gone == ("owner",)
+    assert b"Ada Lovelace" not in cut
+    assert load(cut).pil().convert("RGB").tobytes() == load(data).pil().convert("RGB").tobytes()
 
 
 @pytest.mark.parametrize("order", ["II", "MM"])

@@ -113,7 +113,7 @@ def test_the_thumbnail_in_front_of_a_tiff_is_not_taken_for_the_picture(below: bo
 # Camera raw
 
 
-def dng() -> bytes:
+def dng(*, private: bool = False) -> bytes:
     """A small DNG: a thumbnail in front, as cameras write them, and a Bayer picture of red left and blue right below it."""
     small = np.asarray(photo(8, 6))
     bayer = np.zeros((120, 160), np.uint16)
@@ -132,6 +132,8 @@ def dng() -> bytes:
         (271, 2, 5, b"Test\0"), (272, 2, 5, b"Made\0"), (330, 4, 1, second), (50706, 1, 4, b"\1\4\0\0"), (50707, 1, 4, b"\1\1\0\0"),
         (50708, 2, 10, b"Test Made\0"), (50721, 10, 9, matrix), (50728, 5, 3, rational(1, 1, 1)), (50778, 3, 1, 21), (274, 3, 1, 1),
     )  # fmt: skip
+    if private:
+        about += ((315, 2, 13, b"Ada Lovelace\0"), (50735, 2, 9, b"SN-12345\0"))
     one = directory(plain(small, 8, 2, subfile=1, more=about), first)
     cfa = ((33421, 3, 2, struct.pack("<HH", 2, 2)), (33422, 1, 4, b"\0\1\1\2"), (50717, 4, 1, 65535), (50714, 4, 1, 0))
     two = directory(plain(bayer, 8 + small.nbytes, 32803, more=cfa), second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from notebook_img.pictures import Picture, load
 from tests.pictures.making import file, photo
 from tests.pictures.test_privacy import SECRETS, XMP, exif
+from tests.pictures.test_true_files import dng
 from tests.studio.conftest import GEMINI_KEY, ark_environ, openai_environ
 
 
@@ -160,6 +162,44 @@ def test_packs_and_exports_hold_none_of_it_unless_they_are_to(studio_of, home, t
     assert not told(written()), "what was kept in it once is not up to date"
     assert not told(written())
     assert len(list(Path().glob("work-files/*"))) == (way == "script")
+
+
+@pytest.mark.parametrize("way", ["pack", "script"])
+def test_camera_raw_goes_into_packs_and_exports_as_a_png_or_not_at_all(studio_of, tmp_path, monkeypatch, way):
+    pytest.importorskip("rawpy", reason="needs rawpy (pip install 'notebook-img[vision]')")
+    monkeypatch.chdir(tmp_path)
+    Path("photo.dng").write_bytes(dng(private=True))
+    studio = studio_of({})
+    said: list[str] = []
+    studio.say = said.append
+    session = studio.session("fox")
+    turn = session.edit("grayscale", "photo.dng", model="local")
+    said.clear()
+    if way == "script":
+        Path("photo.dng").unlink()
+        session.export("work.py")
+        (left,) = Path("work-files").iterdir()
+        assert left.name == "photo.png"
+        assert not told(left.read_bytes())
+        assert "photo.png" in Path("work.py").read_text(encoding="utf-8")
+        return
+    studio.pack("work")
+    (pack,) = Path().glob("*.zip")
+    with zipfile.ZipFile(pack) as archive:
+        held = {Path(name).suffix: archive.read(name) for name in archive.namelist() if name.startswith("pictures/")}
+    assert set(held) == {".png"}
+    assert not told(b"".join(held.values()))
+    assert said == ["Left out of the files of one input picture in it: place, serial numbers, owner."]
+    (came,) = studio_of({"NOTEBOOK_IMG_HOME": str(tmp_path / "elsewhere")}).import_sessions(str(pack))
+    there = came.turn("t1")
+    assert there.inputs[0].mime_type == "image/png"
+    assert there.inputs[0].pil().tobytes() == turn.inputs[0].pil().tobytes()
+    said.clear()
+    monkeypatch.setitem(sys.modules, "rawpy", None)
+    studio.pack("work", force=True)
+    assert ["A picture of fox/t1 is missing from it" in text and "stays here" in text for text in said] == [True]
+    with zipfile.ZipFile(pack) as archive:
+        assert not told(b"".join(archive.read(name) for name in archive.namelist()))
 
 
 def test_a_picture_without_any_of_it_leaves_as_the_same_object():
