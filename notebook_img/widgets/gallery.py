@@ -87,7 +87,8 @@ class Gallery:
         rows, views = self._rows(message), self.panel.views
         if len(rows) == 1:
             data = self._bytes(rows[0])
-            views.send_bytes(message, io.BytesIO(data), len(data), self._file_name(rows[0], data), sniff(data) or "application/octet-stream")
+            mime_type = sniff(data) or "application/octet-stream"
+            views.send_bytes(message, io.BytesIO(data), len(data), self._file_name(rows[0], data), mime_type)
             return
         size = sum(row.picture.bytes for row in rows)
         if size > MOST_ZIP_BYTES:
