@@ -259,7 +259,7 @@ class Settings:
         _number(0, unit="US dollars"),
         1.0,
         "NOTEBOOK_IMG_ASK_ABOVE",
-        help="US dollars above which a batch needs a budget of its own before anything is sent.",
+        help="US dollars above which a batch needs a budget of its own, and an agent's call the person's word, before anything is sent.",
     )
     at_once = Setting(_whole(1, 256), 8, "NOTEBOOK_IMG_AT_ONCE", help="Calls of a batch that are under way at once.")
     replay = Setting(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from notebook_img.calls.call import images_of as images_of
     from notebook_img.calls.call import make_call as make_call
     from notebook_img.calls.estimating import Estimated as Estimated
+    from notebook_img.calls.estimating import dearer as dearer
     from notebook_img.calls.estimating import estimated as estimated
     from notebook_img.calls.jobs import is_left as is_left
     from notebook_img.calls.jobs import item_jobs as item_jobs
@@ -56,7 +57,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         call="Call images_of make_call",
-        estimating="Estimated estimated",
+        estimating="Estimated dearer estimated",
         jobs="is_left item_jobs resume_job resume_jobs unfinished_jobs waiting_jobs write_file_of",
         later="LaterCall conclude_later fail_later prepare_again prepare_later reserve_later",
         mask_words="words_of",

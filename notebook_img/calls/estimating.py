@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notebook_img.calls.as_sent import as_sent
 from notebook_img.calls.found_mask import sought_mask
 from notebook_img.calls.later_terms import check_later, later_factor
+from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.replay_lookup import look_up
 from notebook_img.calls.request import prepare
 from notebook_img.providers import check_request, expected
@@ -62,3 +63,24 @@ def estimated(workspace: Workspace, asked: PlacedCall, *, later: bool = False) -
         factor = later_factor(ready)
         price = type(price)(price.low * factor, price.high * factor) if price is not None else None
     return Estimated(key, ready.model, price, replayed)
+
+
+def dearer(workspace: Workspace, asked: PlacedCall, limit: float) -> Estimated | None:
+    """Return key, model and price of a call that may cost more than a limit, in US dollars; None for any other, or at an unknown price.
+
+    What a mask sends of a picture is costly to make, so it is made only where a call of any size the model has could cost that much.
+
+    Raises
+    ------
+    NotebookImgError
+        When its model would not take it.
+    """
+    call = asked.call
+    if call.outpaint or (call.mask is not None and not words_of(call.mask)):
+        whole = prepare(workspace, replace(asked, call=call.but(mask=None, grow=None, outpaint=None)))
+        requests = [whole.request, *(replace(whole.request, size=size) for size in whole.able.sizes or ())]
+        prices = [expected(whole.provider, request) for request in requests]
+        if not any(price is not None and price.high > limit for price in prices):
+            return None
+    found = estimated(workspace, asked)
+    return found if found.price is not None and found.price.high > limit else None

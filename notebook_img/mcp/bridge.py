@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult
 
 from notebook_img.errors import NotebookImgError, UsageError
-from notebook_img.mcp import client_settings, discovery
+from notebook_img.mcp import client_settings, consent, discovery
 from notebook_img.mcp.folders import folders_of
 from notebook_img.mcp.jobs import new_job_id
 from notebook_img.mcp.link import Link, State, look
@@ -34,7 +34,7 @@ from notebook_img.records import JobRecord
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
-    from mcp.types import RequestParamsMeta, Tool
+    from mcp.types import InputResponses, RequestParamsMeta, Tool
 
     from notebook_img.mcp.discovery import Announcement
     from notebook_img.mcp.work import Work
@@ -79,7 +79,9 @@ class JoiningServer(Server):
                 return answer
         return await super().call_tool(name, arguments, context)
 
-    async def _through(self, link: Link, tool: Tool, arguments: dict[str, Any], context: Context) -> CallToolResult | None:
+    async def _through(
+        self, link: Link, tool: Tool, arguments: dict[str, Any], context: Context
+    ) -> CallToolResult | InputRequiredResult | None:
         """Let the kernel do a call; None when it is to be done here instead."""
         assert link.client is not None
         # What may cost money is written down by the kernel before it begins, under an id that is known here.
@@ -89,7 +91,26 @@ class JoiningServer(Server):
             await report(context, progress, total, message)
 
         meta = cast("RequestParamsMeta", {JOB_META: job}) if job else None
-        call = asyncio.ensure_future(link.client.call_tool(tool.name, arguments, progress_callback=progress, meta=meta))
+        session = link.client.session
+
+        async def send(answers: InputResponses | None, state: str | None) -> CallToolResult | InputRequiredResult:
+            return await session.call_tool(
+                tool.name,
+                arguments,
+                progress_callback=progress,
+                meta=meta,
+                input_responses=answers,
+                request_state=state,
+                allow_input_required=True,
+            )
+
+        async def done() -> CallToolResult | InputRequiredResult:
+            result = await send(context.input_responses, context.request_state)
+            if isinstance(result, InputRequiredResult) and not consent.modern(context):
+                result = await send(await consent.passed_on(context, result), result.request_state)
+            return result
+
+        call = asyncio.ensure_future(done())
         cause: Exception | None = None
         try:
             while not (await asyncio.wait({call}, timeout=LOOK))[0]:
@@ -99,7 +120,7 @@ class JoiningServer(Server):
                     break
             else:
                 result = call.result()
-                if job and (result.structured_content or {}).get("job_id") != job:
+                if job and isinstance(result, CallToolResult) and (result.structured_content or {}).get("job_id") != job:
                     await self._forget(job)
                 return result
         except MCPError as error:
@@ -210,7 +231,7 @@ class JoiningServer(Server):
                     continue
                 info = context.session.client_params
                 name = (info.client_info.title or info.client_info.name) if info else "mcp client"
-                fresh = Link(found, name, self._headers(found), pages=client_supports_apps(context))
+                fresh = Link(found, name, self._headers(found), pages=client_supports_apps(context), asks=consent.can_ask(context))
                 if await fresh.open():
                     log.info("joined the kernel at %s", found.url)
                     self._link = fresh

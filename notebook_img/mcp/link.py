@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from mcp.client.extension import advertise
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
-from mcp.types import Implementation
+from mcp.types import INVALID_REQUEST, ElicitResult, ErrorData, Implementation
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.client.session import ClientRequestContext
+    from mcp.types import ElicitRequestParams
 
     from notebook_img.mcp.discovery import Announcement
 
@@ -52,16 +54,23 @@ async def look(to: Announcement, patience: float) -> State:
     return State.ANSWERS if said and b" 401 " not in said else State.GONE
 
 
+async def _no_question(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:  # noqa: ARG001 - the SDK's
+    """Refuse a question in the middle of a call: having this says that the client can be asked, and then questions come as results."""
+    return ErrorData(code=INVALID_REQUEST, message="A question has to be the answer to a call.")
+
+
 class Link:
     """An open connection to one kernel's server, held by a task of its own."""
 
-    def __init__(self, to: Announcement, client_name: str, headers: dict[str, str], *, pages: bool = False) -> None:
+    def __init__(self, to: Announcement, client_name: str, headers: dict[str, str], *, pages: bool = False, asks: bool = False) -> None:
         self.to = to
         self.client: Client | None = None
         self._name = client_name
         self._headers = headers
         self._extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if pages else []
         """What the client's host can show, since the kernel has to know it."""
+        self._asks = asks
+        """Whether the client can ask its person."""
         self._ready: asyncio.Event = asyncio.Event()
         self._close: asyncio.Event = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +102,8 @@ class Link:
             async with httpx2.AsyncClient(headers=self._headers, timeout=httpx2.Timeout(30, read=None), trust_env=False) as http:
                 info = Implementation(name=self._name, version="1")
                 transport = streamable_http_client(self.to.url, http_client=http, max_sse_event_size=None)
-                async with Client(transport, client_info=info, extensions=self._extensions) as client:
+                ask = _no_question if self._asks else None
+                async with Client(transport, client_info=info, extensions=self._extensions, elicitation_callback=ask) as client:
                     self.client = client
                     self._ready.set()
                     await self._close.wait()

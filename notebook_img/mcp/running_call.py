@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notebook_img import loop
-    from notebook_img.calls import CallResult
+    from notebook_img.calls import CallResult, Estimated
     from notebook_img.mcp.errands import Errand
     from notebook_img.mcp.folders import Folders
     from notebook_img.studio import Studio
@@ -60,6 +60,8 @@ class Running:
     promised: str = ""
     """Id of the job a bridge may name to its client: its row is written before anything is sent."""
     submit_id: str = ""
+    dear: Estimated | None = None
+    """What it would be, where that is above what the person lets a client spend at once."""
     errand: Errand | None = None
     """What a process of its own does of it, where it can be billed."""
     begun: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)

@@ -23,6 +23,7 @@ from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
 from notebook_img.ids import turn_id
 from notebook_img.mcp import page, prompts
 from notebook_img.mcp.arguments import explained, unknown
+from notebook_img.mcp.consent import QuestionError
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.tools import FAMILIES
 from notebook_img.mcp.tools.base import PICTURE_URI, READ_BY_PAGE
@@ -114,6 +115,8 @@ class Server(MCPServer[Any]):
         try:
             return await super().call_tool(name, given, context)
         except ToolError as error:
+            if isinstance(error.__cause__, QuestionError):
+                return error.__cause__.question
             if isinstance(error.__cause__, ValidationError):
                 raise ToolError(explained(name, error.__cause__, schema)) from None
             raise

@@ -21,6 +21,7 @@ from notebook_img.calls import (
     Progress,
     check_output_files,
     chosen_model,
+    dearer,
     perform_call,
     provenance_of,
     write_outputs,
@@ -165,7 +166,11 @@ class Work:
         running = Running(
             caller, placed.session.name, call.prompt, tool, performing(caller.studio, placed), path, model, pixels, begun=begun
         )
-        if self.worker is not None and _may_be_billed(caller.studio, placed):
+        if not _may_be_billed(caller.studio, placed):
+            return running
+        with contextlib.suppress(NotebookImgError):  # what its model does not take is said when it is done
+            running.dear = dearer(caller.studio, placed, self.studio.settings.ask_above)
+        if self.worker is not None:
             folders = dataclasses.replace(caller.folders, settings=None)
             running.errand = Errand(placed, caller.name, folders, tool, running.session, call.prompt, running.model, path)
         return running

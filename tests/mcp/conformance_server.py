@@ -32,6 +32,7 @@ from notebook_img.mcp.http_server import ServerHandle
 from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.studio.studio import Studio
+from tests.mcp.conformance_rounds import add_changes, add_rounds
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 WAV = b"RIFF$\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0data\0\0\0\0"
@@ -50,6 +51,8 @@ def add_fixtures(server: Any) -> None:
     add_elicitation(server)
     add_resources(server)
     add_prompts(server)
+    add_rounds(server)
+    add_changes(server)
 
     async def nothing(_context: Any, _params: Any) -> EmptyResult:
         return EmptyResult()

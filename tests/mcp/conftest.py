@@ -24,6 +24,7 @@ from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
+from tests.mcp.sdks.install import MAKE, Sdk
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
@@ -190,6 +191,16 @@ def served(*arguments: str, cwd: Path | None = None, **environment: str) -> Iter
         process.stdin.close()
         process.wait(20)
         process.stdout.close()
+
+
+def require(sdk: Sdk) -> None:
+    """Skip a test whose packages are not installed; where nothing may be skipped it fails."""
+    if sdk.made:
+        return
+    reason = f"the environment of {sdk.package} is missing; make it with: {MAKE}"
+    if os.environ.get("NOTEBOOK_IMG_NO_SKIPS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 async def called(client: Client, name: str, **arguments: Any) -> Any:

@@ -6,7 +6,6 @@ They lie in environments of their own, made by ``python -m tests.mcp.sdks.instal
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,8 +18,8 @@ import pytest
 
 from notebook_img.store import Store
 from tests.emulators.process import Running
-from tests.mcp.conftest import CODE, KEY, paint, served
-from tests.mcp.sdks.install import MAKE, SDKS, Sdk
+from tests.mcp.conftest import CODE, KEY, paint, require, served
+from tests.mcp.sdks.install import SDKS, Sdk
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
@@ -120,11 +119,7 @@ def place(emulators: Callable[..., Running], tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def visited(place: Place, sdk: Sdk) -> Place:
-    if not sdk.made:
-        reason = f"the environment of {sdk.package} is missing; make it with: {MAKE}"
-        if os.environ.get("NOTEBOOK_IMG_NO_SKIPS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require(sdk)
     place.visits(sdk)
     return place
 

@@ -23,11 +23,13 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel
 
 from notebook_img.calls import Call, words_of
+from notebook_img.display import money
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import page, sessions, tool_results
+from notebook_img.mcp.consent import QuestionError, consented
 from notebook_img.mcp.folders import Folders
 from notebook_img.mcp.versions import report
 from notebook_img.mcp.work import Caller, Note, Result, Running, Work
@@ -175,6 +177,9 @@ class Tools:
         except NotebookImgError as error:
             note("failed", error.sentence)
             raise ToolError(self.work.told(error)) from error
+        except QuestionError:
+            note("done", "the person is asked first")
+            raise
         except BaseException:
             note("job" if call.turn is None else "done", "the client is gone")
             raise
@@ -238,10 +243,12 @@ class Tools:
         fresh: bool = False,
         after: TurnRecord | None = None,
         seconds: float | None = None,
+        agreed: bool = False,
     ) -> Result | JobRecord:
         """Prepare a request in a thread, start it and wait a while. Without a session it is a single request.
 
-        A session created for this request (`fresh`) is removed if the request fails.
+        A session created for this request (`fresh`) is removed if the request fails. The person is asked before much is spent, unless
+        it is the person who asks (`agreed`).
         """
         provisional = call.caller.studio.provisional
 
@@ -259,6 +266,8 @@ class Tools:
         running.promised = self._promised(call.context)
         try:
             await anyio.lowlevel.checkpoint()  # cancelled meanwhile: nothing is sent
+            if not agreed:
+                await self._agreed(call, running)
             done = await self.work.wait(running, call.progress, seconds=seconds)
         except BaseException:
             if running.future is None:  # once it was started its end does this
@@ -270,6 +279,19 @@ class Tools:
         else:
             call.state = "job"
         return done
+
+    async def _agreed(self, call: Calling, running: Running) -> None:
+        """Ask the person about a call that may cost more than `ask_above`."""
+        if running.dear is None or running.dear.price is None:
+            return
+        limit = self.work.studio.settings.ask_above
+        most = running.dear.price.high
+        await consented(
+            call.context,
+            most,
+            f"{call.tool} with {running.dear.model}, which may cost up to {money(most)} (asked above {money(limit)}).",
+            "Choose a smaller size or another model, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings.",
+        )
 
     async def picture_result(
         self, call: Calling, done: Result | JobRecord, kind: type[tool_results.ImageResult] = tool_results.ImageResult

@@ -8,15 +8,15 @@ import time
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
-from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, DeclinedElicitation
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.resolve import Elicit, Resolve
 from mcp.types import CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
-from notebook_img.errors import BudgetError, NotebookImgError, NotFoundError, UsageError
+from notebook_img.display import money
+from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread
+from notebook_img.mcp.consent import consented
 from notebook_img.mcp.errands import BatchErrand
 from notebook_img.mcp.tool_results import clipped
 from notebook_img.mcp.tools.base import MAKES, READS, STOPS, Calling, ToolFacts, Tools, structured
@@ -82,36 +82,6 @@ class Order:
     first: int | None
 
 
-class Consent(BaseModel):
-    """What a person is asked before an agent spends much at once."""
-
-    agreed: bool = Field(default=False, description="Whether it may cost that much")
-
-
-async def consent(ctx: Context, order: Annotated[Order, Resolve(Order)]) -> Consent | Elicit[Consent]:
-    """Ask the person about a batch that may cost more than `ask_above`: a limit the agent gives is not the person's word."""
-    tools = BatchTools(ctx.mcp_server.work)  # type: ignore[attr-defined]
-    limit = tools.work.studio.settings.ask_above
-    if order.max_cost <= limit:
-        return Consent(agreed=True)
-    try:
-        priced = await in_thread(lambda: tools.begun(tools.caller(ctx), order, dry=True))
-    except NotebookImgError:
-        return Consent(agreed=True)  # the call itself is refused with the same words
-    if not priced.prices.sends or not priced.prices.above(limit):
-        return Consent(agreed=True)
-    known = ctx.client_capabilities
-    if known is None or known.elicitation is None:
-        return Consent(agreed=False)
-    return Elicit(f"{_program(ctx)} asks for a batch: {priced.prices.words} It may cost up to ${order.max_cost:.2f}. Go on?", Consent)
-
-
-def _program(ctx: Context) -> str:
-    """Return the name of the program that asks."""
-    info = ctx.session.client_params
-    return " ".join(info.client_info.name.split())[:60] if info else "An agent"
-
-
 class BatchTools(Tools):
     """Batches."""
 
@@ -140,22 +110,30 @@ class BatchTools(Tools):
         model: Annotated[str, Field(description="provider:model; the default when empty")] = "",
         row: Annotated[str, Field(description='For questions: columns of a typed answer, "breed str, age float?"')] = "",
         first: Annotated[int | None, Field(ge=1, description="Do only the first N; the rest waits")] = None,
-        asked: Annotated[AcceptedElicitation[Consent] | DeclinedElicitation | CancelledElicitation | None, Resolve(consent)] = None,
     ) -> Annotated[CallToolResult, BatchResult]:
         """Do one call with many images."""
         async with self.calling(ctx, "run_batch", prompt) as call:
-            if not (isinstance(asked, AcceptedElicitation) and asked.data.agreed):
-                limit = self.work.studio.settings.ask_above
-                raise BudgetError(
-                    f"Nothing was sent: this batch may cost more than ${limit:.2f}, and the person has not agreed to that. Give "
-                    f"a max_cost of at most {limit:g}, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings."
-                )
             order = Order(prompt, max_cost, kind, images, over, model, row, first)
+            await self._agreed_to(call, order)
             batch = await in_thread(lambda: self.begun(call.caller, order))
             assert isinstance(batch, Batch)
             self.work.scope.begun.add(_session_of(batch))
             await in_thread(self._start, call.caller, batch, first)
             return await self._followed(call, batch, self.work.studio.settings.mcp_wait)
+
+    async def _agreed_to(self, call: Calling, order: Order) -> None:
+        """Ask the person about a batch that may cost more than `ask_above`, or an unknown amount."""
+        limit = self.work.studio.settings.ask_above
+        if order.max_cost <= limit:
+            return
+        prices = (await in_thread(lambda: self.begun(call.caller, order, dry=True))).prices
+        if prices.sends and prices.above(limit):
+            await consented(
+                call.context,
+                order.max_cost,
+                f"a batch: {prices.words} It may cost up to {money(order.max_cost)} (asked above {money(limit)}).",
+                f"Give a max_cost of at most {limit:g}, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings.",
+            )
 
     def begun(self, caller: Caller, order: Order, *, dry: bool = False) -> Any:
         """Begin a batch, or price it only."""

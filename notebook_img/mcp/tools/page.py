@@ -67,4 +67,4 @@ class PageTools(Tools):
             def make() -> Call:
                 return Call("edit", prompt, start=fromId or None, mask=self.mask(call.caller, mask))
 
-            return await self.picture_result(call, await self.perform(call, lambda: session, make))
+            return await self.picture_result(call, await self.perform(call, lambda: session, make, agreed=True))

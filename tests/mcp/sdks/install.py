@@ -1,4 +1,7 @@
-"""Makes the environments of the SDKs in ``build/sdks``: ``python -m tests.mcp.sdks.install``. What is there already stays."""
+"""Makes the environments of the SDKs and of the programs that check servers, in ``build/sdks``: ``python -m tests.mcp.sdks.install``.
+
+What is there already stays.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Sdk:
-    """An SDK, the versions of the protocol it speaks, and the program that uses it."""
+    """An SDK, the program that uses it, and the versions of the protocol it speaks; or other packages in an environment of their own."""
 
     package: str
-    program: str
-    versions: tuple[str, ...]
+    program: str = ""
+    versions: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-    """What it was made for and is not said by its own requirements."""
+    """What is installed with it: what it was made for and is not said by its own requirements."""
 
     @property
     def name(self) -> str:
@@ -37,12 +40,21 @@ class Sdk:
 
     @property
     def made(self) -> bool:
-        return (self.folder / "made").is_file()
+        mark = self.folder / "made"
+        return mark.is_file() and mark.read_text(encoding="utf-8") == self._packages
+
+    @property
+    def _packages(self) -> str:
+        return " ".join((self.package, *self.beside))
+
+    @property
+    def modules(self) -> Path:
+        return self.folder / "node_modules"
 
     @property
     def command(self) -> list[str]:
         if self.program.endswith(".mjs"):
-            return [shutil.which("node") or "node", str(HERE / self.program), str(self.folder / "node_modules" / "@modelcontextprotocol")]
+            return [shutil.which("node") or "node", str(HERE / self.program), str(self.modules / "@modelcontextprotocol")]
         return [str(_python(self.folder)), str(HERE / self.program)]
 
     def make(self) -> None:
@@ -51,13 +63,13 @@ class Sdk:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        if self.program.endswith(".mjs"):
-            npm = shutil.which("npm") or sys.exit("npm is missing; apt-get install nodejs npm")
-            _run(npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(self.folder), self.package)
-        else:
+        if self.program.endswith(".py"):
             venv.create(self.folder, with_pip=True)
             _run(str(_python(self.folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", self.package, *self.beside)
-        (self.folder / "made").touch()
+        else:
+            npm = shutil.which("npm") or sys.exit("npm is missing; apt-get install nodejs npm")
+            _run(npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(self.folder), self.package, *self.beside)
+        (self.folder / "made").write_text(self._packages, encoding="utf-8")
 
 
 HANDSHAKE = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -72,8 +84,17 @@ SDKS = (
     Sdk("@modelcontextprotocol/client@2.4.0", "node.mjs", ALL),
 )
 
-APPS = Sdk("@modelcontextprotocol/ext-apps@2.0.4", "host.mjs", ())
+APPS = Sdk("@modelcontextprotocol/ext-apps@2.0.4")
 """Not an SDK: what tests/browser/apps builds its host of. It brings the client it needs."""
+CHECKERS = Sdk(
+    "node@22.23.3",
+    beside=(
+        "conformance-0.1@npm:@modelcontextprotocol/conformance@0.1.16",
+        "conformance-0.2@npm:@modelcontextprotocol/conformance@0.2.0-alpha.12",
+        "@modelcontextprotocol/inspector@2.12.0",
+    ),
+)
+"""What tests/mcp/test_node.py runs, with the Node.js it needs, which is newer than Debian's."""
 
 
 def _python(folder: Path) -> Path:
@@ -86,4 +107,4 @@ def _run(*words: str) -> None:
 
 if __name__ == "__main__":
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Sdk.make, (*SDKS, APPS)))
+        list(pool.map(Sdk.make, (*SDKS, APPS, CHECKERS)))
