@@ -13,7 +13,7 @@ from mcp.types import CallToolResult, ImageContent
 from pydantic import BaseModel, Field
 
 from notebook_img.display import money
-from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.loop import in_thread
 from notebook_img.mcp.consent import consented
