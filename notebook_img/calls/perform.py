@@ -42,14 +42,25 @@ from notebook_img.replay import Decision, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from notebook_img.calls.resolve import PlacedCall
     from notebook_img.loop import Tell
     from notebook_img.workspace import Workspace
 
+ANYWHERE: AbstractAsyncContextManager[None] = contextlib.nullcontext()
+"""The place of a call that waits for no other."""
 
-async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
+
+async def perform_call(
+    workspace: Workspace, asked: PlacedCall, tell: Tell, place: AbstractAsyncContextManager[None] = ANYWHERE
+) -> CallResult | Plan:
     """Do a call and return its turn; runs on the core's loop, disk and pixel work in threads.
+
+    Parameters
+    ----------
+    place : async context manager
+        Entered before its money is reserved, left when the reply is there: of the calls of a batch so many are sent at once.
 
     Raises
     ------
@@ -57,7 +68,7 @@ async def perform_call(workspace: Workspace, asked: PlacedCall, tell: Tell) -> C
         In which case the tree is as it was; a billed call has its row in the spend table all the same.
     """
     try:
-        return await _perform(workspace, asked, tell)
+        return await _perform(workspace, asked, tell, place)
     except NotebookImgError as error:
         keys.cleaned(error, key_services(workspace.settings), workspace.settings)
         raise
@@ -82,7 +93,7 @@ async def _stored_or_ready(workspace: Workspace, asked: PlacedCall) -> CallResul
     return ready, decision
 
 
-async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallResult | Plan:
+async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell, place: AbstractAsyncContextManager[None]) -> CallResult | Plan:
     slot = asked.slot
     try:
         found = await _stored_or_ready(workspace, asked)
@@ -92,7 +103,7 @@ async def _perform(workspace: Workspace, asked: PlacedCall, tell: Tell) -> CallR
         if asked.call.dry_run:
             return await in_thread(_plan, workspace, ready, decision)
         try:
-            return await _ask_service(workspace, ready, decision, tell)
+            return await _ask_service(workspace, ready, decision, tell, place)
         except RefusedError as error:
             await to_the_end(in_thread(replay_lookup.note_refusal, workspace, ready, error.sentence))
             raise
@@ -168,10 +179,12 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
     )
 
 
-async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+async def _ask_service(
+    workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell, place: AbstractAsyncContextManager[None]
+) -> CallResult:
     """Send the request; when the model stays overloaded and a fallback is set, ask that one."""
     try:
-        return await _ask_one(workspace, ready, decision, tell)
+        return await _ask_one(workspace, ready, decision, tell, place)
     except (OverloadedError, RateLimitError) as error:
         fallback = workspace.settings.fallback
         if not fallback or ready.asked.call.model or error.billed != "no":
@@ -184,12 +197,23 @@ async def _ask_service(workspace: Workspace, ready: PreparedCall, decision: Deci
             other = await in_thread(prepare, workspace, dataclasses.replace(ready.asked, call=call))
             other.pending = dataclasses.replace(other.pending, request_key=ready.pending.request_key)
             other.warnings = (*other.warnings, f"{first} stayed unavailable, so {other.model} answered.")
-            return await _ask_one(workspace, other, decision, tell)
+            return await _ask_one(workspace, other, decision, tell, place)
         except NotebookImgError as second:
             raise second from error
 
 
-async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell) -> CallResult:
+async def _ask_one(
+    workspace: Workspace, ready: PreparedCall, decision: Decision, tell: Tell, place: AbstractAsyncContextManager[None]
+) -> CallResult:
+    async with place:
+        ready, pending, reply, spend, jobs = await _answered(workspace, ready, tell)
+    return await to_the_end(in_thread(_conclude, workspace, ready, pending, reply, spend, jobs, decision))
+
+
+async def _answered(
+    workspace: Workspace, ready: PreparedCall, tell: Tell
+) -> tuple[PreparedCall, TurnRecord, Reply, int | None, Sequence[str]]:
+    """Reserve the money and send; return the call as it was sent, its turn so far, the reply, the reservation, the jobs."""
     if ready.wanted:
         ready = await find_mask(workspace, ready, tell)
     provider = ready.provider
@@ -247,7 +271,7 @@ async def _ask_one(workspace: Workspace, ready: PreparedCall, decision: Decision
             ) from error
         raise
     pending = dataclasses.replace(ready.pending, seconds=round(time.monotonic() - started, 3), key_mark=mark)
-    return await to_the_end(in_thread(_conclude, workspace, ready, pending, reply, spend, jobs, decision))
+    return ready, pending, reply, spend, jobs
 
 
 def _conclude(

@@ -17,11 +17,12 @@ from notebook_img.network import url_secrets
 from notebook_img.providers import choose_model
 from notebook_img.studio.batch.earlier import keep_done
 from notebook_img.studio.batch.one_item import ItemOutcome, ItemTask, do_item
-from notebook_img.studio.batch.work import SERVICE_DOWN, TRIES, ItemEnded, Work
+from notebook_img.studio.batch.work import SERVICE_DOWN, TRIES, ItemEnded, NotBegunError, Work
 
 if TYPE_CHECKING:
     from notebook_img.loop import Tell
     from notebook_img.records import Claim, ItemRecord, SessionRecord
+    from notebook_img.studio.batch.places import Place
     from notebook_img.workspace import Workspace
 
 GRACE = 5.0
@@ -59,11 +60,21 @@ class ExecutorWork(Work):
                 run = next(iter(slots.values())).run
                 await to_the_end(in_thread(keep_done, self.workspace, self.record, run, slots))
 
-    async def do_one(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: Tell) -> None:
+    async def do_one(self, session: SessionRecord, item: ItemRecord, claim: Claim, place: Place, tell: Tell) -> None:
         """Have one item done."""
         if item.position in self.here:
-            await super().do_one(session, item, claim, tell)
+            await super().do_one(session, item, claim, place, tell)
             return
+        try:
+            async with place:
+                await self._done_there(session, item, claim, tell)
+        except NotBegunError:
+            await to_the_end(in_thread(self.workspace.store.release_leased, claim))
+        finally:
+            place.leave()
+
+    async def _done_there(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: Tell) -> None:
+        """Have a worker do one item."""
         release = self.workspace.store.release_leased
         try:
             future = await in_thread(self._submitted, session, claim)

@@ -67,10 +67,6 @@ class LaterWork(Work):
             pause = min(pause * GROWTH, LONGEST_PAUSE)
             self.stopping = self.stopping or await in_thread(self._asked_to_stop)
 
-    def has_ended(self) -> bool:
-        """Return whether it was stopped, or met what would meet all items."""
-        return self.stopping or self.ended_by is not None
-
     # Handing in
 
     async def _hand_in(self, session: SessionRecord, tell: Tell) -> None:

@@ -75,7 +75,7 @@ def do_item(task: ItemTask) -> ItemOutcome:
         if isinstance(event, ItemEnded):
             ended.append(event)
 
-    future = loop.spawn(lambda _tell: work.do_one(session, item, claim, hear))
+    future = loop.spawn(lambda _tell: work.do_one(session, item, claim, work.place(item), hear))
     while not concurrent.futures.wait((future,), LOOK).done:
         found = store.batch(batch)
         if found is None or found.stopping == "now":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -32,11 +33,12 @@ from notebook_img.errors import (
     StoreError,
     UnreachableError,
 )
-from notebook_img.loop import in_thread, to_the_end
+from notebook_img.loop import in_thread, quick_switches, to_the_end
+from notebook_img.studio.batch.places import Place, Places
 from notebook_img.studio.batch.stored import call_of, make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from notebook_img.calls import PlacedCall
     from notebook_img.records import BatchRecord, Claim, ItemRecord, JobRecord, Origin, SessionRecord
@@ -55,6 +57,10 @@ LOOK = 1.0
 """Seconds between two looks at whether another process asked for a stop."""
 SERVICE_DOWN = 3
 """Failures of that kind in a row, beyond those under way, after which the rest is left."""
+
+
+class NotBegunError(Exception):
+    """Nothing is sent any more, so an item that was made ready waits again."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,12 @@ class Work:
     """By item: what `answers` was when the service could last not be asked for it."""
     gone: dict[str, NotebookImgError] = field(default_factory=dict)
     """Where a batch asks several models: by model, why it cannot be asked at all."""
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when an item may be begun: a place is free, or one is done."""
+
+    def __post_init__(self) -> None:
+        """Make its places."""
+        self.places = Places(self.at_once, self.moved.set)
 
     def begin(self, tell: loop.Tell) -> Future[None]:
         """Start the work on the core's loop."""
@@ -114,7 +126,8 @@ class Work:
             session = self.workspace.store.session(self.record.session_id)
             if session is None:
                 raise StoreError(f"The session of batch {self.record.name} was deleted.")
-            await self._done_in(session, tell)
+            with quick_switches():
+                await self._done_in(session, tell)
         finally:
             for slot in self.slots.values():
                 slot.leave()
@@ -122,25 +135,63 @@ class Work:
     async def _done_in(self, session: SessionRecord, tell: loop.Tell) -> None:
         """Do the items, with turns in this session."""
         under_way: set[asyncio.Task[None]] = set()
+        places = self.places
         left = await in_thread(item_jobs, self.workspace, self.record.id)
+        looked, none_waits = time.monotonic(), False
+
+        ended: list[asyncio.Task[None]] = []
+
+        def begin(work: Coroutine[Any, Any, None]) -> None:
+            task = asyncio.create_task(work)
+            under_way.add(task)
+            task.add_done_callback(note)
+
+        def note(task: asyncio.Task[None]) -> None:
+            ended.append(task)
+            self.moved.set()
+
         try:
             while True:
-                while left and not self.stopping and len(under_way) < self.at_once:
-                    under_way.add(asyncio.create_task(self._fetched(left.popitem()[1], tell)))
-                free = 0 if self.stopping or self.ended_by is not None else self.at_once - len(under_way)
-                for item, claim in await self._claimed(free) if free > 0 else ():
-                    under_way.add(asyncio.create_task(self.do_one(session, item, claim, tell)))
+                self.moved.clear()
+                while left and not self.has_ended() and places.free > 0:
+                    begin(self._fetched(left.popitem()[1], self.place(), tell))
+                # Several are leased in one transaction, but for those no place waits for.
+                if not self.has_ended() and places.free > places.ahead // 2 and not (none_waits and under_way):
+                    claimed = await self._claimed(places.free)
+                    none_waits = not claimed
+                    for item, claim in claimed:
+                        begin(self.do_one(session, item, claim, self.place(item), tell))
                 if not under_way:
                     return
-                done, under_way = await asyncio.wait(under_way, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK):
+                        await self.moved.wait()
+                while ended:
+                    under_way.discard(task := ended.pop())
+                    none_waits = False  # it may wait again
                     self._note_fault(task)
-                self.stopping = await in_thread(self._asked_to_stop) or self.stopping
+                if time.monotonic() - looked >= LOOK:
+                    looked, none_waits = time.monotonic(), False
+                    self.stopping = await in_thread(self._asked_to_stop) or self.stopping
         finally:
             for task in under_way:
                 task.cancel()
             if under_way:
                 await to_the_end(asyncio.gather(*under_way, return_exceptions=True))
+
+    def place(self, item: ItemRecord | None = None) -> Place:
+        """Return a place for an item, where it waits until it may be sent."""
+        return Place(self.places, functools.partial(self._check, item))
+
+    def _check(self, item: ItemRecord | None) -> None:
+        if self.has_ended():
+            raise NotBegunError
+        if item is not None and (gone := self.gone.get(item.call.get("model", ""))) is not None:
+            raise gone
+
+    def has_ended(self) -> bool:
+        """Return whether it was stopped, or met what would meet all items."""
+        return self.stopping or self.ended_by is not None
 
     async def _claimed(self, most: int) -> list[tuple[ItemRecord, Claim]]:
         """Lease the next items; those that are leased by the time a stop is seen wait again."""
@@ -169,16 +220,18 @@ class Work:
             loop.stop(self.future)
         return record is None or bool(record.stopping)
 
-    async def do_one(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
+    async def do_one(self, session: SessionRecord, item: ItemRecord, claim: Claim, place: Place, tell: loop.Tell) -> None:
         """Do one item; whatever becomes of it stands in its row."""
         store, started = self.workspace.store, time.monotonic()
         try:
-            if (gone := self.gone.get(item.call.get("model", ""))) is not None:
-                raise gone
-            await self._performed(session, item, claim, tell)
+            self._check(item)
+            await self._performed(session, item, claim, place, tell)
             tell(ItemEnded(claim.batch, claim.item, "done"))
         except ItemTakenError:  # whoever has it now says what becomes of it
             tell(ItemEnded(claim.batch, claim.item, ""))
+        except NotBegunError:
+            await to_the_end(in_thread(store.release_leased, claim))
+            tell(ItemEnded(claim.batch, claim.item, "waiting"))
         except NotebookImgError as error:
             waits = self._counted(item, error)
             state = await to_the_end(in_thread(self._failed, claim, error, time.monotonic() - started, waits))
@@ -193,8 +246,10 @@ class Work:
             facts = {"error": f"{type(error).__name__}: {details}", "reason": type(error).__name__, "billed": "maybe"}
             await to_the_end(in_thread(lambda: store.end_item(claim, **facts)))
             tell(ItemEnded(claim.batch, claim.item, "failed"))
+        finally:
+            place.leave()
 
-    async def _performed(self, session: SessionRecord, item: ItemRecord, claim: Claim, tell: loop.Tell) -> None:
+    async def _performed(self, session: SessionRecord, item: ItemRecord, claim: Claim, place: Place, tell: loop.Tell) -> None:
         workspace = self.workspace
         asked = dataclasses.replace(await in_thread(self._placed, session, item, claim), slot=self.slots.get(item.position))
 
@@ -203,7 +258,7 @@ class Work:
                 tell(event)
 
         try:
-            made = await perform_call(workspace, asked, notices)
+            made = await perform_call(workspace, asked, notices, place)
         finally:
             asked.leave()
         assert isinstance(made, CallResult)  # a plan is what a dry run gives
@@ -226,11 +281,14 @@ class Work:
         record = made.record
         self.workspace.store.end_item(claim, state="done", session_id=record.session_id, turn=record.number, cost=0.0)
 
-    async def _fetched(self, job: JobRecord, tell: loop.Tell) -> None:
+    async def _fetched(self, job: JobRecord, place: Place, tell: loop.Tell) -> None:
         """Fetch what a service has done of an item that was given up; it is paid for once, whatever comes of this."""
         store, item = self.workspace.store, job.request["item"]["id"]
         try:
-            made = await resume_job(self.workspace, job, lambda _event: None)
+            async with place:
+                made = await resume_job(self.workspace, job, lambda _event: None)
+        except NotBegunError:
+            return
         except NotebookImgError as error:
             failure = error
             now = await in_thread(store.job, job.id)
@@ -239,6 +297,8 @@ class Work:
                 await to_the_end(in_thread(lambda: store.end_item(claim, **facts_of(failure))))
             tell(Notice(f"Item {item} of batch {self.record.name}: {error.sentence}"))
             return
+        finally:
+            place.leave()
         await in_thread(write_file_of, self.workspace, job, made)
         for text in made.notices:
             tell(Notice(str(text)))
