@@ -18,7 +18,7 @@ from notebook_img.errors import NotFoundError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Claim, ItemRecord
 from notebook_img.store import schema
-from notebook_img.store.item_states import AT_SERVICE, is_left, left_as, share_end, write_end
+from notebook_img.store.item_states import AT_SERVICE, BOOKED, is_left, left_as, share_end, write_end
 from notebook_img.store.owner import this_process
 from notebook_img.store.rows import ITEM_FIELDS, batch_record, batch_values, dumps, item_record, item_values, session_values, sound
 from notebook_img.store.sessions import free_name, new_session
@@ -249,14 +249,14 @@ class Batches:
         """
         with self._database.write() as connection:
             rows = connection.exec_driver_sql(
-                "SELECT items.id, items.state, items.owner, items.until, spend.state AS booked, spend.cost FROM items "
+                f"SELECT items.id, items.state, items.owner, items.until, {BOOKED} FROM items "  # noqa: S608 - names of our own
                 "LEFT JOIN spend ON spend.id = items.spend WHERE items.batch = :batch AND "
                 "(items.state = 'leased' OR (items.state = 'sent' AND items.job = ''))",
                 {"batch": batch},
             ).all()
             left = [row for row in rows if is_left(row) or (own and row.owner == this_process())]
             for row in left:
-                values = left_as(row)
+                values = left_as(connection, row)
                 connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
                 share_end(connection, row.id, values)
         return len(left)

@@ -84,7 +84,14 @@ def is_left(row: AnyRow) -> bool:
     return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
 
 
-def left_as(row: AnyRow) -> dict[str, str]:
-    """Return what becomes of an item that its process has left: the books say whether it was sent and may have been billed."""
-    unsent = row.state == "leased" or row.booked in ("failed", "free")
-    return {"state": "waiting"} if unsent else {"state": "failed", "billed": "maybe", "error": LEFT, "reason": "Left"}
+BOOKED = "spend.id AS spend, spend.state AS booked, coalesce(spend.cost, spend.estimate) AS cost"
+"""What of an item's money `left_as` reads."""
+
+
+def left_as(connection: Connection, row: AnyRow) -> dict[str, Any]:
+    """Return what becomes of an item that its process has left; what may have been billed counts in the books from now on."""
+    if row.state == "leased" or row.booked in ("failed", "free"):
+        return {"state": "waiting"}
+    counts = "UPDATE spend SET state = 'unknown', cost = estimate WHERE id = :id AND state = 'reserved'"
+    connection.exec_driver_sql(counts, {"id": row.spend})
+    return {"state": "failed", "billed": "maybe", "cost": row.cost, "error": LEFT, "reason": "Left"}

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from notebook_img.records import Claim, ItemRecord
 from notebook_img.store import schema
 from notebook_img.store.batches import LEASE_LASTS
-from notebook_img.store.item_states import is_left, left_as, write_end
+from notebook_img.store.item_states import BOOKED, is_left, left_as, write_end
 from notebook_img.store.owner import this_process
 from notebook_img.store.rows import item_record
 
@@ -55,7 +55,7 @@ class TakenItems:
         What was not sent waits again, or has failed with `error`; what was sent may have been billed, and is listed.
         """
         query = (
-            "SELECT items.state, items.owner, items.lease, items.until, spend.state AS booked FROM items "
+            f"SELECT items.state, items.owner, items.lease, items.until, {BOOKED} FROM items "  # noqa: S608 - names of our own
             "LEFT JOIN spend ON spend.id = items.spend WHERE items.id = :item"
         )
         with self._database.write() as connection:
@@ -64,8 +64,8 @@ class TakenItems:
                 return row.state if row is not None else ""
             if row.lease != claim.lease and not is_left(row):
                 return None
-            values = left_as(row)
+            values = left_as(connection, row)
             if error and values["state"] == "waiting":
                 values = {"state": "failed", "error": error, "reason": reason}
             write_end(connection, dataclasses.replace(claim, lease=row.lease), values)
-        return values["state"]
+        return str(values["state"])

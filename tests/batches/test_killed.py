@@ -49,7 +49,9 @@ def test_a_killed_batch_loses_nothing_and_asks_nothing_twice(
             assert len(items) == ITEMS
             assert {item.state for item in items} <= {"done", "failed"}, f"seed {seed}"
             # What failed was sent by a life that was killed: listed as such, and not asked again.
-            assert {(item.reason, item.billed) for item in items if item.state == "failed"} <= {("Left", "maybe")}
+            left = [item for item in items if item.state == "failed"]
+            assert {(item.reason, item.billed) for item in left} <= {("Left", "maybe")}
+            assert sum(item.cost or 0.0 for item in items) == pytest.approx(batch.spent), f"seed {seed}"
             assert len(store.turns(batch.session_id)) == sum(item.state == "done" for item in items), (
                 f"seed {seed}: a turn without its item"
             )
