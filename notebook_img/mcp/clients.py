@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from notebook_img.errors import NotFoundError, UsageError, did_you_mean
-from notebook_img.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from notebook_img.settings import Settings
 
 NAME = "notebook-img"
-CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex", "jupyter-ai")
+CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex", "jupyter-ai", "jupyter-mcp")
 WORKSPACE: Mapping[str, tuple[str, ...]] = {
     "claude-code": (),
     "vscode": ("--allow", "${workspaceFolder}"),
@@ -61,13 +59,13 @@ def configuration(client: str, settings: Settings, *, notebook: str = "", shared
         where, text = _FORMS[client]("uvx", [NAME, "mcp", *WORKSPACE[client]], {})
         team = "It can be committed: uvx (of uv) starts the package on any machine, with the keys and the home of whoever works there."
         return f"{where}\n\n{text}\n\n{team}"
-    where, text = _FORMS[client](sys.executable, *_start(settings, notebook))
+    where, text = _FORMS[client](*start(settings, notebook))
     keys = "Keys kept with %img key are found; variables of your shell are not, since clients start servers without them."
     return f"{where}\n\n{text}\n\n{keys}"
 
 
-def _start(settings: Settings, notebook: str) -> tuple[list[str], dict[str, str]]:
-    """Return the arguments and the environment the server is started with on this machine."""
+def start(settings: Settings, notebook: str) -> tuple[str, list[str], dict[str, str]]:
+    """Return the program, the arguments and the environment the server is started with on this machine."""
     from notebook_img.mcp.folders import folders_of
 
     arguments = ["-m", "notebook_img", "mcp"]
@@ -78,42 +76,7 @@ def _start(settings: Settings, notebook: str) -> tuple[list[str], dict[str, str]
     for flag, on in (("--links", settings.mcp_links), ("--page", settings.mcp_page)):
         if not on:
             arguments += [flag, "off"]
-    return arguments, {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
-
-
-def write_for_jupyter_ai(settings: Settings, *, notebook: str = "") -> Path | None:
-    """Write the entry into the file where jupyter-ai looks for MCP servers; other entries stay.
-
-    It looks into the nearest folder ``.jupyter`` above a chat (jupyter-ai 3.2, jupyter_ai_persona_manager 0.3: read in November 2026).
-
-    Returns
-    -------
-    Path or None
-        The file; None where there is no such folder, so that it can only be shown.
-
-    Raises
-    ------
-    UsageError
-        When the file is none of jupyter-ai's.
-    """
-    here = Path.cwd()
-    folder = next((place / ".jupyter" for place in (here, *here.parents) if (place / ".jupyter").is_dir()), None)
-    if folder is None:
-        return None
-    path = folder / "mcp_settings.json"
-    content: Any = {}
-    if path.exists():
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read as JSON, and was not changed: {error}.") from error
-    if not isinstance(content, dict) or not isinstance(content.setdefault("mcp_servers", []), list):
-        raise UsageError(f"{path} has no list mcp_servers, and was not changed.")
-    others = [row for row in content["mcp_servers"] if not (isinstance(row, dict) and row.get("name") == NAME)]
-    arguments, environment = _start(settings, notebook)
-    content["mcp_servers"] = [*others, _jupyter_ai_entry(sys.executable, arguments, environment)]
-    write_atomically(path, f"{_json(content)}\n".encode())
-    return path
+    return sys.executable, arguments, {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
 
 
 def _entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
@@ -169,14 +132,17 @@ def _codex(program: str, arguments: list[str], environment: dict[str, str]) -> t
     return "Put this into ~/.codex/config.toml:", "\n".join(lines)
 
 
-def _jupyter_ai_entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+def jupyter_entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
+    """Return an entry as Jupyter's agents have it; jupyter-mcp-manager wants the type, jupyter-ai passes over it."""
     named = [{"name": name, "value": value} for name, value in environment.items()]
-    return {"name": NAME, "command": program, "args": arguments, "env": named}
+    return {"type": "stdio", "name": NAME, "command": program, "args": arguments, "env": named}
 
 
-def _jupyter_ai(program: str, arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    entry = _jupyter_ai_entry(program, arguments, environment)
-    return "Put this into .jupyter/mcp_settings.json beside or above your notebooks:", _json({"mcp_servers": [entry]})
+def _jupyter(place: str) -> Callable[[str, list[str], dict[str, str]], tuple[str, str]]:
+    def form(program: str, arguments: list[str], environment: dict[str, str]) -> tuple[str, str]:
+        return f"Put this into {place}:", _json({"mcp_servers": [jupyter_entry(program, arguments, environment)]})
+
+    return form
 
 
 _FORMS: Mapping[str, Callable[[str, list[str], dict[str, str]], tuple[str, str]]] = {
@@ -185,5 +151,6 @@ _FORMS: Mapping[str, Callable[[str, list[str], dict[str, str]], tuple[str, str]]
     "vscode": _vscode,
     "cursor": _cursor,
     "codex": _codex,
-    "jupyter-ai": _jupyter_ai,
+    "jupyter-ai": _jupyter(".jupyter/mcp_settings.json beside or above your notebooks"),
+    "jupyter-mcp": _jupyter("~/.jupyter/mcp_settings.json, or in the configuration folder that jupyter --paths names"),
 }

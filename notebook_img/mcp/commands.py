@@ -121,7 +121,8 @@ def _status(studio: Studio, rest: list[str]) -> None:
 
 
 def _config(studio: Studio, rest: list[str]) -> None:
-    from notebook_img.mcp.clients import configuration, write_for_jupyter_ai
+    from notebook_img.mcp import jupyter_clients
+    from notebook_img.mcp.clients import configuration
 
     shared = "--shared" in rest
     names = [word for word in rest if word != "--shared"]
@@ -129,9 +130,11 @@ def _config(studio: Studio, rest: list[str]) -> None:
         wrong = f" {names[0]!r} is none of them.{did_you_mean(names[0], CLIENTS)}" if names else ""
         raise UsageError(f"%imgmcp config wants one client: {', '.join(CLIENTS)}.{wrong}")
     notebook = str(studio.notebook or "")
-    written = write_for_jupyter_ai(studio.settings, notebook=notebook) if names[0] == "jupyter-ai" and not shared else None
+    written = None
+    if names[0] in jupyter_clients.PLACES and not shared:
+        written = jupyter_clients.write(names[0], studio.settings, notebook=notebook)
     if written is not None:
-        _say(f"Wrote the entry {NAME} into {written}. New chats of jupyter-ai have the tools; its other servers stay as they were.")
+        _say(f"Wrote the entry {NAME} into {written}. New chats of {names[0]} have the tools; its other servers stay as they were.")
     else:
         _say(configuration(names[0], studio.settings, notebook=notebook, shared=shared))
 

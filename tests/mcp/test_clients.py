@@ -29,7 +29,7 @@ def entry(client: str, text: str) -> dict[str, object]:
     if client == "codex":
         return tomllib.loads(text[text.index("[mcp_servers") : text.rindex("\n\n")])["mcp_servers"]["notebook-img"]
     parsed = json.loads(text[text.index("{\n") : text.rindex("}") + 1])
-    if client == "jupyter-ai":
+    if client.startswith("jupyter"):
         (row,) = parsed["mcp_servers"]
         return {**row, "env": {pair["name"]: pair["value"] for pair in row["env"]}}
     return parsed["servers" if client == "vscode" else "mcpServers"]["notebook-img"]
@@ -49,7 +49,7 @@ def test_a_configuration_is_complete_and_starts_the_server(client: str, folder: 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_what_a_team_commits_names_nothing_of_this_machine(client: str, folder: Path, home: Path):
-    if client == "claude-desktop":
+    if client in ("claude-desktop", "jupyter-mcp"):
         with pytest.raises(UsageError, match="nothing to commit"):
             configuration(client, Settings(), shared=True)
         return

@@ -86,6 +86,8 @@ SDKS = (
 
 APPS = Sdk("@modelcontextprotocol/ext-apps@2.0.4")
 """Not an SDK: what tests/browser/apps builds its host of. It brings the client it needs."""
+JUPYTER = Sdk("jupyter-ai==3.2.0", "jupyter_agents.py", beside=("jupyter-mcp-manager==0.2.1",))
+"""Jupyter's own agents, which need mcp below 2."""
 CHECKERS = Sdk(
     "node@22.23.3",
     beside=(
@@ -107,4 +109,4 @@ def _run(*words: str) -> None:
 
 if __name__ == "__main__":
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Sdk.make, (*SDKS, APPS, CHECKERS)))
+        list(pool.map(Sdk.make, (JUPYTER, *SDKS, APPS, CHECKERS)))
