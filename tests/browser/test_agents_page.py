@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import re
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import Implementation
 
 from notebook_img.mcp.http_server import ServerHandle, serve
+from notebook_img.mcp.page.links import IDLE
 from notebook_img.pictures import Picture
 from notebook_img.studio.studio import Studio
 from tests.browser.apps.host import hosting
@@ -173,6 +176,53 @@ def test_history_and_comparison_work_by_keyboard(desk: Desk, page: Any) -> None:
     assert page.errors == []
 
 
+def test_everything_is_reached_and_done_by_keyboard(desk: Desk, page: Any) -> None:
+    session = desk.begin()
+    desk.studio.session(session).generate("a red circle on white", n=2)
+    page.goto(desk.link())
+    shown(page, "t2")
+    page.get_by_role("option", name="t2 greyscale").focus()
+    page.keyboard.press("ArrowRight")
+    shown(page, "t3.1")
+    page.get_by_label("What should change?").fill("invert the colours")
+    page.mouse.click(2, 2)
+    focused = "() => { const a = document.activeElement; return a.dataset.id ?? a.getAttribute('aria-label') ?? a.labels?.[0]?.textContent ?? a.textContent; }"
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(focused))
+        assert page.evaluate("document.activeElement === document.body || document.activeElement.matches(':focus-visible')")
+    parts = [
+        "Picture. ",
+        "Picture 1",
+        "Picture 2",
+        "Go on from here",
+        "Mask",
+        "Save",
+        "What should change?",
+        "Edit",
+        "Pictures",
+        f"{session}/t3",
+    ]
+    found = [next((place for place, name in enumerate(seen) if name.startswith(part)), -1) for part in parts]
+    assert -1 not in found, seen
+    assert found == sorted(found), "in the order in which they are read"
+    button(page, "Picture 2").press("Enter")
+    shown(page, "t3.2")
+    button(page, "Go on from here").press("Enter")
+    expect(page.get_by_role("status").last).to_have_text("The agent goes on from t3.2.", timeout=SOON)
+    button(page, "Mask").press("Enter")
+    expect(page.locator("canvas.nbi-mask")).to_be_focused()
+    for key in ("Space", "ArrowRight", "ArrowRight", "Space"):
+        page.keyboard.press(key)
+    expect(page.locator(".nbi-maskbar [role=status]")).to_contain_text("% may change", timeout=SOON)
+    page.get_by_label("What should change?").press("Enter")
+    shown(page, "t4")
+    turn = desk.studio.session(session).turn("t4")
+    assert turn.mask is not None
+    assert turn.parent.id == "t3.2"
+
+
 def test_what_is_painted_goes_with_the_edit_and_only_there_the_picture_changes(desk: Desk, page: Any) -> None:
     session = desk.begin()
     page.goto(desk.link())
@@ -229,16 +279,88 @@ def test_axe_finds_no_serious_issue(desk: Desk, page: Any, axe: str, theme: str)
     check(page, axe, f"{theme}, mask and picks")
 
 
-def test_price_and_model_are_named(desk: Desk, page: Any, start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_price_and_model_are_named_before_an_edit_and_chosen(
+    desk: Desk, page: Any, start_emulator: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
     gemini = start_emulator("gemini")
     gemini.control(key=KEY)
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", gemini.url)
     begun = desk.agent("start_image_session", prompt="a fox", outputPath="fox.png").structured_content
+    page.set_viewport_size({"width": 400, "height": 900})
     page.goto(desk.link())
     shown(page, "t1")
     expect(page.locator(".nbi-caption")).to_contain_text(f"{begun['model']} · ${begun['cost_usd']:.3f}")
     expect(page.locator("header")).to_contain_text(f"${begun['cost_usd']:.3f} in this session")
+    note = page.locator(".nbi-ask p")
+    expect(note).to_contain_text(re.compile(rf"{begun['model']} · .*\$0\.\d"), timeout=SOON)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400, "nothing is cut off on a telephone"
+    one = note.text_content()
+    page.get_by_label("Pictures", exact=True).select_option("2")
+    expect(note).not_to_have_text(one, timeout=SOON)
+    page.get_by_label("Model").select_option("local:builtin")
+    page.get_by_label("What should change?").fill("greyscale")
+    expect(note).to_have_text("local:builtin · free", timeout=SOON)
+    sent = len(gemini.requests("enerateContent"))
+    page.get_by_label("Pictures", exact=True).select_option("1")
+    page.keyboard.press("Tab")
+    page.get_by_label("What should change?").press("Enter")
+    expect(page.get_by_role("status").last).to_have_text("t2 is made, free.", timeout=SOON)
+    assert len(gemini.requests("enerateContent")) == sent, "a price asks no service, and the model was chosen"
+    assert desk.studio.session(begun["sessionId"]).turn("t2").model == "local:builtin"
+    assert page.errors == []
+
+
+def test_a_page_whose_time_is_over_says_so_and_how_to_get_another(desk: Desk, page: Any) -> None:
+    desk.begin()
+    page.goto(desk.link())
+    shown(page, "t2")
+    page.get_by_label("What should change?").fill("blur")
+    desk.handle.work.pages.clock = lambda: time.monotonic() + IDLE + 1
+    expect(page.get_by_role("alert")).to_contain_text("time is over", timeout=SOON)
+    expect(page.get_by_role("alert")).to_contain_text("Ask the agent where its pictures can be seen")
+    expect(button(page, "Edit")).to_be_disabled()
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("Ask the agent where its pictures can be seen", timeout=SOON)
+    page.goto("about:blank")
+    page.goto(desk.link())
+    shown(page, "t2")
+    desk.handle.stop()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer", timeout=SOON)
+
+
+CRAFTED = (
+    '</script><img src=x onerror="window.harmed=1"><b>bold</b> &lt;i&gt; {{7*7}} ${7*7}',
+    "night \u202egnp.tac\u202c \u2066\u202b\u05d0\u05d1\u05d2 \u0627\u0644\u0642\u0637\u0629",
+    "W" * 900,
+)
+
+
+def test_crafted_names_and_words_harm_nothing(desk: Desk, page: Any, start_emulator: Callable[..., Running]) -> None:
+    elsewhere = start_emulator("gemini").url
+    session = desk.studio.session("<img src=x onerror=window.harmed=1> \u05d0\u05d1\u05d2")
+    first = session.generate("a red circle on white")
+    for words in CRAFTED:
+        record = dataclasses.replace(first.record, number=0, prompt=words, text=words)
+        desk.studio.store.add_turn(record, move_head=False)
+    page.set_viewport_size({"width": 480, "height": 900})
+    page.goto(desk.link())
+    for number, words in enumerate(CRAFTED, 2):
+        page.locator(f"[data-id$='/t{number}']").click()
+        shown(page, f"t{number}")
+        assert page.locator(".nbi-caption bdi").text_content() == words
+        # What stands behind words that turn the direction is read as it was written.
+        expect(page.locator(".nbi-caption .nbi-quiet")).to_contain_text("local:builtin · free")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 480
+    assert page.locator("main img[src=x], .nbi-caption img, main b b, option img").count() == 0
+    assert page.evaluate("window.harmed") is None
+    # And if something did get in: the policy runs no script but the page's own, and loads nothing.
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=window.harmed=1><svg onload=window.harmed=1>')")
+    page.evaluate("() => { const s = document.createElement('script'); s.textContent = 'window.harmed = 1'; document.body.append(s); }")
+    assert page.evaluate("url => fetch(url, { mode: 'no-cors' }).then(() => 'sent', () => 'refused')", elsewhere) == "refused"
+    assert page.evaluate("window.harmed") is None
+    assert page.errors == []
+    assert page.foreign == []
 
 
 def test_the_page_and_its_door_refuse_what_is_not_theirs(desk: Desk) -> None:
@@ -302,7 +424,10 @@ def test_a_host_of_apps_shows_the_page_with_the_agents_picture(desk: Desk, host:
         for tool in host.evaluate("window.tools")
         if "model" not in tool.get("_meta", {}).get("ui", {}).get("visibility", ["model"])
     ]
-    assert visible == ["choose_on_page", "edit_on_page"]
+    assert visible == ["choose_on_page", "price_on_page", "edit_on_page"]
+    # What the page shows comes by the tool's result and by these, through the host.
+    asked = set(host.evaluate("window.asked"))
+    assert asked == {"ui/initialize", "tools/call", "resources/read", "ui/update-model-context", "ui/download-file"}
     assert host.errors == []
     assert host.foreign == []
 

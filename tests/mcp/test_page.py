@@ -16,7 +16,8 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import Implementation
 
 from notebook_img.mcp import page
-from notebook_img.mcp.page.links import MOST, Pages
+from notebook_img.mcp.page.links import IDLE, MOST, VALID, Pages
+from tests.emulators.process import Running
 from tests.mcp.conftest import Desk, called, refused, stdio
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/page#\S+")
@@ -74,7 +75,7 @@ async def test_without_a_page_none_is_named(home: Path, folder: Path):
 
 
 async def test_tools_of_the_page_are_named_to_hosts_with_pages_only(desk: Desk):
-    own = {"choose_on_page", "edit_on_page"}
+    own = {"choose_on_page", "edit_on_page", "price_on_page"}
     async with desk.client() as client:
         assert not own & {tool.name for tool in (await client.list_tools()).tools}
     async with Client(desk.server, extensions=PAGES) as client:
@@ -154,14 +155,62 @@ def test_links_hold_once_and_only_so_many_at_a_time():
     assert Pages().link(caller) == ""
 
 
-def test_a_session_is_told_once_of_its_page_and_not_before_the_page_has_an_address():
+def test_a_page_that_nobody_looks_at_ends_and_one_that_is_used_does_not():
     caller: Any = type("Caller", (), {"name": "desk"})()
-    addresses = iter(["", "http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1"])
-    pages = Pages(lambda: next(addresses))
-    assert pages.link(caller, "fox", once=True) == ""
-    assert pages.link(caller, "fox", once=True)
-    assert pages.link(caller, "fox", once=True) == ""
-    assert pages.link(caller, "fox")
+    now = [0.0]
+    pages = Pages(lambda: "http://127.0.0.1:1", clock=lambda: now[0])
+    token, _ = pages.enter(pages.link(caller).partition("#")[2]) or ("", "")
+    late = pages.link(caller).partition("#")[2]
+    for _ in range(3):
+        now[0] += IDLE - 1
+        assert pages.knows(token)
+    now[0] += IDLE + 1
+    assert not pages.knows(token)
+    assert pages.owner({"authorization": f"Bearer {token}"}) is None
+    now[0] += VALID
+    assert pages.enter(late) is None, "a link that was not opened in time"
+
+
+async def test_a_session_is_told_once_of_its_page_and_not_before_the_page_has_an_address(desk: Desk):
+    addresses = iter(["", "http://127.0.0.1:1", "http://127.0.0.1:1"])
+    desk.work.pages.address = lambda: next(addresses)
+    async with desk.client() as client:
+        begun = await called(client, "start_image_session", prompt=CIRCLE, outputPath="a.png")
+        session = begun.structured_content["sessionId"]
+        answers = [begun]
+        for number, prompt in enumerate(("greyscale", "blur")):
+            answers.append(await called(client, "continue_image_session", sessionId=session, prompt=prompt, outputPath=f"b{number}.png"))
+    assert [bool(LINK.search(answer.content[0].text)) for answer in answers] == [False, True, False]
+
+
+async def test_what_an_edit_would_cost_is_said_before_and_nothing_is_sent(make_desk: Callable[..., Desk], gemini: Running, folder: Path):
+    desk = make_desk()
+    async with Client(desk.server, extensions=PAGES) as client:
+        made = await called(client, "start_image_session", prompt="rotate by 90 degrees", imagePath="cat.png", outputPath="a.png")
+        session = made.structured_content["sessionId"]
+        asked = len(gemini.requests("enerateContent"))
+        plain = (await called(client, "price_on_page", sessionId=session, fromId="t1", prompt="at night")).structured_content
+        three = (await called(client, "price_on_page", sessionId=session, fromId="t1", prompt="at night", count=3)).structured_content
+        exact = (await called(client, "price_on_page", sessionId=session, fromId="t1", prompt="crop to 1:1")).structured_content
+        local = (await called(client, "price_on_page", sessionId=session, prompt="blur", model="local")).structured_content
+        wrong = (await called(client, "price_on_page", sessionId=session, prompt="blur", model="nobody")).structured_content
+        empty = (await called(client, "price_on_page", sessionId=session)).structured_content
+        assert "prompt" in await refused(client, "edit_on_page", sessionId=session, prompt="")
+        done = await called(client, "edit_on_page", sessionId=session, fromId="t1", prompt="at night", count=2)
+    assert plain["model"].startswith("gemini:")
+    assert "$" in plain["price"]
+    assert three["price"] != plain["price"]
+    assert (exact["model"], exact["price"]) == ("local:builtin", "free")
+    assert (local["model"], local["price"]) == ("local:builtin", "free")
+    assert "No model is called 'nobody'" in wrong["problem"]
+    assert empty["problem"] == ""
+    names = [row["name"] for row in plain["models"]]
+    assert "local:builtin" in names
+    assert plain["model"] in names
+    assert not [name for name in names if name.startswith("openai:")], "one without a key is no choice"
+    assert len(gemini.requests("enerateContent")) == asked + 2
+    assert len(done.structured_content["pictures"]) == 2
+    assert len(desk.studio.session(session).turns) == 2, "looking at a price makes no turn"
 
 
 def test_the_page_needs_nothing_from_anywhere():

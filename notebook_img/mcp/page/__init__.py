@@ -6,7 +6,7 @@ import functools
 
 URI = "ui://notebook-img/pictures.html"
 """The page as a resource of MCP Apps."""
-MODULES = ("wire", "history", "page")
+MODULES = ("wire", "history", "next_edit", "page")
 
 
 @functools.cache

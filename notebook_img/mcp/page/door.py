@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_BODY = 4096
 PATHS = ("/page", "/page/enter")
-SPENT = "This link was used before, or is too old. get_status names a new one."
+SPENT = "This link was used before, or is too old."
 
 
 class Door:

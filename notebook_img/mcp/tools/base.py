@@ -47,6 +47,8 @@ JOB_META = "notebook-img/job"
 """Field of a call's ``_meta``: the id under which a bridge may name it to its client as a job."""
 READ_BY_PAGE = ("list_sessions", "show_session")
 """What the page reads."""
+PRICE_ON_PAGE = "price_on_page"
+"""What the page asks while a person types."""
 BOXES = re.compile(r"[\d\s,;.\-]+")
 JOB_ID = re.compile(r"j[0-9a-f]{8}")
 PICTURE_URI = re.compile(r"(?:nbimg://pictures/)?(?P<sha256>[0-9a-f]{64})")
@@ -163,8 +165,8 @@ class Tools:
         except NotebookImgError as error:  # a setting that cannot be used
             raise ToolError(self.work.told(error)) from error
         key = secrets.token_hex(4)
-        # A page looks every few seconds, which is nothing a client did.
-        looks = tool in READ_BY_PAGE and self.work.pages.owner(ctx.headers or {}) is not None
+        # A page looks every few seconds, and at prices with every word, which is nothing a client did.
+        looks = tool == PRICE_ON_PAGE or (tool in READ_BY_PAGE and self.work.pages.owner(ctx.headers or {}) is not None)
 
         def note(state: str, words: str = text) -> None:
             if looks:
@@ -306,9 +308,11 @@ class Tools:
         """Return a result that says where a person can look at it, the first time for a session; hosts with pages show it anyway."""
         line = answer.content[0]
         if not client_supports_apps(call.context) and isinstance(line, TextContent):
-            session = turn.session.name
-            link = await in_thread(lambda: self.work.pages.link(call.caller, session, once=True))
-            line.text += f" For the person, to look at it and go on from it (opens once): {link}" if link else ""
+            session, pages = turn.session.name, self.work.pages
+            link = "" if pages.told(call.caller, session) else await in_thread(pages.link, call.caller, session)
+            if link:  # only now: an answer that was cancelled while the page's server started told nothing
+                pages.note_told(call.caller, session)
+                line.text += f" For the person, to look at it and go on from it (opens once): {link}"
         return answer
 
 

@@ -1,17 +1,17 @@
 // The page people see when an agent makes pictures: one session, its picture in the large, and what can be done with it.
 
-import { button, fill, h, seconds } from "../../../display/front/elements.js";
+import { button, fill, h } from "../../../display/front/elements.js";
 import { Mask } from "../../../display/front/mask.js";
 import { slider } from "../../../display/front/slider.js";
 import { Zoom } from "../../../display/front/zoom.js";
 import { History } from "./history.js";
-import { HostWire, OwnWire, Refused } from "./wire.js";
+import { NextEdit } from "./next_edit.js";
+import { Gone, HostWire, Over, OwnWire, Refused } from "./wire.js";
 
 const LARGE = 1600; // pixels of the copy that is shown; closer than that the original is read
 const THUMBNAIL = 192;
 const MOST_TURNS = 100;
 const LOOK = 3000; // milliseconds between two looks at a session, which others may work on
-const MOST_MASK = 2048; // pixels of a mask's longest side
 
 const nameOf = (id) => id.split("/").pop();
 const hashOf = (uri) => uri.split("/").pop();
@@ -31,6 +31,7 @@ export class Page {
     this.index = 0;
     this.head = "";
     this.chosen = ""; // the picture that was chosen here to go on from
+    this.over = false; // whether the server answers this page no more
     const Wire = window.parent === window ? OwnWire : HostWire;
     this.wire = new Wire((kind, content) => this.heard(kind, content));
     this.build();
@@ -61,22 +62,12 @@ export class Page {
     this.tools = h("div", { class: "nbi-bar", role: "toolbar", "aria-label": "Picture" }, this.goOn, this.compare, this.maskButton, this.save, h("span", { class: "nbi-space" }), this.zoom.bar);
     this.caption = h("p", { class: "nbi-caption" });
     this.words = h("p", { class: "nbi-words", hidden: true });
-    this.prompt = h("textarea", { class: "nbi-text", rows: "2", id: "prompt", placeholder: "make it night" });
-    // No form: hosts show the page in a sandbox that submits none.
-    this.run = button("Edit", "play", { class: "nbi-button nbi-primary", disabled: true, onclick: () => this.edit() });
-    this.note = h("span", { class: "nbi-quiet" });
-    this.ask = h("section", { class: "nbi-ask", "aria-label": "Edit" }, h("label", { for: "prompt" }, "What should change?"), this.prompt, h("div", { class: "nbi-bar" }, this.run, this.note));
+    this.next = new NextEdit(this);
     this.error = h("p", { class: "nbi-error", role: "alert" });
     this.status = h("p", { class: "nbi-quiet nbi-said", role: "status" });
     this.history = new History((sha) => this.preview(sha, THUMBNAIL), (id) => this.show(id));
     const header = h("header", { class: "nbi-bar" }, this.title, this.sessions, h("span", { class: "nbi-space" }), this.spent);
-    fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.ask, this.status, this.history.element);
-    this.prompt.addEventListener("input", () => this.arrange());
-    this.prompt.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      if (!this.run.disabled) this.edit();
-    });
+    fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.next.element, this.status, this.history.element);
     this.well.addEventListener("keydown", (event) => {
       const known = (this.mask.on && this.mask.shortcut(event)) || this.zoom.shortcut(event);
       if (known) event.preventDefault();
@@ -90,19 +81,27 @@ export class Page {
       const { session } = await this.wire.open();
       if (this.wire instanceof HostWire) return;
       await this.listSessions(session);
-      setInterval(() => document.hidden || this.busy || this.look(), LOOK);
+      this.looking = setInterval(() => document.hidden || this.next.busy || this.look(), LOOK);
     });
   }
 
   // Does something; an error is shown, and the page goes on.
   async tried(work) {
-    this.error.textContent = "";
+    if (!this.over) this.error.textContent = "";
     try {
       return await work();
     } catch (failure) {
-      this.error.textContent = failure instanceof Refused ? failure.message : `Something went wrong in this page: ${failure.message}`;
+      this.fail(failure);
       return null;
     }
+  }
+
+  fail(failure) {
+    this.error.textContent = failure instanceof Refused ? failure.message : `Something went wrong in this page: ${failure.message}`;
+    if (!(failure instanceof Over)) return;
+    this.over = true;
+    clearInterval(this.looking);
+    this.arrange();
   }
 
   async call(name, given) {
@@ -175,7 +174,6 @@ export class Page {
     this.title.hidden = !this.sessions.hidden;
     this.sessions.value = info.name;
     this.total = info.total;
-    this.model = info.model;
     this.head = info.head;
     this.turns = info.turns.filter((turn) => turn.pictures.length);
     const known = info.turns.filter((turn) => turn.cost_usd > 0).reduce((sum, turn) => sum + turn.cost_usd, 0);
@@ -189,12 +187,16 @@ export class Page {
     try {
       if (!this.session) return await this.listSessions("");
       const { sessions } = await this.call("list_sessions", { search: this.session, limit: 50 });
+      if (this.gone) this.error.textContent = "";
+      this.gone = false;
       const turns = sessions.find(({ name }) => name === this.session)?.turns;
       if (turns === undefined || turns === this.total) return null;
       await this.load(this.session, "", { follow: true });
       return this.say(`${nameOf(this.turns.at(-1)?.id ?? "")} is new.`);
-    } catch {
-      return null; // what is done next says why
+    } catch (failure) {
+      this.gone = failure instanceof Gone;
+      if (this.gone || failure instanceof Over) this.fail(failure);
+      return null; // of anything else what is done next says why
     }
   }
 
@@ -213,9 +215,10 @@ export class Page {
       return;
     }
     const picture = this.picture;
-    fill(this.caption, h("b", {}, nameOf(this.shownId)), ` · ${turn.prompt}`, h("br"), h("span", { class: "nbi-quiet" }, this.factsOf(turn, picture)));
+    // Words of others stand by themselves (bdi): their direction is not that of the line.
+    fill(this.caption, h("b", {}, nameOf(this.shownId)), " · ", h("bdi", {}, turn.prompt), h("br"), h("span", { class: "nbi-quiet" }, this.factsOf(turn, picture)));
     this.words.hidden = !turn.answer;
-    this.words.textContent = turn.answer;
+    fill(this.words, h("bdi", {}, turn.answer));
     this.drawPicks(turn);
     if (this.mask.sha && this.mask.sha !== picture.sha256) this.mask.show(false);
     // Its place is known before it comes: nothing moves under a pointer.
@@ -224,6 +227,7 @@ export class Page {
     this.lay([this.alone]);
     this.mask.lie(picture.sha256, picture.width, picture.height);
     this.arrange();
+    this.next.price();
     const url = await this.preview(picture.sha256, LARGE);
     if (this.picture !== picture) return; // another one was chosen meanwhile
     this.image.src = url;
@@ -237,6 +241,11 @@ export class Page {
 
   get picture() {
     return this.at?.pictures[this.index];
+  }
+
+  // The id of the picture that is edited next, within its session.
+  get from() {
+    return nameOf(this.shownId);
   }
 
   get shownId() {
@@ -275,26 +284,25 @@ export class Page {
   }
 
   arrange() {
-    const { at, busy } = this;
+    const { at, over } = this;
     const many = (at?.pictures.length ?? 0) > 1;
     const here = Boolean(at) && at.id === this.head && (!many || this.chosen === this.shownId);
-    this.goOn.disabled = !at || here || busy;
+    this.goOn.disabled = !at || here || this.next.busy || over;
     this.goOn.querySelector("span").textContent = here ? "The agent goes on from here" : "Go on from here";
-    this.compare.disabled = !at?.inputs.length || this.mask.on;
+    this.compare.disabled = !at?.inputs.length || this.mask.on || over;
     this.compare.setAttribute("aria-pressed", String(!this.beside.hidden));
-    this.maskButton.disabled = !at || !this.beside.hidden;
+    this.maskButton.disabled = !at || !this.beside.hidden || over;
     this.maskButton.setAttribute("aria-pressed", String(this.mask.on));
     this.save.hidden = !this.wire.saves;
-    this.save.disabled = !at;
-    this.run.disabled = !at || busy || !this.prompt.value.trim();
-    const masked = this.mask.on && !this.mask.empty ? "Only what is painted may change. " : "";
-    const last = [...this.turns].reverse().find((turn) => turn.kind === "edit") ?? at;
-    this.note.textContent = at ? `${masked}${this.model ? `${this.model}; ` : ""}${last ? `the last one: ${priced(last.cost_usd)}` : ""}` : "";
-    this.root.setAttribute("aria-busy", String(Boolean(busy)));
+    this.save.disabled = !at || over;
+    this.next.arrange();
+    this.root.setAttribute("aria-busy", String(this.next.busy));
   }
 
   maskChanged() {
-    if (this.note) this.arrange();
+    if (!this.next) return;
+    this.arrange();
+    this.next.price();
   }
 
   toggleMask() {
@@ -340,32 +348,14 @@ export class Page {
     });
   }
 
-  async edit() {
-    const given = { sessionId: this.session, fromId: nameOf(this.shownId), prompt: this.prompt.value.trim() };
-    this.busy = true;
-    this.arrange();
-    const began = performance.now();
-    const tick = setInterval(() => this.say(`Working, ${seconds((performance.now() - began) / 1000)}…`), 1000);
-    await this.tried(async () => {
-      if (this.mask.on && !this.mask.empty) {
-        const bytes = new Uint8Array(await this.mask.png(MOST_MASK));
-        let text = "";
-        for (const byte of bytes) text += String.fromCharCode(byte);
-        given.mask = `data:image/png;base64,${btoa(text)}`;
-      }
-      this.say("Working…");
-      const result = await this.wire.call("edit_on_page", given);
-      await this.take(result);
-      this.mask.show(false);
-      this.prompt.value = "";
-      const made = nameOf(this.shownId);
-      await this.wire.tell(`The person edited ${given.fromId} on the page: ${JSON.stringify(given.prompt)}. That made ${this.session}/${made}, from which the session goes on.`);
-      this.say(`${made} is made, ${priced(this.at.cost_usd)}.`);
-    });
-    clearInterval(tick);
-    this.busy = false;
-    if (this.error.textContent) this.say("");
-    this.arrange();
+  // The answer to an edit that was asked for here.
+  async made(result, { prompt, fromId }) {
+    await this.take(result);
+    this.mask.show(false);
+    const made = nameOf(this.shownId).split(".")[0];
+    const count = this.at.pictures.length;
+    await this.wire.tell(`The person edited ${fromId} on the page: ${JSON.stringify(prompt)}. That made ${this.session}/${made}, from which the session goes on.`);
+    this.say(`${made} is made, ${priced(this.at.cost_usd)}.${count > 1 ? ` Pick one of the ${count}.` : ""}`);
   }
 
   async keep() {

@@ -8,6 +8,10 @@ const VERSION = "2026-07-28";
 const PAGE = { name: "notebook-img-page", title: "Pictures", version: "1" };
 
 export class Refused extends Error {}
+export class Gone extends Refused {} // the server: it may come back
+export class Over extends Refused {} // this page's time: nothing it asks is answered any more
+
+const ANEW = "Ask the agent where its pictures can be seen: that names a new link. What was made is kept.";
 
 // In a conversation: the host passes on what is asked, and says how it looks itself.
 export class HostWire {
@@ -105,7 +109,7 @@ export class OwnWire {
         sessionStorage.setItem("entered", JSON.stringify(kept));
       }
     }
-    if (!kept) throw new Refused("This link was used before, or is too old. Ask the agent for its status: that names a new one.");
+    if (!kept) throw new Over(`This link was used before, or is too old. ${ANEW}`);
     this.token = kept.token;
     this.heard("look", {});
     return kept;
@@ -131,8 +135,11 @@ export class OwnWire {
       },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: meta } }),
     }).catch(() => null);
-    if (!answer) throw new Refused("The server does not answer. It ends with the agent's program; what was made is kept.");
-    if (answer.status === 401) throw new Refused("This page's time is over. Ask the agent for its status: that names a new link.");
+    if (!answer) throw new Gone(`The server does not answer; it ends with the agent's program. ${ANEW}`);
+    if (answer.status === 401) {
+      sessionStorage.removeItem("entered");
+      throw new Over(`This page's time is over: it was not used for hours, or the server was started anew. ${ANEW}`);
+    }
     const text = await answer.text();
     const events = text.split(/\r?\n/).filter((line) => line.startsWith("data:"));
     const messages = text.startsWith("{") ? [JSON.parse(text)] : events.map((line) => JSON.parse(line.slice(5)));
