@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -47,20 +48,29 @@ def test_an_item_that_another_process_has_taken_over_is_left_to_it_and_the_other
 
 
 ASLEEP = """
-import os, signal, socket, sys
+import os, signal, socket, sys, threading
 socket.gethostname = lambda: "laptop"  # whose processes nobody here can look for
 import notebook_img as ni
 from notebook_img.store import Store
 from notebook_img.studio.batch import work
 work.LOOK = 3600.0  # no other thread reads the store at that moment
-before, called = getattr(Store, sys.argv[1]), []
-def sleeps(*words, **facts):
+before, called, stored = getattr(Store, sys.argv[1]), [], threading.Event()
+def sleeps(store, *words, **facts):
     called.append(1)
     if len(called) == 2:
-        with words[0]._database._one_writer:  # nor in the middle of another thread's transaction
+        assert stored.wait(60)
+        with store._database._one_writer:  # nor is any in the middle of a transaction
             os.kill(os.getpid(), signal.SIGSTOP)
-    return before(*words, **facts)
+            sys.stdin.readline()  # this thread may run a little further than the process
+    return before(store, *words, **facts)
 setattr(Store, sys.argv[1], sleeps)
+add_turn = Store.add_turn
+def tells(*words, **facts):
+    try:
+        return add_turn(*words, **facts)
+    finally:
+        stored.set()
+Store.add_turn = tells
 table = [{"animal": name} for name in ("fox", "owl", "bear", "cat", "dog", "hare")]
 batch = ni.batch.generate("a {animal}", table, model=sys.argv[2], budget=5, at_once=1)
 print(batch.counts.words)
@@ -73,14 +83,14 @@ class Laptop:
     def __init__(self, environ: dict[str, str], sleeps_in: str) -> None:
         command = [sys.executable, "-c", ASLEEP, sleeps_in, MODEL]
         self.process = subprocess.Popen(
-            command, env={**os.environ, **environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env={**os.environ, **environ, "PYTHONPATH": str(ROOT)}, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True
         )
         _, status = os.waitpid(self.process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), self.process.communicate()
 
     def wakes(self) -> str:
         self.process.send_signal(signal.SIGCONT)
-        told, errors = self.process.communicate(timeout=120)
+        told, errors = self.process.communicate("\n", timeout=120)
         assert self.process.returncode == 0, errors
         return told.strip()
 
@@ -108,9 +118,11 @@ def hours_later(monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
 def test_a_laptop_that_wakes_up_sends_nothing_that_was_done_meanwhile(
     paid: ni.Studio, service: Running, laptop: Callable[[str], Laptop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asleep = laptop("reserve")  # with one item done and one leased
+    asleep = laptop("reserve")  # with one item done, and one or two leased
     batch = paid.batch.named("b1")
-    assert batch.resume().counts.words == "5 of 6 done, 1 under way"  # it may be awake on its machine
+    counts = batch.resume().counts
+    assert counts.done + counts.under_way == 6
+    assert counts.under_way, "it may be awake on its machine"
     hours_later(monkeypatch, 8)
     assert batch.resume().counts.words == "6 of 6 done"
     assert asleep.wakes() == "6 of 6 done"
@@ -125,11 +137,12 @@ def test_a_reply_that_comes_after_its_item_was_given_up_is_the_items_all_the_sam
     asleep = laptop("add_turn")  # its second reply has come, and is not stored yet
     batch = paid.batch.named("b1")
     hours_later(monkeypatch, 8)
-    assert batch.resume().counts.words == "5 of 6 done, 1 under way"
+    assert batch.resume().counts.under_way
     hours_later(monkeypatch, 20)
-    assert batch.retry().counts.words == "5 of 6 done, 1 failed"
-    assert [(item.record.reason, item.record.billed) for item in batch.errors] == [("Left", "maybe")]
-    assert sent(service) == 6
+    counts = batch.retry().counts
+    assert counts.failed
+    assert counts.done + counts.failed == 6
+    assert {(item.record.reason, item.record.billed) for item in batch.errors} == {("Left", "maybe")}
     assert asleep.wakes() == "6 of 6 done"
     assert batch.counts.words == "6 of 6 done"
     assert not any(item.error for item in batch)
