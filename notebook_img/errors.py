@@ -180,10 +180,13 @@ class StoreError(NotebookImgError):
         Pictures a service had delivered already when they could not be stored.
     lost_index : bool
         The index is missing, empty or damaged, and can be made again from what lies beside it.
+    lost_connection : bool
+        A database on another machine could not be reached, or went away before anything was changed: it may be tried again.
     """
 
     delivered: tuple[bytes, ...] = ()
     lost_index: bool = False
+    lost_connection: bool = False
 
 
 class ItemTakenError(StoreError):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
+from notebook_img.addresses import Address, DatabaseURL, folder_beside, read_home
 from notebook_img.errors import StoreError, UsageError, did_you_mean
 from notebook_img.network import shown_url, url_secrets
 from notebook_img.rates import read_rates
@@ -69,7 +70,7 @@ class Setting(Generic[T]):
                 try:
                     return self.read(text)
                 except ValueError as error:
-                    msg = f"{variable}={text!r} cannot be used: {error}{_end(error)}"
+                    msg = f"{variable}={_shown(text)!r} cannot be used: {error}{_end(error)}"
                     raise UsageError(msg) from error
         return self.default
 
@@ -80,7 +81,7 @@ class Setting(Generic[T]):
         try:
             read = self.read(value) if isinstance(value, str) else self._checked(value)
         except ValueError as error:
-            msg = f"{self.name} = {value!r} cannot be used: {error}{_end(error)}"
+            msg = f"{self.name} = {_shown(value)!r} cannot be used: {error}{_end(error)}"
             raise UsageError(msg) from error
         most = self.ceiling(instance) if self.ceiling is not None else None
         if most is not None and read > most[0]:  # type: ignore[operator]
@@ -97,6 +98,22 @@ class Setting(Generic[T]):
         return value
 
 
+class _HomeSetting(Setting[Any]):
+    """The home: its value is the folder on this machine, whether that is the home itself or belongs to one in a database."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> _HomeSetting: ...
+    @overload
+    def __get__(self, instance: Settings, owner: type) -> Path: ...
+    def __get__(self, instance: Settings | None, owner: type) -> Path | _HomeSetting:
+        return self if instance is None else instance.address.folder
+
+    def told(self, instance: Settings) -> Path | DatabaseURL:
+        """Return what was set, here or outside."""
+        told: Path | DatabaseURL = instance.chosen[self.name] if self.name in instance.chosen else self.set_outside(instance)
+        return told if isinstance(told, Path) else told.with_password_of(instance.environ, HOME_VARIABLE)
+
+
 def _end(error: Exception) -> str:
     """Return the full stop that a sentence ending in an error's words still needs."""
     return "" if str(error).endswith((".", "?", "!")) else "."
@@ -106,8 +123,11 @@ def _text(text: str) -> str:
     return text
 
 
-def _path(text: str) -> Path:
-    return Path(text).expanduser()
+def _place(text: str) -> str:
+    if text and not (text.startswith("file:///") and len(text) > len("file:///")):
+        msg = "write file:// and the whole path of a folder: file:///shared/pictures"
+        raise ValueError(msg)
+    return text
 
 
 def _paths(text: str) -> tuple[Path, ...]:
@@ -184,6 +204,7 @@ def _bytes_size(text: str) -> int:
     return int(_number(1)(number[:-1].strip() if factor > 1 else number) * factor)
 
 
+HOME_VARIABLE = "NOTEBOOK_IMG_HOME"
 BUDGET_VARIABLE = "NOTEBOOK_IMG_BUDGET"
 HOME_BUDGET = "budget"
 """The file in the home that holds its budget, a number."""
@@ -238,7 +259,8 @@ class Settings:
         Settings by name; they win over the environment.
     """
 
-    home = Setting(_path, _default_home, "NOTEBOOK_IMG_HOME", help="Folder of the store.")
+    home = _HomeSetting(read_home, _default_home, HOME_VARIABLE, help="Folder of the store, or the database of a home for a team.")
+    pictures = Setting(_place, "", "NOTEBOOK_IMG_PICTURES", help="Where the pictures of a home in a database lie: file:///FOLDER.")
     model = Setting(
         _text,
         "",
@@ -383,6 +405,12 @@ class Settings:
             raise UsageError(msg)
         setattr(self, name, value)
 
+    @property
+    def address(self) -> Address:
+        """Where the store is: what `home` and `pictures` say. As text it has no password."""
+        told = type(self).home.told(self)
+        return Address(told) if isinstance(told, Path) else Address(folder_beside(type(self).home.default, told), told, self.pictures)
+
     def is_set(self, variable: str) -> bool:
         """Return whether the environment has a variable that is not blank."""
         return bool(self.environ.get(variable, "").strip())
@@ -400,7 +428,7 @@ class Settings:
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         for name in self.table():
-            yield name, _shown(getattr(self, name))
+            yield name, str(self.address) if name == "home" and self.address.is_shared else _shown(getattr(self, name))
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={_shown(value)!r}' for name, value in self.chosen.items())})"

@@ -249,7 +249,7 @@ class Shared:
             if self._store is None or self._store.home != self.settings.home:
                 from notebook_img.store import Store
 
-                self._store = Store.open(self.settings.home, or_read_only=True)
+                self._store = Store.open(self.settings.address, or_read_only=True)
             return self._store
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ How the blocks of a page are run, for whoever writes one:
   seconds for any other.
 - Comments before a block say more, one a line, above the fence or above each other:
   ``<!-- cells: gemini -->`` moves the block to a folder, home and kernel of its own, with the emulator of that service; other names are a place of their own
-  without any service, several names are several services. The block may also be a shell session or a script.
+  without any service, several names are several services. The block may also be a shell session or a script. ``team`` has its home in PostgreSQL.
   ``<!-- fails -->`` wants a cell that ends in an error (or complains on stderr), a command with a code other than 0; all others must not.
   ``<!-- file: endpoints.toml -->`` writes the block into a file of the folder instead of running it.
   ``<!-- run by: tests/test_keys.py -->`` leaves the block to another test, which has to name the command.
@@ -34,9 +34,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 
 from tests.google_account import account_file
 from tests.jupyter.kernels import Kernel, environment, running_kernel, saved_cell
+from tests.postgres import needs_postgres, running_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -121,6 +123,11 @@ def _block(page: Path, line: int, match: re.Match[str]) -> Block:
         file=notes.get("file", "").strip(),
         run_by=notes.get("run by", "").strip(),
     )
+
+
+def needs(place: str) -> list[pytest.MarkDecorator]:
+    """Return what a place needs of the machine."""
+    return [needs_postgres] if "team" in place.split() else []
 
 
 def places(page: Path) -> list[str]:
@@ -232,6 +239,10 @@ def make_place(folder: Path, stack: ExitStack, services: str, start_emulator: Ca
     for service in (word for word in services.split() if word in SERVICES):
         emulator = start_emulator(EMULATORS.get(service, service))
         env.update(SERVICES[service](emulator.url))
+    if "team" in services.split():
+        database = stack.enter_context(running_postgres())
+        env |= {"NOTEBOOK_IMG_HOME": database.url(database.new_database(empty=True)), "XDG_DATA_HOME": str(folder / "data")}
+        env["NOTEBOOK_IMG_PICTURES"] = (folder / "shared").as_uri()
     return Place(work, env, stack)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from notebook_img.jupyter.traits import NAMES
 from notebook_img.settings import Settings
-from tests.pages import LOOKED_AT, PAGES, ROOT, RUN, all_blocks, anchors, blocks, has_shell, links, make_place, places
+from tests.pages import LOOKED_AT, PAGES, ROOT, RUN, all_blocks, anchors, blocks, has_shell, links, make_place, needs, places
 
 README = ROOT / "README.md"
 PARSED = {"json": json.loads, "toml": tomllib.loads}
@@ -21,7 +21,8 @@ PARSED = {"json": json.loads, "toml": tomllib.loads}
 
 @pytest.mark.skipif(not has_shell(), reason="needs a shell, which this system does not have")
 @pytest.mark.parametrize(
-    ("page", "place"), [pytest.param(page, place, id=f"{page.stem}-{place}") for page in PAGES for place in places(page)]
+    ("page", "place"),
+    [pytest.param(page, place, id=f"{page.stem}-{place}", marks=needs(place)) for page in PAGES for place in places(page)],
 )
 def test_what_a_page_says_happens(page: Path, place: str, tmp_path: Path, start_emulator: Any) -> None:
     with ExitStack() as stack:

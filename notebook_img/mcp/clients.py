@@ -76,7 +76,7 @@ def start(settings: Settings, notebook: str) -> tuple[str, list[str], dict[str, 
     for flag, on in (("--links", settings.mcp_links), ("--page", settings.mcp_page)):
         if not on:
             arguments += [flag, "off"]
-    return sys.executable, arguments, {"NOTEBOOK_IMG_HOME": str(settings.home.resolve())}
+    return sys.executable, arguments, settings.address.environment
 
 
 def _entry(program: str, arguments: list[str], environment: dict[str, str]) -> dict[str, object]:

@@ -191,7 +191,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 # Not the host's, which may wait for the end of that stream.
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "NOTEBOOK_IMG_HOME": str(self._work.studio.settings.home)},
+                env={**os.environ, **self._work.studio.settings.address.for_own_process},
                 start_new_session=True,
             )
         except OSError as error:

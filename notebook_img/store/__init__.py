@@ -1,4 +1,4 @@
-"""The index (SQLite) and the files of all sessions: shared by every kernel, command line and server with the same home.
+"""The index (SQLite, PostgreSQL) and the files of all sessions: shared by every kernel, command line and server with the same home.
 
 Names load on first use: `Store` imports SQLAlchemy (about 0.2 s), and what needs only a name or an owner's mark does not wait for it.
 """

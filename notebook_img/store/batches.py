@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import statistics
-import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -18,6 +17,7 @@ from notebook_img.errors import NotFoundError
 from notebook_img.hints import Hint
 from notebook_img.records import BatchRecord, Claim, ItemRecord
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.item_states import AT_SERVICE, BOOKED, is_left, left_as, share_end, write_end
 from notebook_img.store.owner import this_process
 from notebook_img.store.rows import ITEM_FIELDS, batch_record, batch_values, dumps, item_record, item_values, session_values, sound
@@ -57,7 +57,7 @@ class Batches:
             number = 1 + (connection.execute(select(func.max(schema.batches.c.id))).scalar_one() or 0)
             own = record.session_id
             if not own:
-                made = new_session(free_name(connection, f"{session}-b{number}"), **settings)
+                made = new_session(free_name(connection, f"{session}-b{number}"), **settings, at=now(connection))
                 connection.execute(schema.sessions.insert().values(**session_values(made), turns=0, last_number=0))
                 own = made.id
             record = dataclasses.replace(record, id=number, session_id=own)
@@ -201,7 +201,7 @@ class Batches:
             found = connection.exec_driver_sql(query, {"batch": batch, "before": 1 << 60 if before is None else before, "most": most}).all()
             if found:
                 change = "UPDATE items SET state = 'leased', owner = ?, lease = ?, until = ? WHERE id = ?"
-                connection.exec_driver_sql(change, [(this_process(), lease, time.time() + lasts, row.id) for row in found])
+                connection.exec_driver_sql(change, [(this_process(), lease, now(connection) + lasts, row.id) for row in found])
         return [(dataclasses.replace(item_record(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
 
     def release_leased(self, claim: Claim) -> None:
@@ -254,7 +254,7 @@ class Batches:
                 "(items.state = 'leased' OR (items.state = 'sent' AND items.job = ''))",
                 {"batch": batch},
             ).all()
-            left = [row for row in rows if is_left(row) or (own and row.owner == this_process())]
+            left = [row for row in rows if is_left(connection, row) or (own and row.owner == this_process())]
             for row in left:
                 values = left_as(connection, row)
                 connection.execute(update(schema.items).where(schema.items.c.id == row.id).values(**values, owner="", lease=""))
@@ -274,7 +274,7 @@ class Batches:
             "SELECT DISTINCT owner, until, state FROM items WHERE batch = :batch AND (state = 'leased' OR (state = 'sent' AND job = ''))"
         )
         with self._database.read() as connection:
-            return any(not is_left(row) for row in connection.exec_driver_sql(query, {"batch": batch}))
+            return any(not is_left(connection, row) for row in connection.exec_driver_sql(query, {"batch": batch}))
 
     def claim_left(self, item: int, spend: int | None) -> Claim | None:
         """Return what ends an item that was given up, from the call whose money `spend` is; None where it was sent again, or is done."""
@@ -323,5 +323,5 @@ def _update_batch(connection: Connection, batch: int, fields: Mapping[str, Any])
     if unknown:
         raise TypeError(f"a batch has no field {min(unknown)!r}")
     values = {name: dumps(dict(value)) if name in ("call", "facts") else value for name, value in fields.items()}
-    change = update(schema.batches).where(schema.batches.c.id == batch).values(**values, updated=time.time())
+    change = update(schema.batches).where(schema.batches.c.id == batch).values(**values, updated=now(connection))
     return bool(connection.execute(change).rowcount)

@@ -17,6 +17,7 @@ from notebook_img.errors import NotFoundError, OutputError, PackError, UsageErro
 from notebook_img.files import part_name, reason, remove_left_parts, sync_folder, write_pieces
 from notebook_img.hints import Hint
 from notebook_img.store import schema
+from notebook_img.store.database import insert_row
 from notebook_img.store.names import check_session_name
 from notebook_img.store.pack import Pack
 from notebook_img.store.pack_writer import PackWriter
@@ -253,7 +254,7 @@ def _sound(name: str) -> str:
 
 def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
     """Insert the runs that are not here; return their row ids here by their ids there."""
-    table = schema.runs
+    table, insert = schema.runs, insert_into(schema.runs)
     ids: dict[int, int] = {}
     for run in source.runs:
         facts = {name: getattr(run, name) for name in ("cell", "kernel", "source_hash", "started")}
@@ -271,7 +272,7 @@ def _insert_runs(connection: Connection, source: Source) -> dict[int, int]:
                 "notebook": run.notebook,
                 "owner": "",
             }
-            present = int(connection.execute(table.insert().values(**values)).lastrowid)
+            present = insert_row(connection, insert, values)
         ids[run.id] = int(present)
     return ids
 

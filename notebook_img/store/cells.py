@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, func, select, update
 
 from notebook_img.store import schema
+from notebook_img.store.database import insert_row, now
 from notebook_img.store.latest_run import find_place
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import sound
@@ -85,28 +85,27 @@ class Cells:
         """
         if self._database.read_only:
             return 0
-        values = {
+        values: dict[str, Any] = {
             "cell": cell,
             "kernel": kernel,
             "source_hash": source_hash,
             "ordinal": ordinal,
-            "started": time.time(),
             "ended": None,
             "state": "running",
             "notebook": notebook,
             "owner": this_process(),
         }
         with self._database.write() as connection:
-            values["seen"] = next_place(connection)
+            values |= {"seen": next_place(connection), "started": now(connection)}
             if cell.startswith("id:"):
                 known = find_place(lambda query, told: connection.exec_driver_sql(query, told).all(), cell, source_hash)
                 values["ordinal"] = known or ordinal
-            return int(connection.exec_driver_sql(_INSERT_RUN, values).lastrowid)
+            return insert_row(connection, _INSERT_RUN, values)
 
     def end_run(self, run: int, state: RunState) -> None:
         """Record how a run ended: ``ok`` or ``failed`` (also when it was stopped)."""
         with self._database.write() as connection:
-            connection.execute(update(schema.runs).where(schema.runs.c.id == run).values(state=state, ended=time.time()))
+            connection.execute(update(schema.runs).where(schema.runs.c.id == run).values(state=state, ended=now(connection)))
 
     def run(self, run: int) -> RunRecord | None:
         """Return one run."""
@@ -149,8 +148,11 @@ class Cells:
             return
         with self._database.write() as connection:
             connection.exec_driver_sql(
-                "INSERT OR REPLACE INTO replies (run, position, request_key, model, session_id, turn) VALUES (?, ?, ?, ?, ?, ?)",
-                [(run, *reply) for reply in replies],
+                _PUT_REPLY,
+                [
+                    dict(zip(("run", "position", "request_key", "model", "session_id", "turn"), (run, *reply), strict=True))
+                    for reply in replies
+                ],
             )
 
     def replies(self, run: int) -> list[ReplyRecord]:
@@ -180,17 +182,8 @@ class Cells:
         if self._database.read_only:
             return 0
         with self._database.write() as connection:
-            result = connection.execute(
-                schema.moves.insert().values(
-                    session_id=session_id,
-                    run=run,
-                    kind=kind,
-                    from_head=from_head,
-                    to_head=to_head,
-                    at=time.time(),
-                ),
-            )
-            return int(result.lastrowid)
+            values = {"session_id": session_id, "run": run, "kind": kind, "from_head": from_head, "to_head": to_head, "at": now(connection)}
+            return insert_row(connection, _INSERT_MOVE, values)
 
     def moves(self, session_id: str) -> list[MoveRecord]:
         """Return a session's head moves, oldest first."""
@@ -200,6 +193,8 @@ class Cells:
 
 
 _INSERT_RUN = insert_into(schema.runs)
+_INSERT_MOVE = insert_into(schema.moves)
+_PUT_REPLY = insert_into(schema.replies, or_replace=True)
 _INSERT_REFUSAL = insert_into(schema.refusals, unless_there=True)
 _INSERT_NAMED = insert_into(schema.named, unless_there=True)
 

@@ -39,7 +39,7 @@ class Copies:
 
     def find(self, sha256: str, size: int) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Give the places that may have some bytes, with the bytes: whoever writes them checks them."""
-        home = self._store.home
+        home = self._store._database.files  # noqa: SLF001 - the same package
         for kind in ("pictures", "raw"):
             for path in (home / FOLDER).glob(f"*/{kind}/{sha256[:2]}/{sha256}*"):
                 yield f"{FOLDER}/{path.relative_to(home / FOLDER).parts[0]}", _read(path)

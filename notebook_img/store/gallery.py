@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal_column, or_, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, literal_column, or_, select
 
 from notebook_img.ids import turn_id
 from notebook_img.store import schema
 from notebook_img.store import search as words
+from notebook_img.store.database import now
 from notebook_img.store.rows import PART, USE_COLUMNS, contains, picture_use, turn_records
 from notebook_img.store.turns import MADE
+from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -168,13 +168,14 @@ class Gallery:
         with self._database.write() as connection:
             if on:
                 known = connection.execute(select(schema.pictures.c.sha256).where(schema.pictures.c.sha256.in_(names))).scalars().all()
-                rows = [{"sha256": name, "at": time.time()} for name in known]
+                rows = [{"sha256": name, "at": now(connection)} for name in known]
                 if rows:
-                    connection.execute(insert(stars).on_conflict_do_nothing(), rows)
+                    connection.exec_driver_sql(_STAR, rows)
             else:
                 connection.execute(delete(stars).where(stars.c.sha256.in_(names)))
 
 
+_STAR = insert_into(schema.stars, unless_there=True)
 _LAST = 2**63 - 1
 _earlier = schema.uses.alias("earlier")
 _index = (
@@ -203,9 +204,9 @@ _made = select(
 )
 """Pictures with the turns that use them."""
 # Without the plus SQLite goes through all pictures ever made instead of those of a few turns.
-_is_made_here = literal_column("+uses.role") == "output"
+_is_made_here = literal_column("+uses.role") == literal("output")
 _is_source = and_(
-    literal_column("+uses.role") == "input",
+    literal_column("+uses.role") == literal("input"),
     schema.turns.c.parent.is_(None),
     schema.turns.c.kind != "generate",
     ~exists().where(_earlier.c.sha256 == schema.uses.c.sha256, _earlier.c.id < schema.uses.c.id).correlate(schema.uses),

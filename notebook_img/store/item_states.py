@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, update
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, update
 from notebook_img.errors import BudgetError, ItemTakenError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.owner import is_alive
 from notebook_img.store.rows import sound
 
@@ -77,11 +77,11 @@ def share_end(connection: Connection, item: int, values: Mapping[str, Any]) -> N
         connection.execute(update(schema.items).where(schema.items.c.twin == item).values(**shared, cost=0.0))
 
 
-def is_left(row: AnyRow) -> bool:
+def is_left(connection: Connection, row: AnyRow) -> bool:
     """Return whether the process that holds an item has ended."""
     alive = is_alive(row.owner)
     # It cannot be told of a process on another machine: its lease runs out, but what it has sent is its own for a day.
-    return time.time() > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
+    return now(connection) > row.until + (86400 if row.state == "sent" else 0) if alive is None else not alive
 
 
 BOOKED = "spend.id AS spend, spend.state AS booked, coalesce(spend.cost, spend.estimate) AS cost"

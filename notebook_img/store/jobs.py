@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,10 @@ from sqlalchemy import Connection, delete, select, update
 from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.records import JobRecord
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.owner import this_process
 from notebook_img.store.rows import job_record, job_values
+from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
     from notebook_img.store.database import Database
@@ -53,7 +54,7 @@ class Jobs:
         if unknown:
             raise TypeError(f"a job has no field {min(unknown)!r} that can be changed")
         with self._database.write() as connection:
-            change = update(schema.jobs).where(schema.jobs.c.id == job_id).values(**job_values(fields), updated=time.time())
+            change = update(schema.jobs).where(schema.jobs.c.id == job_id).values(**job_values(fields), updated=now(connection))
             if connection.execute(change).rowcount == 0:
                 raise NotFoundError(f"There is no job {job_id!r} in the store.")
             return job_record(connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one())
@@ -64,7 +65,7 @@ class Jobs:
         unchanged = (table.state == job.state) & (table.owner == job.owner) & (table.updated == job.updated)
         with self._database.write() as connection:
             change = update(schema.jobs).where((table.id == job.id) & (unchanged | ((table.state == "running") & (table.owner == me))))
-            change = change.values(state="running", owner=me, updated=time.time())
+            change = change.values(state="running", owner=me, updated=now(connection))
             return connection.execute(change).rowcount == 1
 
     def delete_job(self, job_id: str) -> None:
@@ -117,9 +118,10 @@ class Outputs:
         if self._database.read_only:
             return
         with self._database.write() as connection:
-            connection.execute(
-                schema.outputs.insert().prefix_with("OR REPLACE").values(path=_key(path), sha256=sha256, at=time.time()),
-            )
+            connection.exec_driver_sql(_NOTE_OUTPUT, {"path": _key(path), "sha256": sha256, "at": now(connection)})
+
+
+_NOTE_OUTPUT = insert_into(schema.outputs, or_replace=True)
 
 
 def _key(path: str | Path) -> str:

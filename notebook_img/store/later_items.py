@@ -5,13 +5,13 @@ Such an item is ``sent`` and bears its job's id. It belongs to no process: whoev
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from notebook_img.records import Claim, ItemRecord
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.rows import dumps, item_record
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class LaterItems:
         """Let go of a job that this process has claimed, unless it has its end."""
         leave = "UPDATE jobs SET state = 'submitted', updated = :now WHERE id = :job AND state = 'running'"
         with self._database.write() as connection:
-            connection.exec_driver_sql(leave, {"job": job, "now": time.time()})
+            connection.exec_driver_sql(leave, {"job": job, "now": now(connection)})
 
     def take_back(self, job: str) -> int:
         """Let the items of a job wait again that no service ever took, at no cost; return how many."""

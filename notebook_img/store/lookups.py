@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, and_, literal_column, select, text, tuple_
+from sqlalchemy import Connection, and_, literal, literal_column, select, text, tuple_
 
 from notebook_img.store import jumps, schema
+from notebook_img.store.database import now
 from notebook_img.store.latest_run import NO_KERNEL, find_claimed, find_latest, find_named, find_replies
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import PART, USE_COLUMNS, Cells, picture_use
@@ -80,7 +80,10 @@ class Lookups:
             a new container has another host name, and the old one's jobs must not wait for ever.
         """
         alive = is_alive(owner)
-        return time.time() - since < ELSEWHERE if alive is None else alive
+        if alive is not None:
+            return alive
+        with self._database.read() as connection:
+            return now(connection) - since < ELSEWHERE
 
     def owns(self, path: Path) -> bool:
         """Return whether a file lies in this store."""
@@ -145,7 +148,8 @@ class Lookups:
                 rows = connection.execute(page.limit(size)).all()
                 found: dict[int, list[AnyRow]] = {row.id: [] for row in rows}
                 # Without the plus SQLite goes through all moves of the session instead of those of the few runs.
-                own = select(moves).where(literal_column("+moves.session_id") == session_id, moves.c.run.in_(found)).order_by(moves.c.id)
+                here = literal_column("+moves.session_id") == literal(session_id)
+                own = select(moves).where(here, moves.c.run.in_(found)).order_by(moves.c.id)
                 for move in connection.execute(own):
                     found[move.run].append(move)
             for run, made in found.items():

@@ -114,9 +114,9 @@ def repair_store(store: Store) -> list[str]:
         # Under the write lock, so that no turn can come to name a file that goes (see Sessions._drop_unused).
         unused = _unused_files(store, connection)
         said = _files(unused, "no turn names")
-        folder = set_aside(store.home, unused) if unused and not doubt else None
+        folder = set_aside(database.files, unused) if unused and not doubt else None
     if folder is not None:
-        done.append(f"Moved {said} to {folder}. {way_back(store.home, folder)}")
+        done.append(f"Moved {said} to {folder}. {way_back(database.files, folder)}")
     elif unused:
         done.append(f"Left {said} where they are, because the index is in doubt: {doubt}.")
     if stale:
@@ -130,11 +130,8 @@ def repair_store(store: Store) -> list[str]:
 
 def _doubt(database: Database, connection: Connection) -> str:
     """Return why rows may be missing or wrong, in words; empty where they are known to be whole."""
-    told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
-    if told != ["ok"]:
-        return f"it is damaged ({'; '.join(told)[:200]})"
-    if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-        return "it has rows that belong to nothing"
+    if damage := database.damage(connection):
+        return damage
     count, doubt = counting.in_index(connection)
     if doubt == "lost" and (beside := counting.beside(database.home)) and beside.turns > count.turns:
         return f"{counting.DOUBTS[doubt]}; it knows of {count.turns} turns, and there were {beside.turns}"
@@ -209,7 +206,7 @@ def _unused_files(store: Store, connection: Connection, older_than: float = OLD_
     return [
         path
         for folder, used in places
-        for path in (store.home / folder).glob("??/*")
+        for path in (store._database.files / folder).glob("??/*")  # noqa: SLF001
         if path.suffix != ".part" and len(path.stem) == 64 and not used(path) and now - path.stat().st_mtime >= older_than
     ]
 
@@ -218,7 +215,7 @@ def _parts(store: Store) -> Iterator[Path]:
     """Give files whose writing was never finished."""
     now = time.time()
     for folder in ("pictures", "raw"):
-        for path in (store.home / folder).glob("??/.*.part"):
+        for path in (store._database.files / folder).glob("??/.*.part"):  # noqa: SLF001
             if now - path.stat().st_mtime > OLD_ENOUGH:
                 yield path
 

@@ -9,16 +9,19 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from sqlalchemy import select
 
-from notebook_img.errors import OutputError, StoreError
+from notebook_img.errors import OutputError, StoreError, UsageError
 from notebook_img.files import OtherBytesError, part_name, reason, sync_folder, write_atomically, write_pieces
 from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
 if TYPE_CHECKING:
+    from notebook_img.addresses import Address
     from notebook_img.store.database import Database
 
 ROOM = 20_000_000
@@ -31,7 +34,7 @@ class PictureFiles:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._pictures = database.home / "pictures"
+        self._pictures = database.files / "pictures"
 
     def picture_path(self, sha256: str, mime_type: str = "") -> Path:
         """Return the picture's path, or the one it would have if it were stored.
@@ -66,12 +69,12 @@ class PictureFiles:
         StoreError
             When the store cannot be written, or its disk has too little left.
         """
-        home = self._database.home
+        home = self._database.files
         remedy = "Set NOTEBOOK_IMG_HOME to a folder you can write to."
         if self._database.read_only:
             raise StoreError(f"The store at {home} cannot be written, so the result could not be kept; nothing was sent. {remedy}")
         try:
-            self._pictures.mkdir(mode=0o700, exist_ok=True)
+            self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self._pictures / part_name("probe")
             probe.touch(mode=0o600, exist_ok=False)
             probe.unlink()
@@ -103,7 +106,7 @@ class PictureFiles:
             When the disk is full or the folder cannot be written.
         """
         if self._database.read_only:
-            raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
+            raise StoreError(f"The store at {self._database.shown} is open for reading only; nothing was changed.")
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if not mime_type:
             mime_type = sniff(data) or ""
@@ -119,7 +122,7 @@ class PictureFiles:
             When it cannot be written, or is not the picture with this hash.
         """
         if self._database.read_only:
-            raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
+            raise StoreError(f"The store at {self._database.shown} is open for reading only; nothing was changed.")
         path = self.picture_path(sha256, mime_type or "unknown")
         make_folder(path.parent)
         try:
@@ -170,6 +173,22 @@ class PictureFiles:
             if os.path.isfile(path):  # noqa: PTH113
                 return Path(path)
         return None
+
+
+def folder_of_pictures(address: Address) -> Path:
+    """Return the folder that holds the pictures of a home in a database.
+
+    Raises
+    ------
+    UsageError
+        When none is set.
+    """
+    if not address.pictures:
+        raise UsageError(
+            f"The home {address} needs a place for its pictures that all its machines reach. "
+            "Set NOTEBOOK_IMG_PICTURES, for example to file:///shared/pictures."
+        )
+    return Path(url2pathname(urlsplit(address.pictures).path))
 
 
 def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:

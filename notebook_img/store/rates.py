@@ -13,6 +13,8 @@ from sqlalchemy import select
 
 from notebook_img.rates import Rate
 from notebook_img.store import schema
+from notebook_img.store.database import ahead
+from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +49,14 @@ class Rates:
             0.0 when it was taken, or when nothing limits the model; else the seconds until one may be there.
         """
         with self._database.read() as connection:
-            row = _row(connection, model)
-        if rate is None and (row is None or (_forgotten(row, now) and not _recent(row["sent"], now, _KEEPS))):
+            row, there = _row(connection, model), now + ahead(connection)
+        if rate is None and (row is None or (_forgotten(row, there) and not _recent(row["sent"], there, _KEEPS))):
             return 0.0
         if self._database.read_only:
             return 0.0
         with self._database.write() as connection:
+            # The time of all machines is the database's; the caller's own may be an hour off.
+            now += ahead(connection)
             row = _row(connection, model) or _new(model)
             wait = _wait(row, rate, now)
             if wait > 0 and _may_grow(row, rate, now):
@@ -81,6 +85,8 @@ class Rates:
         if self._database.read_only:
             return
         with self._database.write() as connection:
+            by = ahead(connection)
+            now, refused, sent = now + by, refused + by, [at + by for at in sent]
             row = _row(connection, model) or _new(model)
             known = _recent(row["sent"], now, _KEEPS)
             if known:
@@ -96,6 +102,7 @@ class Rates:
         """Return what refused calls have taught of a model, or None."""
         with self._database.read() as connection:
             row = _row(connection, model)
+            now += ahead(connection)
         return Rate(row["learned"], PERIOD) if row is not None and row["learned"] and not _forgotten(row, now) else None
 
 
@@ -135,6 +142,9 @@ def _row(connection: Connection, model: str) -> dict[str, Any] | None:
     return {**row._mapping, "sent": json.loads(row.sent)} if row is not None else None  # noqa: SLF001 - the public name of it
 
 
+_PUT = insert_into(schema.rates, or_replace=True)
+
+
 def _put(connection: Connection, row: dict[str, Any]) -> None:
     values = {**row, "sent": json.dumps(row["sent"])}
-    connection.execute(schema.rates.insert().prefix_with("OR REPLACE").values(**values))
+    connection.exec_driver_sql(_PUT, values)

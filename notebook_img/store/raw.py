@@ -35,7 +35,7 @@ class RawStates:
     def __init__(self, database: Database, pictures: PictureFiles) -> None:
         self._database = database
         self._pictures = pictures
-        self._folder = database.home / "raw"
+        self._folder = database.files / "raw"
 
     def put_raw(self, state: Any, pictures: Mapping[str, bytes] | None = None) -> str:
         """Store a raw state and return its name.
@@ -55,7 +55,7 @@ class RawStates:
             When it holds something else.
         """
         if self._database.read_only:
-            raise StoreError(f"The store at {self._database.home} is open for reading only; nothing was changed.")
+            raise StoreError(f"The store at {self._database.shown} is open for reading only; nothing was changed.")
 
         known = {id(data): sha256 for sha256, data in (pictures or {}).items()}
 

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.addresses import Address
 from notebook_img.errors import NotebookImgError, StoreError
 from notebook_img.ids import parse_id
 from notebook_img.pictures import SUFFIXES, Picture, sniff
 from notebook_img.records import PictureUse, SessionRecord, TurnRecord
 from notebook_img.store import counting
 from notebook_img.store.bundle import Imported, insert_all
-from notebook_img.store.database import FILE_NAME
 from notebook_img.store.salvage import salvage
 from notebook_img.store.setting_aside import FOLDER, set_aside
+from notebook_img.store.sqlite import FILE_NAME
 from notebook_img.store.store import Store
 from notebook_img.store.turn_notes import Notes, complete_notes
 
@@ -27,13 +28,13 @@ MOST_BYTES = 200_000_000
 """Largest file that is looked into for provenance."""
 
 
-def rebuild_store(home: Path, places: Sequence[Path] = ()) -> list[str]:
+def rebuild_store(home: Path | Address, places: Sequence[Path] = ()) -> list[str]:
     """Make turns again; return what was done, one sentence each. Nothing is deleted, and a damaged index is moved aside.
 
     Parameters
     ----------
-    home : Path
-        Folder of the store.
+    home : Path or Address
+        Folder of the store, or where it is.
     places : sequence of Path
         Folders and files that may hold pictures of its turns, as ``-o`` writes them.
 
@@ -43,10 +44,13 @@ def rebuild_store(home: Path, places: Sequence[Path] = ()) -> list[str]:
         When the store cannot be opened for another reason than a lost index.
     """
     store, done = _opened(home)
+    database = store._database  # noqa: SLF001 - the same package
     with store:
         imported = []
-        for source in (Notes, lambda _: _Carried(store, places)):
-            lost = source(home)
+        for source in ((lambda: Notes(store.home)) if database.notes else None, lambda: _Carried(store, places)):
+            if source is None:
+                continue
+            lost = source()
             heads = {session.id: session.head for session in lost.sessions}
             imported += insert_all(store, lost)
             for item in imported:
@@ -56,26 +60,26 @@ def rebuild_store(home: Path, places: Sequence[Path] = ()) -> list[str]:
         complete_notes(store)
         if made := [item for item in imported if item.added]:
             done.append(f"Made again: {_listed(made)}.")
-        with store._database.write() as connection:  # noqa: SLF001 - the same package
-            unnamed = counting.unnamed_pictures(home, connection)
+        with database.write() as connection:
+            unnamed = counting.unnamed_pictures(database.files, connection)
             counting.set_doubt(connection, "unknown" if unnamed else "")
         if unnamed:
             done.append(
-                f"Of {len(unnamed)} picture{'s' if len(unnamed) != 1 else ''} in {home / 'pictures'} nothing tells how they were made. "
-                "They stay where they are."
+                f"Of {len(unnamed)} picture{'s' if len(unnamed) != 1 else ''} in {database.files / 'pictures'} nothing tells how they were "
+                "made. They stay where they are."
             )
     return done or ["Nothing was lost that could be made again."]
 
 
-def _opened(home: Path) -> tuple[Store, list[str]]:
+def _opened(home: Path | Address) -> tuple[Store, list[str]]:
     """Open the store, with a new index where the old one is lost."""
     try:
         store = Store.open(home)
-        if _is_sound(store):
+        if isinstance(home, Address) or _is_sound(store):
             return store, []
         store.close()
     except StoreError as error:
-        if not error.lost_index:
+        if isinstance(home, Address) or not error.lost_index:
             raise
     parts = [path for suffix in ("", "-wal", "-shm", "-journal") if (path := home / f"{FILE_NAME}{suffix}").is_file()]
     empty = not any(path.stat().st_size for path in parts)
@@ -172,9 +176,9 @@ class _Carried:
 def _files(store: Store, places: Sequence[Path]) -> Iterator[Path]:
     """Give the pictures that may be of lost turns: in the home those no row names, and all in the places that were named."""
     with store._database.read() as connection:  # noqa: SLF001
-        yield from counting.unnamed_pictures(store.home, connection)
+        yield from counting.unnamed_pictures(store._database.files, connection)  # noqa: SLF001
     suffixes = set(SUFFIXES.values()) | {".jpeg"}
-    for place in (store.home / FOLDER, *places):
+    for place in (store._database.files / FOLDER, *places):  # noqa: SLF001
         for path in [place] if place.is_file() else sorted(place.rglob("*")):
             if path.suffix.casefold() in suffixes and path.is_file() and path.stat().st_size <= MOST_BYTES and sniff(_head(path)):
                 yield path

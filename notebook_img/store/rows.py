@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from notebook_img.records import BatchRecord, ItemRecord, JobRecord, Origin, PictureUse, SessionRecord, SpendRecord, TurnRecord
 from notebook_img.store import schema
+from notebook_img.store.database import insert_row
 from notebook_img.store.jumps import place_of
 from notebook_img.store.written import insert_into
 
@@ -256,8 +257,7 @@ _INSERT_USE = insert_into(schema.uses)
 def insert_turn(connection: Connection, record: TurnRecord) -> int:
     """Insert a numbered turn with its uses; return its row id."""
     place = place_of(connection, record.session_id, record.number, record.parent)
-    result = connection.exec_driver_sql(_INSERT_TURN, sound({**turn_values(record), "depth": place.depth, "jump": place.jump}))
-    turn_id = int(result.lastrowid)
+    turn_id = insert_row(connection, _INSERT_TURN, sound({**turn_values(record), "depth": place.depth, "jump": place.jump}))
     if record.pictures:
         facts = {
             use.sha256: {

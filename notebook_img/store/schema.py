@@ -1,4 +1,6 @@
-"""The tables of the store, and what SQLite keeps up to date in them by itself; upgrades.py brings earlier versions to these.
+"""The tables of the store, and what SQLite keeps up to date in them by itself (postgres_triggers.py has the same for PostgreSQL).
+
+upgrades.py brings earlier versions to these.
 
 Rows hold hashes and JSON text; bytes lie in files (see picture_files.py and raw.py). Parents of turns are no foreign
 keys on purpose: a paid reply is stored even if what it builds on was deleted while the call was in flight.
@@ -7,9 +9,25 @@ keys on purpose: a paid reply is stored even if what it builds on was deleted wh
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, Table, Text, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TextClause,
+    func,
+    select,
+    text,
+)
 
 from notebook_img.store import search
 
@@ -21,6 +39,15 @@ VERSION = 6
 
 metadata = MetaData()
 
+WHOLE = Integer().with_variant(BigInteger(), "postgresql")
+"""SQLite's whole numbers have 64 bits."""
+
+
+def _only(condition: ColumnElement[bool] | TextClause) -> dict[str, Any]:
+    """Return what makes an index one of some rows only, in either database."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 sessions = Table(
     "sessions",
     metadata,
@@ -29,14 +56,14 @@ sessions = Table(
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
     Column("model", Text, nullable=False),
-    Column("head", Integer),
+    Column("head", WHOLE),
     Column("redo", Text, nullable=False),
     Column("notebook", Text, nullable=False),
     Column("settings", Text, nullable=False),
     # Kept, so that neither listing nor adding costs more in a long session.
-    Column("turns", Integer, nullable=False),
+    Column("turns", WHOLE, nullable=False),
     # Never goes down: the id of a deleted turn is not given again.
-    Column("last_number", Integer, nullable=False),
+    Column("last_number", WHOLE, nullable=False),
 )
 Index("sessions_by_updated", sessions.c.updated, sessions.c.id)
 Index("sessions_by_notebook", sessions.c.notebook)
@@ -44,15 +71,15 @@ Index("sessions_by_notebook", sessions.c.notebook)
 turns = Table(
     "turns",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", WHOLE, nullable=False),
     Column("kind", Text, nullable=False),
     Column("prompt", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("parent", Integer),
-    Column("picked", Integer),
-    Column("head_before", Integer),
+    Column("parent", WHOLE),
+    Column("picked", WHOLE),
+    Column("head_before", WHOLE),
     Column("text", Text, nullable=False),
     Column("asked", Text, nullable=False),
     Column("sent", Text, nullable=False),
@@ -69,31 +96,31 @@ turns = Table(
     Column("origin_name", Text, nullable=False),
     Column("kernel", Text, nullable=False),
     Column("cell", Text, nullable=False),
-    Column("run", Integer, nullable=False),
+    Column("run", WHOLE, nullable=False),
     Column("notebook", Text, nullable=False),
     Column("request_key", Text, nullable=False),
     Column("content_key", Text, nullable=False),
     Column("key_mark", Text, nullable=False),
     Column("raw", Text, nullable=False),
     # Where it is in its line (see jumps.py).
-    Column("depth", Integer, nullable=False, server_default="0"),
-    Column("jump", Integer, nullable=False, server_default="0"),
+    Column("depth", WHOLE, nullable=False, server_default="0"),
+    Column("jump", WHOLE, nullable=False, server_default="0"),
 )
 Index("turns_by_number", turns.c.session_id, turns.c.number, unique=True)
 Index("turns_by_parent", turns.c.session_id, turns.c.parent)
-Index("questions_by_number", turns.c.session_id, turns.c.number, sqlite_where=turns.c.kind == "ask")
+Index("questions_by_number", turns.c.session_id, turns.c.number, **_only(turns.c.kind == "ask"))
 Index("turns_by_request", turns.c.request_key)
-Index("turns_by_cell", turns.c.cell, sqlite_where=turns.c.cell != "")
-Index("turns_by_raw", turns.c.raw, sqlite_where=turns.c.raw != "")
+Index("turns_by_cell", turns.c.cell, **_only(turns.c.cell != ""))
+Index("turns_by_raw", turns.c.raw, **_only(turns.c.raw != ""))
 
 pictures = Table(
     "pictures",
     metadata,
     Column("sha256", Text, primary_key=True),
     Column("mime_type", Text, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("width", WHOLE, nullable=False),
+    Column("height", WHOLE, nullable=False),
+    Column("bytes", WHOLE, nullable=False),
 )
 
 stars = Table(
@@ -106,9 +133,9 @@ stars = Table(
 uses = Table(
     "uses",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("turn_id", Integer, ForeignKey("turns.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("turn_id", WHOLE, ForeignKey("turns.id", ondelete="CASCADE"), nullable=False),
+    Column("position", WHOLE, nullable=False),
     Column("role", Text, nullable=False),
     Column("sha256", Text, ForeignKey("pictures.sha256"), nullable=False),
     Column("name", Text, nullable=False),
@@ -119,14 +146,14 @@ uses = Table(
 )
 Index("uses_by_turn", uses.c.turn_id, uses.c.position, unique=True)
 Index("uses_by_picture", uses.c.sha256)
-Index("uses_by_content", uses.c.content, sqlite_where=uses.c.content != "")
-Index("uses_by_address", uses.c.address, sqlite_where=uses.c.address != "")
+Index("uses_by_content", uses.c.content, **_only(uses.c.content != ""))
+Index("uses_by_address", uses.c.address, **_only(uses.c.address != ""))
 Index("uses_by_role", uses.c.role)  # SQLite adds the row id, hence the gallery's order
 
 spend = Table(
     "spend",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("at", Float, nullable=False),
     Column("day", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -139,12 +166,12 @@ spend = Table(
     Column("usage", Text, nullable=False),
     Column("owner", Text, nullable=False),
     # The batch it was spent for.
-    Column("batch", Integer),
+    Column("batch", WHOLE),
 )
 Index("spend_by_day", spend.c.day)
 Index("spend_by_session", spend.c.session)
-Index("spend_unknown", spend.c.day, sqlite_where=text("cost IS NULL AND state IN ('billed', 'unknown')"))
-Index("spend_reserved", spend.c.state, sqlite_where=spend.c.state == "reserved")
+Index("spend_unknown", spend.c.day, **_only(text("cost IS NULL AND state IN ('billed', 'unknown')")))
+Index("spend_reserved", spend.c.state, **_only(spend.c.state == "reserved"))
 
 outputs = Table(
     "outputs",
@@ -170,25 +197,25 @@ jobs = Table(
     Column("request", Text, nullable=False),
     Column("turn", Text, nullable=False),
     Column("error", Text, nullable=False),
-    Column("cancel_wanted", Integer, nullable=False),
+    Column("cancel_wanted", WHOLE, nullable=False),
 )
 Index("jobs_by_state", jobs.c.state, jobs.c.created)
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("cell", Text, nullable=False),
     Column("kernel", Text, nullable=False),
     Column("source_hash", Text, nullable=False),
-    Column("ordinal", Integer, nullable=False),
+    Column("ordinal", WHOLE, nullable=False),
     Column("started", Float, nullable=False),
     Column("ended", Float),
     Column("state", Text, nullable=False),
     Column("notebook", Text, nullable=False),
     Column("owner", Text, nullable=False),
     # Where it stands in the order the store saw runs in: a clock may be set back.
-    Column("seen", Integer, nullable=False, server_default="0"),
+    Column("seen", WHOLE, nullable=False, server_default="0"),
 )
 Index("runs_by_cell", runs.c.cell, runs.c.seen)
 Index("runs_by_kernel", runs.c.kernel)
@@ -198,12 +225,12 @@ Index("runs_by_order", runs.c.seen)
 replies = Table(
     "replies",
     metadata,
-    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("run", WHOLE, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", WHOLE, primary_key=True),
     Column("request_key", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("session_id", Text, nullable=False),
-    Column("turn", Integer, nullable=False),
+    Column("turn", WHOLE, nullable=False),
 )
 Index("replies_by_turn", replies.c.session_id, replies.c.turn)
 Index("replies_by_request", replies.c.request_key)
@@ -211,20 +238,20 @@ Index("replies_by_request", replies.c.request_key)
 named = Table(
     "named",
     metadata,
-    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("run", WHOLE, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     # The id as it was typed, and the turn it meant.
     Column("word", Text, primary_key=True),
     Column("session_id", Text, nullable=False),
-    Column("turn", Integer, nullable=False),
+    Column("turn", WHOLE, nullable=False),
     # Whether that was a turn of the session the cell worked in.
-    Column("own", Integer, nullable=False),
+    Column("own", WHOLE, nullable=False),
 )
 
 refusals = Table(
     "refusals",
     metadata,
-    Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("run", WHOLE, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", WHOLE, primary_key=True),
     Column("request_key", Text, nullable=False),
     Column("model", Text, nullable=False),
     # The service's words.
@@ -234,12 +261,12 @@ refusals = Table(
 moves = Table(
     "moves",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
-    Column("run", Integer, nullable=False),
+    Column("run", WHOLE, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("from_head", Integer),
-    Column("to_head", Integer),
+    Column("from_head", WHOLE),
+    Column("to_head", WHOLE),
     Column("at", Float, nullable=False),
 )
 Index("moves_by_run", moves.c.run)
@@ -248,7 +275,7 @@ Index("moves_by_session", moves.c.session_id)
 batches = Table(
     "batches",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
     Column("beside", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -257,7 +284,7 @@ batches = Table(
     Column("updated", Float, nullable=False),
     Column("budget", Float),
     # In billionths of a US dollar, kept up by a trigger as the sums of days are.
-    Column("spent", Integer, nullable=False, server_default="0"),
+    Column("spent", WHOLE, nullable=False, server_default="0"),
     Column("stopping", Text, nullable=False),
     Column("call", Text, nullable=False),
     Column("facts", Text, nullable=False),
@@ -274,22 +301,22 @@ Index("batches_by_beside", batches.c.beside)
 items = Table(
     "items",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("batch", Integer, ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("batch", WHOLE, ForeignKey("batches.id", ondelete="CASCADE"), nullable=False),
+    Column("position", WHOLE, nullable=False),
     Column("label", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("call", Text, nullable=False),
     Column("fields", Text, nullable=False),
-    Column("twin", Integer),
+    Column("twin", WHOLE),
     # Who has it, under which lease, and until when, as long as it is leased; the lease is confirmed where its money is reserved.
     Column("owner", Text, nullable=False, server_default=""),
     Column("lease", Text, nullable=False, server_default=""),
     Column("until", Float, nullable=False, server_default="0"),
-    Column("spend", Integer),
+    Column("spend", WHOLE),
     Column("session_id", Text, nullable=False, server_default=""),
-    Column("turn", Integer),
+    Column("turn", WHOLE),
     Column("error", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
     Column("billed", Text, nullable=False, server_default="no"),
@@ -299,22 +326,22 @@ items = Table(
 )
 Index("items_by_position", items.c.batch, items.c.position)
 Index("items_by_state", items.c.batch, items.c.state, items.c.position)
-Index("items_by_twin", items.c.twin, sqlite_where=items.c.twin.is_not(None))
+Index("items_by_twin", items.c.twin, **_only(items.c.twin.is_not(None)))
 
 counts = Table(
     "counts",
     metadata,
-    Column("id", Integer, primary_key=True),  # one row
+    Column("id", WHOLE, primary_key=True),  # one row
     # Tells this index from any other that may be put in its place.
     Column("store", Text, nullable=False),
     # Never goes down: how often a turn or picture came or went (see counting.py).
-    Column("changes", Integer, nullable=False),
-    Column("turns", Integer, nullable=False),
-    Column("pictures", Integer, nullable=False),
+    Column("changes", WHOLE, nullable=False),
+    Column("turns", WHOLE, nullable=False),
+    Column("pictures", WHOLE, nullable=False),
     # Why rows may be missing; empty while they are known to be whole.
     Column("doubt", Text, nullable=False),
     # Whether `prompts` holds the words of all turns.
-    Column("search", Integer, nullable=False),
+    Column("search", WHOLE, nullable=False),
 )
 
 days = Table(
@@ -322,7 +349,7 @@ days = Table(
     metadata,
     Column("day", Text, primary_key=True),
     # In billionths of a US dollar: whole numbers can be added and taken off without end.
-    Column("known", Integer, nullable=False),
+    Column("known", WHOLE, nullable=False),
 )
 
 rates = Table(
@@ -333,7 +360,7 @@ rates = Table(
     # When its latest calls were sent, as JSON (see rates.py).
     Column("sent", Text, nullable=False),
     # Calls a minute that it seems to take; 0 while that is not known.
-    Column("learned", Integer, nullable=False),
+    Column("learned", WHOLE, nullable=False),
     # When a call was last refused, when `learned` last changed, and until when nothing may be sent.
     Column("refused", Float, nullable=False),
     Column("changed", Float, nullable=False),
@@ -369,10 +396,15 @@ BATCH_TRIGGERS: Mapping[str, str] = {
 def finish(connection: Connection, triggers: Mapping[str, str] = {**TRIGGERS, **BATCH_TRIGGERS}) -> None:
     """Make what `metadata` cannot say: the triggers, and the one row of counts."""
     make_triggers(connection, triggers)
+    begin_counts(connection)
+    search.make(connection)
+
+
+def begin_counts(connection: Connection) -> None:
+    """Insert the one row of counts."""
     turned, pictured = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (turns, pictures))
     row = {"id": 1, "store": secrets.token_hex(8), "changes": turned + pictured, "turns": turned, "pictures": pictured}
     connection.execute(counts.insert().values(**row, doubt="", search=0))
-    search.make(connection)
 
 
 def make_triggers(connection: Connection, triggers: Mapping[str, str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
@@ -14,6 +13,7 @@ from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.records import SessionRecord
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.jobs import named_by_work
 from notebook_img.store.names import MOST_LETTERS, check_session_name
 from notebook_img.store.rows import PART, contains, dumps, session_record, session_values
@@ -52,8 +52,9 @@ class Sessions:
         UsageError
             When the name is taken, or no name for a session (see names.py).
         """
-        record = new_session(check_session_name(name), model=model, notebook=notebook, settings=settings)
+        name = check_session_name(name)
         with self._database.write() as connection:
+            record = new_session(name, model=model, notebook=notebook, settings=settings, at=now(connection))
             _refuse_taken(connection, record.name)
             connection.execute(schema.sessions.insert().values(**session_values(record), turns=0, last_number=0))
         return record
@@ -71,8 +72,9 @@ class Sessions:
         found = self.session_named(name)
         if found is not None:
             return found, False
-        record = new_session(check_session_name(name), notebook=notebook, settings=settings)
+        name = check_session_name(name)
         with self._database.write() as connection:
+            record = new_session(name, notebook=notebook, settings=settings, at=now(connection))
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.name == record.name)).one_or_none()
             if row is not None:
                 return session_record(row), False
@@ -158,7 +160,7 @@ class Sessions:
             if "name" in values:
                 _refuse_taken(connection, values["name"], but=session_id)
                 _rename_elsewhere(connection, session_id, values["name"])
-            change = update(schema.sessions).where(schema.sessions.c.id == session_id).values(**values, updated=time.time())
+            change = update(schema.sessions).where(schema.sessions.c.id == session_id).values(**values, updated=now(connection))
             if connection.execute(change).rowcount == 0:
                 raise NotFoundError("This session was deleted in the meantime.", hint=Hint("new-session"))
             row = connection.execute(select(schema.sessions).where(schema.sessions.c.id == session_id)).one()
@@ -185,7 +187,7 @@ class Sessions:
             pictures, states = files_of(connection, schema.turns.c.session_id == session_id)
             if connection.execute(delete(schema.sessions).where(schema.sessions.c.id == session_id)).rowcount == 0:
                 raise NotFoundError("This session was already deleted.")
-            forget_session(self._database.home, session_id)
+            forget_session(self._database.notes, session_id)
         self._drop_unused(pictures, states)
 
     def delete_branch(self, session_id: str, number: int) -> list[int]:
@@ -229,10 +231,10 @@ class Sessions:
                     turns=session.turns - len(numbers),
                     head=parent if session.head in set(numbers) else session.head,
                     redo=dumps(kept),
-                    updated=time.time(),
+                    updated=now(connection),
                 ),
             )
-            forget_turns(self._database.home, session_id, numbers)
+            forget_turns(self._database.notes, session_id, numbers)
         self._drop_unused(pictures, states)
         return numbers
 
@@ -264,15 +266,14 @@ class Sessions:
                 connection.execute(delete(schema.pictures).where(schema.pictures.c.sha256 == name))
                 if path and self._database.doubt:
                     # A turn whose row is lost may use it too.
-                    set_aside(self._database.home, [path])
+                    set_aside(self._database.files, [path])
                 elif path:
                     path.unlink(missing_ok=True)
 
 
-def new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None) -> SessionRecord:
+def new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None, at: float) -> SessionRecord:
     """Return a session that is not stored yet."""
-    now = time.time()
-    return SessionRecord(secrets.token_hex(8), name, now, now, model=model, notebook=notebook, settings=dict(settings or {}))
+    return SessionRecord(secrets.token_hex(8), name, at, at, model=model, notebook=notebook, settings=dict(settings or {}))
 
 
 def free_name(connection: Connection, name: str) -> str:

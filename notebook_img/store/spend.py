@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, select, update
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, select, update
 from notebook_img.errors import BudgetError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
+from notebook_img.store.database import insert_row, now
 from notebook_img.store.item_states import reserve_for
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
@@ -113,7 +113,7 @@ class Spend:
                     refused = _over_budget(model, estimate, known, reserved, limit, who)
             if not refused:
                 values = {
-                    "at": time.time(),
+                    "at": now(connection),
                     "day": day,
                     "model": model,
                     "state": "reserved",
@@ -126,7 +126,7 @@ class Spend:
                     "owner": this_process(),
                     "batch": claim.batch if claim is not None else None,
                 }
-                spend = int(connection.exec_driver_sql(_INSERT, sound(values)).lastrowid)
+                spend = insert_row(connection, _INSERT, sound(values))
                 if claim is not None:
                     reserve_for(connection, claim, spend, estimate, in_flight)
                 return spend
@@ -150,8 +150,7 @@ class Spend:
             ``name/t7``, where there is one.
         """
         facts = {"id": spend, "state": state, "cost": cost, "usage": dumps(dict(usage or {})), "turn": turn or None}
-        with self._database.write() as connection:
-            settle_row(connection, facts)
+        self._database.persist(lambda connection: settle_row(connection, facts))
 
     def spent(self, day: str) -> Spent:
         """Return known costs and live reservations of a day, and how many calls have an unknown cost."""
@@ -202,7 +201,7 @@ def settle_row(connection: Connection, facts: Mapping[str, Any]) -> None:
 
 def ended_reservations(connection: Connection) -> list[int]:
     """Return the reservations of ended processes."""
-    return [row.id for row in _reservations(connection) if not _is_live(row.owner, row.at)]
+    return [row.id for row in _reservations(connection) if not _is_live(connection, row.owner, row.at)]
 
 
 def expire_reservations(connection: Connection) -> int:
@@ -219,16 +218,16 @@ def _reservations(connection: Connection) -> list[AnyRow]:
 def _expire(connection: Connection) -> list[AnyRow]:
     """Turn reservations of ended processes into ``unknown``, their estimate counted as spent; return those in flight."""
     rows = _reservations(connection)
-    live = [row for row in rows if _is_live(row.owner, row.at)]
+    live = [row for row in rows if _is_live(connection, row.owner, row.at)]
     if len(live) < len(rows):
         ended = [row.id for row in rows if row not in live]
         connection.execute(update(schema.spend).where(schema.spend.c.id.in_(ended)).values(state="unknown", cost=schema.spend.c.estimate))
     return live
 
 
-def _is_live(owner: str, at: float) -> bool:
+def _is_live(connection: Connection, owner: str, at: float) -> bool:
     alive = is_alive(owner)
-    return time.time() - at < RESERVATION_LASTS if alive is None else alive
+    return now(connection) - at < RESERVATION_LASTS if alive is None else alive
 
 
 def _known(connection: Connection, day: str) -> float:
@@ -250,7 +249,7 @@ def _spent(connection: Connection, day: str) -> Spent:
         {"day": day},
     ).scalar_one()
     reserved = [row for row in _reservations(connection) if row.day == day and row.estimate is not None]
-    return Spent(known, sum(row.estimate for row in reserved if _is_live(row.owner, row.at)), int(unknown))
+    return Spent(known, sum(row.estimate for row in reserved if _is_live(connection, row.owner, row.at)), int(unknown))
 
 
 def _over_budget(model: str, estimate: float | None, known: float, reserved: float, budget: float, who: str) -> str:

@@ -5,25 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from notebook_img.addresses import Address
 from notebook_img.store.batches import Batches
 from notebook_img.store.cells import Cells
-from notebook_img.store.database import BUSY_TIMEOUT, FILE_NAME, Database
+from notebook_img.store.database import BUSY_TIMEOUT
 from notebook_img.store.filesystem import can_write, is_network
 from notebook_img.store.gallery import Gallery
 from notebook_img.store.jobs import Jobs, Outputs
 from notebook_img.store.later_items import LaterItems
 from notebook_img.store.lookups import Lookups
 from notebook_img.store.notebooks import Notebooks
-from notebook_img.store.picture_files import PictureFiles
+from notebook_img.store.picture_files import PictureFiles, folder_of_pictures
 from notebook_img.store.rates import Rates
 from notebook_img.store.raw import RawStates
 from notebook_img.store.sessions import Sessions
 from notebook_img.store.spend import Spend
+from notebook_img.store.sqlite import FILE_NAME, SQLiteDatabase
 from notebook_img.store.taken_items import TakenItems
 from notebook_img.store.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from notebook_img.store.database import Database
 
 
 class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems, TakenItems, Cells, Lookups, Notebooks, Rates):
@@ -35,7 +39,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
     Attributes
     ----------
     home : Path
-        The folder.
+        The folder; of a store that lies elsewhere, what belongs to it on this machine.
     read_only : bool
         Whether it refuses to write.
     """
@@ -59,7 +63,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
     @classmethod
     def open(
         cls,
-        home: Path,
+        home: Path | Address,
         *,
         read_only: bool = False,
         or_read_only: bool = False,
@@ -71,8 +75,8 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
 
         Parameters
         ----------
-        home : Path
-            Its folder.
+        home : Path or Address
+            Its folder, or where it is.
         read_only : bool
             Change nothing; the store must exist.
         or_read_only : bool
@@ -89,10 +93,16 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
         StoreError
             One or two sentences: not writable, damaged, newer, locked.
         """
-        home = Path(home)
+        address = home if isinstance(home, Address) else Address(Path(home))
+        if address.is_shared:
+            from notebook_img.store.postgres import PostgresDatabase
+
+            files = folder_of_pictures(address)
+            return cls(PostgresDatabase(address, files, read_only=read_only, busy_timeout=busy_timeout))
+        home = address.folder
         if or_read_only and (home / FILE_NAME).is_file():
             read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME))
-        return cls(Database(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
+        return cls(SQLiteDatabase(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
     def close(self) -> None:
         """Close its connections; a later call opens them again."""
@@ -105,4 +115,4 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({str(self.home)!r}{', read only' if self.read_only else ''})"
+        return f"Store({self._database.shown!r}{', read only' if self.read_only else ''})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from notebook_img.records import Claim, ItemRecord
 from notebook_img.store import schema
 from notebook_img.store.batches import LEASE_LASTS
+from notebook_img.store.database import now
 from notebook_img.store.item_states import BOOKED, is_left, left_as, write_end
 from notebook_img.store.owner import this_process
 from notebook_img.store.rows import item_record
@@ -42,9 +42,9 @@ class TakenItems:
             "UPDATE items SET owner = :owner, lease = :lease, until = :until "
             "WHERE id = :item AND state = 'leased' AND (lease = :first OR substr(lease, 1, length(:first) + 1) = :first || '.')"
         )
-        values = {"owner": this_process(), "lease": lease, "until": time.time() + LEASE_LASTS, "item": claim.item, "first": claim.lease}
+        values = {"owner": this_process(), "lease": lease, "item": claim.item, "first": claim.lease}
         with self._database.write() as connection:
-            if connection.exec_driver_sql(take, values).rowcount == 0:
+            if connection.exec_driver_sql(take, {**values, "until": now(connection) + LEASE_LASTS}).rowcount == 0:
                 return None
             row = connection.execute(select(schema.items).where(schema.items.c.id == claim.item)).one()
         return item_record(row), dataclasses.replace(claim, lease=lease)
@@ -62,7 +62,7 @@ class TakenItems:
             row = connection.exec_driver_sql(query, {"item": claim.item}).one_or_none()
             if row is None or row.lease.partition(".")[0] != claim.lease:
                 return row.state if row is not None else ""
-            if row.lease != claim.lease and not is_left(row):
+            if row.lease != claim.lease and not is_left(connection, row):
                 return None
             values = left_as(connection, row)
             if error and values["state"] == "waiting":

@@ -36,7 +36,7 @@ _LONGEST = 8_000_000
 """Bytes of a line that is read."""
 
 
-def add_notes(home: Path, connection: Connection, session: Mapping[str, Any], records: Iterable[TurnRecord]) -> None:
+def add_notes(home: Path | None, connection: Connection, session: Mapping[str, Any], records: Iterable[TurnRecord]) -> None:
     """Write down turns of a session. Where that cannot be done they are stored all the same.
 
     Parameters
@@ -44,6 +44,8 @@ def add_notes(home: Path, connection: Connection, session: Mapping[str, Any], re
     session : mapping
         Columns of its row.
     """
+    if home is None:
+        return
     facts = {name: session[name] for name in _SESSION}
     with contextlib.suppress(ValueError):
         facts["settings"] = json.loads(session["settings"])
@@ -63,14 +65,18 @@ def add_notes(home: Path, connection: Connection, session: Mapping[str, Any], re
             os.close(descriptor)
 
 
-def forget_session(home: Path, session_id: str) -> None:
+def forget_session(home: Path | None, session_id: str) -> None:
     """Take the notes of a session away."""
+    if home is None:
+        return
     with contextlib.suppress(OSError):
         _path(home, session_id).unlink(missing_ok=True)
 
 
-def forget_turns(home: Path, session_id: str, numbers: Iterable[int]) -> None:
+def forget_turns(home: Path | None, session_id: str, numbers: Iterable[int]) -> None:
     """Take the notes of some turns away."""
+    if home is None:
+        return
     path, gone = _path(home, session_id), set(numbers)
     with contextlib.suppress(OSError, OutputError):
         if path.is_file():
@@ -91,19 +97,22 @@ def complete_notes(store: Store, ids: Collection[str] | None = None) -> int:
         How many turns that were.
     """
     added = 0
+    home = store._database.notes  # noqa: SLF001 - the same package
+    if home is None:
+        return added
     # Under the write lock, so that no session is deleted while its notes are written.
     with store._database.write() as connection:  # noqa: SLF001 - the same package
         for row in connection.execute(select(schema.sessions)).all():
             session = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
             if ids is not None and session["id"] not in ids:
                 continue
-            path = _path(store.home, session["id"])
+            path = _path(home, session["id"])
             known = {note["turn"]["number"] for _, note in _lines(path)} if path.is_file() else set()
             last = 0
             while page := store.turns(session["id"], after=last, limit=PAGE):
                 lacking = [record for record in page if record.number not in known]
                 if lacking:
-                    add_notes(store.home, connection, session, lacking)
+                    add_notes(home, connection, session, lacking)
                 added, last = added + len(lacking), page[-1].number
     return added
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+import functools
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, literal, select
@@ -12,6 +12,7 @@ from notebook_img.errors import StoreError
 from notebook_img.ids import MOST_NUMBER, turn_id
 from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
+from notebook_img.store.database import now
 from notebook_img.store.item_states import done_with
 from notebook_img.store.rows import PART, dumps, insert_turn, session_values, turn_records
 from notebook_img.store.sessions import free_name
@@ -106,7 +107,8 @@ class Turns:
             stored = record if raw is None else dataclasses.replace(record, raw=self._raw.put_raw(raw, given))
             stored = _without(stored, lost.values())
             try:
-                return self._add_row(stored, move_head, spend, dict(spend_facts or {}), lost.keys(), session, claim)
+                add = functools.partial(self._add_row, stored, move_head, spend, dict(spend_facts or {}), frozenset(lost), session, claim)
+                return self._database.persist(add)
             except _FileGoneError as error:
                 use, missing = error.use, error.use.sha256
                 if missing in given and attempt < 2:
@@ -131,47 +133,47 @@ class Turns:
         lost: Collection[str],
         began_in: SessionRecord | None,
         claim: Claim | None,
+        connection: Connection,
     ) -> TurnRecord:
-        with self._database.write() as connection:
+        session = _session_row(connection, record.session_id)
+        if session is None and began_in is not None:
+            record = _made_again(connection, began_in, record)
             session = _session_row(connection, record.session_id)
-            if session is None and began_in is not None:
-                record = _made_again(connection, began_in, record)
-                session = _session_row(connection, record.session_id)
-            if session is None:
-                kept = "".join(f" Its picture is kept: {self._files.picture_path(use.sha256)}." for use in record.uses("output")[:1])
-                raise StoreError(f"The session was deleted while the call was running, so the turn was not stored.{kept}")
-            for use in record.pictures:
-                if use.sha256 not in lost:
-                    self._check_file(connection, use)
-            if record.raw and not self._raw.has_raw(record.raw):
-                record = dataclasses.replace(record, raw="")
-            number = session.last_number + 1
-            record = dataclasses.replace(record, number=number)
-            insert_turn(connection, record)
-            connection.exec_driver_sql(
-                _COUNT_AND_MOVE_HEAD if move_head else _COUNT,
+        if session is None:
+            kept = "".join(f" Its picture is kept: {self._files.picture_path(use.sha256)}." for use in record.uses("output")[:1])
+            raise StoreError(f"The session was deleted while the call was running, so the turn was not stored.{kept}")
+        for use in record.pictures:
+            if use.sha256 not in lost:
+                self._check_file(connection, use)
+        if record.raw and not self._raw.has_raw(record.raw):
+            record = dataclasses.replace(record, raw="")
+        number = session.last_number + 1
+        record = dataclasses.replace(record, number=number)
+        insert_turn(connection, record)
+        connection.exec_driver_sql(
+            _COUNT_AND_MOVE_HEAD if move_head else _COUNT,
+            {
+                "id": record.session_id,
+                "number": number,
+                "turns": session.turns + 1,
+                "updated": now(connection),
+            },
+        )
+        if spend is not None:
+            settle_row(
+                connection,
                 {
-                    "id": record.session_id,
-                    "number": number,
-                    "turns": session.turns + 1,
-                    "updated": time.time(),
+                    "id": spend,
+                    "state": spend_facts.get("state", "billed"),
+                    "cost": spend_facts.get("cost", record.cost),
+                    "usage": dumps(dict(spend_facts.get("usage") or record.usage)),
+                    "session": session.name,
+                    "turn": turn_id(number, session=session.name),
                 },
             )
-            if spend is not None:
-                settle_row(
-                    connection,
-                    {
-                        "id": spend,
-                        "state": spend_facts.get("state", "billed"),
-                        "cost": spend_facts.get("cost", record.cost),
-                        "usage": dumps(dict(spend_facts.get("usage") or record.usage)),
-                        "session": session.name,
-                        "turn": turn_id(number, session=session.name),
-                    },
-                )
-            if claim is not None:
-                done_with(connection, claim, spend, session_id=record.session_id, turn=number, seconds=record.seconds, cost=record.cost)
-            add_notes(self._database.home, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
+        if claim is not None:
+            done_with(connection, claim, spend, session_id=record.session_id, turn=number, seconds=record.seconds, cost=record.cost)
+        add_notes(self._database.notes, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
         return record
 
     def _check_file(self, connection: Connection, use: PictureUse) -> None:
@@ -254,7 +256,11 @@ class Turns:
             Only the latest so many.
         """
         query = "SELECT number, parent, kind FROM turns WHERE session_id = :session AND number <= :until ORDER BY number DESC LIMIT :latest"
-        values = {"session": session_id, "until": MOST_NUMBER if until is None else until, "latest": -1 if latest is None else latest}
+        values = {
+            "session": session_id,
+            "until": MOST_NUMBER if until is None else until,
+            "latest": MOST_NUMBER if latest is None else latest,
+        }
         with self._database.read() as connection:
             rows = connection.exec_driver_sql(query, values).all()
         return [(row[0], row[1], row[2]) for row in reversed(rows)]
@@ -298,7 +304,7 @@ def _session_row(connection: Connection, session_id: str) -> AnyRow | None:
 def _made_again(connection: Connection, session: SessionRecord, record: TurnRecord) -> TurnRecord:
     """Insert a session that was deleted again, under its id and if it is free its name; return the turn as its first."""
     last = max(record.parent or 0, record.head_before or 0)
-    again = dataclasses.replace(session, name=free_name(connection, session.name), updated=time.time(), head=None, redo=())
+    again = dataclasses.replace(session, name=free_name(connection, session.name), updated=now(connection), head=None, redo=())
     connection.execute(schema.sessions.insert().values(**session_values(again), turns=0, last_number=last))
     said = f"The session was deleted while the call was running, so it was made again as {again.name!r}."
     return dataclasses.replace(record, parent=None, picked=None, head_before=None, warnings=(*record.warnings, said))

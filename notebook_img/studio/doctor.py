@@ -97,7 +97,12 @@ class _Mending:
             from notebook_img.store import rebuild_store
 
             studio.shared.close()
-            yield from (Finding("rebuild", "info", done) for done in rebuild_store(studio.settings.home, self.places))
+            yield from (
+                Finding("rebuild", "info", done)
+                for done in rebuild_store(
+                    studio.settings.address if studio.settings.address.is_shared else studio.settings.home, self.places
+                )
+            )
         if self.verify:
             from notebook_img.store import verify_store
 
@@ -137,7 +142,12 @@ def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
         store = studio.store
         sessions = store.sessions()
         turns = sum(record.turns for record in sessions)
-        yield Finding("store", "ok", f"{home}: {counted(len(sessions), 'session')}, {counted(turns, 'turn')}")
+        yield Finding("store", "ok", f"{studio.settings.address}: {counted(len(sessions), 'session')}, {counted(turns, 'turn')}")
+        if studio.settings.address.is_shared:
+            said = (
+                f"shared: whoever can use it sees all of it. Pictures in {studio.settings.pictures}, what belongs to this machine in {home}"
+            )
+            yield Finding("home", "info", said)
         from notebook_img.store import check_store
 
         for problem in check_store(store):

@@ -36,9 +36,9 @@ _first: weakref.WeakValueDictionary[str, Studio] = weakref.WeakValueDictionary()
 """By home the first studio of this process: a kernel's own, where there is a kernel."""
 
 
-def studio_of_home(home: str) -> Studio:
+def studio_of_home(home: str, pictures: str = "") -> Studio:
     """Return this process's studio over a home, or a new one."""
-    return _first.get(home) or Studio(home)
+    return _first.get(home) or Studio(home, pictures=pictures or None)
 
 
 class Studio(Workspace):
@@ -47,7 +47,7 @@ class Studio(Workspace):
     Parameters
     ----------
     home : path, optional
-        Folder of the store; ``NOTEBOOK_IMG_HOME`` or the user's data folder otherwise.
+        Folder or address of the store; ``NOTEBOOK_IMG_HOME`` or the user's data folder otherwise.
     model : str, optional
         Default model, ``provider:model`` or ``provider``.
     settings : Settings, optional
@@ -56,19 +56,19 @@ class Studio(Workspace):
 
     def __init__(self, home: str | Path | None = None, model: str | None = None, *, settings: Settings | None = None, **more: Any) -> None:
         super().__init__(settings or Settings())
-        for name, value in {"home": Path(home).expanduser() if home else None, "model": model, **more}.items():
+        for name, value in {"home": home or None, "model": model, **more}.items():
             if value is not None:
                 self.settings.set(name, value)
         self._current = CurrentSession(self)
         self.provisional = ProvisionalSessions(self)
-        _first.setdefault(str(self.settings.home), self)
+        _first.setdefault(str(self.settings.address), self)
 
     def __repr__(self) -> str:
-        return f"<Studio {self.settings.home}>"
+        return f"<Studio {self.settings.address}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A turn or session that goes to another process (joblib, multiprocessing) is looked at through the studio there.
-        return studio_of_home, (str(self.settings.home),)
+        return studio_of_home, (str(self.settings.address), self.settings.address.pictures)
 
     def beside(self, origin: Origin, *, same_heads: bool = False, keeps_stored_head: bool = False) -> Studio:
         """Return a studio over the same store and settings.

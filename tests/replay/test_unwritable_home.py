@@ -17,7 +17,7 @@ import pytest
 
 from notebook_img.errors import StoreError
 from notebook_img.store import Store
-from notebook_img.store.database import FILE_NAME
+from notebook_img.store.sqlite import FILE_NAME
 from tests.needs import needs_fork
 from tests.store.fixture_store import PACK, unpacked
 from tests.store.making import add

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from notebook_img.store import Store
 from notebook_img.store.counting import FILE_NAME as COUNT
-from notebook_img.store.database import FILE_NAME
+from notebook_img.store.sqlite import FILE_NAME
 from tests.store.making import add
 
 WAL = f"{FILE_NAME}-wal"

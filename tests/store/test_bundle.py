@@ -143,7 +143,7 @@ def test_an_export_goes_on_without_what_is_gone_and_names_it(store: Store, fox: 
     gone, cut, whole = (add(store, fox, number, raw={"x": bytes([number]) * 5000}) for number in (1, 2, 3))
     store.picture_path(gone.pictures[0].sha256).unlink()
     store.picture_path(cut.pictures[0].sha256).write_bytes(b"half")
-    (store.home / "raw" / gone.raw[:2] / f"{gone.raw}.json").write_bytes(b"{}")
+    (store._database.files / "raw" / gone.raw[:2] / f"{gone.raw}.json").write_bytes(b"{}")
     said = export_sessions(store, [fox.id], tmp_path / "x.zip")
     assert [text.partition(" ")[0] for text in said] == ["A", "A", "The"]
     for text, turn in zip(said, ("fox/t1", "fox/t2", "fox/t1"), strict=True):
@@ -160,7 +160,7 @@ def test_importing_the_right_bytes_heals_what_is_damaged_or_missing(store: Store
     missing.unlink()
     data = flipped.read_bytes()
     flipped.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    state = store.home / "raw" / first.raw[:2] / f"{first.raw}.json"
+    state = store._database.files / "raw" / first.raw[:2] / f"{first.raw}.json"
     state.write_bytes(state.read_bytes()[:-1])
     import_sessions(store, exported)
     assert store.read_picture(first.pictures[0].sha256) == png(1)

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -209,7 +208,7 @@ def test_an_error_inside_a_transaction_takes_all_of_it_back(store: Store, fox: S
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("notebook_img.store.turns.time", SimpleNamespace(time=insert))  # after the turn's row, before the session's
+        patch.setattr("notebook_img.store.turns.now", insert)  # after the turn's row, before the session's
         with pytest.raises(KeyboardInterrupt):
             add(store, fox, 1)
     assert store.turns(fox.id) == []

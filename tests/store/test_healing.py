@@ -20,9 +20,9 @@ from notebook_img.files import part_name, write_atomically
 from notebook_img.pictures import Picture, provenance
 from notebook_img.records import Origin, SessionRecord, TurnRecord
 from notebook_img.store import KnownCell, Store, export_sessions, import_sessions, rebuild_store, verify_store
-from notebook_img.store.database import FILE_NAME
 from notebook_img.store.maintenance import repair_store as repair
 from notebook_img.store.salvage import salvage
+from notebook_img.store.sqlite import FILE_NAME
 from tests.store.making import add, png, problems
 
 

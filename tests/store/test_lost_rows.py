@@ -13,8 +13,8 @@ from notebook_img.errors import StoreError
 from notebook_img.records import TurnRecord
 from notebook_img.store import Store
 from notebook_img.store.counting import FILE_NAME as COUNT
-from notebook_img.store.database import FILE_NAME
 from notebook_img.store.maintenance import repair_store as repair
+from notebook_img.store.sqlite import FILE_NAME
 from tests.needs import needs_moves_of_open_files
 from tests.store.making import add, png, problems
 

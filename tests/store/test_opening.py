@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from notebook_img.errors import StoreError
 from notebook_img.store import KnownCell, Store, schema, upgrades
-from notebook_img.store.database import FILE_NAME
 from notebook_img.store.filesystem import is_network, type_in_mount, type_in_mountinfo
+from notebook_img.store.sqlite import FILE_NAME
 from tests.needs import needs_fork
 from tests.store.making import add
 

@@ -117,7 +117,7 @@ class ExecutorWork(Work):
             self.settings = travelling(workspace, self.record.kind, session)
         notebook = str(workspace.notebook) if workspace.notebook else ""
         tries = self.tries_of(claim.item)
-        home = str(workspace.settings.home)
+        home = str(workspace.settings.address)
         task = ItemTask(home, claim, self.origin, self.settings, notebook, self.fresh, self.at_once, self.down, tries)
         return self.executor.submit(do_item, task)
 
@@ -157,7 +157,10 @@ def travelling(workspace: Workspace, kind: Any, session: SessionRecord) -> dict[
     secret = {name for name, value in settings.chosen.items() if isinstance(value, str) and url_secrets(value)}
     chosen = {name: value for name, value in settings.chosen.items() if name != "home" and name not in secret}
     provider, model = choose_model(kind, settings, session=session.kept_model, ran_on=session.ran_on)
-    limits = {name: getattr(settings, name) for name in ("budget", "rate", "timeout", "retries", "retry_seconds", "fallback", "history")}
+    limits = {
+        name: getattr(settings, name)
+        for name in ("pictures", "budget", "rate", "timeout", "retries", "retry_seconds", "fallback", "history")
+    }
     if settings.save_to:
         limits["save_to"] = str(workspace.working_folder / Path(settings.save_to).expanduser())
     return {**chosen, **limits, "model": f"{provider.name}:{model}" if model else provider.name}

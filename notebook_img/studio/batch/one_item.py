@@ -117,6 +117,6 @@ def _made(_process: int, home: str, settings: _Equal, notebook: str) -> Workspac
     workspace = Workspace(Settings())
     # As they were read where the batch was begun; a limit that is set here still holds.
     workspace.settings.chosen.update(settings)
-    workspace.settings.set("home", Path(home))
+    workspace.settings.set("home", home)
     workspace.notebook = Path(notebook) if notebook else None
     return workspace
