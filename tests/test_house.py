@@ -32,6 +32,7 @@ ROOT = {
     "__main__",
     "_face",
     "_version",
+    "addresses",
     "api",
     "workspace",
     "keys",

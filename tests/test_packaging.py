@@ -44,7 +44,7 @@ def test_constraints_name_no_index():
 
 
 def test_the_extras_are_what_is_heavy():
-    assert list(PROJECT["optional-dependencies"]) == ["heic", "azure", "panel", "vision"]
+    assert list(PROJECT["optional-dependencies"]) == ["heic", "azure", "panel", "team", "vision"]
 
 
 def test_binder_starts_a_python_the_package_takes():
