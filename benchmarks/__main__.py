@@ -10,7 +10,7 @@ from importlib import import_module
 
 from benchmarks.measuring import Row, table
 
-PARTS = ("loading", "one_turn", "gemini_bytes", "showing", "regions", "long_sessions", "scale", "batch", "mcp_latency")
+PARTS = ("loading", "one_turn", "gemini_bytes", "showing", "regions", "operations", "long_sessions", "scale", "batch", "mcp_latency")
 
 
 def main(names: list[str]) -> int:

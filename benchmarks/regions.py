@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measuring import Row, home_of_its_own
+from benchmarks.measuring import Row, duration, home_of_its_own, processor_seconds
 from benchmarks.one_turn import KEY
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ SIZE = (6000, 4000)
 MASK = "2600,1800,600,500"
 WAY_BACK = 0.5
 """Seconds the pixels may take."""
+ALL = 3.0
+"""Seconds everything on this side may take: reading the photograph, sending, the way back, the file, the store."""
 
 
 def rows() -> list[Row]:
@@ -47,6 +49,7 @@ def rows() -> list[Row]:
             f"${whole.cost:.4f}",
         ),
         Row("its way back: pixels, processor time", "half a second", seconds / WAY_BACK, 1.0, f"{seconds * 1000:.0f} ms", "500 ms"),
+        Row("all of it but the service, processor time", "three seconds", part.seconds / ALL, 1.0, duration(part.seconds), duration(ALL)),
         Row("its file", "the photograph as a PNG", file / (SIZE[0] * SIZE[1] * 3), 1.0, _mb(file), _mb(SIZE[0] * SIZE[1] * 3)),
     ]
 
@@ -68,18 +71,22 @@ def edited(service: Running, data: bytes, *, confine: bool) -> Edit:
     from notebook_img.settings import Settings
     from notebook_img.studio import Studio
 
-    service.reset()
-    service.control(drift={"shift": [0.01, -0.005], "scale": 1.01})
     with home_of_its_own() as folder:
         environ = {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": service.url, "NOTEBOOK_IMG_HOME": str(folder)}
         studio = Studio(settings=Settings(environ, budget=1e9))
-        turn = studio.session("fox").edit("make the cup green", data, mask=MASK, confine=confine, model="gemini")
+        session = studio.session("fox")
+        session.edit("make the cup green", "sample:coffee", mask="20,20,60,60", model="gemini")  # what is imported on first use
+        service.reset()
+        service.control(drift={"shift": [0.01, -0.005], "scale": 1.01})
+        started = time.process_time()
+        turn = session.edit("make the cup green", data, mask=MASK, confine=confine, model="gemini")
+        seconds = time.process_time() - started
         assert turn.mask is not None
         kept = [Picture(item.data) for item in (turn.inputs[0], turn.mask, turn.picture, *turn.delivered)]
         cost, region = turn.cost or 0.0, dict(turn.sent.get("region", {}))
         studio.close()
     sent = sum(row["size"] for row in service.requests("generateContent"))
-    return Edit(cost, region, kept[0], kept[1], kept[2], kept[3] if len(kept) > 3 else None, sent)
+    return Edit(cost, region, kept[0], kept[1], kept[2], kept[3] if len(kept) > 3 else None, sent, seconds)
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,8 @@ class Edit:
     delivered: Picture | None
     bytes: int
     """That were sent."""
+    seconds: float
+    """Processor time of the edit in this process."""
 
 
 def way_back(edit: Edit) -> float:
@@ -109,13 +118,8 @@ def way_back(edit: Edit) -> float:
     inside = np.asarray(edit.before.pil().crop(plan.inside))
     reply = np.asarray(edit.delivered.pil().convert("RGB"))
     mask = np.asarray(edit.mask.pil().convert("L").crop(plan.inside))
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        done = stitch(inside, reply, mask, mask, geometry_of(plan))
-        taken.append(time.process_time() - start)
-        assert done.drift.aligned
-    return sorted(taken)[1]
+    assert stitch(inside, reply, mask, mask, geometry_of(plan)).drift.aligned
+    return processor_seconds(lambda: stitch(inside, reply, mask, mask, geometry_of(plan)))
 
 
 def _mb(count: float) -> str:

@@ -6,6 +6,7 @@ OpenCV and rembg (the extra ``vision``) are imported when they are first used. L
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ _MARGINS = (0.02, 0.06)
 _EDGE = 1e-4
 """How little a channel must vary for the edge not to follow it (regularisation of the guided filter, of values 0 to 1)."""
 _ALL_ALIKE = "Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model."
+Segmenter = Callable[["Image"], "Image"]
 UNSURE = 0.75
 """A sureness below this is said."""
 
@@ -84,7 +86,7 @@ def cut_alpha(image: Image, *, model: str | Path | None = None, fetch_weights: b
     named = model or os.environ.get(MODEL_VARIABLE)
     seen = colours.to_srgb(image).convert("RGB")
     if named or fetch_weights:
-        return CutAlpha(Pillow.fromarray(_by_weights(seen, Path(named).expanduser() if named else None)), "cut out by a segmenter")
+        return CutAlpha(_segmenter(Path(named).expanduser() if named else None)(seen), "cut out by a segmenter")
     alpha, sureness = _by_grabcut(seen)
     notes = (f"the edge is uncertain ({sureness:.0%} sure)",) if sureness < UNSURE else ()
     return CutAlpha(Pillow.fromarray(alpha), f"cut out by GrabCut, {sureness:.0%} sure", sureness, notes)
@@ -129,16 +131,42 @@ def _taking_turns(one: NDArray[np.bool_], either: NDArray[np.bool_], side: int) 
     return found
 
 
-def _by_weights(image: Image, path: Path | None) -> NDArray[np.uint8]:
+def segmenter_at_hand() -> Segmenter | None:
+    """Return what tells a thing from its background by weights that lie on this machine; None where there are none that can be used.
+
+    These are the weights the environment names, else those rembg has fetched before. Nothing is fetched.
+    """
+    named = os.environ.get(MODEL_VARIABLE)
+    if not named and not _are_fetched():
+        return None
+    try:
+        return _segmenter(Path(named).expanduser() if named else None)
+    except (NotFoundError, PictureError, UsageError):
+        return None
+
+
+def _are_fetched() -> bool:
+    """Return whether rembg has its weights already, by the places it looks in (2.0.86, `BaseSession.resolve_existing`); it is not imported."""
+    known = os.environ.get
+    data, own, name = known("XDG_DATA_HOME"), known("U2NET_HOME"), f"{WEIGHTS[0]}.onnx"
+    roots = [own] if own else [known("REMBG_HOME") or (f"{data}/rembg" if data else "~/.rembg"), f"{data or '~'}/.u2net"]
+    return any((Path(root).expanduser() / place).is_file() for root in roots for place in (f"models/{WEIGHTS[0]}/{name}", name))
+
+
+def _segmenter(path: Path | None) -> Segmenter:
+    """Load weights, and return what gives the opaque part of an RGB image by them, as grey."""
     rembg = _imported("rembg")
     if path is not None and not path.is_file():
         raise NotFoundError(f"There is no file {path} with weights to cut out by. Correct {MODEL_VARIABLE}, or unset it.")
-    try:
-        session = _session(path) if path else rembg.new_session(WEIGHTS[0])
-        found = rembg.remove(image, session=session, only_mask=True)
-    except Exception as error:  # whatever a foreign model raises: onnxruntime has a family of its own, and others come through
-        raise PictureError(f"The weights {path or WEIGHTS[0]} cannot be used to cut out: {str(error)[:200]}") from error
-    return np.asarray(found.convert("L"))
+
+    def usable(step: Callable[[], Any]) -> Any:
+        try:
+            return step()
+        except Exception as error:  # whatever a foreign model raises: onnxruntime has a family of its own, and others come through
+            raise PictureError(f"The weights {path or WEIGHTS[0]} cannot be used to cut out: {str(error)[:200]}") from error
+
+    session = usable(lambda: _session(path) if path else rembg.new_session(WEIGHTS[0]))
+    return lambda image: usable(lambda: rembg.remove(image, session=session, only_mask=True).convert("L"))
 
 
 def _session(path: Path) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from notebook_img.errors import NotFoundError, PictureError, UsageError
-from notebook_img.pictures import icc, load
+from notebook_img.pictures import Box, icc, load, shapes_in
 from notebook_img.pictures.cutouts import cut_alpha, painted_chequerboard
 from tests.pictures.making import file
 from tests.pictures.regions.stand_in import photograph, tiled
@@ -91,6 +91,42 @@ def test_weights_that_the_environment_names_are_used(tmp_path: Path, monkeypatch
     cut = cut_alpha(image)
     assert cut.sureness is None
     assert ((np.asarray(cut.alpha) > 127) == (ball > 127)).mean() > 0.98
+
+
+RED = Box("red ball", 105, 55, 295, 245)
+BLUE = Box("sky", 300, 20, 380, 120)
+
+
+@pytest.mark.parametrize("place", ["named", "fetched before"])
+def test_the_shape_in_a_box_is_found_by_weights_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str):
+    pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
+    image, ball = scene()
+    if place == "named":
+        monkeypatch.setenv("NOTEBOOK_IMG_CUTOUT_MODEL", str(weights(tmp_path / "red.onnx")))
+    else:
+        monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+        monkeypatch.setenv("MODEL_CHECKSUM_DISABLED", "1")
+        weights(tmp_path / "u2net.onnx")
+    mask, how = shapes_in(load(image), [RED])
+    assert how == "shape by a segmenter"
+    inside = mask.array() > 127
+    assert inside[ball > 127].mean() > 0.99, "a little wider than the thing: its edge may change too"
+    assert inside[(ball == 0)].mean() < 0.03
+
+
+def test_where_weights_find_no_shape_or_fail_the_box_is_looked_into_by_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
+    image, ball = scene()
+    monkeypatch.setenv("NOTEBOOK_IMG_CUTOUT_MODEL", str(weights(tmp_path / "red.onnx")))
+    assert shapes_in(load(image), [BLUE])[1] != "shape by a segmenter", "nothing red is in it"
+    (tmp_path / "text.onnx").write_text("no model")
+    for name in ("text.onnx", "none.onnx"):
+        monkeypatch.setenv("NOTEBOOK_IMG_CUTOUT_MODEL", str(tmp_path / name))
+        mask, how = shapes_in(load(image), [RED])
+        assert how == "shape by GrabCut"
+        assert ((mask.array() > 127) == (ball > 127)).mean() > 0.97
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert shapes_in(load(image), [RED])[1] == "as a box"
 
 
 def test_weights_that_are_missing_or_no_model_are_an_error(tmp_path: Path):

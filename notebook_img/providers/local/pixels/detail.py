@@ -42,29 +42,35 @@ def denoise(image: Image.Image, values: Values, _context: Context) -> Image.Imag
     kept = [round(255 * min(1.0, value / reach) ** 1.3) for value in range(256)]
 
     def change(colour: Image.Image) -> Image.Image:
-        calm = _median(colour)
-        # Twice a box is near a Gaussian of sigma 1.1, at a third of its cost.
-        smooth = calm.filter(ImageFilter.BoxBlur(1)).filter(ImageFilter.BoxBlur(0.8))
+        smooth = Image.fromarray(_softly_averaged(_median(np.asarray(colour))))
         difference = ImageChops.difference(colour, smooth).convert("L").filter(ImageFilter.BoxBlur(1))
         return Image.composite(colour, smooth, difference.point(kept))
 
     return image if values["amount"] <= 0 else on_colour(image, lambda colour: in_bands(colour, change, 8))
 
 
-def _median(image: Image.Image) -> Image.Image:
+def _median(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the median of three across, then of three down: specks go, and it costs a tenth of that of nine."""
-    for dx, dy in ((1, 0), (0, 1)):
-        width, height = image.size
-        if min(width, height) < 3:
-            return image
-        before, after = (image.crop((x, y, x + width, y + height)) for x, y in ((-dx, -dy), (dx, dy)))
-        most, least = ImageChops.lighter(before, after), ImageChops.darker(before, after)
-        middle = ImageChops.lighter(least, ImageChops.darker(most, image))
+    if min(pixels.shape[:2]) < 3:
+        return pixels
+    for axis in (1, 0):
+        rows = np.moveaxis(pixels, axis, 0)
+        before, here, after = rows[:-2], rows[1:-1], rows[2:]
+        pixels = pixels.copy()
         # Beyond the edge there is nothing to compare with.
-        inner = (dx, dy, width - dx, height - dy)
-        image = image.copy()
-        image.paste(middle.crop(inner), inner[:2])
-    return image
+        np.moveaxis(pixels, axis, 0)[1:-1] = np.maximum(np.minimum(before, after), np.minimum(np.maximum(before, after), here))
+    return pixels
+
+
+def _softly_averaged(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the mean of three by three, twice: near a Gaussian of sigma 1.15, and in whole numbers a third of Pillow's time."""
+    sums = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode="edge").astype(np.uint16)
+    for axis in (0, 0, 1, 1):
+        rows = np.moveaxis(sums, axis, 0)
+        summed = rows[:-2] + rows[1:-1]
+        summed += rows[2:]
+        sums = np.moveaxis(summed, 0, axis)
+    return np.ascontiguousarray((sums + 40) // 81, dtype=np.uint8)
 
 
 def grain(image: Image.Image, values: Values, context: Context) -> Image.Image:
@@ -121,11 +127,11 @@ def glow(image: Image.Image, values: Values, _context: Context) -> Image.Image:
 
 
 def _softened(image: Image.Image, radius: float) -> Image.Image:
-    """Blur by a large radius on a smaller copy, which shows no less."""
+    """Blur by a large radius on a smaller copy, which shows no less: its pixels differ so little that straight lines lie between them."""
     factor = int(radius // 3)
     if factor < 2:
         return image.filter(ImageFilter.GaussianBlur(radius))
-    return image.reduce(factor).filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BICUBIC)
+    return image.reduce(factor).filter(ImageFilter.GaussianBlur(radius / factor)).resize(image.size, Image.Resampling.BILINEAR)
 
 
 def _dodged(curve: Pixels) -> Pixels:
