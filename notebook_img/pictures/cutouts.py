@@ -146,7 +146,7 @@ def segmenter_at_hand() -> Segmenter | None:
 
 
 def _are_fetched() -> bool:
-    """Return whether rembg has its weights already, by the places it looks in (2.0.86, `BaseSession.resolve_existing`); it is not imported."""
+    """Return whether rembg has its weights already, by where it looks (2.0.86, `BaseSession.resolve_existing`), without importing it."""
     known = os.environ.get
     data, own, name = known("XDG_DATA_HOME"), known("U2NET_HOME"), f"{WEIGHTS[0]}.onnx"
     roots = [own] if own else [known("REMBG_HOME") or (f"{data}/rembg" if data else "~/.rembg"), f"{data or '~'}/.u2net"]

@@ -1,6 +1,4 @@
-"""From boxes that a model found to a mask: the shape inside each, by a segmenter's weights where they are on this machine, by GrabCut
-where OpenCV is installed, else the box itself.
-"""
+"""From boxes that a model found to a mask: the shape inside each, by a segmenter's weights, by GrabCut, else the box itself."""
 
 from __future__ import annotations
 
