@@ -50,14 +50,19 @@ class Books(NamedTuple):
     """What the user must be told first."""
 
 
+def closed_to(workspace: Workspace, ready: PreparedCall) -> NotebookImgError | None:
+    """Return why the model of a call cannot be asked whatever is asked of it: it is not allowed here, or it has no key."""
+    if why := banned(ready.provider, ready.request.model, workspace.settings):
+        return UnsupportedError(why, hint=Hint("choose-model"))
+    return lacking(ready.provider, ready.request.model)
+
+
 def sendable(workspace: Workspace, ready: PreparedCall) -> tuple[PreparedCall, Estimate | None]:
     """Return the call as it is sent and what it may cost; one that its output file, key, model or the disk forbids is refused."""
     check_output(workspace, ready.asked)
     provider, settings = ready.provider, workspace.settings
-    if why := banned(provider, ready.request.model, settings):
-        raise UnsupportedError(why, hint=Hint("choose-model"))
-    if lack := lacking(provider, ready.request.model):
-        raise lack
+    if closed := closed_to(workspace, ready):
+        raise closed
     ready = as_sent(ready)
     request = ready.request
     check_request(request, provider, settings)

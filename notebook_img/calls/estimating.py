@@ -11,7 +11,7 @@ from notebook_img.calls.later_terms import check_later, later_factor
 from notebook_img.calls.mask_words import words_of
 from notebook_img.calls.replay_lookup import look_up
 from notebook_img.calls.request import prepare
-from notebook_img.providers import check_request, expected
+from notebook_img.providers import check_request, expected, unable
 
 if TYPE_CHECKING:
     from notebook_img.calls.resolve import PlacedCall
@@ -56,6 +56,8 @@ def estimated(workspace: Workspace, asked: PlacedCall, *, later: bool = False) -
         replayed = look_up(workspace, ready).stored is not None
     ready = as_sent(ready)
     check_request(ready.request, ready.provider, workspace.settings)
+    if not replayed and (refusal := unable(ready.provider, ready.request)) is not None:
+        raise refusal
     price = expected(ready.provider, ready.request)
     if price is not None and looking:
         price = type(price)(price.low + looking, price.high + looking)

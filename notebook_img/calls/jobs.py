@@ -144,7 +144,9 @@ def waiting_job(workspace: Workspace, name: str) -> JobRecord:
     rows = workspace.store.jobs(limit=200)
     found = workspace.store.job(name) or next((row for row in rows if row.submit_id == name), None)
     if found is None:
-        raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows])}")
+        waiting = [row.id for row in waiting_jobs(workspace)]
+        known = f" Waiting with a service: {', '.join(waiting[:5])}." if waiting else " No job is waiting with a service."
+        raise NotFoundError(f"There is no job {name!r}.{did_you_mean(name, [row.id for row in rows]) or known}")
     if found.state == "done":
         raise UsageError(f"Job {found.id} is done: its pictures are in {found.turn}.")
     if found.state in ("failed", "cancelled"):

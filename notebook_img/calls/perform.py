@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
 from notebook_img.calls.as_sent import as_sent
-from notebook_img.calls.budget import booking_of, open_books, settle_failure, unless_stopped
+from notebook_img.calls.budget import booking_of, closed_to, open_books, settle_failure, unless_stopped
 from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.frames import smaller_words
 from notebook_img.calls.jobs import keep_job, leave_job
@@ -35,7 +35,7 @@ from notebook_img.errors import (
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.loop import in_thread, to_the_end
-from notebook_img.providers import check_request, expected, key_services, own_cost, own_terms, paced, watching
+from notebook_img.providers import check_request, expected, key_services, own_cost, own_terms, paced, unable, watching
 from notebook_img.providers.interface import ProgressEvent, Reply, SubmittedEvent, WithdrawnEvent
 from notebook_img.records import TurnRecord
 from notebook_img.replay import Decision, Stored
@@ -176,6 +176,7 @@ def _plan(workspace: Workspace, ready: PreparedCall, decision: Decision) -> Plan
         left_out=ready.left_out,
         mask=sought,
         smaller=smaller_words(ready),
+        refusal=(closed_to(workspace, ready) or unable(ready.provider, ready.request)) if decision.stored is None else None,
     )
 
 

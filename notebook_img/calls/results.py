@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notebook_img.calls.region import Region
+    from notebook_img.errors import NotebookImgError
     from notebook_img.pictures import Picture, Preview
 
 
@@ -47,6 +48,8 @@ class Plan:
     """What is cut out of the pictures that are sent: ``place``, ``owner`` ..."""
     smaller: str = ""
     """The size of a result that will be smaller than the picture, and the picture's; empty for any other."""
+    refusal: NotebookImgError | None = None
+    """What the call would end with: a model that is not allowed, a key that is missing, words the built-in engine does not know."""
 
     @property
     def price(self) -> str:
@@ -90,6 +93,7 @@ class Plan:
             f"  options   {', '.join(f'{name}={value}' for name, value in self.options.items()) or 'none'}",
             f"  cost      {'nothing: ' + self.replay + ' would be replayed' if self.replay else self.price}",
             f"  today     {money(self.spent)} of {money(self.budget)} spent",
+            *([f"  but       {self.refusal}"] if self.refusal is not None else []),
         ]
         return "\n".join(lines)
 

@@ -47,6 +47,20 @@ COMMANDS = {
 }
 
 
+INSTEAD = {
+    "undo": " To go on from an earlier turn, name it: notebook-img edit t1 warmer, after a look at notebook-img tree.",
+    "redo": " To go on from another turn, name it: notebook-img edit t2 warmer, after a look at notebook-img tree.",
+    "checkout": " To go on from another turn, name it: notebook-img edit t2 warmer, after a look at notebook-img tree.",
+    "list": " Did you mean 'sessions' or 'batch'?",
+    "history": " Did you mean 'tree'?",
+    "export": " Did you mean 'sessions export'?",
+    "import": " Did you mean 'sessions import'?",
+    "rename": " Did you mean 'sessions rename'?",
+    "delete": " Did you mean 'sessions delete'?",
+    "key": " Did you mean 'keys set'?",
+}
+"""What words mean here that are commands in a notebook."""
+
 CALLS = ("generate", "edit", "ask")
 FLAGS = {
     "batch": f"  {'  '.join(BATCH_FLAGS)}  -o SHEET.pdf: write the contact sheet (show)",
@@ -142,7 +156,8 @@ def _main(words: list[str]) -> int:
         return 0
     command, *rest = words
     if command not in COMMANDS:
-        raise UsageError(f"There is no command {command!r}.{did_you_mean(command, COMMANDS)} notebook-img --help lists them.")
+        meant = INSTEAD.get(command, "") or did_you_mean(command, (*COMMANDS, "--help", "--version"))
+        raise UsageError(f"There is no command {command!r}.{meant} notebook-img --help lists them.")
     if command == "mcp":
         return int(import_module("notebook_img.mcp").main(rest))
     if command not in CALLS and {"-h", "--help"} & {*rest}:

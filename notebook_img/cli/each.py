@@ -24,6 +24,23 @@ FIELDS = ("stem", "name", "parent", "i")
 """Fields in ``-o`` that differ from file to file."""
 
 
+def check_first_word(kind: Command, parsed: Parsed) -> None:
+    """Refuse a text that begins with the name of a file or folder: in a shell, where names are completed, it is seldom meant as a word.
+
+    Raises
+    ------
+    UsageError
+        With how to name what is in the folder, and how to have the word in the text.
+    """
+    first = parsed.text.split(maxsplit=1)[0] if parsed.notes else ""
+    if kind == "generate" or not first:
+        return
+    if os.path.isfile(first):  # noqa: PTH113 - a word
+        raise UsageError(f"{first} is a file, but no image. Name the images alone, for example *.jpg, or put -- before the text.")
+    if not parsed.images:
+        raise UsageError(f"{first} is a folder. Write {first}/ to {kind} each picture in it, or put -- before the text.")
+
+
 def is_batch(kind: Command, parsed: Parsed) -> bool:
     """Return whether a command is meant for many.
 
@@ -39,8 +56,6 @@ def is_batch(kind: Command, parsed: Parsed) -> bool:
     if not each and (kind == "generate" or len(files) < 2):
         check_alone(parsed)
         return False
-    if (first := parsed.text.split(maxsplit=1)[:1]) and os.path.isfile(first[0]) and not parsed.literal:  # noqa: PTH113
-        raise UsageError(f"{first[0]} is a file, but no image. Name the images alone, for example *.jpg, or put -- before the text.")
     if not each:
         raise UsageError(
             f"{len(files)} files are named: {', '.join(files[:3])}{' ...' if len(files) > 3 else ''}. Add --each to {kind} "

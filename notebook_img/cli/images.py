@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.cli.batch import perform_many
-from notebook_img.cli.each import is_batch
+from notebook_img.cli.each import check_first_word, is_batch
 from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, turn_json
-from notebook_img.cli.wording import EXAMPLES, SYNTAX
+from notebook_img.cli.wording import EXAMPLES, IN_SHELLS, SYNTAX
 from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.hints import worded
 
 if TYPE_CHECKING:
     from notebook_img.calls import Call
@@ -47,6 +48,7 @@ def _perform(kind: Command, words: list[str]) -> int:
             can = textwrap.fill(", ".join(operation_names()), 100, initial_indent="  ", subsequent_indent="  ")
             print(f"\nWithout an image model the built-in engine edits (ordinary image operations, not AI):\n{can}")
         return 0
+    check_first_word(kind, parsed)
     values = parsed.values
     schema = values.get("schema")
     meant = {"schema": _schema(schema)} if schema else {}
@@ -88,6 +90,8 @@ class _Console:
             line.clear()
         for result in family.results:
             if isinstance(result, Plan):
+                if result.refusal is not None:
+                    result.refusal.shown = worded(result.refusal, IN_SHELLS)
                 print_json(plan_json(result)) if self.as_json else print(repr(result))
             elif self.as_json:
                 print_json(turn_json(result))

@@ -152,6 +152,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     pictures = [{"name": item.name, "sha256": item.sha256, "width": item.width, "height": item.height} for item in plan.pictures]
     region = {"region": plan.region.plan.to_dict()} if plan.region is not None and plan.region.plan is not None else {}
     facts = {name: value for name, value in vars(plan).items() if name != "region"}
+    facts["refusal"] = str(plan.refusal or "")
     return {**facts, "pictures": pictures, **region, "dry_run": True}
 
 

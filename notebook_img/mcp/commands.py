@@ -71,7 +71,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
     from notebook_img.mcp.http_server import handle_of, serve
 
     parser = _Parser(prog="%imgmcp start", add_help=False)
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port", type=_port, default=0)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--tools", choices=FAMILIES, default="all")
     parser.add_argument("--allow", type=Path, action="append")
@@ -163,10 +163,25 @@ def _say(text: str) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises our error instead of ending the process."""
+    """Raises our errors instead of ending the process."""
+
+    def parse_args(self, args: Sequence[str], namespace: None = None) -> argparse.Namespace:  # type: ignore[override]
+        given, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = sorted(self._option_string_actions)
+            takes = f"It takes {', '.join(options)}" if options else "It takes nothing more"
+            raise UsageError(f"{self.prog} does not take {unknown[0]!r}.{did_you_mean(unknown[0], options)} {takes}.")
+        return given
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}.")
+        raise UsageError(f"{self.prog}: {message.removeprefix('argument ').rstrip('.')}.")
+
+
+def _port(text: str) -> int:
+    """Return a port; anything else is an error that says what one is."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, a number up to 65535; leave it out to get a free one")
+    return int(text)
 
 
 def main(args: Sequence[str]) -> int:
@@ -178,7 +193,7 @@ def main(args: Sequence[str]) -> int:
         The words after ``mcp``.
     """
     parser = _Parser(prog="notebook-img mcp", description="Serve MCP clients over stdio, or over HTTP on 127.0.0.1.")
-    parser.add_argument("--http", nargs="?", type=int, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one")
+    parser.add_argument("--http", nargs="?", type=_port, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on with --http (loopback)")
     parser.add_argument("--notebook", default="", metavar="NAME", help="join the kernel of this notebook, not the newest")
     parser.add_argument("--alone", action="store_true", help="join no kernel")

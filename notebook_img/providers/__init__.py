@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from notebook_img.providers.services import service_of as service_of
     from notebook_img.providers.validation import check_request as check_request
     from notebook_img.providers.validation import takes as takes
+    from notebook_img.providers.validation import unable as unable
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
@@ -62,5 +63,5 @@ else:
         selection="PAID_ORDER choose_model doing",
         sending="Traffic watching",
         services="connection_of has_key key_service key_services mark_of service_of",
-        validation="check_request takes",
+        validation="check_request takes unable",
     )

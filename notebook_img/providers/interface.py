@@ -271,6 +271,8 @@ class Provider(Protocol):
     a request costs in US dollars; `estimate` is the most, which is reserved. It counts with `Request.price` where that is given; for
     providers without the method that is done for them.
 
+    One that can tell without its service that it cannot do a request has a method ``check(request)``, which raises the error for it.
+
     One that asks its service for pixels has a method ``frame(request) -> tuple[int, int] | None``: width and height of what comes back, so
     that a smaller picture is told before it is paid for. Without it that is guessed from the model's `Capabilities`.
 

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.errors import UnsupportedError, did_you_mean
+from notebook_img.errors import NotebookImgError, UnsupportedError, did_you_mean
 from notebook_img.hints import Hint
 from notebook_img.providers.interface import NEEDS, Request
 from notebook_img.providers.own_models import model_info
@@ -59,6 +59,18 @@ def check_request(request: Request, provider: Provider, settings: Settings | Non
     if capabilities.prompt_limit and len(request.prompt) > capabilities.prompt_limit:
         refuse(f"a prompt of {len(request.prompt)} characters", f"The limit is {capabilities.prompt_limit}.")
     _check_own(request, capabilities, who)
+
+
+def unable(provider: Provider, request: Request) -> NotebookImgError | None:
+    """Return why a provider cannot do a request, where it can tell that without its service."""
+    check = getattr(provider, "check", None)
+    if check is None:
+        return None
+    try:
+        check(request)
+    except NotebookImgError as error:
+        return error
+    return None
 
 
 def _check_own(request: Request, takes: Capabilities, who: str) -> None:

@@ -93,6 +93,8 @@ def show_plans(plans: Sequence[Plan]) -> None:
     from IPython.display import display
 
     for plan in plans:
+        if plan.refusal is not None:
+            plan.refusal.shown = worded(plan.refusal, IN_CELLS)
         if plan.region is None:
             print(plan)  # noqa: T201 - text is what a dry run is for
         else:

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from notebook_img.settings import Settings
 
 
+def scene_of(request: Request, settings: Settings) -> scenes.Scene:
+    """Return what the words of a request describe; UsageError where they are nothing the engine draws."""
+    try:
+        return scenes.parse(request.prompt)
+    except scenes.UnknownSceneError as error:
+        raise refusals.cannot(error.phrase, "generate", settings) from None
+
+
 async def generate(request: Request, emit: Emit, settings: Settings) -> Reply:
     """Draw `request.count` pictures; the first with the seed itself, each further one with the next seed.
 
@@ -23,10 +31,7 @@ async def generate(request: Request, emit: Emit, settings: Settings) -> Reply:
     """
     from notebook_img.providers.local.engine import ENGINE, NOTE, encoded
 
-    try:
-        scene = scenes.parse(request.prompt)
-    except scenes.UnknownSceneError as error:
-        raise refusals.cannot(error.phrase, "generate", settings) from None
+    scene = scene_of(request, settings)
     size = scenes.canvas(request.aspect_ratio, request.size)
     from notebook_img.providers.local.pixels.context import Context
     from notebook_img.providers.local.pixels.shapes import paint

@@ -9,7 +9,7 @@ from notebook_img.errors import NotFoundError, UsageError, did_you_mean
 from notebook_img.hints import Hint
 from notebook_img.providers.interface import Capabilities, ModelInfo, Price, ProgressEvent, Reply, Request, Usage
 from notebook_img.providers.local import edits, refusals
-from notebook_img.providers.local.engine import ENGINE, NOTE
+from notebook_img.providers.local.engine import ENGINE, NOTE, refuse_outside_mask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,6 +87,25 @@ class LocalProvider:
         """Return 0.0."""
         return 0.0
 
+    def check(self, request: Request) -> None:
+        """Understand what the request says, and do nothing.
+
+        Raises
+        ------
+        UsageError
+            For words the engine does not know.
+        """
+        if request.kind == "edit":
+            self._steps(request)
+        elif request.kind == "generate":
+            from notebook_img.providers.local.painter import scene_of
+
+            scene_of(request, self.settings)
+        else:
+            from notebook_img.providers.local.questions import wanted
+
+            wanted(request, self.settings)
+
     async def run(self, request: Request, emit: Emit) -> Reply:
         """Do what the request says.
 
@@ -106,7 +125,7 @@ class LocalProvider:
 
         return await asyncio.to_thread(answer, request, self.settings)
 
-    async def _edit(self, request: Request, emit: Emit) -> Reply:
+    def _steps(self, request: Request) -> list[edits.Step]:
         if not request.inputs:
             raise UsageError(
                 "There is no picture to edit. Name one.", hint=Hint("example-edit", image="sample:chelsea", text="warmer by 20 %")
@@ -117,11 +136,15 @@ class LocalProvider:
             hint = f"Nearest: {error.nearest.name}, as in {error.nearest.example!r}." if error.nearest else ""
             raise refusals.cannot(error.phrase, "edit", self.settings, f"{hint} {error.hint}".strip()) from None
         steps += edits.frame_steps(request.aspect_ratio, request.size)
+        if request.mask is not None:
+            refuse_outside_mask(steps)
+        return steps
+
+    async def _edit(self, request: Request, emit: Emit) -> Reply:
         from notebook_img.providers.local import engine
         from notebook_img.providers.local.pixels.context import Context
 
-        if request.mask is not None:
-            engine.refuse_outside_mask(steps)
+        steps = self._steps(request)
         pictures = (*request.inputs, *request.references)
         images = await asyncio.to_thread(engine.opened, pictures)
         mask = await asyncio.to_thread(engine.mask_of, request.mask, images[0].size) if request.mask is not None else None

@@ -62,22 +62,15 @@ def answer(request: Request, settings: Settings) -> Reply:
     """
     from notebook_img.providers.local.engine import ENGINE, NOTE
 
-    if not request.inputs and not request.references:
-        raise UsageError(
-            "There is no picture to ask about. Name one.", hint=Hint("example-ask", image="sample:chelsea", text="what colours are in it?")
-        )
-    if request.boxes is not None:
-        raise refusals.cannot(f"find boxes of {request.boxes or 'things'}", "ask", settings)
+    topics, schema = wanted(request, settings)
     pictures = (*request.inputs, *request.references)
-    wanted = _schema_facts(request, settings) if request.schema is not None else None
-    topics = [] if wanted is not None else understood(request.prompt, len(pictures), settings)
     known = [facts(picture) for picture in pictures]
     charts: list[bytes] = []
     value: Any = None
-    if wanted is not None:
-        rows = [{name: _coerced(each[fact], kind) for name, (fact, kind) in wanted.columns.items()} for each in known]
-        value = {wanted.rows: rows} if wanted.rows else rows[0]
-        text = "\n".join("; ".join(f"{name}: {_plain(row[name])}" for name in row) for row in (rows if wanted.rows else rows[:1]))
+    if schema is not None:
+        rows = [{name: _coerced(each[fact], kind) for name, (fact, kind) in schema.columns.items()} for each in known]
+        value = {schema.rows: rows} if schema.rows else rows[0]
+        text = "\n".join("; ".join(f"{name}: {_plain(row[name])}" for name in row) for row in (rows if schema.rows else rows[:1]))
     else:
         text = _sentences(topics, known, [picture.name for picture in pictures], request.prompt)
         charts = _charts(topics, request, known)
@@ -85,18 +78,37 @@ def answer(request: Request, settings: Settings) -> Reply:
         pictures=tuple(charts),
         text=text,
         value=value,
-        value_by="schema" if wanted is not None else "",
+        value_by="schema" if schema is not None else "",
         usage=Usage(pictures=len(charts)),
         cost=0.0,
         sent={
             "engine": ENGINE,
-            "topics": topics or list(wanted.columns if wanted is not None else ()),
+            "topics": topics or list(schema.columns if schema is not None else ()),
             "inputs": [f"sha256:{picture.sha256}" for picture in pictures],
         },
         got={"facts": [dict(each) for each in known]},
         free=True,
         note=NOTE,
     )
+
+
+def wanted(request: Request, settings: Settings) -> tuple[list[str], _Wanted | None]:
+    """Return the topics of a question, or the facts its schema names.
+
+    Raises
+    ------
+    UsageError
+        For boxes, for questions about what a picture shows, for schemas that name anything but facts.
+    """
+    if not request.inputs and not request.references:
+        raise UsageError(
+            "There is no picture to ask about. Name one.", hint=Hint("example-ask", image="sample:chelsea", text="what colours are in it?")
+        )
+    if request.boxes is not None:
+        raise refusals.cannot(f"find boxes of {request.boxes or 'things'}", "ask", settings)
+    if request.schema is not None:
+        return [], _schema_facts(request, settings)
+    return understood(request.prompt, len(request.inputs) + len(request.references), settings), None
 
 
 def understood(question: str, pictures: int, settings: Settings) -> list[str]:
