@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.attributes import NamesNearest
 from notebook_img.studio import default_studio
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _Awaitable:
 aio = _Awaitable()
 
 
-class _Batches:
+class _Batches(NamesNearest):
     """The same calls over many items: ``ni.batch.edit("make it night", "photos/*.jpg")``. See `studio.batch.Batches`."""
 
     def generate(self, prompt: Any, items: Any = None, **options: Any) -> Any:

@@ -430,6 +430,7 @@ def _stem(name: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known words, or an empty string."""
-    names = near(word, known)
+    """Return ``" Did you mean 'x'?"`` for the nearest known words; an empty string where there is none, or the word is known itself."""
+    known = list(known)
+    names = near(word, known) if word not in known else ()
     return f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""

@@ -79,7 +79,7 @@ def test_what_is_wrong_with_the_command_is_said_once(here: Here) -> None:
     done = here("edit", *PHOTOS, "--each", "add a red scarf")
     assert done.returncode == 2
     assert done.stderr.count("UsageError") == 1
-    assert done.stderr.splitlines()[-1] == "b1: 3 items: 0 done, 3 failed (p1.jpg, p2.jpg, p10.jpg)."
+    assert "b1" not in done.stderr, "no batch was begun"
     done = here("edit", *PHOTOS, "--each", "-m", "gemini", "a scarf")
     assert done.returncode == 3
     assert done.stderr.count("KeyMissingError") == 1

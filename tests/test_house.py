@@ -44,7 +44,7 @@ ROOT = {
     "loop",
     "errors",
 }
-ROOT |= {"hints", "network"}
+ROOT |= {"attributes", "hints", "network"}
 """Modules at the root; everything else belongs into the folder of its concept."""
 
 OLD_NAMES = {

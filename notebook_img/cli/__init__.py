@@ -19,7 +19,7 @@ from notebook_img.cli.printing import print_error, say
 from notebook_img.cli.sessions import FLAGS as SESSION_FLAGS
 from notebook_img.cli.sessions import SESSIONS
 from notebook_img.cli.streams import lead_nowhere, prepare_streams
-from notebook_img.cli.wording import IN_SHELLS
+from notebook_img.cli.wording import IN_SHELLS, INSTEAD
 from notebook_img.errors import NotebookImgError, OutputError, Stopped, UsageError, did_you_mean
 from notebook_img.files import reason
 from notebook_img.hints import worded
@@ -46,20 +46,6 @@ COMMANDS = {
     "mcp": "serve MCP clients over stdio; --http [PORT] over HTTP on 127.0.0.1",
 }
 
-
-INSTEAD = {
-    "undo": " To go on from an earlier turn, name it: notebook-img edit t1 warmer, after a look at notebook-img tree.",
-    "redo": " To go on from another turn, name it: notebook-img edit t2 warmer, after a look at notebook-img tree.",
-    "checkout": " To go on from another turn, name it: notebook-img edit t2 warmer, after a look at notebook-img tree.",
-    "list": " Did you mean 'sessions' or 'batch'?",
-    "history": " Did you mean 'tree'?",
-    "export": " Did you mean 'sessions export'?",
-    "import": " Did you mean 'sessions import'?",
-    "rename": " Did you mean 'sessions rename'?",
-    "delete": " Did you mean 'sessions delete'?",
-    "key": " Did you mean 'keys set'?",
-}
-"""What words mean here that are commands in a notebook."""
 
 CALLS = ("generate", "edit", "ask")
 FLAGS = {

@@ -156,7 +156,7 @@ def _sessions(known: Completions, words: Sequence[str], last: str) -> Iterable[s
         return image_files(last, suffixes={".zip"})
     if words[0] == "export" and len(words) == 2:
         return [*image_files(last, suffixes={".zip", ".py"}), *FLAGS]
-    return [*(known.sessions() if words[0] in ACTIONS[1:] and len(words) == 1 else ()), *FLAGS]
+    return [*(known.sessions() if words[0] in ACTIONS and words[0] != "list" and len(words) == 1 else ()), *FLAGS]
 
 
 def _history(known: Completions, words: Sequence[str], last: str) -> Iterable[str]:

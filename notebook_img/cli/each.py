@@ -38,7 +38,10 @@ def check_first_word(kind: Command, parsed: Parsed) -> None:
     if os.path.isfile(first):  # noqa: PTH113 - a word
         raise UsageError(f"{first} is a file, but no image. Name the images alone, for example *.jpg, or put -- before the text.")
     if not parsed.images:
-        raise UsageError(f"{first} is a folder. Write {first}/ to {kind} each picture in it, or put -- before the text.")
+        raise UsageError(
+            f"{first} is a folder. To {kind} each picture in it, the folder is written {first}/; "
+            "to have the word in the text, put -- before it."
+        )
 
 
 def is_batch(kind: Command, parsed: Parsed) -> bool:

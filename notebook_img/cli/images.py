@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.cli.batch import perform_many
 from notebook_img.cli.each import check_first_word, is_batch
 from notebook_img.cli.printing import ProgressLine, open_studio, plan_json, print_error, print_json, print_turn, turn_json
-from notebook_img.cli.wording import EXAMPLES, IN_SHELLS, SYNTAX
+from notebook_img.cli.wording import EXAMPLES, IN_SHELLS, INSTEAD, SYNTAX
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import worded
 
 if TYPE_CHECKING:
     from notebook_img.calls import Call
-    from notebook_img.options import Command, Option
+    from notebook_img.options import Command, Option, Parsed
     from notebook_img.studio import Studio
     from notebook_img.tree import Session
 
@@ -49,6 +49,7 @@ def _perform(kind: Command, words: list[str]) -> int:
             print(f"\nWithout an image model the built-in engine edits (ordinary image operations, not AI):\n{can}")
         return 0
     check_first_word(kind, parsed)
+    _check_lone_word(kind, parsed)
     values = parsed.values
     schema = values.get("schema")
     meant = {"schema": _schema(schema)} if schema else {}
@@ -66,6 +67,24 @@ def _perform(kind: Command, words: list[str]) -> int:
         studio.say(note)
     console = _Console(studio, session, models, as_json="json" in values, quiet=quiet)
     return console.one(call)
+
+
+def _check_lone_word(kind: Command, parsed: Parsed) -> None:
+    """Refuse a text that is nothing but a command: nobody means to pay for it."""
+    from notebook_img.cli import COMMANDS
+
+    word = parsed.text.casefold()
+    if parsed.literal or (kind == "generate" and word != "help"):  # a tree can be drawn
+        return
+    if word == "help":
+        meant = f" The command is notebook-img {kind} --help."
+    elif word in COMMANDS:
+        meant = f" The command is notebook-img {word}."
+    elif word in INSTEAD:
+        meant = INSTEAD[word]
+    else:
+        return
+    raise UsageError(f"{parsed.text!r} alone is not a prompt.{meant} To send the word, put -- before it.")
 
 
 @dataclass(frozen=True)

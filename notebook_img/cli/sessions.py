@@ -17,20 +17,23 @@ from notebook_img.cli.printing import (
     take_value,
     turn_json,
 )
-from notebook_img.errors import NotFoundError, UsageError, did_you_mean
+from notebook_img.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from notebook_img.studio import Studio
 
-SESSIONS = (
-    "list sessions; sessions export NAME FILE [--force] [--keep-metadata], import FILE, rename NAME NEW, delete NAME --yes, cost [NAME]"
-)
-
-
-ACTIONS = ("list", "cost", "export", "import", "rename", "delete")
-"""What ``sessions`` does with them."""
+ACTIONS = {
+    "list": "list",
+    "export": "export NAME FILE [--force] [--keep-metadata]",
+    "import": "import FILE",
+    "rename": "rename NAME NEW",
+    "delete": "delete NAME --yes",
+    "cost": "cost [NAME]",
+}
+"""What ``sessions`` does with them, and how each is written."""
+SESSIONS = f"list sessions; sessions {', '.join(usage for name, usage in ACTIONS.items() if name != 'list')}"
 FLAGS = ("--json", "--yes", "--force", "--keep-metadata")
 
 
@@ -66,7 +69,9 @@ def sessions(words: list[str]) -> int:
         session.delete()
         print_done("", {"deleted": names[0]}, as_json=as_json)
     else:
-        raise UsageError(f"sessions {' '.join(rest)} is not understood.{did_you_mean(action, ACTIONS)} {SESSIONS}")
+        if action in ACTIONS:
+            raise UsageError(f"Write notebook-img sessions {ACTIONS[action]}.")
+        raise UsageError(f"There is no command sessions {action!r}.{did_you_mean(action, ACTIONS)} It is one of {', '.join(ACTIONS)}.")
     return 0
 
 
@@ -115,12 +120,9 @@ def models(words: list[str]) -> int:
     """List models; return the exit code."""
     studio = open_studio()
     rest, flags = split_flags(words, "--json")
-    known = studio.models()
-    for word in rest:
-        if not any(word in row["name"] for row in known):
-            names = [part for row in known for part in (row["name"], *row["name"].split(":", 1))]
-            raise NotFoundError(f"No model has {word!r} in its name.{did_you_mean(word, names)} notebook-img models lists them all.")
-    rows = [row for row in known if not rest or any(word in row["name"] for word in rest)]
+    from notebook_img.providers import rows_named
+
+    rows = rows_named(studio.models(), rest)
     if "--json" in flags:
         print_json(rows)
         return 0

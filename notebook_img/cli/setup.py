@@ -31,7 +31,8 @@ def manage_keys(words: list[str]) -> int:
     action, *names = rest
     if action not in ("set", "forget") or len(names) != 1:
         raise UsageError(
-            f"Write keys set NAME or keys forget NAME.{did_you_mean(action, ('set', 'forget', 'list'))} A key is never part of a command."
+            f"Write notebook-img keys set NAME or keys forget NAME.{did_you_mean(action, ('set', 'forget', 'list'))} "
+            "A key is never part of a command."
         )
     service = providers.key_service(names[0], settings)
     if action == "forget":

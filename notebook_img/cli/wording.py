@@ -25,6 +25,25 @@ EXAMPLES: Mapping[Command, tuple[str, ...]] = {
     "ask": ("notebook-img ask cat.png 'what colours are in it?'",),
 }
 
+_TURNS = " To go on from another turn, name it: notebook-img edit t1 'make it night', after a look at notebook-img tree."
+
+INSTEAD: Mapping[str, str] = {
+    "undo": _TURNS,
+    "redo": _TURNS,
+    "checkout": _TURNS,
+    "reset": _TURNS,
+    "list": " Did you mean 'sessions' or 'batch'?",
+    "history": " Did you mean 'tree'?",
+    "status": " Did you mean 'tree' or 'doctor'?",
+    "export": " Did you mean 'sessions export'?",
+    "import": " Did you mean 'sessions import'?",
+    "rename": " Did you mean 'sessions rename'?",
+    "delete": " Did you mean 'sessions delete'?",
+    "key": " Did you mean 'keys set'?",
+}
+"""What to write for words that are commands in a notebook, and not here."""
+
+
 IN_SHELLS: Mapping[str, str] = {
     "add-reference": "Add another one with -r FILE.",
     "ask-for-table": "Ask with --table 'year int, sales float', --schema or --boxes.",

@@ -193,7 +193,9 @@ def main(args: Sequence[str]) -> int:
         The words after ``mcp``.
     """
     parser = _Parser(prog="notebook-img mcp", description="Serve MCP clients over stdio, or over HTTP on 127.0.0.1.")
-    parser.add_argument("--http", nargs="?", type=_port, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one")
+    parser.add_argument(
+        "--http", nargs="?", type=_port, const=0, metavar="PORT", help="serve streamable HTTP; without a port on a free one"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on with --http (loopback)")
     parser.add_argument("--notebook", default="", metavar="NAME", help="join the kernel of this notebook, not the newest")
     parser.add_argument("--alone", action="store_true", help="join no kernel")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from notebook_img.attributes import NamesNearest
 from notebook_img.errors import OutputError, PictureError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.pictures.formats import SUFFIXES, mime_type_for, sniff, what_it_is
 from notebook_img.pictures.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from notebook_img.pictures.decode import Facts
 
 
-class Picture:
+class Picture(NamesNearest):
     """One image that never changes.
 
     `data`, `sha256` and `mime_type` are about the bytes as they arrived. `pil()`, `array()`, `width`, `height` and
@@ -85,6 +86,22 @@ class Picture:
             name=name,
             path=path,
         )
+
+    _meant: ClassVar[Mapping[str, str]] = {
+        "bytes": "data",
+        "crop": "show(crop=(left, top, right, bottom)), or .pil().crop(...)",
+        "image": "pil()",
+        "numpy": "array()",
+        "save_as": "save('FILE')",
+        "shape": "array().shape",
+        "to_numpy": "array()",
+        "to_pil": "pil()",
+    }
+
+    def _parts(self) -> Mapping[str, type]:
+        from PIL.Image import Image
+
+        return {"pil()": Image}
 
     def _fill(self, **values: Any) -> None:
         for key, value in values.items():

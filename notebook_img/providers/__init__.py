@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from notebook_img.providers.catalog import model_table as model_table
     from notebook_img.providers.catalog import own_options as own_options
     from notebook_img.providers.catalog import price_words as price_words
+    from notebook_img.providers.catalog import rows_named as rows_named
     from notebook_img.providers.catalog import service_rows as service_rows
     from notebook_img.providers.later import UndoneError as UndoneError
     from notebook_img.providers.later import jobs_for as jobs_for
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__, __all__ = face(
         __name__,
-        catalog="lacking model_rows model_table own_options price_words service_rows",
+        catalog="lacking model_rows model_table own_options price_words rows_named service_rows",
         later="UndoneError jobs_for later_of",
         logs="quiet_libraries",
         own_models="banned model_info own_fields own_file usable_own_models",

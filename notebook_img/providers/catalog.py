@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from notebook_img import keys
-from notebook_img.errors import KeyMissingError, NotebookImgError, NotFoundError
+from notebook_img.errors import KeyMissingError, NotebookImgError, NotFoundError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.providers.own_models import model_info, usable_own_models
 from notebook_img.providers.pricing import price_on, today
 
@@ -133,6 +134,21 @@ def lacking(provider: Provider, model: str = "") -> NotebookImgError | None:
     if not missing:
         return None
     return KeyMissingError(missing, hint=keys.key_hint(providers.service_of(provider)), provider=provider.name, model=model)
+
+
+def rows_named(rows: Sequence[dict[str, Any]], words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the models with one of the words in their name; all of them without words.
+
+    Raises
+    ------
+    NotFoundError
+        For a word no model has in its name.
+    """
+    for word in words:
+        if not any(word in row["name"] for row in rows):
+            names = [part for row in rows for part in (row["name"], *row["name"].split(":", 1))]
+            raise NotFoundError(f"No model has {word!r} in its name.{did_you_mean(word, names)}", hint=Hint("list-models"))
+    return [row for row in rows if not words or any(word in row["name"] for word in words)]
 
 
 def service_rows(settings: Settings, *, own: bool = True) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from notebook_img.errors import NotebookImgError, PackError
+from notebook_img.errors import NotebookImgError, PackError, did_you_mean
 from notebook_img.files import reason
 from notebook_img.pictures import sniff
 from notebook_img.store import json_stream, zip_members
@@ -196,7 +196,9 @@ class PackFile:
         except NotebookImgError:
             raise
         except FileNotFoundError as error:
-            raise PackError(f"There is no file {self.path}.") from error
+            beside = [path.name for path in self.path.parent.glob("*.zip")]
+            named = did_you_mean(self.path.name, beside) or " Name the zip of an export or a pack."
+            raise PackError(f"There is no file {self.path}.{named}") from error
         except OSError as error:
             raise PackError(f"{self.path} cannot be read: {reason(error)}.") from error
         except (ValueError, sqlite3.Error, MemoryError, RecursionError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import IN_PYTHON, Hint
@@ -38,6 +38,17 @@ class Session(Drawn):
     session_id : str
         The session's id in the store.
     """
+
+    _meant: ClassVar[Mapping[str, str]] = {
+        "current": "head",
+        "images": "head.pictures",
+        "last": "head",
+        "save": "export('FILE.zip')",
+        "show": "tree()",
+    }
+
+    def _parts(self) -> Mapping[str, type]:
+        return {"head": Turn}
 
     def __init__(self, actor: Actor, session_id: str) -> None:
         self.actor = actor

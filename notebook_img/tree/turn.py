@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import Hint
@@ -47,6 +47,27 @@ class Turn(Drawn):
     shown_in : int or None
         IPython's execution count in which a magic has shown it: as the last value of that cell it is not drawn again.
     """
+
+    _meant: ClassVar[Mapping[str, str]] = {
+        "answer": "text",
+        "dataframe": "frame()",
+        "df": "frame()",
+        "image": "picture",
+        "images": "pictures",
+        "img": "picture",
+        "json": "value",
+        "output": "picture",
+        "redo": "session.redo()",
+        "save": "picture.save('FILE')",
+        "save_as": "picture.save('FILE')",
+        "table": "frame()",
+        "undo": "session.undo()",
+    }
+
+    def _parts(self) -> Mapping[str, type]:
+        from notebook_img.pictures import Picture
+
+        return {"picture": Picture}
 
     def __init__(self, session: Session, record: TurnRecord, *, picked: int | None = None) -> None:
         self.session = session

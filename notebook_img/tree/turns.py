@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
+from notebook_img.errors import UsageError
 from notebook_img.tree.sheets import TurnList, session_sheet
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.values import Drawn
@@ -33,6 +34,8 @@ class Turns(Drawn, Sequence[Turn]):
     @overload
     def __getitem__(self, index: slice) -> TurnList: ...
     def __getitem__(self, index: int | slice) -> Turn | TurnList:
+        if isinstance(index, str):  # type: ignore[unreachable]
+            raise UsageError(f"Turns are counted here, from 0; by its id one is session.turn({index!r}).")
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step > 0:

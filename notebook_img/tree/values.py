@@ -6,11 +6,13 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from notebook_img.attributes import NamesNearest
+
 if TYPE_CHECKING:
     from notebook_img.pictures import Bundle
 
 
-class Drawn:
+class Drawn(NamesNearest):
     """A value that draws itself: as one output, or as picture and caption in two (the setting `figure`)."""
 
     def _drawing(self) -> Bundle:

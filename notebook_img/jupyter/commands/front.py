@@ -28,7 +28,7 @@ COMMANDS = {
     "key": "key NAME [--forget]",
     "local": "local",
     "doctor": "doctor [--online] [--repair] [--verify] [--rebuild]",
-    "models": "models",
+    "models": "models [WORD]",
 }
 
 
@@ -46,12 +46,18 @@ def front(kernel: NotebookKernel, line: str) -> Any:
     if command == "key":
         return _key(kernel, rest)
     if command == "local":
+        if rest:
+            raise UsageError(
+                f"%img local takes nothing more, not {' '.join(rest)!r}. To edit with the built-in engine, write %imgedit -m local."
+            )
         return _local()
     if command == "models":
-        return _models(kernel)
+        return _models(kernel, rest)
     if command == "doctor":
         return _doctor(kernel, rest)
-    raise UsageError(f"%img has no command {command!r}.{did_you_mean(command, COMMANDS)} To edit an image, write %imgedit.")
+    raise UsageError(
+        f"%img has no command {command!r}.{did_you_mean(command, COMMANDS)} It has {', '.join(COMMANDS)}; to edit an image, write %imgedit."
+    )
 
 
 def _overview(kernel: NotebookKernel) -> None:
@@ -111,11 +117,11 @@ def _local() -> None:
     put(display.table(["fact", "what it is"], can_tell(), caption=caption))
 
 
-def _models(kernel: NotebookKernel) -> None:
+def _models(kernel: NotebookKernel, words: list[str]) -> None:
     from notebook_img import display
-    from notebook_img.providers import model_table, usable_own_models
+    from notebook_img.providers import model_table, rows_named, usable_own_models
 
-    put(display.table(*model_table(kernel.studio.models()), caption="Models"))
+    put(display.table(*model_table(rows_named(kernel.studio.models(), words)), caption="Models"))
     if wrong := usable_own_models(kernel.studio.settings)[1]:
         tell(kernel.shell, wrong)
 
@@ -129,7 +135,8 @@ def _doctor(kernel: NotebookKernel, rest: list[str]) -> None:
     places = [Path(word).expanduser() for word in rest if word not in known]
     if lacking := [place for place in places if not place.exists()]:
         raise UsageError(
-            f"%img doctor has no {str(lacking[0])!r}. It takes --online, --repair, --verify, --rebuild, and files or folders to look in."
+            f"%img doctor has no {str(lacking[0])!r}.{did_you_mean(str(lacking[0]), known)} "
+            f"It takes {', '.join(known)}, and files or folders to look in."
         )
     findings = examine(kernel.studio, online=online, repair=repair, verify=verify, rebuild=rebuild, places=places)
     for title, rows in tables_of(findings, lambda item: worded(item, IN_CELLS)):

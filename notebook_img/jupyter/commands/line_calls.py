@@ -62,6 +62,11 @@ def _check_meant(studio: Studio, command: Command, current: str, images: list[An
     names = list(dict.fromkeys(attached.name for attached in filled.images))
     if command != "edit" or not names or images:
         return
+    first = filled.images[0]
+    if not first.at and (several := sum(attached.name == first.name for attached in filled.images)) > 1:
+        studio.say(
+            f"{first.name} holds {several} pictures, and all go into one edit; %imgedit --over {first.name} ... edits each by itself."
+        )
     if not current:
         if len(filled.images) > 1 and filled.images[0].at:
             listed = " and ".join(f"{{{name}}}" for name in names[:3])

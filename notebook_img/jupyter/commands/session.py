@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from notebook_img.display import counted
@@ -21,7 +22,31 @@ if TYPE_CHECKING:
 
 KEEPS = "--keep-metadata"
 
+MISSPELT = 0.8
+"""How like a command a word has to be to be no name of a new session: ``undoo`` is, ``shop`` (show) and ``house`` (use) are not."""
+
+SAID = {
+    "back": "undo",
+    "clear": "new NAME",
+    "create": "new NAME",
+    "forward": "redo",
+    "goto": "checkout ID",
+    "load": "import FILE",
+    "log": "tree",
+    "ls": "list",
+    "open": "NAME",
+    "remove": "delete NAME --yes",
+    "reset": "new NAME",
+    "rm": "delete NAME --yes",
+    "save": "export FILE",
+    "sessions": "list",
+    "status": "",
+    "switch": "use NAME",
+}
+"""What to write for words that are commands elsewhere."""
+
 COMMANDS: dict[str, tuple[str, str]] = {
+    "new": ("new NAME", "create a session, whatever its name"),
     "use": ("use NAME", "switch to an existing session, where it was left"),
     "list": ("list", "all sessions, the one used last first"),
     "show": ("show [ID] [ID]", "one turn with its full picture; two ids: side by side, slider and difference"),
@@ -59,10 +84,34 @@ def run(kernel: NotebookKernel, line: str) -> Any:
         return ACTIONS[command](kernel, rest)
     if command.startswith("-"):
         raise UsageError(f"%imgsession has no option {command}. It takes a command or a session's name: %imgsession -h.")
-    if rest:
-        raise UsageError(f"%imgsession has no command {command!r}.{did_you_mean(command, COMMANDS)} %imgsession -h lists them.")
-    session = kernel.studio.session(command)
-    return put(status(kernel.studio, session))
+    if rest or kernel.studio.store.session_named(command) is None:
+        _refuse_misspelt(command, rest)
+    return _open(kernel, command)
+
+
+def _refuse_misspelt(command: str, rest: list[str]) -> None:
+    """Refuse a word that is no command, and no session's name either or too near to a command to be meant as one."""
+    if command.casefold() in SAID:
+        meant = f" Write {f'%imgsession {SAID[command.casefold()]}'.strip()}."
+    elif near := get_close_matches(command.casefold(), COMMANDS, n=1, cutoff=MISSPELT):
+        meant = f" Did you mean {near[0]!r}?"
+    elif rest:
+        meant = did_you_mean(command, COMMANDS)
+    else:
+        return
+    create = "" if rest else f" To create a session of that name: %imgsession new {command}."
+    raise UsageError(f"%imgsession has no command {command!r}.{meant}{create or ' %imgsession -h lists them.'}")
+
+
+def _open(kernel: NotebookKernel, name: str) -> Any:
+    return put(status(kernel.studio, kernel.studio.session(name)))
+
+
+def _new(kernel: NotebookKernel, rest: list[str]) -> Any:
+    name = _one(rest, "new")
+    if kernel.studio.store.session_named(name) is not None:
+        raise UsageError(f"There is a session {name!r} already. %imgsession use {name} switches to it.")
+    return _open(kernel, name)
 
 
 def help_text() -> str:
@@ -301,6 +350,7 @@ def _show(kernel: NotebookKernel, rest: list[str]) -> Any:
 
 
 ACTIONS: dict[str, Callable[[NotebookKernel, list[str]], Any]] = {
+    "new": _new,
     "use": _use,
     "list": _list,
     "show": _show,
