@@ -156,7 +156,11 @@ def test_a_batch_goes_on_over_its_own_results(studio: ni.Studio, photos: Path) -
 
 
 def test_a_dry_run_shows_the_first_three_and_leaves_nothing(studio: ni.Studio, photos: Path) -> None:
-    said = repr(studio.batch.edit("rotate 90 degrees, add the caption '{stem}'", "photos/*.png", output="out/{stem}.png", dry_run=True, model="local"))
+    said = repr(
+        studio.batch.edit(
+            "rotate 90 degrees, add the caption '{stem}'", "photos/*.png", output="out/{stem}.png", dry_run=True, model="local"
+        )
+    )
     assert said.startswith("Dry run, nothing was sent: 12 items (12 .png); 12 to do with local:builtin, free; 12 files.")
     assert said.count("prompt ") == 3
     assert "rotate 90 degrees, add the caption 'cat 2'" in said
