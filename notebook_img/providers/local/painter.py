@@ -10,10 +10,11 @@ from notebook_img.providers.local import refusals, scenes
 
 if TYPE_CHECKING:
     from notebook_img.providers.interface import Emit
+    from notebook_img.providers.local.scene import Scene
     from notebook_img.settings import Settings
 
 
-def scene_of(request: Request, settings: Settings) -> scenes.Scene:
+def scene_of(request: Request, settings: Settings) -> Scene:
     """Return what the words of a request describe; UsageError where they are nothing the engine draws."""
     try:
         return scenes.parse(request.prompt)
