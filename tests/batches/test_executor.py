@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import pickletools
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -19,7 +21,7 @@ from notebook_img.errors import BudgetError, NotebookImgError, UsageError
 from notebook_img.records import Claim
 from notebook_img.studio.batch.one_item import ItemTask, do_item
 from notebook_img.studio.batch.work import Work
-from tests.batches.conftest import MODEL
+from tests.batches.conftest import KEY, MODEL
 from tests.emulators.process import Running
 
 TABLE = [{"animal": name} for name in ("fox", "owl", "bear", "cat", "dog", "hare")]
@@ -124,6 +126,35 @@ def test_stopping_cancels_what_workers_do(paid: ni.Studio, service: Running, pho
     service.control(latency=0)
     assert batch.resume(executor=pool).counts.words == "4 of 6 done, 2 failed"
     assert sent(service) == 6
+
+
+@pytest.mark.usefixtures("workers_environ")
+def test_a_rate_holds_over_workers(paid: ni.Studio, service: Running, photos: Path, pool: Executor) -> None:
+    batch = paid.batch.generate("a {animal}", TABLE, model=MODEL, rate="3/hour", executor=pool, at_once=2, wait=False)
+    done = threading.Event()
+    while batch.counts.done < 3:
+        assert not done.wait(0.05)
+    batch.stop(now=True)
+    assert (batch.counts.words, sent(service)) == ("3 of 6 done, 3 to do", 3)
+    assert batch.cost == pytest.approx(sum(item.cost or 0.0 for item in batch))
+
+
+@pytest.mark.usefixtures("workers_environ")
+def test_what_travels_is_plain_data_without_a_key(paid: ni.Studio, service: Running, photos: Path) -> None:
+    class Watched(ThreadPoolExecutor):
+        def submit(self, work: Any, task: ItemTask) -> Any:  # type: ignore[override]
+            travelled.append(pickle.dumps((work, task), protocol=4))
+            return super().submit(*pickle.loads(travelled[-1]))
+
+    travelled: list[bytes] = []
+    paid.settings.set("rate", "gemini=100/s")
+    with Watched(1) as executor:
+        paid.batch.generate("a {animal}", TABLE, model=MODEL, first=2, executor=executor)
+    assert len(travelled) == 2
+    assert not any(KEY.encode() in one for one in travelled)
+    named = {word for one in travelled for kind, word, _ in pickletools.genops(one) if kind.name == "SHORT_BINUNICODE"}
+    modules = {word for word in named if isinstance(word, str) and word.split(".")[0] in sys.modules and "." in word}
+    assert modules == {"notebook_img.studio.batch.one_item", "notebook_img.records"}
 
 
 def test_an_item_that_was_given_out_twice_is_done_once(

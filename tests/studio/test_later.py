@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -141,6 +142,26 @@ def test_questions_become_rows_of_a_table(place: Place, tmp_path: Path):
     batch = place.studio().batch.ask("What is it?", f"{tmp_path}/*.png", row="breed str", later=True)
     batch.wait()
     assert list(batch.frame(complete=True)["breed"].notna()) == [True, True]
+
+
+@only("openai")
+def test_a_typed_answer_that_does_not_fit_is_a_row_that_was_paid_and_is_asked_anew_only_when_that_is_meant(place: Place, tmp_path: Path):
+    for number in range(2):
+        Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(tmp_path / f"p{number}.png")
+    place.service.control({"kind": "reply", "reply": "say", "text": "a tabby, I think", "path": "batch-row"})
+    studio = place.studio()
+    batch = studio.batch.ask("What is it?", f"{tmp_path}/*.png", row="breed str", later=True)
+    batch.wait()
+    assert batch.counts.words == "1 of 2 done, 1 failed"
+    (odd,) = batch.errors
+    assert (odd.record.reason, odd.record.billed) == ("BadReplyError", "yes")
+    assert "does not fit what was asked for, and later it cannot be asked to mend it" in odd.error
+    assert batch.cost == pytest.approx(sum(item.cost or 0.0 for item in batch))
+    batch.retry()
+    assert (place.jobs(), batch.counts.failed) == (1, 1)
+    assert "billed=True sends them too" in studio.said[-1]  # type: ignore[attr-defined]
+    batch.retry(billed=True).wait()
+    assert (place.jobs(), batch.counts.words) == (2, "2 of 2 done")
 
 
 @pytest.mark.parametrize("ending", ["expired", "cancelled", "failed"])
@@ -288,6 +309,25 @@ def test_several_who_wait_do_not_fetch_one_job_twice(place: Place, monkeypatch: 
         other.wait()
     assert batch.counts.done == 3
     assert len(batch.session.turns) == 3
+
+
+@only("gemini")
+def test_who_waits_for_a_day_looks_less_and_less_often(place: Place):
+    place.runs()
+    studio = place.studio()
+    batch = studio.batch.generate("a {animal}", over={"animal": ANIMALS}, later=True)
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 12:
+            await asyncio.to_thread(place.is_done)
+
+    studio.shared.sleep = sleep
+    assert batch.wait().counts.words == "3 of 3 done"
+    assert pauses[:3] == [10.0, 15.0, 22.5]
+    assert pauses[-2:] == [300.0, 300.0]
+    assert (len(pauses), place.jobs()) == (12, 1)
 
 
 FETCHES = """

@@ -163,6 +163,29 @@ def test_stop_is_heard_by_whoever_works_on_it(panel: Watched, studio: ni.Studio,
     studio.store.release_item(claim)
 
 
+def test_what_a_service_does_later_is_fetched_with_a_button_and_cancelled_with_another(
+    paid: Watched, service: Running, photos: Path
+) -> None:
+    service.control(batches="running")
+    studio = paid.panel.cells
+    done, stopped = (studio.batch.edit(prompt, "photos/*.png", model=MODEL, budget=1, later=True) for prompt in ("night", "dawn"))
+    rows = listed(paid)
+    assert [row["words"].partition(" ·")[0] for row in rows] == ["0 of 3 done, 3 at the service"] * 2
+    assert [words(row) for row in rows] == [["Fetch what is done", "Cancel at the service"]] * 2
+    assert not any(row["running"] for row in rows)
+    paid.do("stop_batch", batch=stopped.number, view="v", now=True)
+    for thread in threading.enumerate():
+        if thread.name == "notebook_img batch":
+            thread.join(30)
+    service.control(batches="succeeded")
+    for batch in (done, stopped):
+        go_on(paid, batch, "resume_batch")
+        assert not paid.all("batch question"), "what is fetched is paid already"
+    assert done.counts.words == "3 of 3 done"
+    assert (stopped.counts.done, stopped.counts.failed) == (1, 2)
+    assert [words(row) for row in listed(paid)] == [["Send 2 again"], []]
+
+
 def test_a_batch_that_was_deleted_is_said(panel: Watched) -> None:
     panel.do("batch", batch=7, view="v")
     assert panel.error == "Batch b7 was deleted with its session. The gallery lists them."

@@ -107,9 +107,9 @@ class ExecutorWork(Work):
             tell(ItemEnded(claim.batch, claim.item, await to_the_end(self._lost(claim, error))))
         else:
             self._came(item, claim, outcome, session)
-            if not outcome.state:
-                await to_the_end(in_thread(release, claim))
-            tell(ItemEnded(claim.batch, claim.item, outcome.state))
+            # One that was not begun waits again; a cluster that lost the worker which had sent it only gives it out once more.
+            state = outcome.state or await to_the_end(in_thread(self.workspace.store.lose_item, claim)) or "sent"
+            tell(ItemEnded(claim.batch, claim.item, state))
 
     def _submitted(self, session: SessionRecord, claim: Claim) -> Any:
         workspace = self.workspace
