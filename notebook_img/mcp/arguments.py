@@ -17,6 +17,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "number": ("a number", "0.5"),
     "boolean": ("true or false", "true"),
     "array": ("a list", "[0, 0, 100, 100]"),
+    "list of text": ("a list", '["cat.png", "fox/t3"]'),
     "object": ("an object", "{}"),
 }
 """By the type in a schema: what it is called, and an example."""
@@ -46,7 +47,7 @@ def explained(tool: str, error: ValidationError, schema: Mapping[str, Any]) -> s
         if fault["type"] == "missing":
             said[name] = f"{tool} needs {name}: {facts.get('description', 'a value')}."
         else:
-            said.setdefault(name, f"{name} is {_wanted(facts)}, not {_given(fault['input'])}.")
+            said.setdefault(name, f"{name} is {_wanted(facts, fault['input'])}, not {_given(fault['input'])}.")
     return " ".join(said.values())
 
 
@@ -56,8 +57,13 @@ def _plain(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**facts, **kinds[0]} if kinds else facts
 
 
-def _wanted(facts: Mapping[str, Any]) -> str:
-    kind, example = KINDS.get(str(facts.get("type")), ("another value", ""))
+def _wanted(facts: Mapping[str, Any], given: Any) -> str:
+    form = str(facts.get("type"))
+    if form == "array" and facts.get("items", {}).get("type") == "string":
+        form = "list of text"
+    kind, example = KINDS.get(form, ("another value", ""))
+    if form == "string" and not isinstance(given, str):
+        return f"{kind} ({facts['description']})" if "description" in facts else kind
     low, high = facts.get("minimum"), facts.get("maximum")
     if low is not None and high is not None:
         kind, example = f"{kind} from {low:g} to {high:g}", f"{facts.get('default') or low:g}"

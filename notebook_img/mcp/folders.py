@@ -168,7 +168,8 @@ class Folders:
         if not any(real == folder or folder in real.parents for folder in self.allowed):
             names = ", ".join(str(folder) for folder in self.allowed) or "none"
             raise UsageError(
-                f"{str(path)[:200]} is outside the folders this server may use: {names[:300]}. NOTEBOOK_IMG_ALLOWED_DIRS sets others."
+                f"{str(path)[:200]} is outside the folders this server may use: {names[:300]}. "
+                "Only the user can allow others, with NOTEBOOK_IMG_ALLOWED_DIRS."
             )
         return real
 

@@ -12,6 +12,8 @@ from notebook_img.replay import BY_AGENT
 from notebook_img.studio import session_name_from
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from notebook_img.mcp.running_call import Caller
     from notebook_img.mcp.work import Work
     from notebook_img.tree import Session
@@ -38,9 +40,14 @@ def named(work: Work, caller: Caller, name: str) -> Session:
     if found is None:
         names = [row.name for row in work.scope.sessions(limit=200)]
         near = did_you_mean(wanted, names)
-        recent = f" Recent sessions: {', '.join(names[:5])}." if names else " There are none yet."
+        recent = f" Recent sessions: {listed(names[:5])}." if names else " There are none yet."
         raise NotFoundError(f"There is no session {wanted[:80]!r}.{near}{recent} start_image_session begins one.")
     return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names of sessions in a sentence; some hold a comma."""
+    return ", ".join(repr(name) for name in names)
 
 
 def find(work: Work, caller: Caller, *names: str) -> Session | None:

@@ -170,7 +170,7 @@ def of_turn(
     line = "; ".join(said(info) for info in infos) + (f", made from {start}" if start else "")
     line += f". {'Saved to' if written else 'Stored at'} {', '.join(written or [info.path for info in infos])}"
     line += f". {turn.model}, {turn.seconds:.1f} s, {price(turn)}."
-    line += f" Note: {' '.join(warnings)}" if warnings else ""
+    line += f" Note: {sentences(warnings)}" if warnings else ""
     line += f" The model also wrote: “{clipped(turn.text, WORDS)}”" if turn.text else ""
     share = min(THUMBNAIL_BYTES, ALL_THUMBNAILS // max(1, len(pictures)))
     side = THUMBNAIL_SIDE if len(pictures) <= 2 else 384
@@ -203,6 +203,11 @@ def said(info: PictureInfo) -> str:
     kind = next((suffix[1:].upper() for suffix, mime in MIME_TYPES.items() if mime == info.mime_type), info.mime_type)
     size = f"{info.bytes / 1e6:.1f} MB" if info.bytes >= 1e6 else f"{info.bytes / 1e3:.0f} kB"
     return f"{info.id}: {info.width} x {info.height} pixels, {kind}, {size}"
+
+
+def sentences(notes: Sequence[str]) -> str:
+    """Return notes one after the other; captions, for which they were made, end none with a full stop."""
+    return " ".join(note if note.endswith((".", "!", "?")) else f"{note}." for note in notes)
 
 
 def price(turn: Turn) -> str:

@@ -69,13 +69,23 @@ async def test_a_family_speaks_of_what_it_has(make_desk: Callable[..., Desk], fa
         ("view_image", {"image": "cat.png", "max_side": 9000}, "from 64 to 2048, such as 1280, not 9000."),
         ("view_image", {"image": "cat.png", "crop": 5}, "crop is a list, such as [0, 0, 100, 100], not 5."),
         ("chat_vision", {"image": "cat.png", "question": "What?", "is_new_conversation": "perhaps"}, "true or false"),
-        ("generate_image", {"prompt": ["a", "fox"], "outputPath": "a.png"}, "prompt is text of 1 to 20,000 characters"),
+        (
+            "generate_image",
+            {"prompt": ["a", "fox"], "outputPath": "a.png"},
+            "prompt is text (What to make or change, in plain words), not the",
+        ),
+        ("generate_image", {"prompt": "", "outputPath": "a.png"}, "prompt is text of 1 to 20,000 characters, such as"),
+        ("run_batch", {"prompt": "x", "images": "cat.png", "max_cost": 0}, 'images is a list, such as ["cat.png", "fox/t3"], not the text'),
+        ("list_session", {}, "There is no tool 'list_session' here. Did you mean 'list_sessions'?"),
+        ("take_image", {"id": "nosuch"}, "'nosuch' is none of the pictures at hand. Without an id this tool shows them."),
+        ("get_job", {"job_id": "j0"}, "There is no job 'j0'. None is known: a call"),
         ("generate_image", {"prompt": "a fox"}, "generate_image needs outputPath: File to write"),
     ],
 )
 async def test_wrong_arguments_are_explained_in_a_sentence(client: Client, tool: str, arguments: dict[str, Any], words: str):
     said = await refused(client, tool, **arguments)
     assert words in said
+    assert "Error executing" not in said
     assert "\n" not in said
     assert "validation" not in said
 
@@ -85,3 +95,19 @@ async def test_an_argument_of_a_wrong_name_is_not_passed_over_and_paid_for(desk:
         await refused(client, "analyze_image", image="cat.png", question="Which year is it?")
         await called(client, "get_status", random_string="filler of a client that must send one")
     assert desk.studio.store.count_sessions() == 0
+
+
+async def test_a_results_id_given_as_the_session_means_that_turn(client: Client):
+    made = (await called(client, "start_image_session", prompt="a red circle on white", outputPath="a.png")).structured_content
+    await called(client, "continue_image_session", sessionId=made["sessionId"], prompt="blur", outputPath="b.png")
+    result = await called(client, "continue_image_session", sessionId=made["id"], prompt="rotate by 90 degrees", outputPath="c.png")
+    assert result.structured_content["started_from"] == made["id"]
+
+
+async def test_names_of_sessions_are_told_apart_and_notes_end(client: Client):
+    made = await called(client, "edit_image", imagePath="cat.png", prompt="rotate by 90 degrees", outputPath="a.png")
+    assert "Note: built-in, not AI. The model also wrote:" in made.content[0].text
+    assert "Recent sessions: 'work, agents'." in await refused(client, "show_session", session="nosuch")
+    saved = await called(client, "save_image", image="cat.png", outputPath="b.jpg")
+    assert saved.content[0].text.endswith("b.jpg. converted from PNG to JPEG.")
+    assert "attached" not in await refused(client, "view_image", image="*.png")

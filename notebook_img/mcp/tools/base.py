@@ -199,7 +199,8 @@ class Tools:
         try:
             return caller.folders.picture(plain)
         except NotebookImgError as error:
-            error.hints = (*error.hints, Hint("hand-over", folder=str(caller.folders.base)))
+            if not set("*?") & set(plain):  # a pattern is no picture somebody attached
+                error.hints = (*error.hints, Hint("hand-over", folder=str(caller.folders.base)))
             raise
 
     def mask(self, caller: Caller, text: str) -> Any:

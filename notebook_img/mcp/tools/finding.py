@@ -11,7 +11,7 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
 from notebook_img.calls import write_outputs
-from notebook_img.errors import NotebookImgError, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.loop import in_thread
 from notebook_img.mcp import sessions, tool_results
 from notebook_img.mcp.at_hand import Candidate, candidates
@@ -126,7 +126,10 @@ class FindingTools(Tools):
         return answer
 
     def _taken(self, call: Calling, id_: str) -> CallToolResult:
-        picture, _ = self.looked_up(call.caller, id_)
+        try:
+            picture, _ = self.looked_up(call.caller, id_)
+        except NotebookImgError as error:
+            raise NotFoundError(f"{id_[:80]!r} is none of the pictures at hand. Without an id this tool shows them.") from error
         row = CandidateRow(id=id_, what="taken", width=picture.width, height=picture.height)
         answer = structured(
             Candidates(taken=id_, candidates=[row]),

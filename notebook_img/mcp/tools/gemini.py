@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from notebook_img.calls import Call
 from notebook_img.errors import UsageError
+from notebook_img.ids import parse_id, turn_id
 from notebook_img.loop import in_thread
 from notebook_img.mcp import model_names, sessions
 from notebook_img.mcp.tool_results import ImageResult
@@ -225,12 +226,15 @@ class GeminiTools(Tools):
         """Go on in a session."""
         async with self.calling(ctx, "continue_image_session", prompt) as call:
             session = await in_thread(sessions.named, self.work, call.caller, sessionId)
+            # Results are named fox/t3, and clients hand that on as the session: then they mean that turn.
+            named = parse_id(sessionId.strip())
+            start = fromId or (turn_id(named.number, named.picture) if named is not None and named.session else "")
 
             def make() -> Call:
                 images = (self.image(call.caller, imagePath),) if imagePath else ()
-                options = {**self._options(aspectRatio, imageSize, ""), "start": fromId or None}
+                options = {**self._options(aspectRatio, imageSize, ""), "start": start or None}
                 options |= self._part(call.caller, mask, maskReading, grow=grow, outpaint=outpaint, confine=confine, align=align)
-                if fromId or call.caller.studio.head(session.id) is not None:
+                if start or call.caller.studio.head(session.id) is not None:
                     return Call("edit", prompt, references=images, **options)
                 if not images:
                     raise UsageError(f"Session {session.name} is before its first image. Give imagePath: the image to begin with.")

@@ -305,7 +305,7 @@ class OurTools(Tools):
                 return Saved(id=name, files=[str(file) for file in files], notes=said)
 
             done = await in_thread(save)
-            return structured(done, f"{done.id} saved to {', '.join(done.files)}. {' '.join(done.notes)}")
+            return structured(done, f"{done.id} saved to {', '.join(done.files)}. {tool_results.sentences(done.notes)}")
 
     async def get_job(
         self,

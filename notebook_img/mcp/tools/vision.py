@@ -241,7 +241,7 @@ class VisionTools(Tools):
             info.message = (
                 f"{info.server} {info.version} is running. Questions go to {info.model}, images to {info.image_model}. "
                 f"Spent today: {spent}. {info.sessions} sessions"
-                + (f", recent: {', '.join(info.recent_sessions)}" if info.recent_sessions else "")
+                + (f", recent: {sessions.listed(info.recent_sessions)}" if info.recent_sessions else "")
                 + (f". Jobs running: {', '.join(info.jobs_running)}" if info.jobs_running else "")
                 + "."
                 + (f" For the person, to see the pictures (opens once): {info.page}" if info.page else "")
