@@ -176,9 +176,7 @@ class Jobs:
         row = self._studio.store.job(job_id.strip())
         if row is None or not self._shows(row):
             known = [job.id for job in self._studio.store.jobs(limit=5) if self._shows(job)]
-            latest = (
-                f" The latest are {', '.join(known)}." if known else " None is known: a call that named no job_id is done."
-            )
+            latest = f" The latest are {', '.join(known)}." if known else " None is known; a call that named none is done."
             raise NotFoundError(f"There is no job {job_id[:40]!r}.{did_you_mean(job_id, known)}{latest}")
         return row
 

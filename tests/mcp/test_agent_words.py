@@ -78,7 +78,7 @@ async def test_a_family_speaks_of_what_it_has(make_desk: Callable[..., Desk], fa
         ("run_batch", {"prompt": "x", "images": "cat.png", "max_cost": 0}, 'images is a list, such as ["cat.png", "fox/t3"], not the text'),
         ("list_session", {}, "There is no tool 'list_session' here. Did you mean 'list_sessions'?"),
         ("take_image", {"id": "nosuch"}, "'nosuch' is none of the pictures at hand. Without an id this tool shows them."),
-        ("get_job", {"job_id": "j0"}, "There is no job 'j0'. None is known: a call"),
+        ("get_job", {"job_id": "j0"}, "There is no job 'j0'. None is known; a call"),
         ("generate_image", {"prompt": "a fox"}, "generate_image needs outputPath: File to write"),
     ],
 )
