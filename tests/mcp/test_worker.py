@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -220,12 +222,10 @@ def test_a_worker_that_is_killed_is_said_and_the_next_call_has_another(paid: Run
     server.process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_over_http_waits_for_what_was_sent(paid: Running, home: Path, folder: Path, number: int):
-    import subprocess
-    import urllib.request
-
-    bare = stdio(home, folder, **environment(paid)).env or {}
+@contextlib.contextmanager
+def called_over_http(gemini: Running, home: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server over HTTP while it makes a picture for a client."""
+    bare = stdio(home, folder, **environment(gemini)).env or {}
     process = subprocess.Popen(
         [sys.executable, "-m", "notebook_img", "mcp", "--http"], cwd=folder, env=bare, stderr=subprocess.PIPE, text=True
     )
@@ -250,9 +250,30 @@ def test_a_server_over_http_waits_for_what_was_sent(paid: Running, home: Path, f
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60).read())
-        until(lambda: asked(paid, "a fox"))
+        until(lambda: asked(gemini, "a fox"))
+        yield process
+        process.kill()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_over_http_waits_for_what_was_sent(paid: Running, home: Path, folder: Path, number: int):
+    with called_over_http(paid, home, folder) as process:
         process.send_signal(number)
         assert process.wait(60) == 0
-    process.stderr.close()
     assert (folder / "fox.png").exists()
     assert len(paid.requests("generateContent")) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_server_over_http_and_not_what_was_paid_for(paid: Running, home: Path, folder: Path, number: int):
+    paid.control({"kind": "hang"})
+    with called_over_http(paid, home, folder) as process:
+        (worker,) = workers(process.pid)
+        process.send_signal(number)
+        assert process.stderr
+        assert "a second time ends at once" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(60) == 128 + number
+        os.kill(worker, signal.SIGKILL)  # it was still there, waiting for the service

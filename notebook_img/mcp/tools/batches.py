@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -68,20 +70,6 @@ STATES: dict[str, Literal["waiting", "running", "done", "failed"]] = {
 }
 
 
-@dataclass(frozen=True)
-class Order:
-    """A batch as an agent asks for it, by the arguments of `run_batch`."""
-
-    prompt: str
-    max_cost: float
-    kind: str
-    images: list[str] | None
-    over: dict[str, list[str]] | None
-    model: str
-    row: str
-    first: int | None
-
-
 class BatchTools(Tools):
     """Batches."""
 
@@ -113,36 +101,38 @@ class BatchTools(Tools):
     ) -> Annotated[CallToolResult, BatchResult]:
         """Do one call with many images."""
         async with self.calling(ctx, "run_batch", prompt) as call:
-            order = Order(prompt, max_cost, kind, images, over, model, row, first)
-            await self._agreed_to(call, order)
-            batch = await in_thread(lambda: self.begun(call.caller, order))
+            options = {"over": over, "budget": max_cost, "first": first, "model": model, "row": row}
+            begun = functools.partial(self._begun, call.caller, kind, prompt, images, options)
+            await self._agreed_to(call, max_cost, begun)
+            batch = await in_thread(begun)
             assert isinstance(batch, Batch)
             self.work.scope.begun.add(_session_of(batch))
             await in_thread(self._start, call.caller, batch, first)
             return await self._followed(call, batch, self.work.studio.settings.mcp_wait)
 
-    async def _agreed_to(self, call: Calling, order: Order) -> None:
+    async def _agreed_to(self, call: Calling, max_cost: float, begun: Callable[..., Any]) -> None:
         """Ask the person about a batch that may cost more than `ask_above`, or an unknown amount."""
         limit = self.work.studio.settings.ask_above
-        if order.max_cost <= limit:
+        if max_cost <= limit:
             return
-        prices = (await in_thread(lambda: self.begun(call.caller, order, dry=True))).prices
+        prices = (await in_thread(lambda: begun(dry_run=True))).prices
         if prices.sends and prices.above(limit):
             await consented(
                 call.context,
-                order.max_cost,
-                f"a batch: {prices.words} It may cost up to {money(order.max_cost)} (asked above {money(limit)}).",
+                max_cost,
+                f"a batch: {prices.words} It may cost up to {money(max_cost)} (asked above {money(limit)}).",
                 f"Give a max_cost of at most {limit:g}, or ask them to raise NOTEBOOK_IMG_ASK_ABOVE in this server's settings.",
             )
 
-    def begun(self, caller: Caller, order: Order, *, dry: bool = False) -> Any:
-        """Begin a batch, or price it only."""
-        if order.kind != "generate" and not order.images:
+    def _begun(
+        self, caller: Caller, kind: str, prompt: str, images: list[str] | None, options: dict[str, Any], *, dry_run: bool = False
+    ) -> Any:
+        """Write a batch down, or price it only."""
+        if kind != "generate" and not images:
             raise UsageError("images is empty. List the images to work on.")
-        items = [self.image(caller, name) for name in order.images] if order.images else None
-        options: dict[str, Any] = {"budget": order.max_cost, "first": order.first, "wait": False, "starts": False, "dry_run": dry}
-        options |= {name: value for name, value in (("model", order.model), ("row", order.row)) if value}
-        return getattr(caller.studio.batch, order.kind)(order.prompt, items, over=order.over, **options)
+        items = [self.image(caller, name) for name in images] if images else None
+        given = {name: value for name, value in options.items() if value not in (None, "")}
+        return getattr(caller.studio.batch, kind)(prompt, items, wait=False, starts=False, dry_run=dry_run, **given)
 
     def _start(self, caller: Caller, batch: Batch, first: int | None) -> None:
         """Begin to work on a batch: here, or where it outlives this server if it can be billed."""
