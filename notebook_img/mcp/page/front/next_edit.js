@@ -21,7 +21,7 @@ export class NextEdit {
     this.note = h("p", { class: "nbi-quiet" });
     const bar = h("div", { class: "nbi-bar" }, this.run, this.modelField, this.labelled("Pictures", this.count));
     this.element = h("section", { class: "nbi-ask", "aria-label": "Edit" }, h("label", { for: id }, "What should change?"), this.prompt, bar, this.note);
-    this.price = soon(() => this.priceNow(), 400);
+    this.priceSoon = soon(() => this.priceNow(), 400);
     this.prompt.addEventListener("input", () => {
       this.arrange();
       this.price();
@@ -59,8 +59,17 @@ export class NextEdit {
     return { ...given, mask: `data:image/png;base64,${btoa(text)}` };
   }
 
-  async priceNow() {
+  // Something has changed: a price that stands there, or is on its way, is that of another edit.
+  price() {
     if (!this.page.at || this.busy || this.page.over) return;
+    this.asked = "";
+    this.note.classList.remove("nbi-warning");
+    this.note.textContent = "Looking up the price…";
+    this.priceSoon();
+  }
+
+  async priceNow() {
+    if (this.busy) return;
     const asked = (this.asked = unique("price"));
     const given = await this.given(ROUGH_MASK);
     const found = await this.page.call("price_on_page", given).catch((failure) => ({ problem: failure.message }));
@@ -84,7 +93,6 @@ export class NextEdit {
   async edit() {
     const { page } = this;
     this.busy = true;
-    this.asked = ""; // a price that is still on its way is none of what comes next
     page.arrange();
     const began = performance.now();
     const tick = setInterval(() => page.say(`Working, ${seconds((performance.now() - began) / 1000)}…`), 1000);
