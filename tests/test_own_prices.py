@@ -20,6 +20,7 @@ from notebook_img.errors import ModelNotFoundError, UnsupportedError
 from notebook_img.pictures import Picture
 from notebook_img.providers.catalog import model_rows
 from notebook_img.providers.interface import Reply, Request, Usage
+from notebook_img.providers.own_models import own_models
 from notebook_img.providers.pricing import Made, cost_of
 from notebook_img.records import Origin
 from notebook_img.replay.cells import Kernel
@@ -158,6 +159,12 @@ FAULTS = [
     ('[models."gemini:x"]\nsource = "me"\n', "line 1: there is no price in it"),
     ('[models."nano"]\ntext_in = 1\n', 'line 1: [models."nano"] names no provider'),
     ('[models."gemini:"]\ntext_in = 1\n', "names no provider and model"),
+    (
+        '[models]\nblock = []\n[models."gemnii:x"]\ntext_in = 1\n',
+        "line 3: 'gemnii:x' names no provider there is. Did you mean 'gemini'?",
+    ),
+    ('[models."google:x"]\ntext_in = 1\n', "line 1: 'google:x' names no provider there is. Did you mean 'gemini'?"),
+    ('[models]\nblock = ["opneai:*"]\n', "line 2: 'opneai:*' names no provider there is. Did you mean 'openai'?"),
     ('[models."gemini:x"]\ntext_in = inf\n', "line 2: text_in = inf"),
     (f'[models."gemini:x"]\ntext_in = {"9" * 400}\n', "line 2: text_in = 9999"),
     ('[models."gemini:x"]\nper_picture = "$0.04"\n', "line 2: per_picture = '$0.04' cannot be used: write US dollars"),
@@ -184,6 +191,12 @@ def test_a_bad_file_is_told_by_file_and_line_and_the_built_in_table_goes_on(text
     assert said in told[0]
     assert "the built-in prices hold" in told[0]
     assert PAINTER in [row["name"] for row in studio.models()]
+
+
+def test_a_provider_of_somebody_else_or_of_the_same_file_has_prices_though_it_is_not_installed_here(write, new_studio):
+    write('[acme]\nbase_url = "http://127.0.0.1:9/v1"\n[models."acme:painter"]\nper_picture = 0.5\n[models."far-away:x"]\ntext_in = 1\n')
+    studio = new_studio()
+    assert own_models(studio.settings).models.keys() == {"acme:painter", "far-away:x"}
 
 
 def test_the_file_that_is_named_wins_over_the_one_of_the_home(write, tmp_path, new_studio):

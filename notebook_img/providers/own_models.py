@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 BY_PIECE = {"per_picture", "by_pixels"}
 BUILT_IN = "local"
+ALSO_CALLED = {"google": "gemini", "vertex": "gemini", "azure": "openai", "chatgpt": "openai", "seedream": "ark", "volcengine": "ark"}
+"""Providers by other names of their services."""
 """Costs nothing and sends nothing: only a ban by name reaches it."""
 
 
@@ -102,6 +104,7 @@ def own_models(settings: Settings) -> OwnModels:
     found = OwnModels()
     for file in user_files(settings):
         found = _joined(found, file)
+        _check_providers(file, settings)
     return found
 
 
@@ -151,6 +154,23 @@ def _joined(before: OwnModels, file: UserFile) -> OwnModels:
     own = {str(name).casefold(): _own_model(file, str(name), entry) for name, entry in table.items() if name not in ("allow", "block")}
     place = file.place(MODELS, next(iter(lists))) if lists else before.place
     return OwnModels({**before.models, **own}, lists.get("allow", before.allow), lists.get("block", before.block), place)
+
+
+def _check_providers(file: UserFile, settings: Settings) -> None:
+    """Refuse a provider that is spelt almost as one there is; one that nobody has installed here may be of another machine."""
+    from notebook_img.providers.registry import names
+
+    table = file.tables.get(MODELS, {})
+    places = {name: (f"{MODELS}.{name}", "") for name in table}
+    for word in ("allow", "block"):
+        places.update((pattern, (MODELS, word)) for pattern in table.get(word, ()))
+    named = {name: provider.strip().casefold() for name in places for provider, colon, _ in (name.partition(":"),) if colon}
+    known = {name.casefold() for name in names(settings)} if named else set()
+    for name, provider in named.items():
+        if provider in known or "*" in provider:
+            continue
+        if said := f" Did you mean {meant!r}?" if (meant := ALSO_CALLED.get(provider)) else did_you_mean(provider, known):
+            raise UsageError(f"{file.place(*places[name])}: {name!r} names no provider there is.{said}")
 
 
 def _patterns(file: UserFile, word: str, value: object) -> tuple[str, ...]:

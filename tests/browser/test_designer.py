@@ -21,6 +21,32 @@ def tool(panel: Any, name: str) -> None:
     panel.get_by_role("radio", name=name, exact=True).check()
 
 
+VISIBLE = """() => [...document.querySelectorAll(".nbi :is(button, input, select, textarea, summary)")]
+    .filter((each) => each.checkVisibility({visibilityProperty: true, opacityProperty: true}))
+    .map((each) => each.getAttribute("aria-label") || each.labels?.[0]?.textContent.trim() || each.textContent.trim())"""
+
+
+def test_at_first_sight_there_is_the_picture_and_what_is_used_every_time(voila: Server, page: Any) -> None:
+    made = 'ni.session("sight").edit("warmer", "sample:chelsea").edit("invert")'
+    panel = open_panel(page, voila, "sight", made)
+    expect(panel.locator(".nbi-frame.nbi-head .nbi-name")).to_contain_text("current", timeout=SOON)
+    expect(panel.locator(".nbi-stage img").first).to_be_visible(timeout=SOON)
+    assert page.evaluate(VISIBLE) == [
+        *("Session", "Rename", "Edit", "Ask", "Gallery"),
+        *("Undo", "Redo", "Mask", "Compare", "Original", "Zoom out", "Zoom in", "Fit", "1:1", "More"),
+        *("Prompt", "Run", "More"),
+    ]
+    folded = {
+        each for more in panel.locator("details.nbi-more").all() for each in more.locator("button, summary, label").all_text_contents()
+    }
+    assert {"Cut out", "Download", "Upload", "Open", "Model"} <= {each.strip() for each in folded}
+    panel.get_by_role("button", name="Compare").click()
+    compared = panel.locator(".nbi-compare")
+    expect(compared).to_contain_text("% changed", timeout=SOON)
+    assert "mean" not in compared.inner_text().casefold(), "the numbers are told on request"
+    clean(page)
+
+
 def test_paint_run_dislike_undo_try_again(voila: Server, page: Any) -> None:
     page.set_viewport_size({"width": 1080, "height": 1100})
     panel = open_panel(page, voila, "loop")

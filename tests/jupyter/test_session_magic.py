@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,16 @@ def test_no_arguments_show_where_things_stand(kernel: Kernel) -> None:
     assert kernel.good("%imgmcp").printed
     assert "crop" in kernel.good("%img local").text
     assert "notebook_img" in kernel.good("%img doctor").text
-    assert "gemini:" in kernel.good("%img models").text
+
+
+def test_the_list_of_models_tells_price_day_and_source(kernel: Kernel) -> None:
+    lines = kernel.good("%img models nano-banana-2.1").text.splitlines()
+    (row,) = (line for line in lines if line.startswith("gemini:gemini-nano-banana-2.1 "))
+    price, read_on, source = (row[lines[2].index(name) :].split("  ")[0].strip() for name in ("price", "read on", "from"))
+    assert price.startswith("$")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", read_on)
+    assert source.startswith("Google's model and price pages")
+    assert not any(line.startswith("openai:") for line in lines), "only those with the word in their name"
 
 
 @pytest.mark.parametrize("command", ["list", "tree", "cost", "show", "show t1", "show t1 t2"])

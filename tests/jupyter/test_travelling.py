@@ -54,26 +54,60 @@ def test_a_cell_ends_with_the_picture_in_the_place_of_the_progress(slow: Kernel)
     assert "Making" not in ran.text
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "out = widgets.Output()\nwith out:\n    get_ipython().run_line_magic('imggen', 'a fox')",
-        "widgets.interact(lambda words: [get_ipython().run_line_magic('imggen', words), None][1], words=widgets.fixed('a hare'));",
-        "with capture_output() as kept:\n    get_ipython().run_line_magic('imggen', 'an owl')\nkept.show()",
-    ],
-    ids=["Output", "interact", "capture"],
-)
-def test_in_captured_output_the_picture_is_a_display_of_its_own(slow: Kernel, source: str) -> None:
-    shown: list[tuple[str, list[str]]] = []
-    message = slow.begin(source)
+PLACES = {
+    "Output": "with widgets.Output():\n    {}",
+    "interact": "widgets.interact(lambda _: [{}, None][1], _=widgets.fixed(0));",
+    "capture": "with capture_output() as kept:\n    {}\nkept.show()",
+}
+"""What takes the outputs of a cell: none of them takes an update of a display."""
+SHOWN = {
+    "a picture": ("magic('imggen', 'a fox')", 1),
+    "a grid": ("magic('imggen', '-n 2 a hare')", 1),
+    "several models": ("magic('imggen', '-m openai -m local noise')", 1),
+    "a tree": ("magic('imgsession', 'tree')", 1),
+    "a comparison": ("magic('imgsession', 'show t1 t2')", 1),
+    "boxes": ("magic('askimage', 'sample:coffee --boxes=cup')", 1),
+    "a streamed answer": ("magic('askimage', 'sample:coffee what is it?')", 0),
+    "a turn again": ("display(ni.session('seen').turn('t1'))", 1),
+    "a session": ("display(ni.session('seen'))", 1),
+    "an error": ("magic('imgedit', '-m local make it snow')", 0),
+}
+"""What is shown, and how many displays with a picture that is."""
+
+
+@pytest.fixture(scope="module")
+def seen(started: tuple[Kernel, Running]) -> None:
+    """A session of two pictures, and progress that is shown at once."""
+    kernel, service = started
+    service.reset()
+    kernel.good("%imgsession seen")
+    kernel.good("%imgedit -m local sample:chelsea warmer")
+    kernel.good("%imgedit -m local invert")
+    kernel.good("magic = get_ipython().run_line_magic")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("thing", SHOWN)
+def test_whatever_is_shown_is_a_display_of_its_own_where_outputs_are_captured(slow: Kernel, seen: None, thing: str, place: str) -> None:
+    source, count = SHOWN[thing]
+    shown: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    message = slow.begin(PLACES[place].format(source))
     while True:
         got = slow.client.get_iopub_msg(timeout=60)
         if got["parent_header"].get("msg_id") != message:
             continue
         if got["msg_type"] == "status" and got["content"]["execution_state"] == "idle":
             break
-        assert got["msg_type"] != "error", got["content"]
-        if got["msg_type"] in ("display_data", "update_display_data"):
-            shown.append((got["msg_type"], pictures([got["content"]])))
-    assert [kind for kind, found in shown if found] == ["display_data"], "an Output widget takes no update of a display"
-    assert "update_display_data" not in [kind for kind, _ in shown], "and no progress stays behind in it"
+        assert got["msg_type"] != "update_display_data", "and no progress stays behind in it"
+        if got["msg_type"] == "display_data" and "widget-view" not in str(got["content"]["data"].keys()):
+            shown.append(got["content"])
+        if got["msg_type"] == "error":
+            errors.append(got["content"])
+    assert len([output for output in shown if pictures([output])]) == count
+    if thing == "an error":
+        assert ["'make it snow' needs an image model" in error["evalue"] for error in errors] == [True]
+    else:
+        assert not errors
+    if thing == "a streamed answer":
+        assert len([output for output in shown if "text/markdown" in output["data"]]) == 1
