@@ -138,6 +138,20 @@ def test_a_property_that_fails_shows_its_own_error(turn: Any, monkeypatch: pytes
         _ = turn.seconds
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ni.edit("cat.png", "warmer"), "'cat.png' is a picture. Write the words first: edit('make it night', 'cat.png')."),
+        (lambda: ni.ask("sample:coffee"), "Write the words first: ask('what is in it?', 'sample:coffee')."),
+        (lambda: ni.generate("cat.png"), "Write the words first: generate('a fox in this style', references=['cat.png'])."),
+    ],
+)
+def test_a_picture_where_the_words_belong_is_said_to_be_one(call: Any, said: str, cwd: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert said in str(caught.value)
+
+
 def test_turns_are_counted_and_an_id_is_pointed_to(turn: Any) -> None:
     with pytest.raises(UsageError, match=r"session.turn\('t1'\)"):
         _ = turn.session.turns["t1"]

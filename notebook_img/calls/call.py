@@ -141,6 +141,8 @@ def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, 
         raise UsageError(
             f"The prompt has to be text, not {type(prompt).__name__}. Write it first, the image second: edit('make it night', image)."
         )
+    if _names_picture(prompt):
+        raise UsageError(f"{prompt!r} is a picture. Write the words first: {_WORDS_FIRST[kind].format(prompt)}.")
     given = dict(options or {})
     for wrong, right in {**_FLAG_WORDS, "image": "references" if kind == "generate" else "the second argument"}.items():
         if wrong in given:
@@ -158,6 +160,23 @@ def make_call(kind: Kind, prompt: str, image: Any = None, options: Mapping[str, 
         if (near_field := did_you_mean(name, known)) and name not in _own_names():
             raise UsageError(f"There is no argument {name!r}.{near_field}")
     return Call(kind=kind, prompt=prompt, images=several(image), own=given, **fields)
+
+
+_WORDS_FIRST: Mapping[Kind, str] = {
+    "generate": "generate('a fox in this style', references=[{!r}])",
+    "edit": "edit('make it night', {!r})",
+    "ask": "ask('what is in it?', {!r})",
+}
+
+
+def _names_picture(prompt: str) -> bool:
+    """Return whether a prompt is nothing but the name of a picture, given where the words belong."""
+    from notebook_img.pictures import SAMPLES, is_picture_file
+
+    name = prompt.strip()
+    if any(letter.isspace() for letter in name) or not 0 < len(name) < 4096:
+        return False
+    return name.removeprefix("sample:") in SAMPLES if name.startswith("sample:") else is_picture_file(name)
 
 
 def _own_names() -> set[str]:

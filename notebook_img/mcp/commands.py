@@ -126,6 +126,8 @@ def _config(studio: Studio, rest: list[str]) -> None:
 
     shared = "--shared" in rest
     names = [word for word in rest if word != "--shared"]
+    if flags := [word for word in names if word.startswith("-")]:
+        raise UsageError(f"%imgmcp config has no option {flags[0]}.{did_you_mean(flags[0], ['--shared'])} It takes a client and --shared.")
     if len(names) != 1 or names[0] not in CLIENTS:
         wrong = f" {names[0]!r} is none of them.{did_you_mean(names[0], CLIENTS)}" if names else ""
         raise UsageError(f"%imgmcp config wants one client: {', '.join(CLIENTS)}.{wrong}")

@@ -78,6 +78,15 @@ def find_option(word: str, table: Mapping[str, Option], command: Command) -> tup
     return option, value if equals else None
 
 
+ALSO_CALLED = {
+    **dict.fromkeys(("save", "save-as", "out", "file"), "output"),
+    **dict.fromkeys(("num", "number", "images", "samples"), "count"),
+    **dict.fromkeys(("width", "height", "resolution"), "size"),
+    **dict.fromkeys(("input", "picture", "photo"), "images"),
+    "ratio": "aspect-ratio",
+}
+"""Options by other names, as keywords."""
+
 DOING: Mapping[Command, str] = {"generate": "generating", "edit": "editing", "ask": "asking"}
 
 HELP: Mapping[Command, Hint] = {"generate": Hint("help-generate"), "edit": Hint("help-edit"), "ask": Hint("help-ask")}
@@ -99,6 +108,8 @@ def _unknown(flag: str, table: Mapping[str, Option], command: Command) -> tuple[
     keywords = {option.name.replace("_", "-"): option.long for option in table.values()}
     if bare in keywords:
         return f"There is no option {flag!r}. Did you mean '{keywords[bare]}'?", True
+    if (option := ALSO_CALLED.get(bare, "")) in keywords:
+        return f"There is no option {flag!r}. Did you mean '{keywords[option]}'?", True
     meant = did_you_mean(f"--{bare}", [each for each in table if each.startswith("--")])
     return f"There is no option {flag!r} for {DOING[command]}.{meant}", bool(meant)
 

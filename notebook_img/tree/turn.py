@@ -328,7 +328,9 @@ class Turn(Drawn):
             other = self._before()
         picture = getattr(other, "picture", other)
         if not hasattr(picture, "sha256"):
-            raise UsageError(f"A turn is compared with a Turn or a Picture, not with a value of type {type(other).__name__}.")
+            raise UsageError(
+                f"A turn is compared with a Turn or a Picture, not with a value of type {type(other).__name__}: t.compare(s.turn('t1'))."
+            )
         label = getattr(other, "id", "") or getattr(picture, "name", "") or "before"
         # The older one stands on the left.
         pair = [(picture, str(label)), (self.picture, self.id)]

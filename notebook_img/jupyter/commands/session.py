@@ -158,6 +158,16 @@ def _none(rest: list[str], command: str) -> None:
         raise UsageError(f"%imgsession {command} takes nothing more, not {' '.join(rest)!r}.")
 
 
+def _flags(rest: list[str], command: str, *known: str) -> tuple[list[str], set[str]]:
+    """Return the words that are no flags, and the flags; an unknown one is an error with the nearest."""
+    flags = {word for word in rest if word.startswith("--")}
+    if unknown := flags.difference(known):
+        raise UsageError(
+            f"%imgsession {command} has no option {min(unknown)}.{did_you_mean(min(unknown), known)} It takes {', '.join(known)}."
+        )
+    return [word for word in rest if word not in flags], flags
+
+
 def _one(rest: list[str], command: str) -> str:
     if len(rest) != 1:
         raise UsageError(f"Write %imgsession {COMMANDS[command][0]}.")
@@ -235,8 +245,8 @@ def _rename(kernel: NotebookKernel, rest: list[str]) -> None:
 def _delete(kernel: NotebookKernel, rest: list[str]) -> None:
     from notebook_img.calls import TURN_ID
 
-    sure = "--yes" in rest
-    rest = [word for word in rest if word != "--yes"]
+    rest, flags = _flags(rest, "delete", "--yes")
+    sure = "--yes" in flags
     name = _one(rest, "delete")
     if TURN_ID.fullmatch(name):
         session = kernel.studio.session()
@@ -285,11 +295,7 @@ def _model(kernel: NotebookKernel, rest: list[str]) -> None:
 def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
     from notebook_img.studio import write_pack
 
-    flags = {word for word in rest if word.startswith("--")}
-    known = ("--all", "--force", KEEPS)
-    if unknown := flags.difference(known):
-        raise UsageError(f"%imgsession pack has no option {min(unknown)}.{did_you_mean(min(unknown), known)}")
-    names = [word for word in rest if word not in flags]
+    names, flags = _flags(rest, "pack", "--all", "--force", KEEPS)
     if len(names) > 1:
         raise UsageError(f"Write %imgsession {COMMANDS['pack'][0]}.")
     packed = write_pack(
@@ -302,8 +308,8 @@ def _pack(kernel: NotebookKernel, rest: list[str]) -> Any:
 
 def _export(kernel: NotebookKernel, rest: list[str]) -> Any:
     session = kernel.studio.session()
-    names = [word for word in rest if word not in ("--force", KEEPS)]
-    path = session.export(_one(names, "export"), force="--force" in rest, keep_metadata=KEEPS in rest)
+    names, flags = _flags(rest, "export", "--force", KEEPS)
+    path = session.export(_one(names, "export"), force="--force" in flags, keep_metadata=KEEPS in flags)
     tell(kernel.shell, f"Exported session {session.name!r} to {path}.")
     return path
 
