@@ -64,7 +64,7 @@ class Address:
     """The home itself; of a home in a database the folder of this machine: kept keys, rescued files, what programs wrote."""
     database: DatabaseURL | None = None
     pictures: str = ""
-    """Where the pictures of a home in a database lie: ``file:///shared/pictures``."""
+    """Where the pictures of a home in a database lie: ``s3://bucket/prefix``, ``file:///shared/pictures``."""
 
     def __str__(self) -> str:
         return str(self.folder if self.database is None else self.database)

@@ -124,8 +124,9 @@ def _text(text: str) -> str:
 
 
 def _place(text: str) -> str:
-    if text and not (text.startswith("file:///") and len(text) > len("file:///")):
-        msg = "write file:// and the whole path of a folder: file:///shared/pictures"
+    scheme, _, rest = text.partition("://")
+    if text and not (rest.strip("/") and (scheme in ("s3", "gs", "az") or (scheme == "file" and rest.startswith("/")))):
+        msg = "write s3://BUCKET/PREFIX (or gs://, az://), or file:// and the whole path of a folder: file:///shared/pictures"
         raise ValueError(msg)
     return text
 
@@ -260,7 +261,12 @@ class Settings:
     """
 
     home = _HomeSetting(read_home, _default_home, HOME_VARIABLE, help="Folder of the store, or the database of a home for a team.")
-    pictures = Setting(_place, "", "NOTEBOOK_IMG_PICTURES", help="Where the pictures of a home in a database lie: file:///FOLDER.")
+    pictures = Setting(
+        _place,
+        "",
+        "NOTEBOOK_IMG_PICTURES",
+        help="Where the pictures of a home in a database lie: s3://BUCKET/PREFIX, gs://, az:// or file:///FOLDER.",
+    )
     model = Setting(
         _text,
         "",

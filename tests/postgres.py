@@ -10,16 +10,20 @@ import glob
 import itertools
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from notebook_img.addresses import Address, DatabaseURL
 from notebook_img.store import Store
+from tests.emulators.process import Running, Start
 
 _FOUND = [os.path.dirname(path) for path in (shutil.which("postgres"), *sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"))) if path]
 PROGRAMS = os.path.dirname(os.path.realpath(f"{_FOUND[0]}/postgres")) if _FOUND else ""
@@ -114,11 +118,42 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture
-def team_home(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Address]:
-    """Makes homes in databases of their own, with their pictures in a shared folder."""
+def bucket(emulators: Start, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket of this test's own, on an S3 server whose address and credentials stand in the environment."""
+    server = emulators("s3")
+    server.control()
+    name = f"bucket-{secrets.token_hex(6)}"
+    urllib.request.urlopen(urllib.request.Request(f"{server.url}/{name}", method="PUT"), timeout=60).close()
+    for variable, value in s3_environment(server.url).items():
+        monkeypatch.setenv(variable, value)
+    return Bucket(f"s3://{name}/some/prefix", server)
 
-    def make() -> Address:
+
+def s3_environment(url: str) -> dict[str, str]:
+    """Return what points a client at an S3 server on this machine."""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIATESTER",
+        "AWS_SECRET_ACCESS_KEY": "bucket-key-0123456789",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ALLOW_HTTP": "true",
+    }
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where pictures go."""
+
+    url: str
+    server: Running
+
+
+@pytest.fixture
+def team_home(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Address]:
+    """Makes homes in databases of their own, with their pictures in a shared folder, or where `pictures` says."""
+
+    def make(pictures: str = "") -> Address:
         folder = tmp_path_factory.mktemp("team")
-        return Address(folder / "here", DatabaseURL(postgres.url(postgres.new_database())), (folder / "shared").as_uri())
+        return Address(folder / "here", DatabaseURL(postgres.url(postgres.new_database())), pictures or (folder / "shared").as_uri())
 
     return make

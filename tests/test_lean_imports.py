@@ -22,6 +22,8 @@ HEAVY = (
     "httpx",
     "anywidget",
     "botocore",
+    "obstore",
+    "psycopg",
     "pandas",
     "matplotlib",
 )

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Connection, func, select, update
 
 from notebook_img.errors import NotFoundError, OutputError, PackError, UsageError
-from notebook_img.files import part_name, reason, remove_left_parts, sync_folder, write_pieces
+from notebook_img.files import part_name, reason, remove_left_parts, sync_folder
 from notebook_img.hints import Hint
 from notebook_img.store import schema
 from notebook_img.store.database import insert_row
 from notebook_img.store.names import check_session_name
 from notebook_img.store.pack import Pack
 from notebook_img.store.pack_writer import PackWriter
-from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
 from notebook_img.store.rows import PART, dumps, insert_turn, session_record, session_values
 from notebook_img.store.sessions import free_name
 from notebook_img.store.turn_notes import complete_notes
@@ -193,10 +192,9 @@ def _write_files(store: Store, pack: Pack) -> None:
         if not pack.raw_is_sound(name):
             raise PackError(f"{pack.path} is damaged or was changed: {name} is not what it says it is. Nothing was imported from it.")
         path = store._raw._path(Path(name).stem, Path(name).suffix)  # noqa: SLF001
-        if not holds(path, path.stem):
-            make_folder(path.parent)
-            with told_as_store_error():
-                write_pieces(path, pack.stream(name), sha256=path.stem)
+        shelf = store._database.shelf  # noqa: SLF001
+        if not shelf.is_whole(path):
+            shelf.put_pieces(path, pack.stream(name), path.stem)
 
 
 def _insert_session(connection: Connection, session: SessionRecord, source: Source, runs: Mapping[int, int]) -> Imported:

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from notebook_img.errors import PackError
 from notebook_img.store import schema
 from notebook_img.store.pack import Pack
-from notebook_img.store.picture_files import holds
 from notebook_img.store.setting_aside import FOLDER
+from notebook_img.store.shelf import holds
 
 if TYPE_CHECKING:
     from notebook_img.store.store import Store
@@ -43,6 +43,9 @@ class Copies:
         for kind in ("pictures", "raw"):
             for path in (home / FOLDER).glob(f"*/{kind}/{sha256[:2]}/{sha256}*"):
                 yield f"{FOLDER}/{path.relative_to(home / FOLDER).parts[0]}", _read(path)
+        if self._store._database.shelf.is_elsewhere:  # noqa: SLF001
+            for path in (home / "pictures" / sha256[:2]).glob(f"{sha256}.*"):
+                yield "the copy on this machine", _read(path)
         for path in (home / "raw" / sha256[:2]).glob(f"{sha256}.bin"):
             yield "raw state", _read(path)
         yield from ((str(path), _read(path)) for path in self._written(sha256) if holds(path, sha256))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from notebook_img.store.shelf import Shelf
+
 BUSY_TIMEOUT = 30.0
 """Seconds a write waits for another process's write."""
 
@@ -35,11 +37,11 @@ T = TypeVar("T")
 class Database(abc.ABC):
     """The index of one home, used by any number of threads."""
 
-    def __init__(self, home: Path, files: Path, *, read_only: bool, busy_timeout: float) -> None:
+    def __init__(self, home: Path, shelf: Shelf, *, read_only: bool, busy_timeout: float) -> None:
         self.home = home
         """Folder on this machine: the home itself, or what belongs here to one that lies elsewhere."""
-        self.files = files
-        """Folder that holds ``pictures``, ``raw``, and what was moved aside of them."""
+        self.shelf = shelf
+        """Where pictures and raw states lie."""
         self.notes: Path | None = home
         """Folder that gets notes of each turn, in case the index is lost; None where the database has backups of its own."""
         self.read_only = read_only
@@ -48,6 +50,11 @@ class Database(abc.ABC):
         """Why rows may be missing (see `counting.DOUBTS`); empty while they are known to be whole."""
         self._start_afresh()
         _living.add(self)
+
+    @property
+    def files(self) -> Path:
+        """The folder of this machine that holds ``pictures`` and ``raw``, or copies of them."""
+        return self.shelf.root
 
     @property
     @abc.abstractmethod

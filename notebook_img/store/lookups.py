@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from notebook_img.records import PictureUse, TurnRecord
     from notebook_img.store.database import Database
     from notebook_img.store.latest_run import KnownCell, NamedTurn, Read
+    from notebook_img.store.picture_files import PictureFiles
     from notebook_img.store.rows import AnyRow
 
 ELSEWHERE = 3600.0
@@ -62,6 +63,7 @@ class Lookups:
 
     home: Path
     _database: Database
+    _files: PictureFiles
 
     @property
     def owner(self) -> str:
@@ -91,11 +93,7 @@ class Lookups:
 
     def has_file(self, use: PictureUse) -> bool:
         """Return whether the file of a picture is there and as long as it should be; `is_whole` reads it."""
-        path = self.picture_path(use.sha256, use.mime_type)  # type: ignore[attr-defined]
-        try:
-            return bool(path.stat().st_size == use.bytes)
-        except OSError:
-            return self.is_whole(use.sha256) is True  # type: ignore[attr-defined]
+        return self._files.size(use.sha256, use.mime_type) == use.bytes
 
     def last_question(self, session_id: str) -> TurnRecord | None:
         """Return the latest question of a session."""

@@ -16,16 +16,17 @@ from notebook_img.store.cells import fail_ended_runs
 from notebook_img.store.jobs import named_by_work
 from notebook_img.store.owner import is_alive
 from notebook_img.store.rows import DAMAGED, PART, turn_record
-from notebook_img.store.setting_aside import set_aside, way_back
+from notebook_img.store.setting_aside import way_back
 from notebook_img.store.spend import ended_reservations, expire_reservations
 from notebook_img.store.turn_notes import complete_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+    from collections.abc import Callable, Iterable, Sequence, Sized
     from pathlib import Path
 
     from notebook_img.store import Store
     from notebook_img.store.database import Database
+    from notebook_img.store.shelf import Entry
 
 OLD_ENOUGH = 3600.0
 """Seconds after which a file that is unfinished or used by no turn counts as left over, not as being written."""
@@ -77,7 +78,7 @@ def check_store(store: Store) -> list[Problem]:
     if damaged:
         words = ", ".join(damaged[:5])
         found.append(Problem(f"{len(damaged)} turn{_s(damaged)} with a damaged row: {words}. What can be read of them is shown."))
-    if parts := list(_parts(store)):
+    if parts := _parts(store):
         found.append(Problem(f"{len(parts)} unfinished file{_s(parts)} left by a process that was killed.", Hint("repair")))
     if unused:
         words = _files(unused, "no turn uses")
@@ -97,7 +98,7 @@ def repair_store(store: Store) -> list[str]:
     """
     done = []
     database = store._database  # noqa: SLF001
-    parts = list(_parts(store))
+    parts = _parts(store)
     for path in parts:
         path.unlink(missing_ok=True)
     if parts:
@@ -114,9 +115,9 @@ def repair_store(store: Store) -> list[str]:
         # Under the write lock, so that no turn can come to name a file that goes (see Sessions._drop_unused).
         unused = _unused_files(store, connection)
         said = _files(unused, "no turn names")
-        folder = set_aside(database.files, unused) if unused and not doubt else None
+        folder = database.shelf.set_aside([entry.path for entry in unused]) if unused and not doubt else None
     if folder is not None:
-        done.append(f"Moved {said} to {folder}. {way_back(database.files, folder)}")
+        done.append(f"Moved {said} to {folder}. {way_back(database.shelf.shown, folder)}")
     elif unused:
         done.append(f"Left {said} where they are, because the index is in doubt: {doubt}.")
     if stale:
@@ -141,11 +142,13 @@ def _doubt(database: Database, connection: Connection) -> str:
 def lost_pictures(store: Store, connection: Connection) -> dict[str, str]:
     """Return the pictures whose file is missing or cut, and which of the two; bytes are not looked at (see verify.py)."""
     found = {}
+    files = store._files  # noqa: SLF001
+    sizes = files.sizes()
     for row in connection.execute(USED_PICTURES):
-        path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001
-        if path is None:
+        size = sizes(row.sha256, row.mime_type)
+        if size is None:
             found[row.sha256] = "missing"
-        elif path.stat().st_size != row.bytes:
+        elif size != row.bytes:
             found[row.sha256] = "damaged"
     return found
 
@@ -181,7 +184,7 @@ def _lost_states(store: Store, connection: Connection) -> list[str]:
     return [name for name in names if not store._raw.has_raw(name)]  # noqa: SLF001
 
 
-def _unused_files(store: Store, connection: Connection, older_than: float = OLD_ENOUGH) -> list[Path]:
+def _unused_files(store: Store, connection: Connection, older_than: float = OLD_ENOUGH) -> list[Entry]:
     """Return old files named by nothing: pictures without a use or a waiting job, raw states and blobs without a turn."""
     pictures = set(connection.execute(select(schema.uses.c.sha256).distinct()).scalars())
     waiting = named_by_work(connection)
@@ -204,24 +207,25 @@ def _unused_files(store: Store, connection: Connection, older_than: float = OLD_
     places: list[tuple[str, Callable[[Path], bool]]] = [("pictures", used_picture), ("raw", used_raw)]
     now = time.time()
     return [
-        path
-        for folder, used in places
-        for path in (store._database.files / folder).glob("??/*")  # noqa: SLF001
-        if path.suffix != ".part" and len(path.stem) == 64 and not used(path) and now - path.stat().st_mtime >= older_than
+        entry
+        for kind, used in places
+        for entry in store._database.shelf.entries(kind)  # noqa: SLF001
+        if _is_content(entry.path) and not used(entry.path) and now - entry.changed >= older_than
     ]
 
 
-def _parts(store: Store) -> Iterator[Path]:
-    """Give files whose writing was never finished."""
+def _is_content(path: Path) -> bool:
+    return path.suffix != ".part" and len(path.stem) == 64
+
+
+def _parts(store: Store) -> list[Path]:
+    """Return files whose writing was never finished."""
     now = time.time()
-    for folder in ("pictures", "raw"):
-        for path in (store._database.files / folder).glob("??/.*.part"):  # noqa: SLF001
-            if now - path.stat().st_mtime > OLD_ENOUGH:
-                yield path
+    return [path for path in store._database.shelf.parts() if now - path.stat().st_mtime > OLD_ENOUGH]  # noqa: SLF001
 
 
-def _files(paths: Sequence[Path], which: str) -> str:
-    return f"{len(paths)} file{_s(paths)} that {which} ({sum(path.stat().st_size for path in paths) / 1e6:.1f} MB)"
+def _files(entries: Sequence[Entry], which: str) -> str:
+    return f"{len(entries)} file{_s(entries)} that {which} ({sum(entry.size for entry in entries) / 1e6:.1f} MB)"
 
 
 def _s(things: Sized) -> str:

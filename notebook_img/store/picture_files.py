@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from sqlalchemy import select
 
-from notebook_img.errors import OutputError, StoreError, UsageError
-from notebook_img.files import OtherBytesError, part_name, reason, sync_folder, write_atomically, write_pieces
+from notebook_img.errors import StoreError
+from notebook_img.files import OtherBytesError, part_name, reason
 from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
 
 if TYPE_CHECKING:
-    from notebook_img.addresses import Address
     from notebook_img.store.database import Database
 
 ROOM = 20_000_000
@@ -34,6 +29,7 @@ class PictureFiles:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._shelf = database.shelf
         self._pictures = database.files / "pictures"
 
     def picture_path(self, sha256: str, mime_type: str = "") -> Path:
@@ -44,17 +40,18 @@ class PictureFiles:
         sha256 : str
             Hash of its bytes.
         mime_type : str
-            Its type; looked up when not given.
+            Its type. Looked up when not given, and then the file is there to be read, if it is anywhere.
         """
-        if not mime_type:
-            found = self._find(sha256)
-            if found:
-                return found
-        return self._folder(sha256) / f"{sha256}{SUFFIXES.get(mime_type, '.bin')}"
+        found = self._find(sha256) if not mime_type else None
+        return found or self._place(sha256, mime_type)
 
     def has_picture(self, sha256: str) -> bool:
         """Return whether the picture's file exists."""
-        return self._find(sha256) is not None
+        return self.is_kept(sha256, self._known_type(sha256))
+
+    def is_kept(self, sha256: str, mime_type: str = "") -> bool:
+        """Return whether the picture's file is there for everybody; quickest where its type is given."""
+        return self._shelf.holds(self._stem(sha256), _suffixes(mime_type))
 
     def check_room(self, pictures: int | None = None) -> None:
         """Refuse what could not be kept, before it is paid for.
@@ -73,6 +70,7 @@ class PictureFiles:
         remedy = "Set NOTEBOOK_IMG_HOME to a folder you can write to."
         if self._database.read_only:
             raise StoreError(f"The store at {home} cannot be written, so the result could not be kept; nothing was sent. {remedy}")
+        self._shelf.check_room()
         try:
             self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self._pictures / part_name("probe")
@@ -110,7 +108,7 @@ class PictureFiles:
         sha256 = sha256 or hashlib.sha256(data).hexdigest()
         if not mime_type:
             mime_type = sniff(data) or ""
-        write_once(self.picture_path(sha256, mime_type or "unknown"), data)
+        self._shelf.put(self._place(sha256, mime_type), data)
         return sha256
 
     def put_stream(self, pieces: Iterable[bytes], *, sha256: str, mime_type: str = "") -> None:
@@ -123,18 +121,15 @@ class PictureFiles:
         """
         if self._database.read_only:
             raise StoreError(f"The store at {self._database.shown} is open for reading only; nothing was changed.")
-        path = self.picture_path(sha256, mime_type or "unknown")
-        make_folder(path.parent)
         try:
-            with told_as_store_error():
-                write_pieces(path, pieces, sha256=sha256)
+            self._shelf.put_pieces(self._place(sha256, mime_type), pieces, sha256)
         except OtherBytesError as error:
             raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
 
     def is_whole(self, sha256: str) -> bool | None:
         """Return whether a picture's file holds what its name says; None when it is missing."""
         path = self._find(sha256)
-        return None if path is None else holds(path, sha256)
+        return None if path is None else self._shelf.is_whole(path)
 
     def read_picture(self, sha256: str) -> bytes:
         """Return a picture's bytes, checked against their hash.
@@ -146,9 +141,11 @@ class PictureFiles:
         """
         path = self._find(sha256)
         if path is None:
-            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._pictures}.", hint=Hint("verify"))
+            raise StoreError(f"The file of picture {sha256[:12]}… is missing from {self._shelf.shown}.", hint=Hint("verify"))
         try:
             data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != sha256 and self._shelf.bring(path, anew=True):
+                data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {reason(error)}.") from error
         if hashlib.sha256(data).hexdigest() != sha256:
@@ -158,85 +155,33 @@ class PictureFiles:
     def _folder(self, sha256: str) -> Path:
         return self._pictures / sha256[:2]
 
-    def _find(self, sha256: str) -> Path | None:
+    def size(self, sha256: str, mime_type: str) -> int | None:
+        """Return how long the file of a picture is; None where it is missing."""
+        return self._shelf.size(self._stem(sha256), _suffixes(mime_type))
+
+    def sizes(self) -> Callable[[str, str], int | None]:
+        """Return what tells how long the file of a picture is, by hash and type; None where it is missing."""
+        sizes = self._shelf.sizes("pictures")
+        return lambda sha256, mime_type: sizes(self._stem(sha256), _suffixes(mime_type))
+
+    def _stem(self, sha256: str) -> Path:
+        return self._folder(sha256) / sha256
+
+    def _place(self, sha256: str, mime_type: str) -> Path:
+        return Path(f"{self._stem(sha256)}{SUFFIXES.get(mime_type, '.bin')}")
+
+    def _known_type(self, sha256: str) -> str:
         with self._database.read() as connection:
-            mime_type = connection.execute(
-                select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == sha256),
-            ).scalar_one_or_none()
-        return self._find_file(sha256, mime_type or "")
+            query = select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == sha256)
+            return connection.execute(query).scalar_one_or_none() or ""
+
+    def _find(self, sha256: str) -> Path | None:
+        return self._find_file(sha256, self._known_type(sha256))
 
     def _find_file(self, sha256: str, mime_type: str) -> Path | None:
-        stem = self._folder(sha256) / sha256
-        # The type it should have first; a glob would compile a pattern of its own for every picture.
-        for suffix in dict.fromkeys((SUFFIXES.get(mime_type, ".bin"), *_SUFFIXES)):
-            path = f"{stem}{suffix}"
-            if os.path.isfile(path):  # noqa: PTH113
-                return Path(path)
-        return None
+        return self._shelf.find(self._stem(sha256), _suffixes(mime_type))
 
 
-def folder_of_pictures(address: Address) -> Path:
-    """Return the folder that holds the pictures of a home in a database.
-
-    Raises
-    ------
-    UsageError
-        When none is set.
-    """
-    if not address.pictures:
-        raise UsageError(
-            f"The home {address} needs a place for its pictures that all its machines reach. "
-            "Set NOTEBOOK_IMG_PICTURES, for example to file:///shared/pictures."
-        )
-    return Path(url2pathname(urlsplit(address.pictures).path))
-
-
-def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file named by its content, unless it exists; without `durable` a power cut may lose it.
-
-    One that is there and holds other bytes is damaged, and is written again.
-
-    Raises
-    ------
-    StoreError
-        When it cannot be written.
-    """
-    try:
-        if path.stat().st_size == len(data) and path.read_bytes() == data:
-            return
-    except OSError:
-        pass  # not there, or the writing below says why not
-    make_folder(path.parent, durable=durable)
-    with told_as_store_error():
-        write_atomically(path, data, durable=durable)
-
-
-def make_folder(folder: Path, *, durable: bool = True) -> None:
-    """Make a folder of content where it is missing."""
-    try:
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if durable:
-                sync_folder(folder.parent)
-    except OSError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {folder}: {reason(error)}.") from error
-
-
-@contextlib.contextmanager
-def told_as_store_error() -> Iterator[None]:
-    """Say that a file of the store could not be written, and that nothing has changed."""
-    try:
-        yield
-    except OtherBytesError:
-        raise
-    except OutputError as error:
-        raise StoreError(f"The picture could not be stored, and nothing was changed: {error}") from error
-
-
-def holds(path: Path, sha256: str) -> bool:
-    """Return whether a file has these bytes, by their hash."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False
+def _suffixes(mime_type: str) -> tuple[str, ...]:
+    """Return the suffixes a picture may have, the one it should have first."""
+    return tuple(dict.fromkeys((SUFFIXES.get(mime_type, ".bin"), *_SUFFIXES)))

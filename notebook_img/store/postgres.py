@@ -25,9 +25,9 @@ from notebook_img.store.postgres_errors import as_store_error, bad_address, no_d
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from notebook_img.addresses import Address, DatabaseURL
+    from notebook_img.store.shelf import Shelf
 
 T = TypeVar("T")
 
@@ -55,8 +55,8 @@ class PostgresDatabase(Database):
     ----------
     address : Address
         The database, the folder of its pictures, the folder on this machine.
-    files : Path
-        Folder of pictures and raw states.
+    shelf : Shelf
+        Where pictures and raw states lie.
     read_only : bool
         Change nothing.
     busy_timeout : float
@@ -68,10 +68,10 @@ class PostgresDatabase(Database):
         When it cannot be reached, holds something else, or is newer than this version.
     """
 
-    def __init__(self, address: Address, files: Path, *, read_only: bool = False, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(self, address: Address, shelf: Shelf, *, read_only: bool = False, busy_timeout: float = BUSY_TIMEOUT) -> None:
         assert address.database is not None
         self.url: DatabaseURL = address.database
-        super().__init__(address.folder, files, read_only=read_only, busy_timeout=busy_timeout)
+        super().__init__(address.folder, shelf, read_only=read_only, busy_timeout=busy_timeout)
         self.notes = None
         self._open()
 

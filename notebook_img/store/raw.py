@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import StoreError
 from notebook_img.files import reason
-from notebook_img.store.picture_files import PictureFiles, write_once
+from notebook_img.store.picture_files import PictureFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,7 @@ class RawStates:
     def __init__(self, database: Database, pictures: PictureFiles) -> None:
         self._database = database
         self._pictures = pictures
+        self._shelf = database.shelf
         self._folder = database.files / "raw"
 
     def put_raw(self, state: Any, pictures: Mapping[str, bytes] | None = None) -> str:
@@ -63,14 +64,14 @@ class RawStates:
             if id(data) in known:
                 return known[id(data)]
             name = hashlib.sha256(data).hexdigest()
-            if not self._pictures._find_file(name, ""):  # noqa: SLF001 - the same package
-                write_once(self._path(name, ".bin"), data, durable=False)
+            if not self._pictures.is_kept(name):
+                self._shelf.put(self._path(name, ".bin"), data, durable=False)
             return name
 
         text = json.dumps(pack(state, keep), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         name = hashlib.sha256(text).hexdigest()
         # Not synced: what a power cut takes of it is noticed by its hash, and the session goes on without it.
-        write_once(self._path(name, ".json"), text, durable=False)
+        self._shelf.put(self._path(name, ".json"), text, durable=False)
         return name
 
     def load_raw(self, name: str) -> Any:
@@ -87,6 +88,7 @@ class RawStates:
         """Return one of the files of a raw state (``.json`` or ``.bin``), checked against its name."""
         path = self._path(name, suffix)
         try:
+            self._shelf.bring(path)
             data = path.read_bytes()
         except OSError as error:
             raise StoreError(f"Raw state {name[:12]}… cannot be read: {reason(error)}. The session goes on without it.") from error
@@ -107,15 +109,18 @@ class RawStates:
 
     def has_raw(self, name: str) -> bool:
         """Return whether the state's own file exists."""
-        return self._path(name, ".json").is_file()
+        return self._shelf.holds(self._stem(name), (".json",))
 
     def drop_raw(self, name: str) -> None:
         """Delete a state's own file."""
-        self._path(name, ".json").unlink(missing_ok=True)
+        self._shelf.drop(self._path(name, ".json"))
 
     def blob(self, name: str) -> bytes:
         """Return the bytes of one value by its hash."""
-        return self.raw_bytes(name, ".bin") if self._path(name, ".bin").is_file() else self._pictures.read_picture(name)
+        return self.raw_bytes(name, ".bin") if self._shelf.find(self._stem(name), (".bin",)) else self._pictures.read_picture(name)
+
+    def _stem(self, name: str) -> Path:
+        return self._folder / name[:2] / name
 
     def _path(self, name: str, suffix: str) -> Path:
         return self._folder / name[:2] / f"{name}{suffix}"

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection, select
+
 from notebook_img.addresses import Address
 from notebook_img.errors import NotebookImgError, StoreError
 from notebook_img.ids import parse_id
 from notebook_img.pictures import SUFFIXES, Picture, sniff
 from notebook_img.records import PictureUse, SessionRecord, TurnRecord
-from notebook_img.store import counting
+from notebook_img.store import counting, schema
 from notebook_img.store.bundle import Imported, insert_all
 from notebook_img.store.salvage import salvage
 from notebook_img.store.setting_aside import FOLDER, set_aside
@@ -61,11 +63,11 @@ def rebuild_store(home: Path | Address, places: Sequence[Path] = ()) -> list[str
         if made := [item for item in imported if item.added]:
             done.append(f"Made again: {_listed(made)}.")
         with database.write() as connection:
-            unnamed = counting.unnamed_pictures(database.files, connection)
+            unnamed = _unnamed(store, connection)
             counting.set_doubt(connection, "unknown" if unnamed else "")
         if unnamed:
             done.append(
-                f"Of {len(unnamed)} picture{'s' if len(unnamed) != 1 else ''} in {database.files / 'pictures'} nothing tells how they were "
+                f"Of {len(unnamed)} picture{'s' if len(unnamed) != 1 else ''} in {database.shelf.shown} nothing tells how they were "
                 "made. They stay where they are."
             )
     return done or ["Nothing was lost that could be made again."]
@@ -176,12 +178,21 @@ class _Carried:
 def _files(store: Store, places: Sequence[Path]) -> Iterator[Path]:
     """Give the pictures that may be of lost turns: in the home those no row names, and all in the places that were named."""
     with store._database.read() as connection:  # noqa: SLF001
-        yield from counting.unnamed_pictures(store._database.files, connection)  # noqa: SLF001
+        for path in _unnamed(store, connection):
+            store._database.shelf.bring(path)  # noqa: SLF001
+            yield path
     suffixes = set(SUFFIXES.values()) | {".jpeg"}
     for place in (store._database.files / FOLDER, *places):  # noqa: SLF001
         for path in [place] if place.is_file() else sorted(place.rglob("*")):
             if path.suffix.casefold() in suffixes and path.is_file() and path.stat().st_size <= MOST_BYTES and sniff(_head(path)):
                 yield path
+
+
+def _unnamed(store: Store, connection: Connection) -> list[Path]:
+    """Return the pictures on the shelf that no row of the index names."""
+    named = set(connection.execute(select(schema.pictures.c.sha256)).scalars())
+    entries = store._database.shelf.entries("pictures")  # noqa: SLF001
+    return [entry.path for entry in entries if len(entry.path.stem) == 64 and entry.path.suffix != ".part" and entry.path.stem not in named]
 
 
 def _head(path: Path) -> bytes:

@@ -17,7 +17,6 @@ from notebook_img.store.database import now
 from notebook_img.store.jobs import named_by_work
 from notebook_img.store.names import MOST_LETTERS, check_session_name
 from notebook_img.store.rows import PART, contains, dumps, session_record, session_values
-from notebook_img.store.setting_aside import set_aside
 from notebook_img.store.turn_notes import forget_session, forget_turns
 
 if TYPE_CHECKING:
@@ -266,9 +265,9 @@ class Sessions:
                 connection.execute(delete(schema.pictures).where(schema.pictures.c.sha256 == name))
                 if path and self._database.doubt:
                     # A turn whose row is lost may use it too.
-                    set_aside(self._database.files, [path])
+                    self._database.shelf.set_aside([path])
                 elif path:
-                    path.unlink(missing_ok=True)
+                    self._database.shelf.drop(path)
 
 
 def new_session(name: str, *, model: str = "", notebook: str = "", settings: Mapping[str, Any] | None = None, at: float) -> SessionRecord:

@@ -39,6 +39,6 @@ def set_aside(home: Path, paths: Iterable[Path]) -> Path:
     return folder
 
 
-def way_back(home: Path, folder: Path) -> str:
+def way_back(home: str, folder: str) -> str:
     """Return how what was set aside comes back."""
     return f"To undo this, copy what is in {folder} back into {home}."

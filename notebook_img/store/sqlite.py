@@ -26,6 +26,7 @@ from notebook_img.files import reason
 from notebook_img.store import counting, schema, search, upgrades
 from notebook_img.store.database import BUSY_TIMEOUT, Database
 from notebook_img.store.filesystem import is_network
+from notebook_img.store.shelf import Shelf
 from notebook_img.store.sqlite_errors import as_store_error, lost_index
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class SQLiteDatabase(Database):
         self._copy: weakref.finalize[Any, Any] | None = None
         self._network = network
         self._immutable = False
-        super().__init__(home, home, read_only=read_only, busy_timeout=busy_timeout)
+        super().__init__(home, Shelf(home), read_only=read_only, busy_timeout=busy_timeout)
         self._open()
 
     @property

@@ -15,10 +15,11 @@ from notebook_img.store.jobs import Jobs, Outputs
 from notebook_img.store.later_items import LaterItems
 from notebook_img.store.lookups import Lookups
 from notebook_img.store.notebooks import Notebooks
-from notebook_img.store.picture_files import PictureFiles, folder_of_pictures
+from notebook_img.store.picture_files import PictureFiles
 from notebook_img.store.rates import Rates
 from notebook_img.store.raw import RawStates
 from notebook_img.store.sessions import Sessions
+from notebook_img.store.shelf import shelf_of
 from notebook_img.store.spend import Spend
 from notebook_img.store.sqlite import FILE_NAME, SQLiteDatabase
 from notebook_img.store.taken_items import TakenItems
@@ -97,8 +98,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
         if address.is_shared:
             from notebook_img.store.postgres import PostgresDatabase
 
-            files = folder_of_pictures(address)
-            return cls(PostgresDatabase(address, files, read_only=read_only, busy_timeout=busy_timeout))
+            return cls(PostgresDatabase(address, shelf_of(address), read_only=read_only, busy_timeout=busy_timeout))
         home = address.folder
         if or_read_only and (home / FILE_NAME).is_file():
             read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME))

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, literal, select
 
 from notebook_img.errors import StoreError
 from notebook_img.ids import MOST_NUMBER, turn_id
-from notebook_img.pictures import SUFFIXES
 from notebook_img.store import schema
 from notebook_img.store.database import now
 from notebook_img.store.item_states import done_with
@@ -144,7 +143,7 @@ class Turns:
             raise StoreError(f"The session was deleted while the call was running, so the turn was not stored.{kept}")
         for use in record.pictures:
             if use.sha256 not in lost:
-                self._check_file(connection, use)
+                self._check_file(use)
         if record.raw and not self._raw.has_raw(record.raw):
             record = dataclasses.replace(record, raw="")
         number = session.last_number + 1
@@ -176,12 +175,8 @@ class Turns:
         add_notes(self._database.notes, connection, session._mapping, [record])  # noqa: SLF001 - a row's public name for it
         return record
 
-    def _check_file(self, connection: Connection, use: PictureUse) -> None:
-        path = self._files._folder(use.sha256) / f"{use.sha256}{SUFFIXES.get(use.mime_type, '.bin')}"  # noqa: SLF001 - the same package
-        if path.is_file():
-            return
-        known = connection.execute(select(schema.pictures.c.mime_type).where(schema.pictures.c.sha256 == use.sha256)).scalar_one_or_none()
-        if self._files._find_file(use.sha256, known or "") is None:  # noqa: SLF001
+    def _check_file(self, use: PictureUse) -> None:
+        if not self._files.is_kept(use.sha256, use.mime_type):
             raise _FileGoneError(use)
 
     def turn(self, session_id: str, number: int) -> TurnRecord | None:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from notebook_img.errors import NotebookImgError, PackError, StoreError
-from notebook_img.files import OtherBytesError, write_pieces
+from notebook_img.files import OtherBytesError
 from notebook_img.store import schema
 from notebook_img.store.copies import Copies
 from notebook_img.store.maintenance import USED_PICTURES, users
-from notebook_img.store.picture_files import holds, make_folder, told_as_store_error
 
 if TYPE_CHECKING:
     from notebook_img.store.store import Store
@@ -37,7 +36,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
     bad, size = {}, 0
     for done, row in enumerate(pictures, 1):
         path = store._files._find_file(row.sha256, row.mime_type)  # noqa: SLF001
-        if path is None or not holds(path, row.sha256):
+        if path is None or not store._database.shelf.is_whole(path):  # noqa: SLF001
             bad[row.sha256] = (path, row.mime_type, row.bytes)
         size += row.bytes
         tell(done, len(pictures))
@@ -48,7 +47,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
     lost = []
     for sha256, (path, mime_type, length) in bad.items():
         target = path or store.picture_path(sha256, mime_type)
-        where = _heal(copies, sha256, length, target)
+        where = _heal(store, copies, sha256, length, target)
         healed.setdefault(where, []).append(sha256) if where else lost.append(sha256)
     found += [f"{_count(len(names), 'picture')} made whole from {where}." for where, names in healed.items()]
     if lost:
@@ -59,7 +58,7 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
             f"{_count(len(lost), 'picture')} damaged or missing for good as far as is known here, used by {named}.{places_said} "
             "Name an export, a pack or a folder that may have a copy."
         )
-    mended = [path for path in states if _heal(copies, path.stem, -1, path)]
+    mended = [path for path in states if _heal(store, copies, path.stem, -1, path)]
     if states:
         rest = len(states) - len(mended)
         words = f"; without the {'others' if mended else 'rest'} those turns go on from their pictures" if rest else ""
@@ -67,13 +66,11 @@ def verify_store(store: Store, places: Sequence[Path] = (), tell: Callable[[int,
     return found
 
 
-def _heal(copies: Copies, sha256: str, size: int, target: Path) -> str:
+def _heal(store: Store, copies: Copies, sha256: str, size: int, target: Path) -> str:
     """Write the right bytes from the first copy that has them; return where they came from, empty where none has them."""
     for where, pieces in copies.find(sha256, size):
         try:
-            make_folder(target.parent)
-            with told_as_store_error():
-                write_pieces(target, pieces, sha256=sha256)
+            store._database.shelf.put_pieces(target, pieces, sha256)  # noqa: SLF001
         except (OtherBytesError, PackError):
             continue  # not these bytes after all, or its pack is damaged
         return where

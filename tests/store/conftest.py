@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from notebook_img.addresses import Address
 from notebook_img.records import SessionRecord
 from notebook_img.store import Store
-from tests.postgres import needs_postgres, postgres, team_home
+from tests.postgres import bucket, needs_postgres, postgres, team_home
 
-__all__ = ["postgres", "team_home"]
+__all__ = ["bucket", "postgres", "team_home"]
 
 SQLITE_ONLY = frozenset(
     "test_crashes test_damage test_fixture_store test_healing test_lost_rows test_opening test_scale test_strangers_packs".split()  # noqa: SIM905
@@ -22,8 +23,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is said of a store on every kind of home, unless it looks into the folder itself."""
     module = metafunc.module.__name__.rpartition(".")[2]
     looks_inside = "home" in inspect.signature(metafunc.function).parameters
-    if "store" in metafunc.fixturenames and module not in SQLITE_ONLY and not looks_inside:
-        metafunc.parametrize("where", ["folder", pytest.param("postgresql", marks=needs_postgres)], indirect=True)
+    if {"store", "where"} <= set(metafunc.fixturenames) and module not in SQLITE_ONLY and not looks_inside:
+        shared = [pytest.param(where, marks=needs_postgres) for where in ("postgresql", "postgresql and s3")]
+        metafunc.parametrize("where", ["folder", *shared], indirect=True)
 
 
 @pytest.fixture
@@ -34,7 +36,11 @@ def where(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(where: str, home: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
-    with Store.open(home if where == "folder" else request.getfixturevalue("team_home")()) as opened:
+    address: Path | Address = home
+    if where != "folder":
+        pictures = request.getfixturevalue("bucket").url if "s3" in where else ""
+        address = request.getfixturevalue("team_home")(pictures)
+    with Store.open(address) as opened:
         yield opened
 
 
