@@ -417,6 +417,16 @@ class Settings:
         told = type(self).home.told(self)
         return Address(told) if isinstance(told, Path) else Address(folder_beside(type(self).home.default, told), told, self.pictures)
 
+    @property
+    def person(self) -> str:
+        """Who works here: ``NOTEBOOK_IMG_USER``, else the name of the account; empty where it has none, as in some containers."""
+        import getpass
+
+        try:
+            return self.environ.get("NOTEBOOK_IMG_USER") or getpass.getuser()
+        except (OSError, KeyError, ImportError):
+            return ""
+
     def is_set(self, variable: str) -> bool:
         """Return whether the environment has a variable that is not blank."""
         return bool(self.environ.get(variable, "").strip())

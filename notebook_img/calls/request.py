@@ -199,13 +199,7 @@ def _request(workspace: Workspace, asked: PlacedCall, shown: _Pictures, model: s
 
 def _labels(workspace: Workspace, asked: PlacedCall) -> dict[str, str]:
     """Return who asks, for services that split their bill by it."""
-    import getpass
-
-    try:
-        person = workspace.settings.environ.get("NOTEBOOK_IMG_USER") or getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user that has no name
-        person = ""
-    return {"person": person, "home": workspace.settings.home.name, "notebook": PurePath(asked.origin.notebook).stem}
+    return {"person": workspace.settings.person, "home": workspace.settings.home.name, "notebook": PurePath(asked.origin.notebook).stem}
 
 
 def _prompt(call: Call) -> str:

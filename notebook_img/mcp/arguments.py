@@ -51,6 +51,11 @@ def explained(tool: str, error: ValidationError, schema: Mapping[str, Any]) -> s
     return " ".join(said.values())
 
 
+def left_out(error: ValidationError) -> set[str]:
+    """Return the names of the arguments a tool needs and was not given."""
+    return {str(fault["loc"][0]) for fault in error.errors(include_url=False) if fault["type"] == "missing" and fault["loc"]}
+
+
 def _plain(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the facts of the type that is wanted, where a value may also be left out."""
     kinds = [kind for kind in facts.get("anyOf", ()) if kind.get("type") != "null"]

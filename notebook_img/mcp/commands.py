@@ -77,7 +77,7 @@ def _start(studio: Studio, rest: list[str]) -> None:
     parser.add_argument("--allow", type=Path, action="append")
     parser.add_argument("--links", choices=("on", "off"))
     parser.add_argument("--page", choices=("on", "off"))
-    parser.add_argument("--sessions", nargs="+", default=["all"])
+    parser.add_argument("--sessions", nargs="+")
     given = parser.parse_args(rest)
     running = handle_of(studio)
     if running is not None:
@@ -210,9 +210,9 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument(
         "--sessions",
         nargs="+",
-        default=["all"],
         metavar="NAME",
-        help="sessions that are seen and touched: names, own (those agents began) or all; less than all joins no kernel",
+        help="sessions that are seen and touched: names, own (those agents began) or all; less than all joins no kernel. "
+        "Without it: all, in a shared home own",
     )
     parser.add_argument("--config", choices=CLIENTS, metavar="CLIENT", help=f"print what to paste into a client: {', '.join(CLIENTS)}")
     parser.add_argument("--shared", action="store_true", help="with --config: what a team can commit")
@@ -309,7 +309,7 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
     studio.settings.of_a_client = True
     work = Work(studio, scope=given.sessions)
     # A kernel shows what it was started with, which may be more than this server is to show.
-    alone = given.alone or "all" not in given.sessions
+    alone = given.alone or (given.sessions is not None and "all" not in given.sessions)
     if errands.POSSIBLE:
         work.worker = errands.Worker(work)
     if work.page and shows_pictures(given.tools):

@@ -230,7 +230,7 @@ def serve(
     allowed: tuple[Path, ...] | None = None,
     links: bool | None = None,
     page: bool | None = None,
-    sessions: Sequence[str] = ("all",),
+    sessions: Sequence[str] | None = None,
 ) -> ServerHandle:
     """Serve a studio as an MCP server from a thread of this process.
 
@@ -252,8 +252,9 @@ def serve(
         Whether results hold links to the original pictures; the setting ``mcp_links`` otherwise.
     page : bool, optional
         Whether people see the pictures on a page of this address; the setting ``mcp_page`` otherwise.
-    sessions : sequence of str
-        The sessions agents see and touch: names, ``own`` for those that agents began, or ``all``.
+    sessions : sequence of str, optional
+        The sessions agents see and touch: names, ``own`` for those that agents began, or ``all``, which is the default but in a shared
+        home.
 
     Returns
     -------

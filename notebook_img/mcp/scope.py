@@ -25,7 +25,8 @@ class Scope:
     studio : Studio
         Its store has them.
     names : sequence of str
-        Names, ``own`` for those that agents began, or ``all``.
+        Names, ``own`` for those that agents began, or ``all``; without any it is ``all`` in a home on one's own machine, ``own`` in
+        a shared one, and there those that one's own agents began.
 
     Attributes
     ----------
@@ -35,9 +36,11 @@ class Scope:
         Hashes of pictures that were offered to a client, though no session has them yet.
     """
 
-    def __init__(self, studio: Studio, names: Sequence[str] = (ALL,)) -> None:
+    def __init__(self, studio: Studio, names: Sequence[str] | None = None) -> None:
         self._studio = studio
-        self._names = frozenset(names)
+        self._names = frozenset(names or ((OWN,) if studio.settings.address.is_shared else (ALL,)))
+        self.mark: dict[str, str] = {**BY_AGENT, **({"person": studio.settings.person} if studio.settings.address.is_shared else {})}
+        """What is written into the sessions that agents begin."""
         self.begun: set[str] = set()
         self.offered: set[str] = set()
 
@@ -45,8 +48,12 @@ class Scope:
         """Whether clients see a session."""
         if record is None:
             return False
-        own = OWN in self._names and record.settings.get("started_by") == BY_AGENT["started_by"]
+        own = OWN in self._names and self.is_own(record)
         return own or bool(self._names & {ALL, record.name}) or record.id in self.begun
+
+    def is_own(self, record: SessionRecord) -> bool:
+        """Whether agents began a session; in a shared home, this person's."""
+        return all(record.settings.get(name) == value for name, value in self.mark.items())
 
     def shows(self, session_id: str) -> bool:
         """Whether clients see the session with this id."""

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from notebook_img._version import __version__
 from notebook_img.errors import NotebookImgError, UsageError, did_you_mean
+from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
 from notebook_img.mcp import page, prompts
-from notebook_img.mcp.arguments import explained, unknown
+from notebook_img.mcp.arguments import explained, left_out, unknown
 from notebook_img.mcp.consent import QuestionError
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.tools import FAMILIES
@@ -123,9 +124,16 @@ class Server(MCPServer[Any]):
             if isinstance(cause, QuestionError):
                 return cause.question
             if isinstance(cause, ValidationError):
-                raise ToolError(explained(name, cause, schema)) from None
+                raise ToolError(self._explained(name, cause, schema)) from None
             # What a tool says stands alone; the SDK writes "Error executing tool" before it.
             raise cause if isinstance(cause, ToolError) else error from None
+
+    def _explained(self, name: str, error: ValidationError, schema: Mapping[str, Any]) -> str:
+        """Return what to say of wrong arguments; who gives no image may have one that was attached to the chat."""
+        said = explained(name, error, schema)
+        if not {"imagePath", "image"} & left_out(error):
+            return said
+        return self.work.told(UsageError(said, hint=Hint("hand-over", folder=str(self.work.caller("").folders.base))))
 
     def _register_resources(self) -> None:
         @self.resource(

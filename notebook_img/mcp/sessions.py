@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_img.errors import NotFoundError, StoreError, UsageError, did_you_mean
-from notebook_img.replay import BY_AGENT
 from notebook_img.studio import session_name_from
 
 if TYPE_CHECKING:
@@ -66,12 +65,12 @@ def own(work: Work, caller: Caller) -> Session:
 
     base, store = caller.folders.base, caller.studio.store
     stem = "" if base == Path(os.path.realpath(work.studio.settings.home / "outputs")) else session_name_from(base.name)
-    facts = {**BY_AGENT, "folder": str(base)}
+    facts = {**work.scope.mark, "folder": str(base)}
     for number in range(1, 100):
         name = f"{stem}{f' {number}' if number > 1 else ''}, agents" if stem else AGENTS
         record, _ = store.open_session(name, settings=facts)
         # Folders may have one name, and people's sessions too.
-        if not stem or record.settings.get("folder") == str(base):
+        if not stem or (record.settings.get("folder") == str(base) and work.scope.is_own(record)):
             work.scope.begun.add(record.id)
             return Session(caller.studio, record.id)
     raise StoreError(f"No free session name was found for {base}. Name a session, or begin one with start_image_session.")
@@ -85,7 +84,7 @@ def new(work: Work, caller: Caller, stem: str, *, exactly: bool = False) -> Sess
     base = session_name_of(stem)
     for _ in range(20):
         try:
-            made = store.create_session(base if exactly else store.free_name(base), settings=BY_AGENT)
+            made = store.create_session(base if exactly else store.free_name(base), settings=work.scope.mark)
             work.scope.begun.add(made.id)
             return Session(caller.studio, made.id)
         except UsageError:  # taken between the two

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img.errors import NotebookImgError
 from notebook_img.files import write_atomically
+from notebook_img.mcp.scope import Scope
 from notebook_img.mcp.sessions import session_name_of
 from notebook_img.records import Origin, PictureUse, TurnRecord
-from notebook_img.replay import BY_AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,9 @@ def _keep(studio: Studio, name: str, conversation: dict[str, Any]) -> bool:
     try:
         # Under its own id, by which its client asks on, where that is free.
         own = session_name_of(name)
-        session = store.create_session(own if store.session_named(own) is None else store.free_name(name_of(name)), settings=BY_AGENT)
+        session = store.create_session(
+            own if store.session_named(own) is None else store.free_name(name_of(name)), settings=Scope(studio).mark
+        )
         use, data = _picture(studio, conversation)
         parent = None
         for question, answer in pairs:

@@ -36,7 +36,7 @@ from notebook_img.mcp.jobs import Jobs
 from notebook_img.mcp.own_words import OwnWords
 from notebook_img.mcp.page.links import Pages
 from notebook_img.mcp.running_call import Caller, Note, Result, Running
-from notebook_img.mcp.scope import ALL, Scope
+from notebook_img.mcp.scope import Scope
 from notebook_img.mcp.share import Share
 from notebook_img.mcp.wording import FOR_AGENTS
 from notebook_img.providers.interface import ProgressEvent, SubmittedEvent
@@ -78,7 +78,7 @@ class Work:
     page : bool, optional
         Whether people see the pictures on a page of its own address; the setting ``mcp_page`` otherwise.
     scope : sequence of str
-        The sessions clients see and touch: names, ``own`` for those that agents began, or ``all``. Those begun here are among them.
+        The sessions clients see and touch, see `Scope`. Those begun here are among them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Work:
         allowed: tuple[Path, ...] = (),
         links: bool | None = None,
         page: bool | None = None,
-        scope: Sequence[str] = (ALL,),
+        scope: Sequence[str] | None = None,
     ) -> None:
         self.studio = studio
         self.at_once = at_once

@@ -76,6 +76,7 @@ async def test_a_family_speaks_of_what_it_has(make_desk: Callable[..., Desk], fa
         ),
         ("generate_image", {"prompt": "", "outputPath": "a.png"}, "prompt is text of 1 to 20,000 characters, such as"),
         ("run_batch", {"prompt": "x", "images": "cat.png", "max_cost": 0}, 'images is a list, such as ["cat.png", "fox/t3"], not the text'),
+        ("edit_image", {"prompt": "x", "outputPath": "a.png"}, "A picture attached to the chat has no path here: take_image offers what"),
         ("list_session", {}, "There is no tool 'list_session' here. Did you mean 'list_sessions'?"),
         ("take_image", {"id": "nosuch"}, "'nosuch' is none of the pictures at hand. Without an id this tool shows them."),
         ("get_job", {"job_id": "j0"}, "There is no job 'j0'. None is known; a call"),

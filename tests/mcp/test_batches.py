@@ -70,6 +70,15 @@ async def test_the_limit_is_required_and_holds(make_desk: Callable[..., Desk], g
         assert len(gemini.requests("enerateContent")) == 4 > sent
 
 
+async def test_what_a_client_names_only_lowers_what_may_be_spent(make_desk: Callable[..., Desk], gemini: Running, names: list[str]) -> None:
+    async with make_desk(budget=0.1).client() as client:
+        ended = await called(client, "run_batch", prompt="make it night", images=names, max_cost=1, model="gemini")
+        assert "of at most $0.10" in ended.content[0].text
+        status = (await called(client, "get_status")).structured_content
+    assert status["spent_today_usd"] <= 0.1
+    assert len(gemini.requests("enerateContent")) < 4
+
+
 async def test_a_file_outside_the_folders_is_no_item(make_desk: Callable[..., Desk], names: list[str]) -> None:
     async with make_desk().client() as client:
         assert "outside" in await refused(client, "run_batch", prompt="rotate 90 degrees", images=["/etc/hostname"], max_cost=0)

@@ -20,7 +20,7 @@ from notebook_img.providers import key_services
 from notebook_img.settings import Settings
 from tests.emulators.jimeng import FIRST
 from tests.emulators.process import Running
-from tests.mcp.conftest import Desk, called
+from tests.mcp.conftest import Desk, called, refused
 
 REQUIRED = object()
 MODEL_OWN = ""
@@ -178,6 +178,23 @@ async def test_an_error_of_the_vision_tools_has_the_fields_of_the_original(clien
     told = json.loads(result.content[0].text)
     assert [told[name] for name in ORIGINALS[tool].errors] == ["error", told["error"], kind]
     assert told["error"]
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "generate_image": {"prompt": "a circle", "outputPath": "/nowhere/a.png"},
+    "edit_image": {"imagePath": "missing.png", "prompt": "warmer", "outputPath": "a.png"},
+    "start_image_session": {"imagePath": "missing.png", "prompt": "warmer", "outputPath": "a.png"},
+    "continue_image_session": {"sessionId": "missing", "prompt": "warmer", "outputPath": "a.png"},
+    "generateImage": {"prompt": "a circle", "filePath": "missing.png"},
+}
+
+
+@pytest.mark.parametrize("tool", FAULTS)
+async def test_an_error_of_the_image_tools_is_words_and_says_that_it_is_one(client: Client, tool: str):
+    assert not ORIGINALS[tool].errors
+    said = await refused(client, tool, **FAULTS[tool])
+    assert not said.startswith("{")
+    assert "nowhere" in said or "missing" in said
 
 
 def test_every_variable_of_the_originals_is_one_of_ours():
