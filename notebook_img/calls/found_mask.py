@@ -168,7 +168,8 @@ async def _asked(workspace: Workspace, ready: PreparedCall, tell: Tell) -> Found
     bill.counts(cost, certain=True)
     bill.question = bill.cost
     if spend is not None:
-        await to_the_end(in_thread(lambda: workspace.store.settle(spend, "free" if reply.free else "billed", cost, {})))
+        state, item = "free" if reply.free else "billed", ready.asked.claim
+        await to_the_end(in_thread(lambda: workspace.store.settle(spend, state, cost, question_for=item)))
     boxes = tuple(box.scaled(factor) for box in reply.boxes or ())
     found = workspace.shared.found[_key(ready)] = Found(boxes, f"{provider.name}:{model}", cost, at=time.time())
     return found

@@ -49,6 +49,12 @@ def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: floa
         raise ItemTakenError("Another process has gone on with this item meanwhile, so nothing was sent from here.")
 
 
+def part_from_money(connection: Connection, claim: Claim) -> None:
+    """Let an item's own money be open again: what was reserved for it paid a question about its mask. A crash still counts it as sent."""
+    part = "UPDATE items SET spend = NULL WHERE id = :item AND lease = :lease AND state = 'sent'"
+    connection.exec_driver_sql(part, {"item": claim.item, "lease": claim.lease})
+
+
 def done_with(
     connection: Connection, claim: Claim, spend: int | None, *, session_id: str, turn: int, seconds: float, cost: float | None
 ) -> None:

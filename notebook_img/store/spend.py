@@ -11,7 +11,7 @@ from notebook_img.errors import BudgetError
 from notebook_img.hints import Hint
 from notebook_img.store import schema
 from notebook_img.store.database import insert_row, now
-from notebook_img.store.item_states import reserve_for
+from notebook_img.store.item_states import part_from_money, reserve_for
 from notebook_img.store.owner import is_alive, this_process
 from notebook_img.store.rows import dumps, sound, spend_record
 from notebook_img.store.written import insert_into
@@ -133,7 +133,15 @@ class Spend:
         # Raised here, so that what was found out of ended processes stays written.
         raise BudgetError(refused, hint=Hint("raise-budget"))
 
-    def settle(self, spend: int, state: str, cost: float | None = None, usage: Mapping[str, Any] | None = None, turn: str = "") -> None:
+    def settle(
+        self,
+        spend: int,
+        state: str,
+        cost: float | None = None,
+        usage: Mapping[str, Any] | None = None,
+        turn: str = "",
+        question_for: Claim | None = None,
+    ) -> None:
         """Record how a reserved call ended.
 
         Parameters
@@ -148,9 +156,17 @@ class Spend:
             What the service counted.
         turn : str
             ``name/t7``, where there is one.
+        question_for : Claim, optional
+            The item of a batch that this was only a question about: what it asks for itself is still to be sent.
         """
         facts = {"id": spend, "state": state, "cost": cost, "usage": dumps(dict(usage or {})), "turn": turn or None}
-        self._database.persist(lambda connection: settle_row(connection, facts))
+
+        def settled(connection: Connection) -> None:
+            settle_row(connection, facts)
+            if question_for is not None:
+                part_from_money(connection, question_for)
+
+        self._database.persist(settled)
 
     def spent(self, day: str) -> Spent:
         """Return known costs and live reservations of a day, and how many calls have an unknown cost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 import sys
@@ -255,14 +256,16 @@ def _column(kind: str) -> dict[str, Any]:
 
 
 def typed_columns(frame: Any, text: str) -> Any:
-    """Return a DataFrame whose columns have the types that ``--table`` or ``--row`` gave them."""
+    """Return a DataFrame whose columns have the types that ``--table`` or ``--row`` gave them, as far as what was answered allows."""
     import pandas as pd
 
     for name, kind in columns(text) if text else ():
-        if kind.startswith("date") and name in frame:
-            frame[name] = pd.to_datetime(frame[name])
-        elif kind in ("int?", "float?") and name in frame:
-            frame[name] = pd.to_numeric(frame[name])  # a column of nothing but gaps holds NaN too
+        # A column of nothing but gaps holds NaN too.
+        dates = functools.partial(pd.to_datetime, format="mixed")
+        convert: Any = dates if kind.startswith("date") else pd.to_numeric if kind in ("int?", "float?") else None
+        if convert is not None and name in frame:
+            with contextlib.suppress(ValueError, TypeError):  # one odd answer is paid like the others, and takes no table with it
+                frame[name] = convert(frame[name])
     return frame
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import notebook_img as ni
 from notebook_img.errors import NotebookImgError
-from notebook_img.store.database import Database
+from notebook_img.store.sqlite import SQLiteDatabase
 
 ITEMS, AT_ONCE = 40, 4
 MOST_STEPS = 60
@@ -41,15 +41,15 @@ def live(number: int) -> None:
 
 def lived(batch: int, told: int) -> int:
     """Live, and tell of each transaction by a byte; return the exit code."""
-    write = Database.write
+    write = SQLiteDatabase.write
 
     @contextlib.contextmanager
-    def counted(self: Database) -> Iterator[Any]:
+    def counted(self: SQLiteDatabase) -> Iterator[Any]:
         with write(self) as connection:
             yield connection
         os.write(told, b".")
 
-    Database.write = counted  # type: ignore[method-assign]
+    SQLiteDatabase.write = counted  # type: ignore[method-assign]
     try:
         live(batch)
     except BaseException:
@@ -76,6 +76,7 @@ def main(kills: int, seed: int) -> None:
     killed = batches = 0
     while killed < kills:
         batches += 1
+        assert batches <= kills, "lives do not tell what they have done"
         ended = False
         while not ended:
             tells, told = os.pipe()

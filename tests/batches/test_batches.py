@@ -13,6 +13,7 @@ from PIL import Image
 import notebook_img as ni
 from notebook_img.errors import NotFoundError, OutputError, UsageError
 from notebook_img.pictures import load
+from tests.emulators.process import Running
 
 
 def test_a_pattern_is_every_file_suffixes_in_any_case_and_numbers_in_order(studio: ni.Studio, photos: Path) -> None:
@@ -199,3 +200,12 @@ def test_deleting_its_session_deletes_the_batch(studio: ni.Studio, photos: Path)
 async def test_a_batch_can_be_awaited(studio: ni.Studio, photos: Path) -> None:
     batch = await studio.batch.aio.edit("blur", "photos/*.png")
     assert batch.counts.done == 12
+
+
+def test_one_odd_answer_takes_no_table_with_it(paid: ni.Studio, service: Running, photos: Path) -> None:
+    odd = '{"age": "about seven", "seen": "last autumn"}'
+    service.control({"kind": "reply", "reply": "text_only", "text": odd, "path": "enerateContent"})
+    batch = paid.batch.ask("how old is it?", "photos/*.png", row="age float?, seen date", model="gemini", first=2, at_once=1)
+    frame = batch.frame()
+    assert (frame["age"].iloc[0], frame["seen"].iloc[0]) == ("about seven", "last autumn")
+    assert frame["age"].iloc[1] == 7

@@ -18,7 +18,7 @@ import pytest
 import notebook_img as ni
 from notebook_img.errors import StoreError
 from notebook_img.store import Store
-from notebook_img.store.database import FILE_NAME, Database
+from notebook_img.store.sqlite import FILE_NAME, SQLiteDatabase
 from tests.batches.conftest import MODEL
 from tests.batches.test_money import sent
 from tests.emulators.process import Running
@@ -102,15 +102,15 @@ def test_a_disk_that_is_really_full_ends_the_batch_and_nothing_is_paid_twice(
         return add_turn(*words, **facts)
 
     monkeypatch.setattr(Store, "add_turn", fifth_meets_a_full_disk)
-    with stack, pytest.raises(StoreError, match=r"full|large|space") as ended:
+    with stack, pytest.raises(StoreError, match=r"full|large|space"):
         paid.batch.edit("make it night", "photos/*.png", model=MODEL, budget=3, at_once=1)
-    assert "4 of 12 done" in str(ended.value)
     batch = paid.batch.list()[0]
+    assert batch.counts.done == 4
     batch.resume()
-    assert batch.counts.words == "11 of 12 done, 1 failed"
-    (lost,) = batch.errors
-    assert lost.record.billed in ("maybe", "yes")
-    assert lost.cost
+    lost = batch.errors
+    assert len(lost) in (1, 2), "while the fifth is stored the sixth may be on its way"
+    assert batch.counts.words == f"{12 - len(lost)} of 12 done, {len(lost)} failed"
+    assert all(item.record.billed in ("maybe", "yes") and item.cost for item in lost)
     assert sent(service) == 12
     assert batch.cost == pytest.approx(paid.store.known_today()) == pytest.approx(sum(item.cost for item in batch))
 
@@ -158,16 +158,16 @@ def test_power_that_goes_at_any_step_loses_nothing_and_nothing_is_asked_twice(
 ) -> None:
     table = [{"animal": name} for name in ("fox", "owl", "bear")]
     paid.batch.generate("a {animal}", table, model=MODEL, first=1)
-    moments, write = Moments(home, tmp_path, service), Database.write
+    moments, write = Moments(home, tmp_path, service), SQLiteDatabase.write
 
     @contextlib.contextmanager
-    def watched(self: Database) -> Iterator[Any]:
+    def watched(self: SQLiteDatabase) -> Iterator[Any]:
         with write(self) as connection:
             yield connection
         moments.take()
 
     with monkeypatch.context() as patched:
-        patched.setattr(Database, "write", watched)
+        patched.setattr(SQLiteDatabase, "write", watched)
         paid.batch.named("b1").resume(at_once=1)
     moments.asked.append(prompts(service))
     assert len(moments.taken) > 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,3 +172,32 @@ def test_a_mask_in_words_is_looked_for_and_priced_for_each_item(paid: ni.Studio,
     batch = paid.batch.edit("paint it", "photos/*.png", mask="the cup", **asked)
     assert (batch.counts.done, sent(service)) == (2, 4), "each item is looked at and edited"
     assert batch.cost == pytest.approx(paid.store.known_today()), "both are the item's"
+
+
+def test_a_budget_that_ends_between_the_question_about_a_mask_and_the_edit_leaves_the_item_to_be_done(
+    paid: ni.Studio, service: Running, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.control(boxes=[{"box_2d": [200, 200, 700, 700], "label": "cup"}])
+    settle, store = paid.store.settle, paid.store
+
+    def lowered(*words: Any, **facts: Any) -> None:
+        settle(*words, **facts)
+        store.update_batch(1, budget=store.known_today())  # by somebody else, at that moment
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "settle", lowered)
+        with pytest.raises(BudgetError, match=r"0 of 12 done, 12 to do"):
+            paid.batch.edit("paint it", "photos/*.png", model=MODEL, mask="the cup", budget=3, at_once=1)
+    batch = paid.batch.named("b1")
+    assert sent(service) == 1
+    question = batch.cost
+    assert 0 < question == pytest.approx(store.known_today())
+    assert batch.resume(budget=3).counts.words == "12 of 12 done"
+    assert sent(service) == 1 + 11 + 12, "what was found is known still"
+    assert batch.cost == pytest.approx(store.known_today())
+
+
+def test_a_dry_run_shows_what_would_be_sent_and_not_what_is_done(paid: ni.Studio, photos: Path) -> None:
+    paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=10)
+    shown = paid.batch.edit("make it night", "photos/*.png", model=MODEL, dry_run=True)
+    assert [one.pictures[0].name for one in shown.first] == ["cat 11.png", "cat 12.PNG"]

@@ -102,7 +102,8 @@ def example(schema: dict[str, Any]) -> Any:
     """The plainest value that fits a JSON schema."""
     if "enum" in schema:
         return schema["enum"][0]
-    match str(schema.get("type", "object")).lower():
+    kind = schema.get("type", "object")
+    match str(kind[0] if isinstance(kind, list) else kind).lower():
         case "object":
             return {name: example(part) for name, part in schema.get("properties", {}).items()}
         case "array":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop
 from notebook_img.calls import item_jobs
-from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, UsageError
+from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, StoreError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
 from notebook_img.studio.batch.awaited import AsyncBatch
@@ -366,7 +366,7 @@ class Batch(Drawn):
                     and (error := work.future.exception()) is not None
                     and not isinstance(error, asyncio.CancelledError)
                 ):
-                    raise error
+                    raise self._ended_by(error)
                 return
             while await loop.in_thread(self.studio.store.at_work, self.number):  # noqa: ASYNC110 - another process tells nothing
                 await asyncio.sleep(LOOK)
@@ -377,14 +377,22 @@ class Batch(Drawn):
         """Raise what ended the batch before its end, or what all of its items failed of."""
         counts, work = self.counts, self.work
         if work is not None and work.ended_by is not None and (counts.waiting or counts.later):
-            error = work.ended_by
-            rest = f" Batch {self.id}: {counts.words}."
-            raise saying(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
+            raise self._ended_by(work.ended_by)
         if counts.total and counts.failed == counts.total:
             sentence = f"All {counts.total} items of batch {self.id} failed. The first: {self.errors[0].error}"
             if work is not None and work.first_error is not None:
                 raise saying(work.first_error, sentence, work.first_error.hints)
             raise NotebookImgError(sentence, hint=Hint("retry-batch", batch=self.id))
+
+    def _ended_by(self, error: BaseException) -> BaseException:
+        """Return what ended the work with what remains of it, unless the store cannot even be read."""
+        if not isinstance(error, NotebookImgError):
+            return error
+        try:
+            rest = f" Batch {self.id}: {self.counts.words}."
+        except StoreError:
+            return error
+        return saying(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
 
     # Looking
 

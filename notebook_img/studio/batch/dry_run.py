@@ -11,6 +11,8 @@ from notebook_img.calls import perform_call, place_call
 from notebook_img.studio.batch.stored import call_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from notebook_img.records import SessionRecord
     from notebook_img.studio.batch.planning import Plan
     from notebook_img.studio.batch.prices import Prices
@@ -28,15 +30,16 @@ class DryRun:
     first: tuple[OnePlan, ...]
 
     @classmethod
-    def of(cls, studio: Studio, session: SessionRecord, plan: Plan, prices: Prices) -> DryRun:
-        """Look at the first items; nothing is sent."""
+    def of(cls, studio: Studio, session: SessionRecord, plan: Plan, prices: Prices, states: Mapping[str, Sequence[str]]) -> DryRun:
+        """Look at the first items that would be sent; nothing is. `states` are those of an earlier batch, by key."""
 
         async def looked_at(call: Any) -> Any:
             placed = await loop.in_thread(place_call, studio, session, call, studio.origin)
             return await perform_call(studio, placed, lambda _event: None)
 
         first = []
-        for one in [one for one in plan.priced if one.item.key][:SHOWN]:
+        left = [one for one in plan.priced if one.item.key and not one.replayed and "done" not in states.get(one.item.key, ())]
+        for one in left[:SHOWN]:
             call = call_of(studio, plan.shared, one.item.call).but(dry_run=True, output=None)
             found = loop.run(lambda _tell, call=call: looked_at(call))  # type: ignore[misc]
             if isinstance(found, OnePlan):

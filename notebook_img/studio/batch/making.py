@@ -135,7 +135,7 @@ class Making:
         if how.dry_run:
             from notebook_img.studio.batch.dry_run import DryRun
 
-            return DryRun.of(studio, self.planning_session, plan, prices)
+            return DryRun.of(studio, self.planning_session, plan, prices, states)
         self._gate(prices, earlier)
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
