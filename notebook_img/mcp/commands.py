@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from notebook_img.settings import Settings
     from notebook_img.studio import Studio
 
-DRAIN = 330.0
-"""Seconds a stdio server stays for requests under way after its client has gone: the longest wait for a reply, and some more."""
+STORING = 30.0
+"""Seconds beside the longest wait for a reply, in which what came is stored."""
 
 
 # ---------------------------------------------------------------------------------------------- in a notebook
@@ -261,6 +261,15 @@ def _faults(settings: Settings) -> list[str]:
     return faults
 
 
+def longest(settings: Settings) -> float:
+    """Return how many seconds a server stays for requests under way when it is to end: as long as one may take."""
+    waits = [0.0]
+    for name in ("timeout", "vision_timeout"):
+        with contextlib.suppress(NotebookImgError):  # one that cannot be read: no call could use it either
+            waits.append(getattr(settings, name))
+    return max(waits) + STORING
+
+
 def _log_to_stderr(studio: Studio) -> None:
     wanted = studio.settings.vision_log_level.upper()
     level = wanted if wanted in logging.getLevelNamesMapping() else "WARNING"
@@ -285,7 +294,7 @@ def _serve_http(studio: Studio, given: argparse.Namespace) -> int:
     if handle.work.under_way:
         print("Waiting for what was paid for; a second time ends at once.", file=sys.stderr, flush=True)  # noqa: T201
     handle.stop()
-    handle.work.drain(DRAIN)
+    handle.work.drain(longest(studio.settings))
     return 0
 
 
@@ -348,7 +357,7 @@ def _serve_stdio(studio: Studio, given: argparse.Namespace) -> int:
         code = 1
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGTERM, signal.SIG_IGN if work.under_way else signal.SIG_DFL)
-    work.drain(DRAIN)
+    work.drain(longest(studio.settings))
     work.close()
     studio.close()
     sys.stderr.flush()

@@ -64,7 +64,7 @@ def test_a_batch_outlives_a_killed_server_and_the_next_one_finds_it(paid: Runnin
     assert len({item["id"] for item in facts["items"]}) == 6
     assert sent(paid) == 6, "none was paid for twice"
     turns = Studio(home=home).batch.named("b1").session.turns
-    assert {turn.origin.surface for turn in turns} == {"agent"}
+    assert {(turn.origin.surface, turn.origin.name) for turn in turns} == {("agent", "raw")}
 
 
 def test_the_next_server_stops_it_and_goes_on_with_it(paid: Running, home: Path, folder: Path):

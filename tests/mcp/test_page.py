@@ -82,6 +82,9 @@ async def test_tools_of_the_page_are_named_to_hosts_with_pages_only(desk: Desk):
         tools = {tool.name: tool.meta or {} for tool in (await client.list_tools()).tools}
         shown = {name for name, meta in tools.items() if meta.get("ui", {}).get("resourceUri") == page.URI}
         content = (await client.read_resource(page.URI)).contents[0]
+        made = await called(client, "generate_image", prompt=CIRCLE, outputPath="a.png")
+    assert [block.type for block in made.content][:2] == ["text", "image"], "a host may render no page after all"
+    assert content.meta["ui"]["csp"] == {"connectDomains": [], "resourceDomains": []}
     assert own <= tools.keys()
     assert {
         "generate_image",

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from notebook_img.mcp.commands import longest
+from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import KEY, OWN, Raw, called, stdio
@@ -277,3 +279,13 @@ def test_a_second_signal_ends_a_server_over_http_and_not_what_was_paid_for(paid:
         process.send_signal(number)
         assert process.wait(60) == 128 + number
         os.kill(worker, signal.SIGKILL)  # it was still there, waiting for the service
+
+
+def test_a_server_that_is_to_end_waits_as_long_as_a_call_may_take(monkeypatch: pytest.MonkeyPatch):
+    for name, value, seconds in (
+        ("NOTEBOOK_IMG_TIMEOUT", "900", 930),
+        ("VISION_TIMEOUT", "1000", 1030),
+        ("NOTEBOOK_IMG_TIMEOUT", "x", 1030),
+    ):
+        monkeypatch.setenv(name, value)
+        assert longest(Settings()) == seconds
