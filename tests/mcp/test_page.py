@@ -143,6 +143,19 @@ async def test_masks_and_starts_are_arguments_for_agents_too(desk: Desk, folder:
     assert third.parent.id == "t1"
 
 
+async def test_who_edits_on_a_page_is_asked_no_further_and_who_only_says_so_is(make_desk: Callable[..., Desk], gemini: Running):
+    desk = make_desk(ask_above=0.01)
+    session = desk.studio.session("fox")
+    session.generate(CIRCLE, model="local")
+    given = {"sessionId": "fox", "prompt": "at night", "model": "gemini"}
+    async with desk.client() as client:
+        assert "the person has not agreed" in await refused(client, "edit_on_page", **given)
+        assert gemini.requests("enerateContent") == []
+    async with Client(desk.server, extensions=PAGES) as client:
+        await called(client, "edit_on_page", **given)
+    assert len(gemini.requests("enerateContent")) == 1
+
+
 def test_links_hold_once_and_only_so_many_at_a_time():
     caller: Any = type("Caller", (), {"name": "desk"})()
     pages = Pages(lambda: "http://127.0.0.1:1")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from mcp.server.apps import client_supports_apps
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
@@ -128,7 +129,11 @@ class PageTools(Tools):
             def make() -> Call:
                 return self._edit(call.caller, prompt, fromId, mask, model, count)
 
-            return await self.picture_result(call, await self.perform(call, lambda: session, make, agreed=True))
+            return await self.picture_result(call, await self.perform(call, lambda: session, make, agreed=self._is_page(ctx)))
+
+    def _is_page(self, ctx: Context) -> bool:
+        """Return whether a person asks, on a page: hosts that have pages keep its own tools from their models, others know of none."""
+        return self.work.pages.owner(ctx.headers or {}) is not None or client_supports_apps(ctx)
 
     def _edit(self, caller: Caller, prompt: str, start: str, mask: str, model: str, count: int) -> Call:
         chosen, several = model_names.named(model, self.work.studio.settings), count if count > 1 else None
