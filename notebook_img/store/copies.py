@@ -70,9 +70,9 @@ class Copies:
 
     @cached_property
     def _by_size(self) -> dict[int, list[Path]]:
-        """Files in the folders that were named, at any depth; whatever they are called, their hash tells."""
+        """Files among the store's own and in the folders that were named, at any depth; whatever they are called, their hash tells."""
         found: dict[int, list[Path]] = {}
-        for place in self._places:
+        for place in (self._store._database.files / "pictures", *self._places):  # noqa: SLF001
             for path in place.rglob("*") if place.is_dir() else ():
                 with contextlib.suppress(OSError):
                     if path.is_file():

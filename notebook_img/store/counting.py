@@ -56,7 +56,7 @@ def in_index(connection: Connection) -> tuple[Count, str]:
 def beside(home: Path) -> Count | None:
     """Return what the file beside the index says; None where there is none, or none that can be read."""
     for _ in range(3):  # it may be read in the middle of being written
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             told = json.loads((home / FILE_NAME).read_bytes())
             count = Count(**{field.name: told[field.name] for field in fields(Count)})
             if isinstance(count.store, str) and all(type(number) is int for number in (count.changes, count.turns, count.pictures)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from notebook_img.ids import parse_id
 from notebook_img.pictures import SUFFIXES, Picture, sniff
 from notebook_img.records import PictureUse, SessionRecord, TurnRecord
 from notebook_img.store import counting, schema
-from notebook_img.store.bundle import Imported, insert_all
-from notebook_img.store.salvage import salvage
+from notebook_img.store.bundle import Imported, Source, insert_all
+from notebook_img.store.salvage import complete_turns, salvage
 from notebook_img.store.setting_aside import FOLDER, set_aside
 from notebook_img.store.sqlite import FILE_NAME
 from notebook_img.store.store import Store
@@ -49,9 +50,14 @@ def rebuild_store(home: Path | Address, places: Sequence[Path] = ()) -> list[str
     database = store._database  # noqa: SLF001 - the same package
     with store:
         imported = []
-        for source in ((lambda: Notes(store.home)) if database.notes else None, lambda: _Carried(store, places)):
-            if source is None:
-                continue
+        sources: list[Callable[[], Source]] = [lambda: _Carried(store, places)]
+        if database.notes:
+            notes = Notes(store.home)
+            sources.insert(0, lambda: notes)
+            with database.write() as connection:
+                if completed := complete_turns(connection, notes):
+                    done.append(f"Gave {completed} turn{'s' if completed != 1 else ''} the pictures that were lost from the index.")
+        for source in sources:
             lost = source()
             heads = {session.id: session.head for session in lost.sessions}
             imported += insert_all(store, lost)
@@ -83,20 +89,21 @@ def _opened(home: Path | Address) -> tuple[Store, list[str]]:
     except StoreError as error:
         if isinstance(home, Address) or not error.lost_index:
             raise
-    parts = [path for suffix in ("", "-wal", "-shm", "-journal") if (path := home / f"{FILE_NAME}{suffix}").is_file()]
-    empty = not any(path.stat().st_size for path in parts)
+    # Whatever goes by its name: a link to a disk that is gone, a folder.
+    parts = [path for suffix in ("", "-wal", "-shm", "-journal") if os.path.lexists(path := home / f"{FILE_NAME}{suffix}")]
+    empty = not any(path.lstat().st_size for path in parts)
     folder = set_aside(home, parts)
     store = Store.open(home, anew=True)
     if empty:
         return store, ["Made a new index in place of the one that is gone."]
     with store._database.write() as connection:  # noqa: SLF001
-        came = salvage(folder / FILE_NAME, connection)
+        came = salvage(folder / FILE_NAME, connection, home)
     return store, [f"Moved the damaged index to {folder}, and brought {came:,} of its rows into a new one."]
 
 
 def _is_sound(store: Store) -> bool:
     with store._database.read() as connection:  # noqa: SLF001
-        return str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()) == "ok"
+        return not store._database.damage(connection)  # noqa: SLF001
 
 
 def _listed(made: Sequence[Imported]) -> str:

@@ -15,7 +15,7 @@ from notebook_img.store.jumps import place_of
 from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 AnyRow: TypeAlias = Any
 """A row of a result; its type parameters differ between SQLAlchemy 2.0 and 2.1."""
@@ -258,7 +258,13 @@ def insert_turn(connection: Connection, record: TurnRecord) -> int:
     """Insert a numbered turn with its uses; return its row id."""
     place = place_of(connection, record.session_id, record.number, record.parent)
     turn_id = insert_row(connection, _INSERT_TURN, sound({**turn_values(record), "depth": place.depth, "jump": place.jump}))
-    if record.pictures:
+    insert_pictures(connection, turn_id, list(enumerate(record.pictures)))
+    return turn_id
+
+
+def insert_pictures(connection: Connection, turn_id: int, pictures: Sequence[tuple[int, PictureUse]]) -> None:
+    """Insert pictures of the turn with this row id, each at its position."""
+    if pictures:
         facts = {
             use.sha256: {
                 "sha256": use.sha256,
@@ -267,7 +273,7 @@ def insert_turn(connection: Connection, record: TurnRecord) -> int:
                 "height": use.height,
                 "bytes": use.bytes,
             }
-            for use in record.pictures
+            for _, use in pictures
         }
         connection.exec_driver_sql(_INSERT_PICTURE, list(facts.values()))
         connection.exec_driver_sql(
@@ -283,10 +289,9 @@ def insert_turn(connection: Connection, record: TurnRecord) -> int:
                     "content": use.content,
                     "address": use.address,
                 }
-                for position, use in enumerate(record.pictures)
+                for position, use in pictures
             ],
         )
-    return turn_id
 
 
 def spend_record(row: AnyRow) -> SpendRecord:

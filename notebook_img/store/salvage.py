@@ -1,17 +1,26 @@
-"""Rows that can still be read in a damaged index, brought into a new one: turns, and the books and jobs no notes are kept of."""
+"""Rows that can still be read in a damaged index, brought into a new one: turns, and the books and jobs no notes are kept of.
+
+A turn may come without its pictures, where the pages of those are lost: files and notes tell which they were.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from notebook_img.store import latest_run, schema, upgrades
+from notebook_img.errors import NotebookImgError
+from notebook_img.pictures import Picture
+from notebook_img.store import counting, latest_run, schema, upgrades
+from notebook_img.store.rows import insert_pictures
+
+if TYPE_CHECKING:
+    from notebook_img.store.bundle import Source
 
 TABLES = (
     *("sessions", "turns", "pictures", "stars", "uses", "batches", "items"),
@@ -24,8 +33,8 @@ _MOST_FAILURES = 5_000
 """Reads of one table that may fail: around a damaged page it takes about a hundred."""
 
 
-def salvage(path: Path, connection: Connection) -> int:
-    """Copy the rows of a damaged index into a new, empty one; return how many came."""
+def salvage(path: Path, connection: Connection, home: Path) -> int:
+    """Copy the rows of a damaged index of a home into a new, empty one; return how many came."""
     came, older = 0, False
     try:
         old = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
@@ -36,6 +45,8 @@ def salvage(path: Path, connection: Connection) -> int:
         # What is damaged in a text is one letter of it, not the row.
         old.text_factory = lambda data: data.decode("utf-8", "replace")
         for name in TABLES:
+            if name == "stars":  # the first that names pictures
+                _read_pictures(connection, home, {row["sha256"] for row in _rows(old, "uses")})
             columns = {column.name for column in schema.metadata.tables[name].columns}
             for row in _rows(old, name):
                 older = older or (name == "runs" and "seen" not in row.keys())  # noqa: SIM118 - a sqlite3.Row is no mapping
@@ -53,6 +64,35 @@ def salvage(path: Path, connection: Connection) -> int:
         "last_number = max(last_number, (SELECT coalesce(max(number), 0) FROM turns WHERE session_id = sessions.id))"
     )
     return came
+
+
+def complete_turns(connection: Connection, source: Source) -> int:
+    """Give turns the pictures that came out of the damaged index without them, as their notes have them; return how many turns got any."""
+    turns, uses = schema.turns.c, schema.uses.c
+    completed = 0
+    for session in source.sessions:
+        for record in source.turns(session.id):
+            same = {"session_id": session.id, "number": record.number, "started": record.started, "content_key": record.content_key}
+            found = select(turns.id).where(*(turns[name] == value for name, value in same.items()))
+            row = connection.execute(found).scalar_one_or_none()
+            if row is None:
+                continue
+            known = set(connection.execute(select(uses.position).where(uses.turn_id == row)).scalars())
+            lost = [(position, use) for position, use in enumerate(record.pictures) if position not in known]
+            insert_pictures(connection, row, lost)
+            completed += bool(lost)
+    return completed
+
+
+def _read_pictures(connection: Connection, home: Path, wanted: Collection[str]) -> None:
+    """Make the rows of pictures that turns use anew from their files, where they are lost."""
+    for path in counting.unnamed_pictures(home, connection):
+        if path.stem in wanted:
+            with contextlib.suppress(NotebookImgError, OSError):
+                picture = Picture(path.read_bytes())
+                facts = {"sha256": path.stem, "mime_type": picture.mime_type, "width": picture.width, "height": picture.height}
+                if picture.sha256 == path.stem:
+                    connection.execute(schema.pictures.insert().values(**facts, bytes=len(picture.data)))
 
 
 def _rows(old: sqlite3.Connection, table: str) -> Iterator[sqlite3.Row]:

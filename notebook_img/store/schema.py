@@ -407,6 +407,17 @@ def begin_counts(connection: Connection) -> None:
     connection.execute(counts.insert().values(**row, doubt="", search=0))
 
 
+def lacking(connection: Connection) -> list[str]:
+    """Return what an index of this version has to have and this one has not: tables, SQLite's helpers, the row of counts."""
+    there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    tables = [table for table in metadata.tables.values() if table.name not in there]
+    helpers = [*(index.name for table in metadata.tables.values() for index in table.indexes), *TRIGGERS, *BATCH_TRIGGERS]
+    found = [*(f"table {table.name}" for table in tables), *(f"{name}" for name in helpers if name not in there)]
+    if counts not in tables and connection.execute(select(counts.c.id)).first() is None:
+        found.append("its counts")
+    return found
+
+
 def make_triggers(connection: Connection, triggers: Mapping[str, str]) -> None:
     """Make these triggers."""
     for name, body in triggers.items():

@@ -51,7 +51,7 @@ def make(connection: Connection) -> None:
     # Its parts are merged as soon as there are two of a size: each is looked into by every search.
     connection.exec_driver_sql("INSERT INTO prompts (prompts, rank) VALUES ('automerge', 2)")
     for name, body in _TRIGGERS.items():
-        connection.exec_driver_sql(f"CREATE TRIGGER {name} {body}")
+        connection.exec_driver_sql(f"CREATE TRIGGER IF NOT EXISTS {name} {body}")
     connection.exec_driver_sql("UPDATE counts SET search = 1")
 
 

@@ -104,10 +104,12 @@ class SQLiteDatabase(Database):
             self._tell_beside(count)
 
     def damage(self, connection: Connection) -> str:
-        """Return what SQLite itself finds wrong."""
+        """Return what is wrong with the index itself, whatever lies beside it; empty where it is sound."""
         told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
         if told != ["ok"]:
             return f"it is damaged ({'; '.join(told)[:200]})"
+        if lacking := schema.lacking(connection):
+            return f"it is damaged (without {', '.join(lacking[:5])})"
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             return "it has rows that belong to nothing"
         return ""
@@ -184,10 +186,15 @@ class SQLiteDatabase(Database):
         # Looked at twice: another process may have made the store, and its first picture, in between.
         if not self._anew and gone() and counting.holds_pictures(self.home) and gone():
             raise lost_index(
-                f"The index {self.path} is {'empty' if empty else 'missing'}, and {self.home / 'pictures'} holds the pictures it knew of. "
+                f"The index {self.path} is {self._how_gone(empty)}, and {self.home / 'pictures'} holds the pictures it knew of. "
                 "Nothing was changed. Restore it from a copy (store.sqlite, with store.sqlite-wal where there is one), or make turns again "
                 "from what is there. To start anew instead, set NOTEBOOK_IMG_HOME to another folder."
             )
+
+    def _how_gone(self, empty: bool) -> str:
+        if self.path.is_symlink() and not empty:
+            return f"a link to {self.path.readlink()}, which is not there"
+        return "empty" if empty else "missing"
 
     def _is_empty(self) -> bool:
         return self._version() == 0

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_REMEDY = "Restore it from a copy, or have it moved aside and its turns made again from what is beside it."
+
+
 def lost_index(sentence: str) -> StoreError:
     """Return the error for an index that is missing, empty or damaged: what `rebuild_store` is for."""
     error = StoreError(sentence, hint=Hint("rebuild"))
@@ -41,9 +44,12 @@ def as_store_error(error: BaseException | None, path: Path, *, home: Path, waite
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return lost_index(
-            f"{path} is damaged or not a database ({error}), and was not changed. "
-            "Restore it from a copy, or have it moved aside and its turns made again from what is beside it."
+            f"{path} is damaged or not a database ({error}), and was not changed. {_REMEDY}",
         )
+    if code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):
+        return lost_index(f"{path} is damaged ({error}), and was not changed. {_REMEDY}")
+    if code == sqlite3.SQLITE_CANTOPEN and (in_its_place := _in_place_of(path)):
+        return lost_index(f"The index {path} cannot be opened: {in_its_place}. Nothing was changed. {_REMEDY}")
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"The disk with the store at {home} is full. Nothing was changed; free some space and try again.")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
@@ -53,3 +59,10 @@ def as_store_error(error: BaseException | None, path: Path, *, home: Path, waite
     if code == sqlite3.SQLITE_IOERR:
         return StoreError(f"The disk with the store at {home} failed ({error}); nothing was changed. Check the disk and its free space.")
     return StoreError(f"The store at {home} failed ({error}); nothing was changed.", hint=Hint("repair"))
+
+
+def _in_place_of(path: Path) -> str:
+    """Return what has the index's name and is no file; empty where it is one, or nothing is there."""
+    if path.is_dir():
+        return "a folder has its name"
+    return f"it is a link to {path.readlink()}, which is not there" if path.is_symlink() and not path.exists() else ""

@@ -95,6 +95,95 @@ def test_a_lost_index_is_made_again_with_all_turns(full: Path, loss: Callable[[P
         assert rebuild_store(full) == ["Nothing was lost that could be made again."]
 
 
+def _page_of(table: str) -> Callable[[Path], None]:
+    def loss(home: Path) -> None:
+        with contextlib.closing(sqlite3.connect(home / FILE_NAME)) as index:
+            index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [page] = index.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        with (home / FILE_NAME).open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(bytes(4096))
+
+    return loss
+
+
+@pytest.mark.parametrize(("table", "noted"), [("uses", True), ("pictures", True), ("pictures", False)])
+def test_turns_whose_pictures_the_damaged_index_lost_get_them_from_notes_and_files(full: Path, table: str, noted: bool) -> None:
+    with Store.open(full) as store:
+        before = content(store)
+    _page_of(table)(full)
+    if not noted:  # an older version's store
+        shutil.rmtree(full / "turns")
+    rebuild_store(full)
+    with Store.open(full) as store:
+        assert content(store) == before
+        assert [problem for problem in problems(store) if "raw" not in problem] == []
+
+
+def _said(statement: str) -> Callable[[Path], None]:
+    def loss(home: Path) -> None:
+        with contextlib.closing(sqlite3.connect(home / FILE_NAME)) as index:
+            index.executescript(statement)
+
+    return loss
+
+
+@pytest.mark.parametrize(
+    "lost", ["DROP TABLE replies", "DROP TABLE counts", "DELETE FROM counts", "DROP TRIGGER turn_came", "DROP INDEX turns_by_raw"]
+)
+def test_an_index_that_lacks_a_part_is_told_and_made_again(full: Path, lost: str) -> None:
+    with Store.open(full) as store:
+        before = content(store)
+    _said(lost)(full)
+    try:
+        with Store.open(full) as store:
+            told = " ".join(problems(store))
+    except StoreError as error:
+        told = str(error)
+    assert "it is damaged (without" in told or "is damaged (no such table" in told
+    assert "--rebuild" in told
+    assert "Moved the damaged index" in " ".join(rebuild_store(full))
+    with Store.open(full) as store:
+        assert content(store) == before
+        assert problems(store) == []
+
+
+def _folder(home: Path) -> None:
+    (home / FILE_NAME).rename(home / "index of yesterday")
+    (home / FILE_NAME).mkdir()
+    (home / FILE_NAME / "kept").write_text("something of somebody's")
+
+
+def _link_to_nowhere(home: Path) -> None:
+    (home / FILE_NAME).unlink()
+    (home / FILE_NAME).symlink_to(home / "a disk" / "that is not there")
+
+
+@pytest.mark.parametrize(
+    ("in_its_place", "said"), [(_folder, "a folder has its name"), (_link_to_nowhere, "that is not there, which is not there")]
+)
+def test_what_has_the_name_of_the_index_and_is_no_file_is_named_and_moved_aside(
+    full: Path, in_its_place: Callable[[Path], None], said: str
+) -> None:
+    with Store.open(full) as store:
+        before = content(store)
+    in_its_place(full)
+    with pytest.raises(StoreError, match=said) as caught:
+        Store.open(full)
+    assert "--rebuild" in str(caught.value)
+    rebuild_store(full)
+    with Store.open(full) as store:
+        assert content(store) == before
+    [moved] = (path for path in (full / "rescued").rglob("*") if path.name == FILE_NAME)
+    assert moved.is_symlink() or (moved / "kept").read_text() == "something of somebody's"
+
+
+def test_a_count_that_cannot_be_read_is_none(full: Path) -> None:
+    (full / "store.count").write_text("[" * 100_000)
+    with Store.open(full) as store:
+        assert [problem for problem in problems(store) if "raw" not in problem] == []
+
+
 def test_stars_and_the_places_of_cells_come_out_of_a_damaged_index(full: Path) -> None:
     with Store.open(full) as store:
         fox = store.session_named("fox")
@@ -113,7 +202,7 @@ def test_stars_and_the_places_of_cells_come_out_of_a_damaged_index(full: Path) -
     home = full.with_name("new")
     with Store.open(home) as store:
         with store._database.write() as connection:
-            salvage(full / FILE_NAME, connection)
+            salvage(full / FILE_NAME, connection, full)
             assert connection.exec_driver_sql("SELECT sha256 FROM stars").scalars().all() == [starred]
             places = connection.exec_driver_sql("SELECT DISTINCT ordinal FROM runs WHERE cell = 'id:b'").scalars().all()
         assert places == [1]
@@ -270,6 +359,14 @@ def test_a_damaged_picture_is_healed_from_any_copy(hurt: tuple[Store, list[Path]
     assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
     assert problems(store) == []
     assert verify_store(store) == ["4 pictures checked (0.0 MB): none damaged or missing."]
+
+
+def test_a_picture_that_lies_in_the_store_under_another_name_is_found_by_its_bytes(store: Store, fox: SessionRecord) -> None:
+    turn = add(store, fox, 1)
+    path = store.picture_path(turn.pictures[0].sha256)
+    path.rename(path.parent.with_name("misplaced.png"))
+    assert "made whole from" in " ".join(verify_store(store))
+    assert store.is_whole(turn.pictures[0].sha256)
 
 
 def test_a_picture_is_healed_by_having_its_bytes_again(hurt: tuple[Store, list[Path]]) -> None:

@@ -115,7 +115,7 @@ def test_an_older_store_is_brought_up_step_by_step_or_not_at_all(home: Path, mon
         connection.exec_driver_sql("INSERT INTO added VALUES (1)")
 
     def broken(connection: Connection) -> None:
-        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+        connection.exec_driver_sql("INSERT INTO added VALUES (1, 2)")
 
     now = schema.VERSION
     monkeypatch.setattr(schema, "VERSION", now + 2)
