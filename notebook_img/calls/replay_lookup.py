@@ -72,7 +72,7 @@ def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellSta
             if found is None or asked.call.dry_run:
                 return decision
             kernel.had.add(found.identity)
-        if found.source < FIRST_SOURCE and not _is_there(workspace, found):
+        if found.source < FIRST_SOURCE and not _is_there(workspace, found, looked_at=asked.claim is None):
             return dataclasses.replace(decision, stored=None, miss=decide(mode, want, None, (), frozenset()).miss)  # type: ignore[arg-type]
         if found.source < FIRST_SOURCE or workspace.packs().take(found, workspace.store) is not None:
             return decision
@@ -82,15 +82,20 @@ def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellSta
         state = dataclasses.replace(state, held=[[reply for reply in run if reply.source != found.source] for run in state.held])
 
 
-def _is_there(workspace: Workspace, found: Stored) -> bool:
-    """Return whether a stored turn can be given, its pictures healed from a pack where their files are gone."""
+def _is_there(workspace: Workspace, found: Stored, *, looked_at: bool) -> bool:
+    """Return whether a stored turn can be given, its pictures healed from a pack where their files are gone.
+
+    Where they are looked at next, a file that was written over is as good as gone; of the many of a batch only the length is compared.
+    """
     record = workspace.store.turn(found.session_id, found.number)
     if record is None:
         return False  # deleted, here or in another process, since the run that got it
-    gone = [use for use in record.uses("output") if not workspace.store.has_file(use)]
-    if not all(workspace.packs().heal(use, workspace.store) for use in gone):
+    store, made = workspace.store, record.uses("output")
+    gone = [use for use in made if not (store.is_whole(use.sha256) if looked_at else store.has_file(use))]
+    lost = not made and not record.text and record.kind != "ask"  # by a damaged index
+    if lost or not all(workspace.packs().heal(use, workspace.store) for use in gone):
         name = turn_id(record.number, session=workspace.session_name(record.session_id))
-        workspace.shared.say_once(f"The picture of {name} is gone from the store, so it cannot be given back.", workspace.say)
+        workspace.shared.say_once(f"The picture of {name} is gone from the store or damaged, so it cannot be given back.", workspace.say)
         return False
     return True
 
@@ -140,9 +145,17 @@ def give_back(workspace: Workspace, asked: PlacedCall, stored: Stored) -> TurnRe
     if record is None:
         raise PackError("The pack with this reply was changed or taken away at this moment. Run the cell again.")
     if packed or (record.session_id != asked.session.id and not workspace.store.read_only):
-        record = _copy(workspace, asked, record, packed=packed)
+        record = _copy_of_before(workspace, asked, record) or _copy(workspace, asked, record, packed=packed)
     note(workspace, asked, record, Decision())
     return record
+
+
+def _copy_of_before(workspace: Workspace, asked: PlacedCall, record: TurnRecord) -> TurnRecord | None:
+    """Return the copy of a turn that stands here already where a new one would: nbconvert beside the Lab would add one at each turn."""
+    number = workspace.store.counterpart(asked.session.id, record)
+    there = workspace.store.turn(asked.session.id, number) if number is not None else None
+    parent = asked.parent.number if asked.parent else None
+    return there if there is not None and (there.parent, there.picked) == (parent, asked.picked) else None
 
 
 def _copy(workspace: Workspace, asked: PlacedCall, record: TurnRecord, *, packed: bool) -> TurnRecord:
@@ -165,7 +178,9 @@ def given_words(workspace: Workspace, ready: PreparedCall, record: TurnRecord, d
     found = decision.stored
     if record.model.startswith(f"{BUILT_IN}:") and ready.provider.name != BUILT_IN:
         return f"replayed (built-in); run again to ask {ready.provider.title}"
-    if found is None or (decision.own and found.source < FIRST_SOURCE and found.session_id == record.session_id):
+    # One that was in this session before may have been found by its copy in another.
+    copied = found is not None and found.session_id != record.session_id and record.origin.kernel == workspace.cell_origin().kernel
+    if found is None or (decision.own and found.source < FIRST_SOURCE and not copied):
         return "replayed"
     return f"replayed from {workspace.stored_id(found)}; run again for a new one"
 

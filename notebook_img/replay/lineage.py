@@ -75,7 +75,8 @@ def find_namesake(store: Store, session_id: str, notebook: Path, running: Iterab
 
     Jupyter calls each new notebook Untitled, so a renamed one's name is soon another's; and a kernel is told a name when it starts, so that
     of a notebook renamed since goes by the other one's. Only ids are believed: what runs now, or what got the session's turns, is not in
-    this notebook and is in that one.
+    this notebook and is in that one. One that ran under its own name is a copy. Where this file tells no ids (before nbformat 4.5, or
+    taken out by a tool), what stands in its cells may tell that they are the same.
 
     Parameters
     ----------
@@ -90,17 +91,17 @@ def find_namesake(store: Store, session_id: str, notebook: Path, running: Iterab
     """
     here = {key for key in running if key.startswith("id:")}
     ids = functools.cache(lambda path: _cells(path)[0])  # each file is read once, and only when it is asked for
-    mine = ids(notebook)
+    mine, sources = _cells(notebook)
     if is_gone(notebook) or here & mine:
         return None
     others = _beside(notebook)
     for path in others if here else ():
         if here & ids(path):
             return Namesake(path, runs=True)
-    ran = store.cells_of_session(session_id, str(notebook))
-    if not (here or mine) or ran & (here | mine):
+    ran, words = store.cells_of_session(session_id, str(notebook))
+    if not (here or mine) or ran & (here | mine) or (not mine and 2 * len(words & sources) >= len(words)):
         return None
-    return next((Namesake(path, runs=False) for path in others if ran & ids(path)), None)
+    return next((Namesake(path, runs=False) for path in others if ran & ids(path) and not store.has_run(str(path))), None)
 
 
 def _beside(notebook: Path) -> list[Path]:

@@ -197,14 +197,16 @@ class Lookups:
     ) -> list[TurnRecord]:
         """Return the turns that answered a request and are what a cell of these notebooks got in its latest run.
 
-        Also those of a session that no cell got (a panel's, a command line's, an agent's, a fetched job's), the latest first.
+        Also those of a session that no cell got (a panel's, a command line's, an agent's, a fetched job's), the latest first. Copies
+        that were made for an id (a cell without a kernel, see replay/typed_ids.py) may be of rejected rolls, and are not among them.
         """
         with self._database.read() as connection:
             found = find_claimed(_reader(connection), request_key, notebooks=notebooks, session_id=session_id, not_kernel=not_kernel)
             # The plus keeps SQLite from going through all turns of the session in their order.
             query = (
                 "SELECT number FROM turns WHERE request_key = :key AND +session_id = :session AND NOT EXISTS (SELECT 1 FROM replies "
-                "WHERE replies.session_id = turns.session_id AND replies.turn = turns.number) ORDER BY number DESC LIMIT 100"
+                "WHERE replies.session_id = turns.session_id AND replies.turn = turns.number) AND NOT (cell != '' AND kernel = '') "
+                "ORDER BY number DESC LIMIT 100"
             )
             rows = connection.exec_driver_sql(query, {"key": request_key, "session": session_id}).scalars()
             found += [(session_id, int(number)) for number in rows]

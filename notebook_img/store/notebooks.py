@@ -80,14 +80,23 @@ class Notebooks:
             ]
         return sorted(found, key=lambda each: (each.by_id, each.by_source, each.seen), reverse=True)
 
-    def cells_of_session(self, session_id: str, notebook: str) -> set[str]:
-        """Return the keys of the cells with ids that got turns of a session, as cells of a notebook of this name."""
+    def cells_of_session(self, session_id: str, notebook: str) -> tuple[set[str], set[str]]:
+        """Return keys and hashes of sources of the cells with ids that got turns of a session, as cells of a notebook of this name."""
         query = text(
-            "SELECT DISTINCT cell FROM replies JOIN runs ON runs.id = replies.run "
+            "SELECT DISTINCT cell, source_hash FROM replies JOIN runs ON runs.id = replies.run "
             "WHERE session_id = :session AND notebook = :notebook AND cell LIKE 'id:%'"
         )
         with self._database.read() as connection:
-            return set(connection.execute(query, {"session": session_id, "notebook": notebook}).scalars())
+            rows = connection.execute(query, {"session": session_id, "notebook": notebook}).all()
+        return {row.cell for row in rows}, {row.source_hash for row in rows}
+
+    def has_run(self, notebook: str) -> bool:
+        """Return whether any cell ran in a notebook of this name."""
+        with self._database.read() as connection:
+            return (
+                connection.execute(text("SELECT 1 FROM runs WHERE notebook = :notebook LIMIT 1"), {"notebook": notebook}).first()
+                is not None
+            )
 
     def follow_notebook(self, old: str, new: str) -> None:
         """Let the runs of a notebook that was renamed or moved be those of its new name."""

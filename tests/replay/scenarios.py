@@ -338,7 +338,7 @@ WITH_FILES: Mapping[str, tuple[Any, ...]] = {
         Open("one.ipynb", session=""), *START, Run("P", "%imgsession export mine.zip", 0),
         Open("one.ipynb", session="", home="theirs"), Run("I", "%imgsession import mine.zip", 0), *BACK,
     ),
-    "pictures whose files are gone are asked for anew": (ONE, Run("A", FOX, 1, "a"), without_pictures(), ONE, Run("A", FOX, 1, "b", says="is gone from the store")),
+    "pictures whose files are gone are asked for anew": (ONE, Run("A", FOX, 1, "a"), without_pictures(), ONE, Run("A", FOX, 1, "b", says="is gone from the store or damaged")),
     "pictures whose files are gone come back from a pack": (ONE, *START, Run("P", "%imgsession pack", 0), without_pictures(), ONE, *BACK),
     "a file that was written and edited": (
         ONE, Run("A", FOX + " -o fox.png", 1, "a"), Run("B", "%imgedit fox.png night", 1, "b", "-"), ONE, Run("A", FOX + " -o fox.png", 0, "a"), Run("B", "%imgedit fox.png night", 0, "b", "-"),

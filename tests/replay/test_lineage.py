@@ -189,3 +189,18 @@ def test_a_notebook_in_a_folder_that_cannot_be_read_is_not_gone(kernel, tmp_path
     assert copy.session.id != first.session.id, "a copy, and not the notebook under another name"
     unrelated = start(kernel, mine / "other.ipynb", ids=ids)
     assert unrelated.run("Z", A).calls == 1
+
+
+@pytest.mark.parametrize("ran", [True, False], ids=["that ran", "that lies beside"])
+def test_a_copy_beside_a_notebook_whose_ids_were_taken_out_is_not_that_notebook(kernel, tmp_path, ran):
+    one = write(tmp_path / "one.ipynb")
+    first = start(kernel, one)
+    made = [first.run("A", A), first.run("B", B)]
+    copy = Path(shutil.copy(one, tmp_path / "backup.ipynb"))
+    if ran:
+        start(kernel, copy).run("A", A)
+    write(one, ids=False)  # the front end makes new ones, and saves them later
+    later = begun(kernel, one, "new A")
+    assert later.session.id == first.session.id
+    back = [later.run("new A", A), later.run("new B", B)]
+    assert [(cell.calls, cell.hashes, cell.turns[0].given) for cell in back] == [(0, cell.hashes, "replayed") for cell in made]

@@ -16,34 +16,52 @@ def take_away(running, turn):
         running.studio.store.picture_path(picture.sha256).unlink()
 
 
-def test_a_picture_whose_file_is_gone_is_asked_for_anew_and_that_is_said(kernel):
+def write_over(running, turn):
+    for picture in turn.pictures:
+        path = running.studio.store.picture_path(picture.sha256)
+        path.write_bytes(path.read_bytes()[:-9] + b"something")
+
+
+def forget(running, turn):
+    """What a damaged index may do."""
+    with running.studio.store._database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM uses WHERE role = 'output'")
+
+
+HURT = pytest.mark.parametrize("hurt", [take_away, write_over])
+
+
+@pytest.mark.parametrize("hurt", [take_away, write_over, forget])
+def test_a_picture_whose_file_is_gone_is_asked_for_anew_and_that_is_said(kernel, hurt):
     first = kernel()
     made = first.run("A", A)
-    take_away(first, made.turns[0])
+    hurt(first, made.turns[0])
     again = kernel()
     done = again.run("A", A)
     assert (done.error, done.calls) == (None, 1)
     assert done.turns[0].picture.data
-    assert "The picture of fox/t1 is gone from the store, so it cannot be given back." in again.said
+    assert "The picture of fox/t1 is gone from the store or damaged, so it cannot be given back." in again.said
     assert kernel().run("A", A).hashes == done.hashes
 
 
-def test_a_picture_whose_file_is_gone_comes_back_from_a_pack(kernel, tmp_path):
+@HURT
+def test_a_picture_whose_file_is_gone_comes_back_from_a_pack(kernel, tmp_path, hurt):
     notebook = tmp_path / "one.ipynb"
     notebook.touch()
     first = kernel(notebook=notebook, session=None)
     made = first.run("A", A)
     first.studio.pack()
-    take_away(first, made.turns[0])
+    hurt(first, made.turns[0])
     done = kernel(notebook=notebook, session=None).run("A", A)
     assert (done.error, done.calls, done.hashes) == (None, 0, made.hashes)
     assert done.turns[0].picture.data
     assert len(first.session.turns) == 1, "the turn itself, healed"
 
 
-def test_only_says_that_a_picture_is_gone(kernel):
+@HURT
+def test_only_says_that_a_picture_is_gone(kernel, hurt):
     first = kernel()
-    take_away(first, first.run("A", A).turns[0])
+    hurt(first, first.run("A", A).turns[0])
     done = kernel(replay="only").run("A", A)
     assert done.calls == 0
     assert "no stored reply fits" in str(done.error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.replay.real_kernels import notebook_json
+
 CELLS = [
     ("A", "edit('first', 'sample:chelsea')"),
     ("B", "edit('night')"),
@@ -90,17 +92,63 @@ def test_from_an_export(kernel, first, notebook, tmp_path):
     given_back(other, first)
 
 
-def test_what_has_no_copy_yet_is_an_error_before_anything_is_sent(kernel, first, tmp_path, painter):
+def test_what_has_no_copy_yet_gets_one_where_it_belongs(kernel, first, tmp_path):
+    copy = tmp_path / "copy.ipynb"
+    copy.write_text(notebook_json(dict(CELLS)))
+    running = kernel(notebook=copy, session=None)
+    other_work(running)
+    done = run(running, CELLS[3:5])  # the cells that made t2, and t1 before it, have not run here
+    assert [cell.calls for cell in done] == [0, 0]
+    night = done[1].turns[0].parent
+    assert (night.prompt, night.parent.prompt) == ("night", "first")
+    own = run(running, CELLS[:2])
+    assert [cell.turns[0] for cell in own] == [night.parent, night], "their own cells get those"
+
+
+def test_what_is_gone_is_an_error_before_anything_is_sent(kernel, first, tmp_path, painter):
     copy = tmp_path / "copy.ipynb"
     copy.touch()
     running = kernel(notebook=copy, session=None)
     run(running, CELLS[:1])
     running.run("O", "gen('x'); gen('y')")
+    first.session.delete_turn("t2")
     sent = len(painter.calls)
     failed = running.run(*CELLS[3])
     assert "t2 in this cell means one/t2" in str(failed.error)
-    assert "Run the cell that made it first" in str(failed.error)
+    assert "It is gone" in str(failed.error)
     assert len(painter.calls) == sent
+
+
+@pytest.mark.parametrize("where", ["a copy", "unknown", "a pack"])
+def test_an_id_of_a_roll_that_was_rejected_since_means_that_roll(kernel, notebook, tmp_path, where):
+    """Its own cell gets another picture by now, so that no cell brings a copy of it."""
+    cells = [("A", "gen('fox')"), ("B", "edit('night')"), ("C", "edit('snow', start='t2')")]
+    first = kernel(notebook=notebook, session=None)
+    made = run(first, cells)
+    rerolled = [first.run(*cells[0]), first.run(*cells[1])]
+    if where == "a copy":
+        (tmp_path / "copy.ipynb").touch()
+        running = kernel(notebook=tmp_path / "copy.ipynb", session=None)
+    elif where == "a pack":
+        first.studio.pack()
+        running = kernel(home=tmp_path / "theirs", notebook=notebook, session=None)
+    else:
+        running = kernel(session="by nbconvert", ids=False)
+    back = run(running, cells)
+    assert [cell.calls for cell in back] == [0, 0, 0]
+    assert [cell.hashes for cell in back] == [rerolled[0].hashes, rerolled[1].hashes, made[2].hashes]
+    parent = back[2].turns[0].parent
+    assert [parent.picture.sha256, parent.parent.picture.sha256] == [made[1].hashes[0], made[0].hashes[0]]
+    if where != "a pack":  # which gives all it holds
+        assert running.run("N", "pass\ngen('fox')").calls == 1, "a rejected roll comes back to no other cell"
+
+
+def test_a_program_beside_the_front_end_does_not_add_a_copy_at_each_turn(kernel, first, notebook):
+    for _ in range(2):
+        run(kernel(session="by nbconvert", ids=False))
+        here = run(kernel(notebook=notebook, session=None))
+        assert {turn.given for cell in here for turn in cell.turns if turn.given} == {"replayed"}, "this notebook's own"
+    assert [len(kernel(session=name, ids=False).session.turns) for name in ("one", "by nbconvert")] == [len(TREE), len(TREE)]
 
 
 def test_an_id_that_is_typed_anew_means_what_it_says(kernel, first, tmp_path):
