@@ -56,7 +56,8 @@ def _past_turn(workspace: Workspace, turn: TurnRecord, session: str) -> PastTurn
         inputs=pictures("input"),
         references=pictures("reference"),
         pictures=pictures("output"),
-        key_mark=turn.key_mark,
+        # Of an edit inside a mask no state was kept, so none is missed.
+        key_mark=turn.key_mark if turn.raw else "",
         load_raw=load_raw,
         got=turn.got,
     )

@@ -385,3 +385,43 @@ def test_of_several_pictures_one_is_chosen(voila: Server, page: Any) -> None:
     expect(panel.get_by_label("Compare with").locator("option:checked")).to_have_text("what it was made from")
     expect(panel.locator(".nbi-numbers summary")).to_have_text(re.compile("% changed"), timeout=SOON)
     clean(page)
+
+
+def test_as_delivered_align_and_cut_out_are_at_hand_under_more(voila: Server, page: Any, start_emulator: Any) -> None:
+    emulator = start_emulator("gemini")
+    emulator.control(drift={"shift": [0.02, 0.01]})
+    page.set_viewport_size({"width": 1080, "height": 1200})
+    panel = open_panel(page, voila, "delivered", GEMINI.format(emulator.url))
+    open_sample(panel, "coffee")
+    delivered, cut = (panel.get_by_role("button", name=name, exact=True) for name in ("As delivered", "Cut out"))
+    expect(cut).to_be_visible()
+    expect(delivered).to_have_count(0)
+    panel.get_by_role("button", name="Mask", exact=True).click()
+    drag(page, panel.locator(".nbi-mask"), (0.3, 0.3), (0.6, 0.5), "mouse")
+    run(panel, "a bee", "t1")
+    panel.get_by_role("button", name="Mask", exact=True).click()
+    # What the service sent beside what was pasted of it.
+    delivered.click()
+    expect(panel.locator(".nbi-compare")).to_contain_text("t1 as delivered", timeout=SOON)
+    panel.get_by_role("radio", name="Side by side", exact=True).check()
+    expect(panel.locator(".nbi-over")).to_have_count(2)
+    expect(panel.get_by_role("img", name=re.compile("^t1 as delivered"))).to_be_visible(timeout=SOON)
+    panel.get_by_role("button", name="Close").click()
+    panel.evaluate("place => place.querySelectorAll('details').forEach((one) => (one.open = true))")
+    align = panel.get_by_role("checkbox", name="Align")
+    align.check()
+    run(panel, "warmer", "t2")
+    align.uncheck()
+    expect(delivered).to_have_count(0 if not turns(voila, "delivered")[1].uses("delivered") else 1)
+    cut.click()
+    expect(panel.locator(".nbi-live")).to_contain_text("t3", timeout=6 * SOON)  # OpenCV is loaded
+    first, second, third = turns(voila, "delivered")
+    assert first.uses("delivered")
+    assert "align" not in first.asked
+    assert second.asked["align"] is True
+    assert "moved" in f"{second.note} {second.warnings}"
+    assert (third.prompt, third.model, "align" in third.asked) == ("cut out", "local:builtin", False)
+    expect(panel.locator(".nbi-stage > .nbi-caption")).to_contain_text("cut out by GrabCut", timeout=SOON)
+    for button in (delivered, cut):
+        assert button.count() == 0 or button.evaluate("one => one.closest('details') !== null")
+    clean(page)

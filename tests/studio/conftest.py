@@ -69,7 +69,7 @@ def studio_of(home: Path) -> Iterator[Callable[..., Studio]]:
     made: list[Studio] = []
 
     def new(environ: dict[str, str], **settings: Any) -> Studio:
-        chosen = {"timeout": 20, "retry_seconds": 5, **settings}
+        chosen = {"timeout": 120, "retry_seconds": 5, **settings}
         made.append(Studio(settings=Settings({"NOTEBOOK_IMG_HOME": str(home), **environ}, **chosen)))
         return made[-1]
 

@@ -150,6 +150,7 @@ def test_a_masked_edit_that_continues_sends_no_earlier_pictures_and_keeps_no_sta
     after = session.edit("warmer")
     assert len(sent_pictures(service)) == 1
     assert after.parent.id == turn.id
+    assert not [text for text in after.warnings if "state" in text], "what was not kept on purpose is not missed"
 
 
 def test_a_dry_run_shows_the_frame_and_prices_the_size_it_picks(session_of):
