@@ -101,10 +101,12 @@ class Case:
     at_best: np.ndarray
     """What the same reply gives where the drift is known: resampling and softness take what nothing brings back."""
 
+    @functools.cached_property
     def psnr(self) -> float:
         """Peak signal to noise inside the mask, dB."""
         return self._psnr(self.after)
 
+    @functools.cached_property
     def best_psnr(self) -> float:
         """The same where the drift is known, dB."""
         return self._psnr(self.at_best)
@@ -114,6 +116,7 @@ class Case:
         error = ((picture.astype(float) - self.truth)[seen] ** 2).mean()
         return 99.0 if error < 1e-6 else float(10 * np.log10(255**2 / error))
 
+    @functools.cached_property
     def seam(self) -> float:
         """Gradient across the mask's edge against the gradient there in the source."""
         inside = self.mask > 0
@@ -127,9 +130,11 @@ class Case:
 
         return (gradient(self.after) + 0.2) / (gradient(self.before) + 0.2)
 
+    @functools.cached_property
     def shift_error(self) -> float:
         return float(np.hypot(*(found - true for found, true in zip(self.done.drift.shift, self.drift.shift, strict=True))))
 
+    @functools.cached_property
     def scale_error(self) -> float:
         return max(abs(found - self.drift.scale) for found in self.done.drift.scale)
 

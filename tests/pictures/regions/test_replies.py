@@ -175,21 +175,24 @@ def test_a_reply_in_another_ratio_is_found_out_and_fitted(way: str):
 
 
 def test_an_enlarged_patch_gets_the_grain_of_its_surroundings():
-    grainy = tiled("coffee", 0, 0, 3000, 2000).astype(float) * 0.5 + 60
+    grainy = tiled("coffee", 0, 0, 1800, 1200).astype(float) * 0.5 + 60
     soft = Image.fromarray(grainy.astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
-    noisy = np.clip(np.asarray(soft) + np.random.default_rng(1).normal(0, 3, (2000, 3000, 1)), 0, 255).astype(np.uint8)
+    noisy = np.clip(np.asarray(soft) + np.random.default_rng(1).normal(0, 3, (1200, 1800, 1)), 0, 255).astype(np.uint8)
     original = load(Image.fromarray(noisy))
-    mask = as_mask("500,400,1800,1200", original)
+    mask = as_mask("300,240,1080,720", original)
     plan = plan_region(original.size, mask.pil(), BY_RATIO)
     frame = np.asarray(original.pil().crop(plan.inside))
     done = paste_reply(original, load(Image.fromarray(answer(frame, plan.reply))), mask, plan)
     assert done.notes[-1] == f"patch enlarged {plan.enlarged:.1f} x, grain added to match"
 
+    pasted = np.asarray(done.picture.pil())
+    assert plan.enlarged > 1.3
+
     def fine(where: tuple[slice, slice]) -> float:
-        pixels = np.asarray(done.picture.pil())[where].astype(float).mean(axis=2)
+        pixels = pasted[where].astype(float).mean(axis=2)
         return float((pixels[1:-1, 1:-1] - (pixels[:-2, 1:-1] + pixels[2:, 1:-1] + pixels[1:-1, :-2] + pixels[1:-1, 2:]) / 4).std())
 
-    assert fine((slice(600, 1400), slice(700, 2000))) == pytest.approx(fine((slice(50, 350), slice(100, 2900))), rel=0.35)
+    assert fine((slice(360, 840), slice(420, 1200))) == pytest.approx(fine((slice(30, 210), slice(60, 1740))), rel=0.35)
 
 
 def test_a_plan_for_another_picture_is_an_error():

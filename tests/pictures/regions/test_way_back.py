@@ -26,11 +26,11 @@ def _table():
     yield
     aligned = [(name, case) for name, case in ROWS if case.done.drift.aligned]
     numbers = {
-        "shift, px": (lambda case: -case.shift_error(), aligned),
-        "scale": (lambda case: -case.scale_error(), aligned),
-        "PSNR, dB": (lambda case: case.psnr(), [row for row in aligned if not row[1].drift.blur]),
-        "PSNR of blurred, dB": (lambda case: case.psnr(), [row for row in aligned if row[1].drift.blur]),
-        "seam": (lambda case: -case.seam(), aligned),
+        "shift, px": (lambda case: -case.shift_error, aligned),
+        "scale": (lambda case: -case.scale_error, aligned),
+        "PSNR, dB": (lambda case: case.psnr, [row for row in aligned if not row[1].drift.blur]),
+        "PSNR of blurred, dB": (lambda case: case.psnr, [row for row in aligned if row[1].drift.blur]),
+        "seam": (lambda case: -case.seam, aligned),
     }
     for title, (key, rows) in numbers.items():
         for name, case in sorted(rows, key=lambda row: key(row[1]))[:4]:
@@ -61,11 +61,11 @@ def comes_back_right(size: int, mask: int, drift: int) -> None:
         assert found.state in {"changed", "too far"}
     else:
         assert found.state == "aligned"
-        assert case.shift_error() <= 0.1
-        assert case.scale_error() <= 0.0005
+        assert case.shift_error <= 0.1
+        assert case.scale_error <= 0.0005
         # Of the very finest detail resampling and blur leave less: then no more is lost than where the drift is known.
-        assert case.psnr() >= min(28 if case.drift.blur else 36, case.best_psnr() - 0.5)
-        assert case.seam() <= 1.15
+        assert case.psnr >= min(28 if case.drift.blur else 36, case.best_psnr - 0.5)
+        assert case.seam <= 1.15
 
 
 @pytest.mark.parametrize("indices", SOME, ids=names)
