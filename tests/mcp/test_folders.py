@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -323,25 +325,40 @@ def test_there_is_a_fallback_where_folders_cannot_be_opened_one_from_another(pla
     assert place.picture("cat.png").size == (640, 480)
 
 
-ARGUMENTS: dict[str, Callable[[str], dict[str, str]]] = {
+ARGUMENTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "edit_image": lambda path: {"imagePath": path, "prompt": "rotate by 90 degrees", "outputPath": "x.png"},
     "start_image_session": lambda path: {"imagePath": path, "prompt": "rotate by 90 degrees", "outputPath": "x.png"},
     "continue_image_session": lambda path: {"sessionId": "fox", "imagePath": path, "prompt": "rotate by 90 degrees", "outputPath": "x.png"},
     "generateImage": lambda path: {"filePath": path, "prompt": "rotate by 90 degrees"},
     "analyze_image": lambda path: {"image": path},
+    "chat_vision": lambda path: {"image": path, "question": "What is it?"},
     "view_image": lambda path: {"image": path},
     "compare_images": lambda path: {"before": "cat.png", "after": path},
     "save_image": lambda path: {"image": path, "outputPath": "x.png"},
+    "take_image": lambda path: {"id": path},
+    "make_sheet": lambda path: {"images": ["cat.png", path]},
+    "run_batch": lambda path: {"prompt": "rotate by 90 degrees", "images": [path], "max_cost": 0},
+    "edit_image, mask": lambda path: {"imagePath": "cat.png", "mask": path, "prompt": "blur", "outputPath": "x.png"},
+    "continue_image_session, mask": lambda path: {"sessionId": "fox", "mask": path, "prompt": "blur", "outputPath": "x.png"},
 }
+IMAGES = {"image", "imagePath", "filePath", "images", "before", "after", "mask"}
+
+
+def test_the_tools_that_take_images_are_these():
+    tools = json.loads((Path(__file__).parent / "tools.json").read_text(encoding="utf-8"))
+    taking = {tool["name"] for tool in tools if IMAGES & set(tool["input"])}
+    assert taking | {"take_image"} == {name.partition(",")[0] for name in ARGUMENTS}
 
 
 @pytest.mark.parametrize("tool", ARGUMENTS)
-@pytest.mark.parametrize("path", ["../private.png", "/etc/passwd", "https://example.com/x.png", "a\0b"])
-async def test_every_tool_that_takes_an_image_refuses_them(desk: Desk, folder: Path, tool: str, path: str):
+async def test_every_tool_that_takes_an_image_refuses_them(desk: Desk, folder: Path, tool: str):
     paint(folder.parent / "private.png")
     desk.studio.session("fox").generate("a red circle on white")
     async with desk.client() as client:
-        await refused(client, tool, **ARGUMENTS[tool](path))
+        for path in ("../private.png", "/etc/passwd", "https://example.com/x.png", "a\0b"):
+            result = await client.call_tool(tool.partition(",")[0], ARGUMENTS[tool](path))
+            assert result.is_error or json.loads(result.content[0].text)["status"] == "error", path
+            assert not any(block.type == "image" for block in result.content), path
 
 
 @pytest.mark.parametrize(
@@ -352,13 +369,14 @@ async def test_every_tool_that_takes_an_image_refuses_them(desk: Desk, folder: P
         ("start_image_session", {"prompt": "a red circle on white"}),
         ("continue_image_session", {"sessionId": "fox", "prompt": "rotate by 90 degrees"}),
         ("save_image", {"image": "cat.png"}),
+        ("make_sheet", {"images": ["cat.png"]}),
     ],
 )
-@pytest.mark.parametrize("path", ["../new.png", "/tmp/new-by-an-agent.png", "new.sh", "a\0b.png"])
-async def test_every_tool_that_writes_refuses_them_before_asking(desk: Desk, folder: Path, tool: str, arguments: dict[str, str], path: str):
+async def test_every_tool_that_writes_refuses_them_before_asking(desk: Desk, folder: Path, tool: str, arguments: dict[str, str]):
     desk.studio.session("fox").generate("a red circle on white")
     async with desk.client() as client:
-        await refused(client, tool, **arguments, outputPath=path)
+        for path in ("../new.png", "/tmp/new-by-an-agent.png", "new.sh", "a\0b.png"):
+            await refused(client, tool, **arguments, outputPath=path)
     assert desk.studio.store.session_named(OWN) is None or desk.studio.store.session_named(OWN).turns == 0
 
 

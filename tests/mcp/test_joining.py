@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mcp import Client, stdio_client
 
 from notebook_img.mcp import client_settings, server_log
 from notebook_img.mcp.bridge import JoiningServer
@@ -16,7 +17,7 @@ from notebook_img.mcp.work import Work
 from notebook_img.records import JobRecord
 from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
-from tests.mcp.conftest import KEY, OWN, Desk, called
+from tests.mcp.conftest import KEY, OWN, Desk, called, stdio
 from tests.mcp.test_http import over_http
 
 OWN_SETTINGS = (
@@ -44,6 +45,18 @@ async def test_a_kernel_that_does_not_share_the_clients_environment_is_not_joine
         (line,) = [line for line in server_log.lines() if "is not joined" in line and kernel.url in line]
         assert status["alone"] in line
         assert KEY not in line
+
+
+async def test_a_process_says_on_stderr_why_it_works_alone(folder: Path, home: Path, tmp_path: Path):
+    with (
+        serve(Studio(settings=Settings(environ={"NOTEBOOK_IMG_HOME": str(home)}))) as kernel,
+        (tmp_path / "stderr").open("w") as stderr,
+    ):
+        async with Client(stdio_client(stdio(home, folder, "--page", "off", NOTEBOOK_IMG_BUDGET="1.5"), errlog=stderr)) as client:
+            status = (await called(client, "get_status")).structured_content
+    assert "NOTEBOOK_IMG_BUDGET" in status["alone"]
+    assert status["alone"] in (tmp_path / "stderr").read_text()
+    assert kernel.work.calls == 0
 
 
 @pytest.mark.parametrize(("variable", "value"), OWN_SETTINGS)
