@@ -389,21 +389,24 @@ def test_the_page_and_its_door_refuse_what_is_not_theirs(desk: Desk) -> None:
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_host_of_apps_shows_the_page_with_the_agents_picture(desk: Desk, host: Any, theme: str) -> None:
+def test_a_host_of_apps_shows_the_page_with_the_agents_picture_in_its_own_theme(desk: Desk, host: Any) -> None:
     session = desk.begin()
     made = host.evaluate(
-        "([session, theme]) => window.call('continue_image_session', { sessionId: session, prompt: 'sepia', outputPath: 'sepia.png' }, theme)",
-        [session, theme],
+        "session => window.call('continue_image_session', { sessionId: session, prompt: 'sepia', outputPath: 'sepia.png' }, 'light')",
+        session,
     )
     place = host.frame_locator("iframe").frame_locator("iframe")
     shown(place, "t3")
     assert made["id"] == f"{session}/t3"
-    red = int(place.locator("html").evaluate(DARK).removeprefix("rgb(").split(",")[0])
-    assert (red < 80) == (theme == "dark")
     paint(host, place)
     place.get_by_label("What should change?").fill("invert the colours")
-    take(host.locator("iframe"), f"agents-page-{theme}")
+    expect(place.locator(".nbi-ask p")).to_have_text("local:builtin · free · only what is painted may change", timeout=SOON)
+    for theme in ("light", "dark"):  # a person changes it while the page is there
+        host.evaluate("theme => window.dress(theme)", theme)
+        expect(place.locator("html")).to_have_attribute("data-theme", theme, timeout=SOON)
+        red = int(place.locator("html").evaluate(DARK).removeprefix("rgb(").split(",")[0])
+        assert (red < 80) == (theme == "dark")
+        take(host.locator("iframe"), f"agents-page-{theme}")
     button(place, "Edit").click()
     shown(place, "t4")
     assert desk.studio.session(session).turn("t4").mask is not None
