@@ -140,6 +140,16 @@ def test_a_link_opens_the_page_once_and_shows_what_the_agent_made(desk: Desk, pa
     asked = desk.handle.work.calls
     shown(page, "t3")
     assert desk.handle.work.calls == asked, "looking is nothing an agent did"
+    # But not under the hands of a person who has begun to say what to change, or who compares.
+    button(page, "Before and after").click()
+    page.get_by_label("What should change?").fill("sepia")
+    desk.agent("continue_image_session", sessionId=session, prompt="sharpen", outputPath="sharp.png")
+    expect(page.get_by_role("status").last).to_have_text("t4 is new.", timeout=SOON)
+    shown(page, "t3")
+    expect(page.get_by_label("Share of Before that is shown over After")).to_be_visible()
+    page.get_by_label("What should change?").press("Enter")
+    shown(page, "t5")
+    assert desk.studio.session(session).turn("t5").parent.id == "t3"
     assert page.errors == []
     assert page.foreign == []
 

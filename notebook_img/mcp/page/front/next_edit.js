@@ -45,6 +45,11 @@ export class NextEdit {
     for (const control of [this.models, this.count, this.prompt]) control.disabled = over;
   }
 
+  // Whether a person has begun to say what to change.
+  get begun() {
+    return this.page.mask.on || Boolean(this.prompt.value.trim());
+  }
+
   get masked() {
     const { mask } = this.page;
     return mask.on && !mask.empty;

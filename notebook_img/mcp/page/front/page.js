@@ -21,6 +21,15 @@ function priced(cost) {
   return cost === 0 ? "free" : `$${cost < 0.1 ? cost.toFixed(3) : cost.toFixed(2)}`;
 }
 
+// What the turns that are known here cost; those of unknown price are counted and not left out.
+function spentWords({ turns, total }) {
+  const sum = turns.reduce((before, { cost_usd }) => before + Math.max(cost_usd, 0), 0);
+  const unknown = turns.filter(({ cost_usd }) => cost_usd < 0).length;
+  const parts = [sum ? priced(sum) : "", unknown ? `${unknown} of unknown price` : ""].filter(Boolean);
+  const where = total > turns.length ? `its last ${turns.length} turns` : "this session";
+  return parts.length ? `${parts.join(" and ")} in ${where}` : "";
+}
+
 export class Page {
   constructor(root) {
     this.root = root;
@@ -39,7 +48,7 @@ export class Page {
 
   build() {
     this.title = h("h1", {}, "Pictures");
-    this.sessions = h("select", { "aria-label": "Session", hidden: true, onchange: () => this.load(this.sessions.value) });
+    this.sessions = h("select", { "aria-label": "Session", hidden: true, onchange: () => this.tried(() => this.load(this.sessions.value)) });
     this.spent = h("span", { class: "nbi-quiet" });
     this.image = h("img", { class: "nbi-picture", alt: "", draggable: "false" });
     this.mask = new Mask(() => this.maskChanged());
@@ -65,7 +74,7 @@ export class Page {
     this.next = new NextEdit(this);
     this.error = h("p", { class: "nbi-error", role: "alert" });
     this.status = h("p", { class: "nbi-quiet nbi-said", role: "status" });
-    this.history = new History((sha) => this.preview(sha, THUMBNAIL), (id) => this.show(id));
+    this.history = new History((sha) => this.preview(sha, THUMBNAIL), (id) => this.tried(() => this.show(id)));
     const header = h("header", { class: "nbi-bar" }, this.title, this.sessions, h("span", { class: "nbi-space" }), this.spent);
     fill(this.root, header, this.error, this.mask.bar, this.well, this.picks, this.tools, this.caption, this.words, this.next.element, this.status, this.history.element);
     this.well.addEventListener("keydown", (event) => {
@@ -164,11 +173,11 @@ export class Page {
     if (session) await this.load(session);
   }
 
-  // With `follow` the newest is shown where its predecessor is looked at, as things are when the answer has come.
+  // With `follow` the newest is shown where its predecessor is looked at, unless an edit of that is being made ready.
   async load(session, id = "", { follow = false } = {}) {
     const info = await this.call("show_session", { session, limit: MOST_TURNS });
     const other = this.session !== info.name;
-    const kept = follow && this.at?.id === this.head ? info.head : this.at?.id;
+    const kept = follow && this.at?.id === this.head && !this.next.begun ? info.head : this.at?.id;
     this.session = info.name;
     this.title.textContent = info.name;
     this.title.hidden = !this.sessions.hidden;
@@ -176,10 +185,11 @@ export class Page {
     this.total = info.total;
     this.head = info.head;
     this.turns = info.turns.filter((turn) => turn.pictures.length);
-    const known = info.turns.filter((turn) => turn.cost_usd > 0).reduce((sum, turn) => sum + turn.cost_usd, 0);
-    this.spent.textContent = known ? `${priced(known)} in this session` : "";
+    this.spent.textContent = spentWords(info);
     const wanted = [id, other ? "" : kept, this.head].find((each) => this.turns.some((turn) => turn.id === each));
-    await this.show(wanted ?? this.turns.at(-1)?.id);
+    if (other || !wanted || wanted !== this.at?.id) return this.show(wanted ?? this.turns.at(-1)?.id);
+    this.history.draw(this.turns, wanted, this.head);
+    return this.arrange();
   }
 
   // Looks for what was made meanwhile: by the agent, in a notebook, on another page.
