@@ -38,6 +38,7 @@ class BatchScreen:
         self.begun = batch.counts
         self.handle: Any = None
         self.seen: dict[int, Preview] = {}
+        self.shown: Bundle | None = None
 
     def __enter__(self) -> Any:
         return self.on_event
@@ -84,6 +85,9 @@ class BatchScreen:
     def _put(self, bundle: Bundle) -> None:
         from IPython.display import DisplayHandle
 
+        if bundle == self.shown:
+            return  # while one waits for a slow service nothing travels
+        self.shown = bundle
         if self.handle is not None:
             self.handle.update(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))
             return

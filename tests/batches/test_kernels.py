@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -101,7 +103,8 @@ def test_stop_ends_the_cell_and_says_what_remains(start: Start, service: Running
         kernel.manager.interrupt_kernel()
         ran = kernel.finish(message)
         assert ran.status == "error"
-        assert "was stopped: 4 of 12 done" in ran.error
+        # What became of the two is said where it is known within half a second.
+        assert re.search(r"was stopped: 4 of 12 done, 2 (failed|under way), 6 to do", ran.error)
         assert "%imgbatch resume b1 goes on" in ran.error
         counts = kernel.value("[vars(ni.batches()[0].counts)]")[0]
         assert (counts["done"], counts["unsure"], counts["waiting"]) == (4, 2, 6)
@@ -129,6 +132,7 @@ def test_the_live_table_stays_small(start: Start, service: Running) -> None:
                 break
         live = [data for data in tables if "<progress" in data.get("text/html", "")]
         assert live
+        assert all(one != next_one for one, next_one in itertools.pairwise(live)), "nothing travels while nothing changes"
         assert "of 12 done" in live[-1]["text/plain"]
         assert "left" in live[-1]["text/plain"]
         assert max(len(str(data)) for data in tables) < 200_000

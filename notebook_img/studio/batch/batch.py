@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import functools
 import threading
 import weakref
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 LOOK = 0.25
 """Seconds between two looks at a batch that another process works on."""
+SETTLES = 0.5
+"""Seconds that a stop waits for the items under way to be written down."""
 _WORKING: weakref.WeakValueDictionary[tuple[str, int], Work] = weakref.WeakValueDictionary()
 """What this process works on, by home and batch."""
 _STARTS = threading.Lock()
@@ -351,8 +354,11 @@ class Batch(Drawn):
                 raise self._stopped() from stop
 
     def _stopped(self) -> Stopped:
-        if self.work is not None:
-            self.work.stop(now=True)
+        work = self.work
+        if work is not None:
+            work.stop(now=True)
+            if work.future is not None:  # what became of those under way is said where it is known in time
+                concurrent.futures.wait([work.future], timeout=SETTLES)
         return Stopped(f"Batch {self.id} was stopped: {self.counts.words}.", hint=Hint("resume-batch", batch=self.id))
 
     async def _ended(self, tell: loop.Tell) -> None:
