@@ -55,6 +55,11 @@ class CallPace(Pace):
         self.clock, self.sleep = self.shared.clock, self.shared.sleep
         self.rate = set_rate(workspace, model, rate)
         self.line: Line = self.shared.lines.setdefault(model, Line())
+        self.looked: float | None = None
+
+    def look(self) -> None:
+        """Look for the first turn in a thread that is at the store already: each way there and back costs as much as the look."""
+        self.looked = self._take()
 
     async def turn(self, emit: Tell) -> float:
         """Wait until a request may be sent; return when that is."""
@@ -70,7 +75,11 @@ class CallPace(Pace):
         return now
 
     async def _left(self) -> float:
-        return await in_thread(lambda: self.store.take_token(self.model, self.rate, self.clock()))
+        looked, self.looked = self.looked, None
+        return await in_thread(self._take) if looked is None else looked
+
+    def _take(self) -> float:
+        return self.store.take_token(self.model, self.rate, self.clock())
 
     def _words(self) -> str:
         rates = [rate for rate in (self.rate, self.store.learned_rate(self.model, self.clock())) if rate is not None]

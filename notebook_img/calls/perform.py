@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import keys
 from notebook_img.calls import replay_lookup
 from notebook_img.calls.as_sent import as_sent
-from notebook_img.calls.budget import booking_of, closed_to, open_books, settle_failure, unless_stopped
+from notebook_img.calls.budget import Books, booking_of, closed_to, open_books, settle_failure, unless_stopped
 from notebook_img.calls.found_mask import find_mask, sought_mask
 from notebook_img.calls.frames import smaller_words
 from notebook_img.calls.jobs import keep_job, leave_job
@@ -218,7 +218,8 @@ async def _answered(
     if ready.wanted:
         ready = await find_mask(workspace, ready, tell)
     provider = ready.provider
-    books = await unless_stopped(workspace, functools.partial(open_books, workspace, ready), lambda books: books.spend)
+    pace = CallPace(workspace, ready.model, ready.asked.call.rate or "")
+    books = await unless_stopped(workspace, functools.partial(_opened, workspace, ready, pace), lambda books: books.spend)
     ready, mark, estimate, spend, notices = books
     request = ready.request
     for text in notices:
@@ -241,7 +242,6 @@ async def _answered(
 
     try:
         told = getattr(provider, "tells_sending", False)
-        pace = CallPace(workspace, ready.model, ready.asked.call.rate or "")
         with watching(told=True) as traffic, paced(pace):
             if not told and spend is not None:
                 await pace.turn(emit)
@@ -275,6 +275,13 @@ async def _answered(
     return ready, pending, reply, spend, jobs
 
 
+def _opened(workspace: Workspace, ready: PreparedCall, pace: CallPace) -> Books:
+    books = open_books(workspace, ready)
+    if books.spend is not None:
+        pace.look()
+    return books
+
+
 def _conclude(
     workspace: Workspace,
     ready: PreparedCall,
@@ -305,7 +312,8 @@ def _conclude(
     bill.counts(record.cost, certain=True)
     for job in jobs:
         workspace.store.update_job(job, state="done", turn=bill.turn)
-    spent = workspace.store.known_today() if spend is not None else None
+    # What the day has cost is said of a call that somebody made, not of each of ten thousand.
+    spent = workspace.store.known_today() if spend is not None and ready.asked.claim is None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     note_model(workspace, ready)
     return finish(workspace, ready.asked, CallResult(record, today=spent, shape=ready.shape))

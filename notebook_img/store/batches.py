@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from notebook_img.store.database import Database
+    from notebook_img.store.rows import AnyRow
 
 LEASE_LASTS = 120.0
 """Seconds after which a lease may be taken over where it is unknown whether its process is alive."""
@@ -197,11 +198,15 @@ class Batches:
             "SELECT * FROM items WHERE batch = :batch AND state = 'waiting' AND position >= 0 AND position < :before AND twin IS NULL "
             "ORDER BY position LIMIT :most"
         )
-        with self._database.write() as connection:
+
+        def leased(connection: Connection) -> Sequence[AnyRow]:
             found = connection.exec_driver_sql(query, {"batch": batch, "before": 1 << 60 if before is None else before, "most": most}).all()
             if found:
                 change = "UPDATE items SET state = 'leased', owner = ?, lease = ?, until = ? WHERE id = ?"
                 connection.exec_driver_sql(change, [(this_process(), lease, now(connection) + lasts, row.id) for row in found])
+            return found
+
+        found = self._database.together(leased)
         return [(dataclasses.replace(item_record(row), state="leased", lease=lease), Claim(batch, row.id, lease)) for row in found]
 
     def release_leased(self, claim: Claim) -> None:

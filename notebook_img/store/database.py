@@ -73,6 +73,14 @@ class Database(abc.ABC):
     def damage(self, connection: Connection) -> str:
         """Return what is wrong with the index itself, in words that follow "the index is in doubt:"; empty where it is sound."""
 
+    def together(self, work: Callable[[Connection], T]) -> T:
+        """Do some work in a write transaction, with what other threads wait to do where the database knows how (grouped.py).
+
+        It may be done a second time after the first was taken back with all others, so outside the index it does nothing that counts.
+        """
+        with self.write() as connection:
+            return work(connection)
+
     def persist(self, work: Callable[[Connection], T]) -> T:
         """Do some work in a write transaction, and once more where it is known that the connection was lost before anything changed.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from notebook_img.errors import BudgetError, ItemTakenError
 from notebook_img.hints import Hint
-from notebook_img.store import schema
 from notebook_img.store.database import now
 from notebook_img.store.owner import is_alive
 from notebook_img.store.rows import sound
@@ -66,21 +65,24 @@ def done_with(
 
 def write_end(connection: Connection, claim: Claim, values: Mapping[str, Any], *, spend: int | None = None) -> None:
     """Change an item that is held by this lease, and let go of it; also one that was given up, where `spend` is what it was sent with."""
-    table = schema.items.c
-    held = table.lease == claim.lease
+    held, given = "lease = :held", {"item": claim.item, "held": claim.lease}
     if spend is not None:
-        held |= (table.spend == spend) & (table.state == "failed")
-    mine = (table.id == claim.item) & held & (table.state != "done")
-    plain = sound({name: value for name, value in values.items() if name != "spend"})
-    if connection.execute(update(schema.items).where(mine).values(**plain, owner="", lease="")).rowcount:
+        held, given["paid"] = "(lease = :held OR (spend = :paid AND state = 'failed'))", spend
+    plain = {**sound({name: value for name, value in values.items() if name != "spend"}), "owner": "", "lease": ""}
+    change = f"UPDATE items SET {_set(plain)} WHERE id = :item AND {held} AND state != 'done'"  # noqa: S608 - names of our own
+    if connection.exec_driver_sql(change, {**plain, **given}).rowcount:
         share_end(connection, claim.item, plain)
 
 
 def share_end(connection: Connection, item: int, values: Mapping[str, Any]) -> None:
     """Of one question that several items ask, what came of it is everyone's, and its cost the first one's."""
     if values["state"] != "waiting":
-        shared = {name: value for name, value in values.items() if name not in ("cost", "seconds")}
-        connection.execute(update(schema.items).where(schema.items.c.twin == item).values(**shared, cost=0.0))
+        shared = {name: value for name, value in values.items() if name not in ("seconds", "owner", "lease")} | {"cost": 0.0}
+        connection.exec_driver_sql(f"UPDATE items SET {_set(shared)} WHERE twin = :first", {**shared, "first": item})  # noqa: S608
+
+
+def _set(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = :{name}" for name in values)
 
 
 def is_left(connection: Connection, row: AnyRow) -> bool:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
 from notebook_img.rates import Rate
 from notebook_img.store import schema
 from notebook_img.store.database import ahead
@@ -138,8 +136,8 @@ def _new(model: str) -> dict[str, Any]:
 
 
 def _row(connection: Connection, model: str) -> dict[str, Any] | None:
-    row = connection.execute(select(schema.rates).where(schema.rates.c.model == model)).one_or_none()
-    return {**row._mapping, "sent": json.loads(row.sent)} if row is not None else None  # noqa: SLF001 - the public name of it
+    row = connection.exec_driver_sql("SELECT * FROM rates WHERE model = :model", {"model": model}).mappings().one_or_none()
+    return {**row, "sent": json.loads(row["sent"])} if row is not None else None
 
 
 _PUT = insert_into(schema.rates, or_replace=True)

@@ -48,6 +48,50 @@ def today() -> str:
     return dt.datetime.now().astimezone().date().isoformat()
 
 
+class Reserving(NamedTuple):
+    """What is reserved, as `Spend.reserve` is told."""
+
+    model: str
+    estimate: float | None
+    day: str
+    origin: str
+    session: str
+    budget: float | None
+    claim: Claim | None
+    own: float | None
+
+    def made(self, connection: Connection) -> tuple[int, str]:
+        """Return the row's id, or why nothing was reserved."""
+        in_flight, estimate = _expire(connection), self.estimate
+        for limit, who in ((self.budget, ""), (self.own, self.origin)):
+            if limit is None or estimate == 0:
+                continue
+            known = _known_by(connection, self.day, who) if who else _known(connection, self.day)
+            reserved = sum(row.estimate or 0.0 for row in in_flight if row.day == self.day and who in ("", row.origin))
+            taken = known + reserved
+            over = taken + estimate > limit + _CENT if estimate is not None else taken >= limit
+            if over:
+                return 0, _over_budget(self.model, estimate, known, reserved, limit, who)
+        values = {
+            "at": now(connection),
+            "day": self.day,
+            "model": self.model,
+            "state": "reserved",
+            "estimate": estimate,
+            "cost": None,
+            "session": self.session,
+            "turn": "",
+            "origin": self.origin,
+            "usage": "{}",
+            "owner": this_process(),
+            "batch": self.claim.batch if self.claim is not None else None,
+        }
+        spend = insert_row(connection, _INSERT, sound(values))
+        if self.claim is not None:
+            reserve_for(connection, self.claim, spend, estimate, in_flight)
+        return spend, ""
+
+
 class Spend:
     """The spend rows of a store.
 
@@ -99,39 +143,12 @@ class Spend:
         BudgetError
             When the call would go over the budget. Nothing is reserved.
         """
-        refused, day = "", day or today()
-        with self._database.write() as connection:
-            in_flight = _expire(connection)
-            for limit, who in ((budget, ""), (own, origin)):
-                if limit is None or estimate == 0 or refused:
-                    continue
-                known = _known_by(connection, day, who) if who else _known(connection, day)
-                reserved = sum(row.estimate or 0.0 for row in in_flight if row.day == day and who in ("", row.origin))
-                taken = known + reserved
-                over = taken + estimate > limit + _CENT if estimate is not None else taken >= limit
-                if over:
-                    refused = _over_budget(model, estimate, known, reserved, limit, who)
-            if not refused:
-                values = {
-                    "at": now(connection),
-                    "day": day,
-                    "model": model,
-                    "state": "reserved",
-                    "estimate": estimate,
-                    "cost": None,
-                    "session": session,
-                    "turn": "",
-                    "origin": origin,
-                    "usage": "{}",
-                    "owner": this_process(),
-                    "batch": claim.batch if claim is not None else None,
-                }
-                spend = insert_row(connection, _INSERT, sound(values))
-                if claim is not None:
-                    reserve_for(connection, claim, spend, estimate, in_flight)
-                return spend
+        reserving = Reserving(model, estimate, day or today(), origin, session, budget, claim, own)
+        spend, refused = self._database.together(reserving.made)
         # Raised here, so that what was found out of ended processes stays written.
-        raise BudgetError(refused, hint=Hint("raise-budget"))
+        if refused:
+            raise BudgetError(refused, hint=Hint("raise-budget"))
+        return spend
 
     def settle(
         self,

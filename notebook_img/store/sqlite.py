@@ -16,7 +16,7 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event
@@ -26,12 +26,14 @@ from notebook_img.files import reason
 from notebook_img.store import counting, schema, search, upgrades
 from notebook_img.store.database import BUSY_TIMEOUT, Database
 from notebook_img.store.filesystem import is_network
+from notebook_img.store.grouped import Grouped
 from notebook_img.store.shelf import Shelf
 from notebook_img.store.sqlite_errors import as_store_error, lost_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
 FILE_NAME = "store.sqlite"
 
 
@@ -103,6 +105,16 @@ class SQLiteDatabase(Database):
                 count, self.doubt = counting.in_index(connection)
             self._tell_beside(count)
 
+    def together(self, work: Callable[[Connection], T]) -> T:
+        """Do some work in one transaction with what other threads wait to do: one wait for the disk serves all."""
+        self._follow_fork()
+        with self._told():
+            return self._grouped.make(work)
+
+    def persist(self, work: Callable[[Connection], T]) -> T:
+        """Do the same: a local file is not lost in between."""
+        return self.together(work)
+
     def damage(self, connection: Connection) -> str:
         """Return what is wrong with the index itself, whatever lies beside it; empty where it is sound."""
         told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
@@ -115,6 +127,10 @@ class SQLiteDatabase(Database):
         return ""
 
     # Opening
+
+    def _start_afresh(self) -> None:
+        super()._start_afresh()
+        self._grouped = Grouped(self._one_writer, self.write)
 
     def _make_engine(self) -> Engine:
         # Pool without limit: a thread never waits for another thread's reading.
