@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 import statistics
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import Row, home_of_its_own, interleaved, seconds_row
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.emulators.process import Running
 
 MODEL = "gemini-nano-banana-2.1"
@@ -73,13 +76,27 @@ def stored(service: Running, rounds: int) -> Row:
 
         def theirs() -> None:
             number = next(numbers)
-            (folder / f"{number}.png").write_bytes(bare(client, f"make it night {number}", data))
+            written_through(folder / f"{number}.png", bare(client, f"make it night {number}", data))
 
         mine, hand = interleaved(ours, theirs, rounds=rounds, warm=3)
         studio.close()
     return seconds_row(
-        "one edit turn, latency 0, 1 MB picture, stored, not shown", mine, "the bare SDK call plus writing the file", hand, 1.15
+        "one edit turn, latency 0, 1 MB picture, stored, not shown", mine, "the bare SDK call, the file written and on the disk", hand, 1.15
     )
+
+
+def written_through(path: Path, data: bytes) -> None:
+    """Write a file as a program must that loses nothing: it and its name are on the disk before it goes on."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 CELL = """
@@ -138,5 +155,5 @@ def shown(service: Running, rounds: int) -> Row:
         statistics.median(mine),
         "by hand: SDK call, PIL open, save, display",
         statistics.median(hand),
-        0.5,
+        0.2,
     )
