@@ -246,6 +246,11 @@ def is_gone(path: Path | str) -> bool:
     return False
 
 
+def notebook_is_gone(notebook: Path | str) -> bool:
+    """Return whether a notebook is no longer where it was; of another person's (``@bob:...``, see store/people.py) that is not known."""
+    return not str(notebook).startswith("@") and is_gone(notebook)
+
+
 def reason(error: OSError) -> str:
     """Return why the operating system refused, in words."""
     words = {

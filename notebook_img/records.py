@@ -176,6 +176,8 @@ class SpendRecord:
     turn: str = ""
     origin: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
+    person: str = ""
+    """Who spent it; empty where that was not written down."""
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,8 @@ def books(home: Path) -> None:
 
 @pytest.mark.usefixtures("books")
 def test_costs_are_counted_by_what_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    from notebook_img.studio import costs
 
-    monkeypatch.setattr(costs, "_user", lambda: "kim")
+    monkeypatch.setenv("NOTEBOOK_IMG_USER", "kim")
 
     def rows(*words: str) -> list[list[str]]:
         return list(csv.reader(io.StringIO(here("cost", *words, "--csv").stdout)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.files import is_gone
+from notebook_img.files import is_gone, notebook_is_gone
 from notebook_img.replay.cells import source_hash
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def find_lineage(store: Store, notebook: Path, running: Iterable[str]) -> Lineag
     found = store.relatives(str(notebook), {*ids, *(key for key in running if key.startswith("id:"))}, sources)
     here = notebook.resolve()
     related = [each for each in found if Path(each.notebook).resolve() != here and _is_made_from(each)]
-    gone = [each for each in related if is_gone(each.notebook) and not is_gone(notebook)]
+    gone = [each for each in related if notebook_is_gone(each.notebook) and not is_gone(notebook)]
     if gone:
         return Lineage(gone[0].notebook, gone=True)
     return Lineage(related[0].notebook, gone=False) if related else None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from notebook_img.store.pack_selection import Selection as Selection
     from notebook_img.store.pack_selection import select_for_cells as select_for_cells
     from notebook_img.store.pack_writer import runs_of as runs_of
+    from notebook_img.store.people import this_person as this_person
     from notebook_img.store.rebuild import rebuild_store as rebuild_store
     from notebook_img.store.store import Store as Store
     from notebook_img.store.verify import verify_store as verify_store
@@ -47,6 +48,7 @@ else:
         pack="Pack",
         pack_selection="Selection select_for_cells",
         pack_writer="runs_of",
+        people="this_person",
         rebuild="rebuild_store",
         store="Store",
         verify="verify_store",

@@ -11,6 +11,7 @@ from notebook_img.store import schema
 from notebook_img.store.database import insert_row, now
 from notebook_img.store.latest_run import find_place
 from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.people import as_here
 from notebook_img.store.rows import sound
 from notebook_img.store.written import insert_into
 
@@ -216,4 +217,4 @@ def fail_ended_runs(connection: Connection) -> int:
 def _run_record(row: AnyRow) -> RunRecord:
     fields = dict(row._mapping)  # noqa: SLF001
     fields.pop("owner")
-    return RunRecord(**fields)
+    return RunRecord(**{**fields, "notebook": as_here(fields["notebook"])})

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from notebook_img.files import is_gone
+from notebook_img.files import notebook_is_gone
+from notebook_img.store.people import as_here
 
 Read: TypeAlias = Callable[[str, Mapping[str, Any]], Sequence[Any]]
 """Runs a statement with named values and returns its rows."""
@@ -196,7 +197,8 @@ def find_claimed(
     )
     found = []
     latest: dict[tuple[Any, ...], int] = {}
-    for run, key, source_hash, ordinal, notebook, session, turn in rows:
+    for run, key, source_hash, ordinal, named, session, turn in rows:
+        notebook = as_here(named)
         if not (everything or notebook in notebooks or (not notebook and session == session_id)):
             continue
         cell = (key, source_hash, ordinal, notebook)
@@ -215,7 +217,8 @@ def _having(read: Read, table: str) -> Read:
 def _found_in(read: Read, cell: KnownCell, values: Mapping[str, Any]) -> LatestRun | None:
     """Look for a cell whose id is new, or that has none and never ran in this notebook."""
     rows = read(f"SELECT DISTINCT runs.notebook FROM runs WHERE {_ALIKE}", values)  # noqa: S608
-    known = [str(row[0]) for row in rows if row[0] in (cell.notebook, "", *cell.origins) or _is_gone(str(row[0]), cell.notebook)]
+    found = [as_here(str(row[0])) for row in rows]
+    known = [notebook for notebook in found if notebook in (cell.notebook, "", *cell.origins) or _is_gone(notebook, cell.notebook)]
     if not known:
         return None
     names = {f"notebook_{number}": notebook for number, notebook in enumerate(known[:500])}
@@ -224,7 +227,7 @@ def _found_in(read: Read, cell: KnownCell, values: Mapping[str, Any]) -> LatestR
 
 def _is_gone(notebook: str, here: str) -> bool:
     """Return whether a notebook is no longer there; where not even this one is, paths are not those of this machine."""
-    return is_gone(notebook) and not is_gone(here)
+    return notebook_is_gone(notebook) and not notebook_is_gone(here)
 
 
 def _found(read: Read, conditions: Sequence[str], values: Mapping[str, Any]) -> LatestRun | None:

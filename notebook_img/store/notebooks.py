@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, text
 
+from notebook_img.store.people import as_here
 from notebook_img.store.rows import PART
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from notebook_img.store.database import Database
 
-_SHARED = "SELECT notebook, count(DISTINCT {0}), max(seen) FROM runs WHERE notebook NOT IN ('', :here) AND {0} IN :names"
+_SHARED = "SELECT notebook, count(DISTINCT {0}), max(seen) FROM runs WHERE notebook NOT IN ('', :notebook) AND {0} IN :names"
 _BY_ID = f"{_SHARED.format('cell')} GROUP BY notebook"
 _BY_SOURCE = f"{_SHARED.format('source_hash')} AND cell LIKE 'src:%' GROUP BY notebook"
 _CELLS = "SELECT count(DISTINCT cell) FROM runs WHERE notebook = :notebook"
@@ -71,9 +72,11 @@ class Notebooks:
                 names = sorted(set(wanted))
                 for start in range(0, len(names), PART):
                     statement = text(query).bindparams(bindparam("names", expanding=True))
-                    for name, shared, last in connection.execute(statement, {"names": names[start : start + PART], "here": notebook}):
-                        count[name] += shared
-                        seen[name] = max(last, seen.get(name, 0))
+                    for name, shared, last in connection.execute(statement, {"names": names[start : start + PART], "notebook": notebook}):
+                        # Whose cells are another person's says nothing of this one's notebooks.
+                        if not (other := as_here(name)).startswith("@"):
+                            count[other] += shared
+                            seen[other] = max(last, seen.get(other, 0))
             found = [
                 Relative(name, by_id[name], by_source[name], connection.execute(text(_CELLS), {"notebook": name}).scalar_one(), last)
                 for name, last in seen.items()
@@ -101,4 +104,6 @@ class Notebooks:
     def follow_notebook(self, old: str, new: str) -> None:
         """Let the runs of a notebook that was renamed or moved be those of its new name."""
         with self._database.write() as connection:
-            connection.execute(text("UPDATE runs SET notebook = :new WHERE notebook = :old"), {"old": old, "new": new})
+            connection.execute(
+                text("UPDATE runs SET notebook = :notebook WHERE notebook = :notebook_before"), {"notebook_before": old, "notebook": new}
+            )

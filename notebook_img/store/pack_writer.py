@@ -17,6 +17,7 @@ from notebook_img.network import shown_url
 from notebook_img.pictures import SUFFIXES, sniff, without_private_parts
 from notebook_img.store import pack_file, schema
 from notebook_img.store.pack import PAGE
+from notebook_img.store.people import as_here
 from notebook_img.store.rows import dumps
 
 if TYPE_CHECKING:
@@ -207,7 +208,13 @@ def runs_of(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
     )
     with store._database.read() as connection:  # noqa: SLF001
         found: dict[int, dict[str, Any]] = {
-            row.id: {**{name: getattr(row, name) for name in names}, "replies": [], "named": [], "moves": []}
+            row.id: {
+                **{name: getattr(row, name) for name in names},
+                "notebook": as_here(row.notebook),
+                "replies": [],
+                "named": [],
+                "moves": [],
+            }
             for row in connection.execute(select(runs).where(runs.c.id.in_(of_run)).order_by(runs.c.seen, runs.c.id))
         }
         for row in connection.execute(select(replies).where(replies.c.session_id.in_(ids)).order_by(replies.c.run, replies.c.position)):

@@ -21,6 +21,7 @@ from notebook_img.errors import NotebookImgError, OutputError, StoreError
 from notebook_img.files import reason, write_atomically
 from notebook_img.store import postgres_triggers, schema, upgrades
 from notebook_img.store.database import BUSY_TIMEOUT, CLOCK, Database
+from notebook_img.store.people import with_owner
 from notebook_img.store.postgres_errors import as_store_error, bad_address, no_driver
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ def _place(found: re.Match[str]) -> str:
 
 
 def _in_its_words(_connection: Connection, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool) -> tuple[str, Any]:
-    return translated(statement, compiled=context is None or context.compiled is not None), parameters
+    return translated(statement, compiled=context is None or context.compiled is not None), with_owner(parameters)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from notebook_img.records import BatchRecord, ItemRecord, JobRecord, Origin, Pic
 from notebook_img.store import schema
 from notebook_img.store.database import insert_row
 from notebook_img.store.jumps import place_of
+from notebook_img.store.people import as_here
 from notebook_img.store.written import insert_into
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def session_record(row: AnyRow) -> SessionRecord:
         model=cells.text("model"),
         head=cells.whole("head"),
         redo=tuple(cells.json("redo", list)),
-        notebook=cells.text("notebook"),
+        notebook=as_here(cells.text("notebook")),
         settings=cells.json("settings", dict),
         turns=cells.whole("turns", 0),
     )
@@ -181,7 +182,7 @@ def turn_record(row: AnyRow, pictures: tuple[PictureUse, ...] = ()) -> TurnRecor
             kernel=cells.text("kernel"),
             cell=cells.text("cell"),
             run=cells.whole("run", 0),
-            notebook=cells.text("notebook"),
+            notebook=as_here(cells.text("notebook")),
         ),
         request_key=cells.text("request_key"),
         content_key=cells.text("content_key"),
@@ -308,6 +309,7 @@ def spend_record(row: AnyRow) -> SpendRecord:
         turn=row.turn,
         origin=row.origin,
         usage=Cells(row).json("usage", dict),
+        person=row.person,
     )
 
 
@@ -345,7 +347,15 @@ def batch_record(row: AnyRow) -> BatchRecord:
     """Read one row of ``batches``."""
     cells = Cells(row)
     plain = {field.name: getattr(row, field.name) for field in dataclasses.fields(BatchRecord)}
-    return BatchRecord(**{**plain, "call": cells.json("call", dict), "facts": cells.json("facts", dict), "spent": row.spent / 1e9})
+    return BatchRecord(
+        **{
+            **plain,
+            "call": cells.json("call", dict),
+            "facts": cells.json("facts", dict),
+            "spent": row.spent / 1e9,
+            "notebook": as_here(row.notebook),
+        }
+    )
 
 
 def item_values(record: ItemRecord) -> dict[str, Any]:

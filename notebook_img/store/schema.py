@@ -34,7 +34,7 @@ from notebook_img.store import search
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = 6
+VERSION = 7
 """Written into the file as ``PRAGMA user_version``."""
 
 metadata = MetaData()
@@ -167,6 +167,8 @@ spend = Table(
     Column("owner", Text, nullable=False),
     # The batch it was spent for.
     Column("batch", WHOLE),
+    # Who spent it; empty in rows of before version 7.
+    Column("person", Text, nullable=False, server_default=""),
 )
 Index("spend_by_day", spend.c.day)
 Index("spend_by_session", spend.c.session)

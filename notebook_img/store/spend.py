@@ -13,6 +13,7 @@ from notebook_img.store import schema
 from notebook_img.store.database import insert_row, now
 from notebook_img.store.item_states import part_from_money, reserve_for
 from notebook_img.store.owner import is_alive, this_process
+from notebook_img.store.people import this_person
 from notebook_img.store.rows import dumps, sound, spend_record
 from notebook_img.store.written import insert_into
 
@@ -84,6 +85,7 @@ class Reserving(NamedTuple):
             "origin": self.origin,
             "usage": "{}",
             "owner": this_process(),
+            "person": this_person(),
             "batch": self.claim.batch if self.claim is not None else None,
         }
         spend = insert_row(connection, _INSERT, sound(values))

@@ -93,8 +93,15 @@ def _from_5(connection: Connection) -> None:
     schema.make_triggers(connection, schema.BATCH_TRIGGERS)
 
 
-UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
-"""``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version."""
+def _from_6(connection: Connection) -> None:
+    """Add who spent it."""
+    connection.exec_driver_sql("ALTER TABLE spend ADD COLUMN person TEXT NOT NULL DEFAULT ''")
+
+
+UPGRADES: Mapping[int, Callable[[Connection], None]] = {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6}
+"""``UPGRADES[n]`` brings a store of version n to n + 1, inside the write transaction that also sets the version.
+
+From 6 on in either database."""
 
 LATE_RUNS = "SELECT 1 FROM runs WHERE seen = 0 AND owner != '' LIMIT 1"
 PLACE_LATE_RUNS = """UPDATE runs SET seen = max(1, coalesce((SELECT max(seen) FROM runs AS earlier WHERE earlier.id < runs.id), 0))

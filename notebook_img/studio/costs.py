@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from notebook_img.errors import UsageError, did_you_mean
 from notebook_img.records import Surface
+from notebook_img.store import this_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,16 +33,8 @@ def spent_today(workspace: Workspace) -> str:
 
 
 def _person(row: SpendRecord, _notebooks: Mapping[str, str]) -> str:
-    """Return an agent's name, else the name of the person whose home this is: their own rows do not say it."""
-    return _user() if row.origin in SURFACES else row.origin
-
-
-@lru_cache(maxsize=1)
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without names
-        return "you"
+    """Return an agent's name, else who spent it: rows of before version 7 are taken for those of the one who asks."""
+    return row.origin if row.origin not in SURFACES else row.person or this_person()
 
 
 COST_BY: Mapping[str, Callable[[SpendRecord, Mapping[str, str]], str]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from notebook_img.calls import unfinished_jobs
 from notebook_img.errors import StoreError
-from notebook_img.files import is_gone
+from notebook_img.files import notebook_is_gone
 from notebook_img.replay import COPIED_FROM, find_lineage, find_namesake
 from notebook_img.workspace import working_directory
 
@@ -96,7 +96,7 @@ class CurrentSession:
                 return found
             if not notebook or not found.notebook or workspace.store.read_only:
                 return self._own(found, notebook)
-            if is_gone(found.notebook):
+            if notebook_is_gone(found.notebook):
                 workspace.say(f"The notebook was moved here; its session {name!r} goes on.")
                 return self._own(found, notebook)
             number += 1

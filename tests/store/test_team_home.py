@@ -16,8 +16,9 @@ from notebook_img.addresses import Address, DatabaseURL
 from notebook_img.errors import BudgetError, StoreError, UsageError
 from notebook_img.records import TurnRecord
 from notebook_img.settings import Settings
-from notebook_img.store import Store, check_store, rebuild_store, repair_store, verify_store
+from notebook_img.store import KnownCell, Store, check_store, rebuild_store, repair_store, schema, verify_store
 from notebook_img.store.postgres import translated
+from notebook_img.studio.costs import cost_rows
 from notebook_img.studio.studio import Studio
 from tests.postgres import Server, needs_postgres
 from tests.store.cutting_proxy import CuttingProxy
@@ -310,3 +311,81 @@ def _hold_the_lock(address: Address, says: object) -> None:
 )
 def test_statements_are_put_into_its_words(sqlite: str, there: str) -> None:
     assert translated(sqlite, compiled=False) == there
+
+
+# People
+
+
+@pytest.fixture
+def people(team_home: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Studio]:
+    """Let people work in one home, each on a machine of their own; the one who was called last is the one who acts."""
+    address = team_home()
+    studios: dict[str, Studio] = {}
+
+    def act(name: str) -> Studio:
+        monkeypatch.setenv("NOTEBOOK_IMG_USER", name)
+        if name not in studios:
+            settings = Settings({"NOTEBOOK_IMG_HOME": address.database.url}, pictures=address.pictures)  # type: ignore[union-attr]
+            studios[name] = Studio(settings=settings)
+        return studios[name]
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    return act
+
+
+def in_notebook(studio: Studio, notebook: Path) -> str:
+    studio.notebook = notebook
+    studio._current._id = None
+    return studio.session().name
+
+
+def test_the_same_path_under_two_people_is_two_notebooks(people: Callable[[str], Studio], tmp_path: Path) -> None:
+    notebook = tmp_path / "fox.ipynb"
+    notebook.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    assert in_notebook(people("alice"), notebook) == "fox"
+    assert in_notebook(people("bob"), notebook) == "fox-2"
+    assert in_notebook(people("alice"), notebook) == "fox"
+    assert in_notebook(people("bob"), notebook) == "fox-2"
+    assert [record.notebook for record in people("bob").store.sessions()].count(str(notebook)) == 1
+
+
+def test_a_notebook_that_is_not_on_this_machine_is_not_taken_for_one_that_was_moved_here(
+    people: Callable[[str], Studio], tmp_path: Path
+) -> None:
+    assert in_notebook(people("alice"), tmp_path / "only with alice" / "fox.ipynb") == "fox"
+    assert in_notebook(people("bob"), tmp_path / "fox.ipynb") == "fox-2"
+    # Her own she may have moved.
+    assert in_notebook(people("alice"), tmp_path / "elsewhere" / "fox.ipynb") == "fox"
+
+
+def test_a_cell_is_given_what_its_own_notebooks_cells_got(people: Callable[[str], Studio]) -> None:
+    cell = KnownCell("src:abc:1", "abc", 1, notebook="/home/jovyan/fox.ipynb")
+    alice = people("alice").store
+    fox = alice.create_session("fox")
+    turn = add(alice, fox, 1, request_key="key")
+    run = alice.start_run(cell.key, kernel="k", source_hash="abc", ordinal=1, notebook=cell.notebook)
+    alice.note_reply(run, "key", "local:built-in", fox.id, turn.number)
+    assert len(people("alice").store.latest_replies(cell)) == 1
+    assert people("bob").store.latest_replies(cell) == []
+    assert people("bob").store.relatives("/other.ipynb", {cell.key}, {"abc"}) == []
+    assert people("alice").store.runs()[0].notebook == cell.notebook
+    assert people("bob").store.runs()[0].notebook == f"@alice:{cell.notebook}"
+
+
+def test_the_books_say_who_spent_it(people: Callable[[str], Studio]) -> None:
+    for name, dollars in (("alice", 1.0), ("bob", 2.0), ("alice", 4.0)):
+        store = people(name).store
+        store.settle(store.reserve("m:m", dollars, "2026-11-28", "cell", "fox", None), "billed", cost=dollars)
+    rows = cost_rows(people("bob").store, by=("person",))
+    assert {row["person"]: row["cost"] for row in rows} == {"alice": 5.0, "bob": 2.0}
+
+
+def test_a_home_of_version_6_is_upgraded(postgres: Server, team_home: Make) -> None:
+    address = team_home()
+    name = address.database.name  # type: ignore[union-attr]
+    postgres.ask("ALTER TABLE spend DROP COLUMN person", name)
+    postgres.ask("UPDATE notebook_img SET value = '6' WHERE name = 'version'", name)
+    with Store.open(address) as store:
+        store.reserve("m:m", 1.0, "2026-11-28", "cell", "fox", None)
+        assert store.spend_rows()[0].person
+    assert postgres.ask("SELECT value FROM notebook_img WHERE name = 'version'", name) == [(str(schema.VERSION),)]

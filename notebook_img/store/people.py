@@ -1,0 +1,48 @@
+"""Whose notebook is meant: in a home that several people share, the same path under two of them is two notebooks.
+
+There a notebook stands in the rows as ``@alice:/home/jovyan/fox.ipynb``. Its owner gives and gets the plain path; of everybody else's the
+name with its owner is all that is known, and nothing is concluded from what lies at that path on this machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+from collections.abc import Mapping
+from typing import Any
+
+USER_VARIABLE = "NOTEBOOK_IMG_USER"
+
+
+def this_person() -> str:
+    """Return who works here: what the environment says, else JupyterHub, else the login."""
+    name = os.environ.get(USER_VARIABLE, "").strip() or os.environ.get("JUPYTERHUB_USER", "").strip() or _login()
+    return name.replace(":", "-").replace("/", "-")
+
+
+@functools.lru_cache(maxsize=1)
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user that has no name
+        return "you"
+
+
+def with_owner(values: Any) -> Any:
+    """Return the values of a statement, notebooks in them (whose names begin with ``notebook``) with this person as their owner."""
+    if isinstance(values, Mapping):
+        return {name: _owned(value) if name.startswith("notebook") else value for name, value in values.items()}
+    if isinstance(values, list):
+        return [with_owner(each) for each in values]
+    return values
+
+
+def as_here(notebook: str) -> str:
+    """Return a notebook as it is called here: this person's own by its path."""
+    return notebook.removeprefix(f"@{this_person()}:") if notebook.startswith("@") else notebook
+
+
+def _owned(value: Any) -> Any:
+    # Nothing is no notebook, and a pattern is one of parts of its name.
+    return f"@{this_person()}:{value}" if isinstance(value, str) and value and value[0] not in "@%" else value
