@@ -44,8 +44,9 @@ def test_without_a_name_the_tree_is_that_of_the_folder(here: Here) -> None:
 
 
 @pytest.fixture
-def books(home: Path) -> None:
+def books(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls of two months, two models, a notebook and an agent; one of unknown price, one that failed."""
+    monkeypatch.setenv("NOTEBOOK_IMG_USER", "kim")
     store = Store.open(home)
     store.create_session("fox", notebook="/somewhere/fox.ipynb")
     rows = [
@@ -62,9 +63,7 @@ def books(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("books")
-def test_costs_are_counted_by_what_is_named(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-
-    monkeypatch.setenv("NOTEBOOK_IMG_USER", "kim")
+def test_costs_are_counted_by_what_is_named(here: Here) -> None:
 
     def rows(*words: str) -> list[list[str]]:
         return list(csv.reader(io.StringIO(here("cost", *words, "--csv").stdout)))
