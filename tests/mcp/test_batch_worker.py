@@ -33,6 +33,10 @@ def begun(gemini: Running, home: Path, folder: Path, count: int) -> tuple[Raw, d
     return server, server.read(1)["result"]["structuredContent"]
 
 
+LONG = 5.0
+"""Seconds the service works on each picture while a test does something in the middle of a batch: three rounds or four are left for it."""
+
+
 def sent(gemini: Running) -> int:
     return len(gemini.requests("generateContent"))
 
@@ -49,13 +53,14 @@ def ended(server: Raw) -> Any:
 
 
 def test_a_batch_outlives_a_killed_server_and_the_next_one_finds_it(paid: Running, home: Path, folder: Path):
-    paid.control(latency=0.4)
+    paid.control(latency=LONG)
     server, facts = begun(paid, home, folder, 6)
     assert (facts["status"], facts["total"]) == ("running", 6)
     until(lambda: sent(paid))
     server.process.kill()
     server.process.wait()
     assert sent(paid) < 6, "it was killed in the middle"
+    paid.control(latency=0)
     after = Raw(home, folder, "--alone", **environment(paid))
     after.hello()
     facts = ended(after)["structuredContent"]
@@ -70,7 +75,7 @@ def test_a_batch_outlives_a_killed_server_and_the_next_one_finds_it(paid: Runnin
 def test_the_next_server_stops_it_and_goes_on_with_it(paid: Running, home: Path, folder: Path):
     after = Raw(home, folder, "--alone", NOTEBOOK_IMG_AT_ONCE="2", **environment(paid))
     after.hello()
-    paid.control(latency=4)
+    paid.control(latency=LONG)
     server, _ = begun(paid, home, folder, 8)
     until(lambda: sent(paid))
     server.process.kill()
@@ -89,28 +94,19 @@ def test_the_next_server_stops_it_and_goes_on_with_it(paid: Running, home: Path,
 
 
 def test_a_killed_worker_is_said_and_what_ends_a_batch_comes_back_from_it(paid: Running, home: Path, folder: Path):
+    paid.control(latency=LONG)
     server, _ = begun(paid, home, folder, 6)
     until(lambda: sent(paid))
     os.kill(workers(server.process.pid)[0], signal.SIGKILL)
     said = ended(server)
     assert "run_batch with the same words goes on" in said["content"][0]["text"]
-    before = sent(paid)
     paid.control(latency=0)
     names = [f"p{number}.png" for number in range(6)]
     asked(server, "run_batch", prompt="at night", images=names, max_cost=50)
     facts = ended(server)["structuredContent"]
     assert sent(paid) == 6, "what was on its way may have been billed, and is not sent again"
-    assert (facts["done"], facts["failed"]) == (6 - before, before)
+    assert facts["failed"]
+    assert facts["done"] + facts["failed"] == 6
     asked(server, "run_batch", prompt="by day", images=names, max_cost=0.05)
     until(lambda: "of the $0.05 for batch b2" in asked(server, "get_batch", batch_id="b2")["content"][0]["text"])
-    server.process.kill()
-
-
-def test_free_batches_need_no_worker(paid: Running, home: Path, folder: Path):
-    names = [paint(folder / f"p{number}.png").name for number in range(2)]
-    server = Raw(home, folder, "--alone", **environment(paid))
-    server.hello()
-    facts = asked(server, "run_batch", prompt="rotate by 90 degrees", images=names, max_cost=0)["structuredContent"]
-    assert facts["done"] == 2
-    assert workers(server.process.pid) == []
     server.process.kill()
