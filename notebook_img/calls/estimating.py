@@ -70,7 +70,8 @@ def estimated(workspace: Workspace, asked: PlacedCall, *, later: bool = False) -
 def dearer(workspace: Workspace, asked: PlacedCall, limit: float) -> Estimated | None:
     """Return key, model and price of a call that may cost more than a limit, in US dollars; None for any other, or at an unknown price.
 
-    What a mask sends of a picture is costly to make, so it is made only where a call of any size the model has could cost that much.
+    What leaves this machine is costly to make of a large picture, above all within a mask. So it is made only where the call could cost
+    that much: as it was asked for, or with a mask in any size the model has.
 
     Raises
     ------
@@ -78,10 +79,11 @@ def dearer(workspace: Workspace, asked: PlacedCall, limit: float) -> Estimated |
         When its model would not take it.
     """
     call = asked.call
-    if call.outpaint or (call.mask is not None and not words_of(call.mask)):
-        whole = prepare(workspace, replace(asked, call=call.but(mask=None, grow=None, outpaint=None)))
-        requests = [whole.request, *(replace(whole.request, size=size) for size in whole.able.sizes or ())]
-        prices = [expected(whole.provider, request) for request in requests]
+    if not words_of(call.mask):  # those are looked for first, at a price
+        part = call.mask is not None or call.outpaint is not None
+        whole = prepare(workspace, replace(asked, call=call.but(mask=None, grow=None, outpaint=None)) if part else asked)
+        sizes = (whole.able.sizes or ()) if part else ()
+        prices = [expected(whole.provider, replace(whole.request, size=size)) for size in (whole.request.size, *sizes)]
         if not any(price is not None and price.high > limit for price in prices):
             return None
     found = estimated(workspace, asked)

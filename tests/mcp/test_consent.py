@@ -81,15 +81,14 @@ async def test_every_tool_that_can_cost_money_asks(make_desk: Callable[..., Desk
     assert not any(session.turns for session in desk.studio.sessions())
 
 
-async def test_what_is_free_below_the_limit_or_asked_on_the_page_is_done_at_once(make_desk: Callable[..., Desk], gemini: Running):
+async def test_what_is_free_or_below_the_limit_is_done_at_once(make_desk: Callable[..., Desk], gemini: Running):
     desk, person = make_desk(ask_above=0.0), Person("no")
     async with person.client(desk, "auto") as client:
-        made = await called(client, "start_image_session", prompt="a red circle", outputPath="a.png", model="local")
-        await called(client, "edit_on_page", sessionId=made.structured_content["sessionId"], prompt="make it night")
+        await called(client, "start_image_session", prompt="a red circle", outputPath="a.png", model="local")
         desk.studio.settings.set("ask_above", 0.1)
         await called(client, "generate_image", prompt="a fox", outputPath="b.png", model="gemini")
     assert not person.asked
-    assert len(gemini.requests("enerateContent")) == 2
+    assert len(gemini.requests("enerateContent")) == 1
 
 
 async def test_what_was_said_holds_for_the_call_it_was_asked_for(make_desk: Callable[..., Desk], gemini: Running):
@@ -129,7 +128,7 @@ async def test_a_kernel_that_is_joined_asks_the_clients_person(
     assert len(person.asked) == bool(answer)
 
 
-def test_what_a_mask_sends_is_made_only_where_the_call_may_be_dear(
+def test_what_is_sent_is_made_only_where_the_call_may_be_dear(
     make_desk: Callable[..., Desk], gemini: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     made = []
@@ -138,6 +137,8 @@ def test_what_a_mask_sends_is_made_only_where_the_call_may_be_dear(
     monkeypatch.setattr(estimating, "as_sent", lambda ready: made.append(ready) or ready)
     studio = make_desk().studio
     picture = paint(folder / "large.png", (2000, 1500))
+    with studio.begin(studio.session("fox"), Call("edit", "make it night", (picture,))) as (placed,):
+        assert dearer(studio, placed, 1.0) is None
     with studio.begin(studio.session("fox"), Call("edit", "make it night", (picture,), mask="10,10,80,80")) as (placed,):
         assert dearer(studio, placed, 1.0) is None
         assert not made
