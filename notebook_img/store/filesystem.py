@@ -7,6 +7,7 @@ WAL needs memory shared by all processes that use the file, which network file s
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ NETWORK_TYPES = frozenset(
     """.split(),  # noqa: SIM905 - a table to read
 )
 """Names as in /proc/self/mountinfo and in macOS's mount(8). Folders shared with a virtual machine count: another host writes there too."""
+
+_LEAST = 200_000
 
 
 def is_network(folder: Path) -> bool:
@@ -39,6 +42,14 @@ def is_network(folder: Path) -> bool:
 def can_write(path: Path) -> bool:
     """Return whether this process may write to a file or folder, as far as the operating system tells."""
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def is_full(folder: Path) -> bool:
+    """Return whether a disk has not even room for what SQLite needs to read an index in WAL mode (32 kB)."""
+    try:
+        return shutil.disk_usage(folder).free < _LEAST
+    except OSError:
+        return False
 
 
 def type_in_mountinfo(folder: Path, mountinfo: str) -> str:

@@ -15,6 +15,7 @@ from notebook_img.files import OtherBytesError, part_name, reason
 from notebook_img.hints import Hint
 from notebook_img.pictures import SUFFIXES, sniff
 from notebook_img.store import schema
+from notebook_img.store.filesystem import can_write
 
 if TYPE_CHECKING:
     from notebook_img.store.database import Database
@@ -69,6 +70,8 @@ class PictureFiles:
         home = self._database.files
         remedy = "Set NOTEBOOK_IMG_HOME to a folder you can write to."
         if self._database.read_only:
+            if can_write(home):  # its disk was full when it was opened
+                remedy = "Its disk was full when it was opened: free some space and begin anew (restart the kernel), or use another disk."
             raise StoreError(f"The store at {home} cannot be written, so the result could not be kept; nothing was sent. {remedy}")
         self._shelf.check_room()
         try:

@@ -9,7 +9,7 @@ from notebook_img.addresses import Address
 from notebook_img.store.batches import Batches
 from notebook_img.store.cells import Cells
 from notebook_img.store.database import BUSY_TIMEOUT
-from notebook_img.store.filesystem import can_write, is_network
+from notebook_img.store.filesystem import can_write, is_full, is_network
 from notebook_img.store.gallery import Gallery
 from notebook_img.store.jobs import Jobs, Outputs
 from notebook_img.store.later_items import LaterItems
@@ -81,7 +81,8 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
         read_only : bool
             Change nothing; the store must exist.
         or_read_only : bool
-            Open one that exists and cannot be written for reading only: what it holds can be shown and replayed.
+            Open one that exists and cannot be written, by right or for want of space, for reading only: what it holds can be shown and
+            replayed.
         anew : bool
             Make a new index also beside pictures of an older one, whose rows are lost.
         busy_timeout : float
@@ -101,7 +102,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
             return cls(PostgresDatabase(address, shelf_of(address), read_only=read_only, busy_timeout=busy_timeout))
         home = address.folder
         if or_read_only and (home / FILE_NAME).is_file():
-            read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME))
+            read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME)) or is_full(home)
         return cls(SQLiteDatabase(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
     def close(self) -> None:

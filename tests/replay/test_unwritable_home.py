@@ -173,6 +173,21 @@ def test_what_could_not_be_kept_is_not_paid_for(kernel, painter, tmp_path, monke
     assert running.studio.store.spend_rows() == []
 
 
+def test_a_home_on_a_full_disk_is_read_and_replayed(kernel, painter, home, monkeypatch):
+    first = kernel()
+    made = first.run("A", CELL)
+    first.studio.close()
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 0))
+    before = _contents(home)
+    running = kernel()
+    done = running.run("A", CELL)
+    assert (done.error, done.calls, done.hashes) == (None, 0, made.hashes)
+    denied = running.run("B", "gen('a wolf')")
+    assert "Its disk was full when it was opened" in str(denied.error)
+    assert denied.calls == 0
+    assert _contents(home) == before
+
+
 def test_a_job_of_a_process_on_another_host_can_be_resumed_after_a_time(home):
     from notebook_img.calls.jobs import is_left
     from notebook_img.records import JobRecord
