@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from notebook_img.addresses import Address
+from notebook_img.errors import StoreError
+from notebook_img.files import reason
 from notebook_img.store.batches import Batches
 from notebook_img.store.cells import Cells
 from notebook_img.store.database import BUSY_TIMEOUT
@@ -101,7 +104,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
 
             return cls(PostgresDatabase(address, shelf_of(address), read_only=read_only, busy_timeout=busy_timeout))
         home = address.folder
-        if or_read_only and (home / FILE_NAME).is_file():
+        if _has_index(home) and or_read_only:
             read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME)) or is_full(home)
         return cls(SQLiteDatabase(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
@@ -117,3 +120,15 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
 
     def __repr__(self) -> str:
         return f"Store({self._database.shown!r}{', read only' if self.read_only else ''})"
+
+
+def _has_index(home: Path) -> bool:
+    """Return whether there is an index; StoreError where the folder is somebody else's and not even that can be told."""
+    try:
+        return stat.S_ISREG((home / FILE_NAME).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreError(
+            f"The store's folder {home} cannot be opened: {reason(error)}. Set NOTEBOOK_IMG_HOME to a folder of yours."
+        ) from error

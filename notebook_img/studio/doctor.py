@@ -157,7 +157,7 @@ def _store(studio: Studio, mending: _Mending) -> Iterator[Finding]:
             yield Finding("job", "info", details, (Hint("resume-job", job=job.id),))
     except NotebookImgError as error:
         yield _problem("store", error)
-    if not os.access(home if home.exists() else home.parent, os.W_OK):
+    if not os.access(home if os.path.lexists(home) else home.parent, os.W_OK):
         yield Finding("home", "problem", f"{home} is not writable; set NOTEBOOK_IMG_HOME to a folder of yours")
 
 

@@ -183,8 +183,12 @@ def test_a_folder_in_the_place_of_the_index_is_a_sentence(home: Path) -> None:
 
 
 @needs_fork
-def test_a_home_without_the_right_to_write_is_a_sentence(home: Path) -> None:
-    home.chmod(0o500)
+@pytest.mark.parametrize("rights", [0o500, 0o000], ids=["to write", "to look into it"])
+def test_a_home_without_the_right_is_a_sentence(home: Path, rights: int) -> None:
+    for folder in home.parents:  # pytest's own are for their owner alone
+        if folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    home.chmod(rights)
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
