@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import hashlib
 import os
@@ -66,15 +67,24 @@ class Slot:
 
     def enter(self, key: str | None, model: str = "") -> None:
         """Set the request key; None for a request that does not count (a dry run)."""
-        self.key, self.model = key, model
-        if key is not None:
-            self.run.equal.setdefault(key, {})[self.number] = self  # a request may be read more than once
+        with self.run.counting:
+            self._uncount()  # a request may be read more than once
+            self.key, self.model = key, model
+            if key is not None:
+                bisect.insort(self.run.equal.setdefault(key, {}).setdefault(model, []), self.number)
         self._known.set()
 
     def fail(self) -> None:
         """Stop counting this request."""
-        self.key = None
+        with self.run.counting:
+            self._uncount()
+            self.key = None
         self._known.set()
+
+    def _uncount(self) -> None:
+        if self.key is not None:
+            numbers = self.run.equal[self.key][self.model]
+            del numbers[bisect.bisect_left(numbers, self.number)]
 
     def leave(self) -> None:
         """Let later requests go on."""
@@ -98,8 +108,9 @@ class Slot:
         """Return how many equal requests of the run came before, counting those whose model's reply could answer this one."""
         from notebook_img.replay.rules import model_fits
 
-        equal = tuple(self.run.equal.get(want.request_key, {}).values())
-        return sum(other.number < self.number and other.key == want.request_key and model_fits(want, other.model) for other in equal)
+        with self.run.counting:
+            equal = self.run.equal.get(want.request_key, {})
+            return sum(bisect.bisect_left(numbers, self.number) for model, numbers in equal.items() if model_fits(want, model))
 
 
 @dataclass
@@ -127,8 +138,9 @@ class Run:
     """Those that have not ended, by number."""
     open_in: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
     """Of these the ones that may move a session's head, by session: a batch has ten thousand open that move none."""
-    equal: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
-    """Its requests by their key: a batch makes ten thousand."""
+    equal: dict[str, dict[str, list[int]]] = field(default_factory=dict, repr=False)
+    """By their key and their model the numbers of its requests, in order: a batch makes ten thousand, and all may be equal."""
+    counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     known_before: int = 0
     """Of the requests before this number all keys are known."""
     got: dict[int, Stored] = field(default_factory=dict)

@@ -90,6 +90,19 @@ class Held(tuple[Stored, ...]):  # noqa: SLOT001 - it keeps its index
             found.setdefault(reply.request_key, []).append(reply)
         return found
 
+    @functools.cached_property
+    def _typed(self) -> dict[tuple[str, str], Sequence[Stored]]:
+        return {}
+
+    def answering(self, want: Want) -> Sequence[Stored]:
+        """Return its replies to a request; where the model was typed, of that model. All requests of a batch may be equal."""
+        equal = self.by_key.get(want.request_key, ())
+        if not want.typed:
+            return equal
+        if (key := (want.request_key, want.model)) not in self._typed:
+            self._typed[key] = [reply for reply in equal if fits(reply, want)]
+        return self._typed[key]
+
 
 @dataclass(frozen=True)
 class CellState:
@@ -173,8 +186,7 @@ def _find(
         return min(fitting, key=lambda reply: (reply.source, -reply.at, -reply.number), default=None), False
     for run in cell.held:
         # The cell's own runs: begun without a key, a notebook stays free after one is set.
-        equal = (run if isinstance(run, Held) else Held(run)).by_key.get(want.request_key, ())
-        replies = [reply for reply in equal if not want.typed or fits(reply, want)]
+        replies = (run if isinstance(run, Held) else Held(run)).answering(want)
         if want.position < len(replies):
             return replies[want.position], True
     if cell.first or mode == "only":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import sys
 from typing import Any
+
+import pytest
 
 from notebook_img.replay import Kernel, Stored
 from notebook_img.replay.rules import Want, decide
@@ -12,16 +15,17 @@ from notebook_img.replay.rules import Want, decide
 MODEL = "gemini:x"
 
 
-async def a_batch(kernel: Kernel, count: int, latest: tuple[Stored, ...]) -> None:
-    """Do what a batch of a cell does of its places: all are taken, then each is looked up."""
+async def a_batch(kernel: Kernel, count: int, latest: tuple[Stored, ...], *, equal: bool) -> None:
+    """Do what a batch of a cell does of its places: all are taken, then each is looked up, perhaps for one and the same request."""
     run = kernel.begin("%imggen", cell_id="a")
     slots = [run.slot() for _ in range(count)]
     for slot in slots:
-        slot.enter(f"key {slot.number}", MODEL)
+        slot.enter(key_of(slot.number, equal=equal), MODEL)
     for slot in slots:
         await slot.wait_for_earlier()
-        want = Want(f"key {slot.number}", MODEL, typed=False, position=0)
-        assert slot.position(want) == 0
+        want = Want(key_of(slot.number, equal=equal), MODEL, typed=False, position=0)
+        want = dataclasses.replace(want, position=slot.position(want))
+        assert want.position == (slot.number if equal else 0)
         found = decide("restart", want, kernel.state(run, lambda _run: latest), (), frozenset()).stored
         assert found is not None
         assert found.number == slot.number
@@ -30,9 +34,13 @@ async def a_batch(kernel: Kernel, count: int, latest: tuple[Stored, ...]) -> Non
     assert all(slot.overlaps for slot in slots)
 
 
-def steps(count: int) -> int:
+def key_of(number: int, *, equal: bool) -> str:
+    return "key" if equal else f"key {number}"
+
+
+def steps(count: int, *, equal: bool) -> int:
     """Return how many lines are run for each of so many requests."""
-    latest = tuple(Stored(0, "s", number, f"key {number}", MODEL, 0.0) for number in range(count))
+    latest = tuple(Stored(0, "s", number, key_of(number, equal=equal), MODEL, float(number)) for number in range(count))
     found = 0
 
     def trace(_frame: Any, event: str, _argument: Any) -> Any:
@@ -43,12 +51,13 @@ def steps(count: int) -> int:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        asyncio.run(a_batch(Kernel(), count, latest))
+        asyncio.run(a_batch(Kernel(), count, latest, equal=equal))
     finally:
         sys.settrace(before)
     return found // count
 
 
-def test_ten_times_as_many_requests_cost_the_same_each() -> None:
-    steps(10)  # imports
-    assert steps(600) <= 1.5 * steps(60)
+@pytest.mark.parametrize("equal", [False, True], ids=["all different", "all equal"])
+def test_ten_times_as_many_requests_cost_the_same_each(equal: bool) -> None:
+    steps(10, equal=equal)  # imports
+    assert steps(600, equal=equal) <= 1.5 * steps(60, equal=equal)
