@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 
 import notebook_img as ni
-from notebook_img.errors import StoreError
+from notebook_img.errors import OverloadedError, StoreError
+from notebook_img.providers import retry
 from notebook_img.store import Store
 from notebook_img.store.sqlite import FILE_NAME, SQLiteDatabase
 from tests.batches.conftest import MODEL
@@ -188,3 +190,49 @@ def test_power_that_goes_at_any_step_loses_nothing_and_nothing_is_asked_twice(
         assert {row.state for row in rows} <= {"billed", "unknown"}
         assert batch.cost == pytest.approx(sum(row.cost or 0.0 for row in rows))
         studio.close()
+
+
+# ------------------------------------------------------------------------------------------ a service that is down
+
+
+class Outage:
+    """A service that answers 503 for ten minutes of a clock that goes on only where somebody waits."""
+
+    def __init__(self, service: Running, studio: ni.Studio) -> None:
+        self.service, self.now = service, 1_000_000.0
+        self.over = self.now + 600
+        studio.shared.clock, studio.shared.sleep = lambda: self.now, self.sleep
+        service.control({"kind": "status", "status": 503, "times": -1, "path": "enerateContent"})
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now >= self.over:
+            await asyncio.to_thread(self.service.reset)
+
+
+def test_who_has_the_patience_waits_for_a_service_that_is_down_for_ten_minutes(
+    new_studio: Callable[..., ni.Studio], service: Running, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT", 1.0)  # as it is: nobody waits in earnest here
+    studio = new_studio(retries=20, retry_seconds=3600)
+    outage = Outage(service, studio)
+    batch = studio.batch.edit("make it night", "photos/*.png", model=MODEL, budget=3, at_once=2)
+    assert batch.counts.words == "12 of 12 done"
+    assert outage.now >= outage.over
+    assert [row.state for row in studio.store.spend_rows()] == ["billed"] * 12
+
+
+def test_else_the_rest_waits_at_no_cost_and_is_done_when_the_service_is_back(
+    new_studio: Callable[..., ni.Studio], service: Running, photos: Path
+) -> None:
+    studio = new_studio()
+    outage = Outage(service, studio)
+    with pytest.raises(OverloadedError, match=r"0 of 12 done, 12 to do"):
+        studio.batch.edit("make it night", "photos/*.png", model=MODEL, budget=3, at_once=2)
+    assert outage.now < outage.over, "it is not asked for ten minutes"
+    assert studio.store.known_today() == 0.0
+    service.reset()
+    batch = studio.batch.named("b1")
+    assert batch.resume().counts.words == "12 of 12 done"
+    assert sent(service) == 12
+    assert batch.cost == pytest.approx(studio.store.known_today())
