@@ -44,6 +44,15 @@ def test_at_first_sight_there_is_the_picture_and_what_is_used_every_time(voila: 
     compared = panel.locator(".nbi-compare")
     expect(compared).to_contain_text("% changed", timeout=SOON)
     assert "mean" not in compared.inner_text().casefold(), "the numbers are told on request"
+    panel.get_by_role("button", name="Mask").click()
+    panel.get_by_role("tab", name="Ask").click()
+    assert page.evaluate(VISIBLE) == [
+        *("Session", "Rename", "Edit", "Ask", "Gallery"),
+        *("Undo", "Redo", "Compare", "Original", "Zoom out", "Zoom in", "Fit", "1:1", "More"),
+        *("Question", "Ask", "Model", "What can it do?", "Set a key"),
+    ]
+    panel.get_by_role("tab", name="Edit").click()
+    expect(panel.get_by_role("button", name="Mask")).to_have_attribute("aria-pressed", "false")
     clean(page)
 
 

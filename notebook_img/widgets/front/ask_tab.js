@@ -28,11 +28,11 @@ export class AskTab {
       { class: "nbi-side" },
       this.log,
       field("Question", this.question, { wide: true }),
-      h("div", { class: "nbi-bar" }, h("label", { class: "nbi-inline", for: this.anew.id }, this.anew, "New conversation"), this.findRow),
-      this.model.element,
       h("div", { class: "nbi-bar" }, this.askButton, progress.stopButton),
       progress.element,
       this.error,
+      h("div", { class: "nbi-bar" }, h("label", { class: "nbi-inline", for: this.anew.id }, this.anew, "New conversation"), this.findRow),
+      this.model.element,
     );
     link.on("abilities", (content) => {
       if (content.for !== "ask" || content.asked !== this.model.value) return;

@@ -235,6 +235,7 @@ class View {
     if (name === "gallery") this.gallery.open();
     else {
       this.gallery.batches.look(false);
+      this.stage.forQuestions(name === "ask");
       this.stage.fit();
     }
   }

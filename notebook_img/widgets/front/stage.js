@@ -286,6 +286,12 @@ export class Stage {
     if (on) this.mask.canvas.focus({ preventScroll: true });
   }
 
+  // A question takes no mask: the brush rests, and what is painted stays.
+  forQuestions(asking) {
+    if (asking && this.mask.on) this.toggleMask();
+    this.maskButton.hidden = asking;
+  }
+
   toggleCompare() {
     if (this.compare.on) this.compare.close();
     else {
