@@ -106,7 +106,7 @@ export class NextEdit {
       page.say("Working…");
       const given = await this.given(MOST_MASK);
       await page.made(await page.wire.call("edit_on_page", given), given);
-      this.prompt.value = "";
+      if (this.prompt.value.trim() === given.prompt) this.prompt.value = ""; // else the next one is being typed already
       this.models.value = ""; // a model that was chosen is the session's now
       this.count.value = "1";
     });
