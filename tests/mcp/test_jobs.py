@@ -24,7 +24,7 @@ from tests.studio.conftest import jimeng_environ
 ASK = {"prompt": "a watercolour fox", "outputPath": "fox.png"}
 
 
-async def until(met: Callable[[], Any], seconds: float = 15) -> Any:
+async def until(met: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait for a condition; the result of `met`."""
     end = time.monotonic() + seconds
     while not (result := met()):
@@ -42,7 +42,7 @@ async def test_what_takes_longer_than_the_wait_becomes_a_job_that_get_job_fetche
     async with desk.client(era) as client:
         running = (await called(client, "generate_image", **ASK)).structured_content
         assert (running["status"], running["sessionId"]) == ("running", OWN)
-        desk.studio.settings.set("mcp_wait", 10)
+        desk.studio.settings.set("mcp_wait", 50)
         result = await called(client, "get_job", job_id=running["job_id"])
     facts = result.structured_content
     assert (facts["status"], facts["id"], facts["job_id"]) == ("done", f"{OWN}/t1", running["job_id"])
@@ -58,7 +58,7 @@ async def test_a_question_becomes_a_job_too(make_desk: Callable[..., Desk], gemi
     async with desk.client() as client:
         running = (await called(client, "chat_vision", image="cat.png", question="What is this?")).structured_content
         assert (running["status"], running["can_continue"]) == ("running", False)
-        desk.studio.settings.set("mcp_wait", 10)
+        desk.studio.settings.set("mcp_wait", 50)
         facts = (await called(client, "get_job", job_id=running["job_id"])).structured_content
     assert facts["status"] == "done"
     assert facts["answer"]
@@ -87,6 +87,7 @@ async def test_cancel_job_ends_the_request_and_says_so(make_desk: Callable[..., 
     desk = make_desk(mcp_wait=0.3)
     async with desk.client() as client:
         job = (await called(client, "generate_image", **ASK)).structured_content["job_id"]
+        gemini.wait_for(bool, "generateContent")  # else there is nobody to leave
         facts = (await called(client, "cancel_job", job_id=job)).structured_content
         assert facts["status"] == "cancelled"
         assert (await called(client, "cancel_job", job_id=job)).structured_content["status"] == "cancelled"

@@ -43,7 +43,7 @@ async def test_a_question_while_the_one_before_is_a_job_is_answered_with_that_jo
         for _ in range(2):
             again = (await called(client, "chat_vision", **more)).structured_content
             assert (again["status"], again["job_id"]) == ("running", first["job_id"])
-        desk.studio.settings.set("mcp_wait", 10)
+        desk.studio.settings.set("mcp_wait", 50)
         await called(client, "get_job", job_id=first["job_id"])
         last = (await called(client, "chat_vision", **more)).structured_content
     assert (last["status"], last["conversation_turn"], last["can_continue"]) == ("success", 2, False)
