@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @needs_postgres
-@pytest.mark.parametrize("kills", [8, pytest.param(200, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])])
+@pytest.mark.parametrize(
+    "kills", [pytest.param(8, marks=pytest.mark.timeout(900)), pytest.param(200, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)])]
+)
 def test_of_eight_writers_on_postgresql_and_s3_none_loses_a_finished_turn(
     postgres: Server, bucket: Bucket, tmp_path: Path, kills: int
 ) -> None:
