@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +24,8 @@ END_REACH = 4
 LEAST_ENDS = 24
 LEAST_LOST = 2.0
 """Pixels of the ring that must be black or white, and levels they must have lost, to tell how they are kept."""
+LEAST_SHOWN = 0.02
+"""Share of the ring in which one channel alone has to be cut off to tell where it goes: a wall or paper, not the rims of highlights."""
 CUT = 2
 """Levels from black and white within which a value may have been cut off, and tells no gain."""
 
@@ -38,10 +41,13 @@ class Colours:
         run from -1 to 1 across the longer side of the frame.
     kept : (float, float)
         How far black and white stay what they are, 0 to 1.
+    beside : (tuple of float, tuple of float)
+        Levels by which the fit misses the ring where a channel alone is cut off at black or white; NaN where the ring does not show that.
     """
 
     coefficients: NDArray[np.float64]
     kept: tuple[float, float] = (0.0, 0.0)
+    beside: tuple[tuple[float, ...], tuple[float, ...]] = ((math.nan,), (math.nan,))
 
     def fitted(self, pixels: Plane, u: Plane, v: Plane) -> Plane:
         """Return (height, width, channels) with gain and offset; `u` are the places of its columns, `v` of its rows."""
@@ -55,19 +61,19 @@ class Colours:
         """Return (height, width, channels) in the picture's colours.
 
         A model that brightens or warms cuts highlights off, and what was white paper would become grey or tinted by taking that back.
-        A channel that is cut off goes as far as those that are not; where all are, white stays as white as the ring shows it.
+        A channel that is cut off goes to where the ring shows it, else as far as those that are not; where all are, white stays as white
+        as there.
         """
         changed = self.fitted(pixels, u, v)
-        for end, kept in zip((0, 255), self.kept, strict=True):
+        for end, kept, beside in zip((0, 255), self.kept, self.beside, strict=True):
             cut = np.clip(1 - np.abs(pixels - end) / END_REACH, 0, 1)
             if not cut.any():
                 continue
-            furthest = (np.minimum, np.maximum)[end > 0]
-            whole = np.where(cut > 0, np.float32(255 - end), changed)
-            others = furthest.reduce(whole, axis=2, keepdims=True)
             alone = (cut > 0).all(axis=2, keepdims=True)
-            target = np.where(alone, changed + np.float32(kept) * _lost(end, changed), furthest(changed, others))
-            changed += cut * np.where(np.abs(_lost(end, changed)) > 0, np.clip(target, 0, 255) - changed, 0)
+            shown = np.array(beside, np.float32)
+            step = np.where(np.isnan(shown), _behind(end, cut > 0, changed), shown)
+            step = np.where(alone, np.float32(kept) * _lost(end, changed), step)
+            changed += cut * np.where(np.abs(_lost(end, changed)) > 0, np.clip(changed + step, 0, 255) - changed, 0)
         return changed
 
 
@@ -88,27 +94,27 @@ def matched(picture: Plane, reply: Plane, ring: Flags, u: Plane, v: Plane) -> Co
     Colours or None
         None where the colours are the same already, or too little can be compared.
     """
-    whole = ring & (np.minimum(picture, reply).min(axis=2) > CUT) & (np.maximum(picture, reply).max(axis=2) < 255 - CUT)
-    if whole.sum() < 0.2 * ring.sum():
-        whole = ring
     height, width = ring.shape
     side = max(1, round(max(height, width) / CELLS))
     rows, columns = np.arange(height) // side, np.arange(width) // side
     cells = (rows[:, None] * (columns[-1] + 1) + columns[None, :]).ravel()
-    n = np.bincount(cells, whole.ravel().astype(np.float64))
-    full = n >= max(4.0, 0.25 * float(n.max()))
-    if full.sum() < 4:
-        return None
-
-    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(cells, (values * whole).ravel())[full] / n[full])
-
-    across, down = mean(np.broadcast_to(u[None, :], ring.shape)), mean(np.broadcast_to(v[:, None], ring.shape))
+    places = np.broadcast_to(u[None, :], ring.shape), np.broadcast_to(v[:, None], ring.shape)
     fits, most = [], 0.0
     for channel in range(picture.shape[2]):
-        r = mean(reply[:, :, channel]) - 128
+        true, seen = picture[:, :, channel], reply[:, :, channel]
+        # By channel: paper whose red a warmer reply cut off tells of green and blue all the same.
+        whole = ring & (np.minimum(true, seen) > CUT) & (np.maximum(true, seen) < 255 - CUT)
+        if whole.sum() < 0.2 * ring.sum():
+            whole = ring
+        n = np.bincount(cells, whole.ravel().astype(np.float64))
+        full = n >= max(4.0, 0.25 * float(n.max()))
+        if full.sum() < 4:
+            return None
+        r, wanted, across, down = (
+            np.bincount(cells, (values * whole).ravel())[full] / n[full] for values in (seen - 128, true - 128, *places)
+        )
         terms = np.stack([r, np.ones_like(r), across, down, across * r, down * r], axis=1)
-        fit = _robust(terms, mean(picture[:, :, channel]) - 128 - r)
+        fit = _robust(terms, wanted - r)
         most = max(most, float(np.abs(terms @ fit).max()))
         fit[0] += 1
         fits.append(fit)
@@ -116,7 +122,8 @@ def matched(picture: Plane, reply: Plane, ring: Flags, u: Plane, v: Plane) -> Co
         return None
     colours = Colours(np.array(fits))
     fitted = colours.fitted(reply, u, v)
-    return replace(colours, kept=(_kept(picture, reply, fitted, ring, 0), _kept(picture, reply, fitted, ring, 255)))
+    low, high = (_ends(picture, reply, fitted, ring, end) for end in (0, 255))
+    return replace(colours, kept=(low[0], high[0]), beside=(low[1], high[1]))
 
 
 def _lost(end: int, fitted: Plane) -> Plane:
@@ -124,13 +131,30 @@ def _lost(end: int, fitted: Plane) -> Plane:
     return np.maximum(end - fitted, 0) if end else np.minimum(end - fitted, 0)
 
 
-def _kept(picture: Plane, reply: Plane, fitted: Plane, ring: Flags, end: int) -> float:
-    """Return how far the ring keeps an end of the scale; where it shows none of it, white is taken to be white."""
-    there = ring & (np.abs(reply - end) <= CUT).all(axis=2)
+def _behind(end: int, cut: Flags, fitted: Plane) -> Plane:
+    """Return by how much channels stay behind the one that, not cut off, goes furthest."""
+    furthest = (np.minimum, np.maximum)[end > 0]
+    others = furthest.reduce(np.where(cut, np.float32(255 - end), fitted), axis=2, keepdims=True)
+    return np.asarray(furthest(fitted, others) - fitted)
+
+
+def _ends(picture: Plane, reply: Plane, fitted: Plane, ring: Flags, end: int) -> tuple[float, tuple[float, ...]]:
+    """Return how far the ring keeps an end of the scale, and what the fit misses where one channel alone is cut off there.
+
+    Where the ring shows none of it, white is taken to be white.
+    """
+    cut = np.abs(reply - end) <= CUT
+    all_cut = cut.all(axis=2)
+    there, one = ring & all_cut, cut & (ring & ~all_cut)[:, :, None]
+    missed = picture - fitted
+    beside = tuple(
+        float(np.median(missed[:, :, channel][one[:, :, channel]])) if one[:, :, channel].sum() >= LEAST_SHOWN * ring.sum() else math.nan
+        for channel in range(picture.shape[2])
+    )
     lost = _lost(end, fitted[there])
     if there.sum() < LEAST_ENDS or abs(lost.mean()) < LEAST_LOST:
-        return 1.0
-    return float(np.clip((picture[there] - fitted[there]).mean() / lost.mean(), 0, 1))
+        return 1.0, beside
+    return float(np.clip(missed[there].mean() / lost.mean(), 0, 1)), beside
 
 
 def _robust(terms: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

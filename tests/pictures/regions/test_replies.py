@@ -195,6 +195,24 @@ def test_an_enlarged_patch_gets_the_grain_of_its_surroundings():
     assert fine((slice(360, 840), slice(420, 1200))) == pytest.approx(fine((slice(30, 210), slice(60, 1740))), rel=0.35)
 
 
+def test_paper_that_is_nearly_white_stays_as_the_ring_shows_it_where_a_warmer_reply_cut_one_channel_off():
+    paper = np.full((700, 1000, 3), (245, 245, 248), np.uint8)
+    for top in range(20, 680, 60):  # lines as of text, and a photograph: what a gain is told by
+        paper[top : top + 14, 40:960:9] = (40, 40, 70)
+    paper[400:640, 620:900] = tiled("coffee", 0, 0, 280, 240)
+    original = load(paper)
+    mask = as_mask("560,300,260,180", original)
+    plan = plan_region(original.size, mask.pil(), BY_RATIO)
+    frame = np.asarray(original.pil().crop(plan.inside))
+    reply = answer(frame, plan.reply, Drifting(gain=(1.04, 1.0, 0.95), offset=(3, 0, -4)))
+    assert reply[:, :, 0].max() == 255
+    done = np.asarray(paste_reply(original, load(reply), mask, plan).picture.pil()).astype(int)
+    inside = np.zeros((700, 1000), bool)
+    inside[312:468, 572:808] = True
+    plain = inside & (paper == (245, 245, 248)).all(axis=2)
+    assert np.abs(np.median(done[plain], axis=0) - (245, 245, 248)).max() <= 2
+
+
 def test_a_plan_for_another_picture_is_an_error():
     original = picture()
     mask, plan, _ = sent(original)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from PIL import Image
 from notebook_img.errors import UsageError
 from notebook_img.pictures import Picture, colours, load
 from tests.pictures.making import file
-from tests.pictures.test_cutouts import EXTRA, P3, scene
+from tests.pictures.test_cutouts import EXTRA, P3, scene, weights
 
 pytest.importorskip("cv2", reason=f"needs OpenCV ({EXTRA})")
 
@@ -61,3 +63,19 @@ def test_on_a_picture_scaled_to_the_frame_and_brought_into_its_colours(run):
 def test_on_a_picture_that_is_not_there_is_an_error(run):
     with pytest.raises(UsageError, match="no image 3"):
         run("edit", "put it on image 3", ball())
+
+
+def test_size_and_licence_of_weights_are_said_before_they_are_loaded(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("rembg", reason=f"needs rembg ({EXTRA})")
+    monkeypatch.setenv("U2NET_HOME", str(tmp_path))
+    said: list[str] = []
+
+    def emit(event) -> None:
+        said.append(event.message)
+        if "weights" in event.message:  # they are there from now on, as if they were fetched
+            weights(tmp_path / "u2net.onnx")
+
+    image, ball = scene()
+    cut = load(run("edit", "cut out with u2net", load(file(image)), emit=emit).pictures[0])
+    assert said[0] == "loading the weights u2net, 176 MB, Apache-2.0"
+    assert ((np.asarray(cut.pil().getchannel("A")) > 127) == (ball > 127)).mean() > 0.98
