@@ -170,7 +170,7 @@ def test_power_that_goes_at_any_step_loses_nothing_and_nothing_is_asked_twice(
 
     with monkeypatch.context() as patched:
         patched.setattr(SQLiteDatabase, "write", watched)
-        paid.batch.named("b1").resume(at_once=1)
+        new_studio().batch.named("b1").resume(at_once=1)  # with a store that is opened now, so that all it writes is watched
     moments.asked.append(prompts(service))
     assert len(moments.taken) > 6
     assert len(prompts(service)) == sent(service) == 3
