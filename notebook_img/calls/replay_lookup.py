@@ -28,6 +28,11 @@ WITHOUT_IDS = (
     "from its own result, and in a new kernel it gets what it got first."
 )
 
+LOST_ROWS = (
+    "Rows are missing from the index of {home}: it is an older copy, or one without its newest part. What was made since is asked for "
+    "anew, and paid for, until the doctor's rebuild brings it back."
+)
+
 
 def look_up(workspace: Workspace, ready: PreparedCall) -> Decision:
     """Look up which stored reply a request may have."""
@@ -49,6 +54,8 @@ def look_up(workspace: Workspace, ready: PreparedCall) -> Decision:
             if decision.stored is not None or decision.instead_of is not None:
                 break
             decision = _decided(workspace, ready.asked, dataclasses.replace(want, request_key=key), state, kernel)
+    if decision.stored is None and workspace.store.has_lost_rows:
+        workspace.shared.say_once(LOST_ROWS.format(home=workspace.store.home), workspace.say)
     return decision
 
 

@@ -108,6 +108,11 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
             read_only = read_only or not (can_write(home) and can_write(home / FILE_NAME)) or is_full(home)
         return cls(SQLiteDatabase(home, read_only=read_only, anew=anew, busy_timeout=busy_timeout, network=network))
 
+    @property
+    def has_lost_rows(self) -> bool:
+        """Whether its index is known to lack rows (see counting.py)."""
+        return self._database.doubt in ("lost", "other")
+
     def close(self) -> None:
         """Close its connections; a later call opens them again."""
         self._database.close()

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, select
 
@@ -32,6 +32,7 @@ FOLDER = "turns"
 _SESSION = ("id", "name", "created", "updated", "model", "notebook")
 _RUN = ("id", "cell", "kernel", "source_hash", "ordinal", "started", "notebook", "seen")
 _LEFT_OUT = ("sent", "got", "raw")
+_Identity: TypeAlias = tuple[float, str, str]
 _LONGEST = 8_000_000
 """Bytes of a line that is read."""
 
@@ -157,6 +158,7 @@ class Notes:
 
         session: SessionRecord | None = None
         layers: list[dict[int, TurnRecord]] = [{}]
+        runs: dict[tuple[int, _Identity], Any] = {}
         for _, note in _lines(path):
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 found = session_record(note["session"])
@@ -167,7 +169,8 @@ class Notes:
                 known = layers[-1].get(record.number)
                 if known is not None and _identity(known) != _identity(record):
                     layers.append({number: turn for number, turn in layers[-1].items() if number < record.number})
-                layers[-1][record.number] = self._at_run(note.get("run"), record)
+                layers[-1][record.number] = record
+                runs[record.number, _identity(record)] = note.get("run")
         if session is None:
             return
         for place, layer in enumerate(reversed(layers)):
@@ -175,7 +178,11 @@ class Notes:
             name = session.id if not place else f"{session.id}{place:08x}"
             head = max((number for number, record in layer.items() if record.kind != "ask"), default=None)
             self._sessions[name] = dataclasses.replace(session, id=name, head=head)
-            self._turns[name] = layer
+            # What went into several of them was got once; a turn that was made in an older one was got there.
+            self._turns[name] = {
+                number: self._at_run(runs.pop((number, _identity(record)), None), dataclasses.replace(record, session_id=name))
+                for number, record in layer.items()
+            }
 
     def _at_run(self, plain: Any, record: TurnRecord) -> TurnRecord:
         """Return a turn with the number its run has here, which now knows of the turn."""
@@ -191,7 +198,7 @@ class Notes:
         return dataclasses.replace(record, origin=dataclasses.replace(record.origin, run=run.id))
 
 
-def _identity(record: TurnRecord) -> tuple[float, str, str]:
+def _identity(record: TurnRecord) -> _Identity:
     return record.started, record.prompt, record.content_key
 
 

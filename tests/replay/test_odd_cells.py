@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from notebook_img.errors import RefusedError
-from notebook_img.store import KnownCell
+from notebook_img.store import KnownCell, rebuild_store
+from notebook_img.store.sqlite import FILE_NAME
 from tests.needs import needs_fork
 
 A = "edit('first', 'sample:chelsea')"
@@ -65,6 +66,27 @@ def test_only_says_that_a_picture_is_gone(kernel, hurt):
     done = kernel(replay="only").run("A", A)
     assert done.calls == 0
     assert "no stored reply fits" in str(done.error)
+
+
+def test_where_the_index_lost_rows_that_is_said_before_they_are_paid_for_again(kernel, home):
+    first = kernel()
+    made = first.run("A", A)
+    first.studio.close()
+    (home / FILE_NAME).with_name("kept").write_bytes((home / FILE_NAME).read_bytes())
+    later = kernel()
+    night = later.run("B", "edit('night', start='t1')")
+    later.studio.close()
+    (home / "kept").replace(home / FILE_NAME)
+    again = kernel()
+    assert again.run("A", A).hashes == made.hashes
+    assert not any("Rows are missing" in text for text in again.said)
+    assert again.run("C", "gen('owl')").calls == 1
+    assert [text for text in again.said if "Rows are missing" in text and "rebuild" in text]
+    again.studio.close()
+    rebuild_store(home)
+    back = kernel()
+    assert back.run("B", "edit('night', start='t1')").hashes == night.hashes
+    assert not any("Rows are missing" in text for text in back.said)
 
 
 def nested(running, cell, source):
