@@ -32,6 +32,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are s
 CIRCLE = {"prompt": "a red circle on white", "model": "local"}
 FOX = {"prompt": "a fox", "outputPath": "fox.png"}
 PATIENCE = 2.0
+WITHIN = 60.0
+"""Seconds for a call that would be held without end; on a busy machine the processes it needs take their time to start."""
 """Seconds a kernel gets in these tests; 5 in earnest."""
 
 
@@ -152,7 +154,7 @@ async def test_what_it_has_sent_becomes_a_job_and_is_not_sent_again(
         asking = asyncio.create_task(client.call_tool(tool, arguments))
         await asyncio.to_thread(gemini.wait_for, lambda rows: rows, "enerateContent")
         kernel.stop()
-        result = await asyncio.wait_for(asking, PATIENCE + 8)
+        result = await asyncio.wait_for(asking, WITHIN)
         facts = result.structured_content
         assert (result.is_error, facts["status"]) == (False, "running")
         assert "does not respond" in result.content[0].text
@@ -183,7 +185,7 @@ async def test_what_it_never_began_is_done_without_it_and_it_does_not_begin_it_l
             return state
 
         monkeypatch.setattr(bridge, "look", stopping)
-        made = await asyncio.wait_for(called(client, "generate_image", **FOX), PATIENCE + 12)
+        made = await asyncio.wait_for(called(client, "generate_image", **FOX), WITHIN)
         assert made.structured_content["status"] == "done"
         kernel.go_on()
         await joined(client, joining, kernel.found.url)
@@ -212,10 +214,10 @@ async def test_a_look_is_repeated_at_once_and_a_step_back_is_not(kernel: Process
             monkeypatch.setattr(bridge, "look", stopping)
             asked = client.call_tool(tool, {"session": session})
             if tool == "show_session":
-                assert not (await asyncio.wait_for(asked, PATIENCE + 8)).is_error
+                assert not (await asyncio.wait_for(asked, WITHIN)).is_error
             else:
                 with pytest.raises(MCPError, match="may finish it when it runs again"):
-                    await asyncio.wait_for(asked, PATIENCE + 8)
+                    await asyncio.wait_for(asked, WITHIN)
             monkeypatch.setattr(bridge, "look", look)
             kernel.go_on()
 
@@ -229,7 +231,7 @@ async def test_calls_under_way_at_once_each_become_a_job_of_their_own(gemini: Ru
         ]
         await asyncio.to_thread(gemini.wait_for, lambda rows: len(rows) == 3, "enerateContent")
         kernel.stop()
-        jobs = [(await asyncio.wait_for(call, 30)).structured_content["job_id"] for call in asking]
+        jobs = [(await asyncio.wait_for(call, WITHIN)).structured_content["job_id"] for call in asking]
         assert len(set(jobs)) == 3
         kernel.go_on()
         assert {(await done(client, job))["status"] for job in jobs} == {"done"}
@@ -243,7 +245,7 @@ async def test_one_that_dies_while_it_does_not_respond_leaves_a_job_that_says_so
         asking = asyncio.create_task(client.call_tool("generate_image", FOX))
         await asyncio.to_thread(gemini.wait_for, lambda rows: rows, "enerateContent")
         kernel.stop()
-        job = (await asyncio.wait_for(asking, PATIENCE + 8)).structured_content["job_id"]
+        job = (await asyncio.wait_for(asking, WITHIN)).structured_content["job_id"]
         kernel.process.kill()
         kernel.process.wait(10)
         ended = await client.call_tool("get_job", {"job_id": job})
@@ -284,8 +286,8 @@ async def test_a_real_kernel_that_is_stopped_and_let_go_again(gemini: Running, f
             asking = asyncio.create_task(client.call_tool("generate_image", FOX))
             await asyncio.to_thread(gemini.wait_for, lambda rows: rows, "enerateContent")
             kernel.manager.signal_kernel(signal.SIGSTOP)
-            job = (await asyncio.wait_for(asking, PATIENCE + 8)).structured_content["job_id"]
-            await asyncio.wait_for(called(client, "generate_image", **CIRCLE, outputPath="alone.png"), 8)
+            job = (await asyncio.wait_for(asking, WITHIN)).structured_content["job_id"]
+            await asyncio.wait_for(called(client, "generate_image", **CIRCLE, outputPath="alone.png"), WITHIN)
             kernel.manager.signal_kernel(signal.SIGCONT)
             assert (await done(client, job))["files"] == [str(folder / "fox.png")]
             await joined(client, joining, found.url)
