@@ -32,9 +32,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are s
 CIRCLE = {"prompt": "a red circle on white", "model": "local"}
 FOX = {"prompt": "a fox", "outputPath": "fox.png"}
 PATIENCE = 2.0
+"""Seconds a kernel gets in these tests; 5 in earnest."""
 WITHIN = 60.0
 """Seconds for a call that would be held without end; on a busy machine the processes it needs take their time to start."""
-"""Seconds a kernel gets in these tests; 5 in earnest."""
 
 
 SERVE = """
