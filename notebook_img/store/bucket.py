@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from notebook_img.errors import OutputError, StoreError
+from notebook_img.errors import OutputError, StoreError, UsageError
 from notebook_img.files import write_atomically
 from notebook_img.network import shown_url
 from notebook_img.store.setting_aside import FOLDER
@@ -25,6 +27,8 @@ from notebook_img.store.shelf import Entry, Shelf, write_once
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+    from notebook_img.addresses import Address
 
 MOST_CACHED = 2_000_000_000
 """Bytes of copies on this machine above which the ones not looked at for longest go."""
@@ -241,6 +245,25 @@ class Bucket(Shelf):
             with contextlib.suppress(OSError):
                 entry.path.unlink()
                 too_many -= entry.size
+
+
+def shelf_of(address: Address) -> Shelf:
+    """Return where the pictures of a home in a database lie.
+
+    Raises
+    ------
+    UsageError
+        When no place is set.
+    """
+    if not address.pictures:
+        raise UsageError(
+            f"The home {address} needs a place for its pictures that all its machines reach. "
+            "Set NOTEBOOK_IMG_PICTURES, for example to s3://bucket/pictures or file:///shared/pictures."
+        )
+    parts = urlsplit(address.pictures)
+    if parts.scheme == "file":
+        return Shelf(Path(url2pathname(parts.path)))
+    return Bucket(address.pictures, address.folder / "cache")
 
 
 def _opened(url: str, shown: str) -> Any:

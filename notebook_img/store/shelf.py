@@ -12,14 +12,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from notebook_img.errors import OutputError, StoreError, UsageError
+from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import OtherBytesError, reason, sync_folder, write_atomically, write_pieces
 from notebook_img.store.setting_aside import set_aside
-
-if TYPE_CHECKING:
-    from notebook_img.addresses import Address
 
 
 @dataclass(frozen=True)
@@ -131,30 +127,6 @@ class Shelf:
 
     def check_room(self) -> None:
         """Refuse what could not be written, where that can be told without writing much (see `PictureFiles.check_room`)."""
-
-
-def shelf_of(address: Address) -> Shelf:
-    """Return where the pictures of a home in a database lie.
-
-    Raises
-    ------
-    UsageError
-        When no place is set.
-    """
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    if not address.pictures:
-        raise UsageError(
-            f"The home {address} needs a place for its pictures that all its machines reach. "
-            "Set NOTEBOOK_IMG_PICTURES, for example to s3://bucket/pictures or file:///shared/pictures."
-        )
-    parts = urlsplit(address.pictures)
-    if parts.scheme == "file":
-        return Shelf(Path(url2pathname(parts.path)))
-    from notebook_img.store.bucket import Bucket
-
-    return Bucket(address.pictures, address.folder / "cache")
 
 
 def write_once(path: Path, data: bytes, *, durable: bool = True) -> None:

@@ -22,7 +22,6 @@ from notebook_img.store.picture_files import PictureFiles
 from notebook_img.store.rates import Rates
 from notebook_img.store.raw import RawStates
 from notebook_img.store.sessions import Sessions
-from notebook_img.store.shelf import shelf_of
 from notebook_img.store.spend import Spend
 from notebook_img.store.sqlite import FILE_NAME, SQLiteDatabase
 from notebook_img.store.taken_items import TakenItems
@@ -100,6 +99,7 @@ class Store(Sessions, Turns, Gallery, Spend, Jobs, Outputs, Batches, LaterItems,
         """
         address = home if isinstance(home, Address) else Address(Path(home))
         if address.is_shared:
+            from notebook_img.store.bucket import shelf_of
             from notebook_img.store.postgres import PostgresDatabase
 
             return cls(PostgresDatabase(address, shelf_of(address), read_only=read_only, busy_timeout=busy_timeout))
