@@ -153,8 +153,10 @@ class AmbiguousMaskError(UsageError):
         What the mask was given for.
     """
 
-    def __init__(self, message: str, *, readings: dict[str, Any] | None = None, picture: Any = None) -> None:
-        super().__init__(message, hint=Hint("mask-reading"))
+    def __init__(
+        self, message: str, *, readings: dict[str, Any] | None = None, picture: Any = None, hint: Hint | tuple[Hint, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
         self.readings = readings or {}
         self.picture = picture
 

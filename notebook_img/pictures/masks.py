@@ -269,6 +269,7 @@ def _painted(image: Image, like: Picture, reading: Reading | None) -> tuple[NDAr
             f"({hole.mean():.0%}).",
             readings={name: _as_picture(part) for name, part in (("painted", painted), ("transparent", hole))},
             picture=like,
+            hint=Hint("mask-reading"),
         )
     return (painted, PAINTED_NOTE) if reading == "painted" else (hole, ALPHA_NOTE)
 
