@@ -45,7 +45,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 """Every page there is; the README in other languages is compared with the English one instead."""
 
 RUN = ("ipython", "console", "python")
-LOOKED_AT = ("text", "json", "toml", "yaml", "ini", "markdown", "html")
+LOOKED_AT = ("text", "json", "toml", "yaml", "ini", "markdown", "html", "latex")
 PROGRAMS = {"notebook-img": "notebook_img", "jupyter": "jupyter"}
 PHOTOGRAPHS = {"beach": "#c8b890", "street": "#707880", "tower": "#9a6a50"}
 
