@@ -33,12 +33,16 @@ PREFIXES = (
     "OPENROUTER_",
     "ZHIPU",
     "ZAI_",
+    "JUPYTERHUB_",
+    # The process that starts pytest's workers sets these for them where it has loaded readline: the size of no terminal of ours.
+    "LINES",
+    "COLUMNS",
 )
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the test a fresh, empty home and an environment without keys."""
+    """Give the test a fresh, empty home and an environment without keys and without a terminal's size."""
     for name in list(os.environ):
         if name.startswith(PREFIXES):
             monkeypatch.delenv(name)

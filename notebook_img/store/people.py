@@ -1,6 +1,6 @@
 """Whose notebook is meant: in a home that several people share, the same path under two of them is two notebooks.
 
-There a notebook stands in the rows as ``@alice:/home/jovyan/fox.ipynb``. Its owner gives and gets the plain path; of everybody else's the
+There a notebook stands in the rows as ``@alice:/home/me/fox.ipynb``. Its owner gives and gets the plain path; of everybody else's the
 name with its owner is all that is known, and nothing is concluded from what lies at that path on this machine.
 """
 

@@ -131,7 +131,7 @@ async def test_the_kernels_head_stays_where_it_is(kernel: Kernel, home: Path, tm
 async def test_a_server_of_one_family_keeps_to_it_when_it_has_joined_a_kernel(kernel: Kernel, home: Path, tmp_path: Path):
     await asyncio.to_thread(kernel.run, "%imgmcp start")
     async with Client(stdio(home, tmp_path, "--tools", "gemini")) as client:
-        assert "Unknown tool" in await refused(client, "get_status")
+        assert "There is no tool 'get_status' here." in await refused(client, "get_status")
         await called(client, "get_image_config_info")
 
 

@@ -359,7 +359,7 @@ def test_a_notebook_that_is_not_on_this_machine_is_not_taken_for_one_that_was_mo
 
 
 def test_a_cell_is_given_what_its_own_notebooks_cells_got(people: Callable[[str], Studio]) -> None:
-    cell = KnownCell("src:abc:1", "abc", 1, notebook="/home/jovyan/fox.ipynb")
+    cell = KnownCell("src:abc:1", "abc", 1, notebook="/home/me/fox.ipynb")
     alice = people("alice").store
     fox = alice.create_session("fox")
     turn = add(alice, fox, 1, request_key="key")
