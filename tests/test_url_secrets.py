@@ -135,7 +135,8 @@ def by_agent(*calls: tuple[str, dict[str, Any]]) -> str:
         return asyncio.run(ask())
 
 
-MODES = ("400", "401", "403", "404", "429", "500", "page", "odd", "pictures")
+MODES = ("400", "401", "403", "404", "500", "page", "odd", "pictures", "429")
+"""The last one is followed by none: the next call to the model would wait for a minute."""
 ASKED = {
     "openai": ("generate", "ask"), "garage": ("generate", "ask"), "vision": ("ask",), "gemini": ("generate",), "ark": ("generate",),
     "fal": ("generate",), "jimeng": ("generate",),
