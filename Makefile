@@ -9,7 +9,6 @@ ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-NOTEBOOKS := --nbmake --nbmake-timeout=300 --nbmake-kernel=python3
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
@@ -51,12 +50,13 @@ lab: $(RUN_STAMP)
 
 test: suite browser
 
+# ONLY narrows both to a part, in one process: make suite ONLY=--last-failed
 suite: $(DEV_STAMP)
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(NOTEBOOKS) --ignore=tests/browser tests notebooks
+	$(BIN)/python -m pytest $(or $(ONLY),--numprocesses=2 --dist=loadfile) --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 --ignore=tests/browser tests notebooks
 
 # A browser that is driven keeps an event loop in its process, so those tests get one of their own.
 browser: $(DEV_STAMP)
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest $(ONLY) tests/browser
 
 nightly: $(DEV_STAMP)
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --timeout=3600 -m nightly --ignore=tests/browser tests

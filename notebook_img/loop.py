@@ -267,7 +267,7 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 SWITCH = 0.001
-"""Seconds after which Python goes from one busy thread to another while many calls are under way; 0.005 where nobody says otherwise."""
+"""Seconds after which Python switches from one busy thread to another while many calls are under way; its default is 0.005."""
 _switching: list[float] = []
 
 

@@ -70,7 +70,7 @@ def _perform(kind: Command, words: list[str]) -> int:
 
 
 def _check_lone_word(kind: Command, parsed: Parsed) -> None:
-    """Refuse a text that is nothing but a command: nobody means to pay for it."""
+    """Refuse a text that is only the name of a command: it is a mistake, and would be paid for."""
     from notebook_img.cli import COMMANDS
 
     word = parsed.text.casefold()

@@ -157,7 +157,7 @@ def _joined(before: OwnModels, file: UserFile) -> OwnModels:
 
 
 def _check_providers(file: UserFile, settings: Settings) -> None:
-    """Refuse a provider that is spelt almost as one there is; one that nobody has installed here may be of another machine."""
+    """Refuse a provider whose name is almost that of an installed one; any other may be installed on another machine."""
     from notebook_img.providers.registry import names
 
     table = file.tables.get(MODELS, {})
