@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from notebook_img.errors import NotebookImgError, NotFoundError, UsageError
 from notebook_img.hints import IN_PYTHON, Hint
 from notebook_img.ids import MOST_NUMBER, parse_id, turn_id
+from notebook_img.tree.awaited import AsyncSession
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.turns import Turns
@@ -415,25 +416,6 @@ class Session(Drawn):
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-
-class AsyncSession:
-    """A session's calls, to be awaited."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    async def generate(self, prompt: str, **options: Any) -> Turn:
-        """Await `Session.generate`."""
-        return await self._session.actor.aio.generate(prompt, session=self._session, **options)  # type: ignore[no-any-return]
-
-    async def edit(self, prompt: str = "", image: Any = None, **options: Any) -> Turn:
-        """Await `Session.edit`."""
-        return await self._session.actor.aio.edit(prompt, image, session=self._session, **options)  # type: ignore[no-any-return]
-
-    async def ask(self, prompt: str = "", image: Any = None, **options: Any) -> Turn:
-        """Await `Session.ask`."""
-        return await self._session.actor.aio.ask(prompt, image, session=self._session, **options)  # type: ignore[no-any-return]
 
 
 def _unknown_turn(number: int, session: str, known: list[int]) -> NotFoundError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from notebook_img.errors import NotebookImgError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.ids import turn_id
+from notebook_img.tree.awaited import AsyncTurn
 from notebook_img.tree.values import Drawn, running_shell
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ class Turn(Drawn):
         US dollars spent on that day when it was made.
     shape : Shape or None
         What makes instances of a typed answer.
-    shown_in : int or None
-        IPython's execution count in which a magic has shown it: as the last value of that cell it is not drawn again.
     """
 
     _meant: ClassVar[Mapping[str, str]] = {
@@ -79,7 +78,6 @@ class Turn(Drawn):
         self.notices: tuple[str, ...] = ()
         self.today: float | None = None
         self.shape: Shape | None = None
-        self.shown_in: int | None = None
 
     # What it is
 
@@ -373,12 +371,6 @@ class Turn(Drawn):
             return
         bundle.show(self.session.actor.settings.figure)
 
-    def _ipython_display_(self) -> None:
-        """Draw nothing if a magic has shown this turn in the cell that is running; otherwise what a figure draws."""
-        shell = running_shell()
-        if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
-            super()._ipython_display_()
-
     def _drawing(self) -> Bundle:
         return self.figure()
 
@@ -413,20 +405,3 @@ class Turn(Drawn):
     @property
     def _key(self) -> tuple[str, int, int | None]:
         return self.record.session_id, self.record.number, self.picked
-
-
-class AsyncTurn:
-    """A turn's `edit` and `ask`, to be awaited."""
-
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-
-    async def edit(self, prompt: str = "", **options: Any) -> Turn:
-        """Await `Turn.edit`."""
-        session = self._turn.session
-        return await session.actor.aio.edit(prompt, session=session, start=self._turn, **options)  # type: ignore[no-any-return]
-
-    async def ask(self, prompt: str = "", **options: Any) -> Turn:
-        """Await `Turn.ask`."""
-        session = self._turn.session
-        return await session.actor.aio.ask(prompt, session=session, start=self._turn, **options)  # type: ignore[no-any-return]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Drawn(NamesNearest):
     """A value that draws itself: as one output, or as picture and caption in two (the setting `figure`)."""
 
+    shown_in: int | None = None
+    """IPython's execution count in which it was shown already: as the last value of that cell it is not drawn again."""
+
     def _drawing(self) -> Bundle:
         raise NotImplementedError
 
@@ -23,6 +26,9 @@ class Drawn(NamesNearest):
         raise NotImplementedError
 
     def _ipython_display_(self) -> None:
+        shell = running_shell()
+        if self.shown_in is not None and shell is not None and shell.execution_count == self.shown_in:
+            return
         if (form := self._form()) == "html":
             raise NotImplementedError  # IPython takes that as "not here", and asks for the mime bundle
         replace(self._drawing(), form=form)._ipython_display_()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING
 
 from notebook_img import loop
+from notebook_img.studio.batch.ending import until_ended
 
 if TYPE_CHECKING:
     from notebook_img.studio.batch.batch import Batch
@@ -27,7 +29,7 @@ class AsyncBatch:
         batch = self._batch
         with batch.studio.shared.screen(batch, quiet=quiet) as screen:
             try:
-                await loop.wait(batch._ended, screen)  # noqa: SLF001 - its other half
+                await loop.wait(functools.partial(until_ended, batch), screen)
             except asyncio.CancelledError:
                 if batch.work is not None:
                     batch.work.stop(now=True)

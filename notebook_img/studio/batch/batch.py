@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import functools
 import threading
 import weakref
@@ -11,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_img import loop
 from notebook_img.calls import item_jobs
-from notebook_img.errors import NotebookImgError, NotFoundError, Stopped, StoreError, UsageError
+from notebook_img.errors import NotFoundError, UsageError
 from notebook_img.hints import Hint
 from notebook_img.studio.batch import frames, sheets
 from notebook_img.studio.batch.awaited import AsyncBatch
 from notebook_img.studio.batch.earlier import keep_done
+from notebook_img.studio.batch.ending import check, stopped, until_ended
 from notebook_img.studio.batch.executor import ExecutorWork, check_executor
 from notebook_img.studio.batch.item import Item, ItemList
 from notebook_img.studio.batch.later import LaterWork, cancel_jobs
 from notebook_img.studio.batch.prices import check_budget, check_rest
 from notebook_img.studio.batch.work import Work
-from notebook_img.tree import Counts, Drawn, Session, counts_of, running_shell
+from notebook_img.tree import Counts, Drawn, Session, counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -33,10 +32,6 @@ if TYPE_CHECKING:
     from notebook_img.studio.batch.prices import Prices
     from notebook_img.studio.studio import Studio
 
-LOOK = 0.25
-"""Seconds between two looks at a batch that another process works on."""
-SETTLES = 0.5
-"""Seconds that a stop waits for the items under way to be written down."""
 _WORKING: weakref.WeakValueDictionary[tuple[str, int], Work] = weakref.WeakValueDictionary()
 """What this process works on, by home and batch."""
 _STARTS = threading.Lock()
@@ -59,8 +54,6 @@ class Batch(Drawn):
         self.prices: Prices | None = None
         """What was said of its price, where this object is what made it."""
         self._last_work: Work | None = None
-        self.shown_in: int | None = None
-        """The execution in which it was shown already."""
 
     # What it is
 
@@ -349,64 +342,15 @@ class Batch(Drawn):
         """Wait for the work here, or look on while another process does it."""
         with self.studio.shared.screen(self, quiet=quiet) as screen:
             try:
-                loop.run(self._ended, screen)
+                loop.run(functools.partial(until_ended, self), screen)
             except KeyboardInterrupt as stop:
-                raise self._stopped() from stop
-
-    def _stopped(self) -> Stopped:
-        work = self.work
-        if work is not None:
-            work.stop(now=True)
-            if work.future is not None:  # what became of those under way is said where it is known in time
-                concurrent.futures.wait([work.future], timeout=SETTLES)
-        return Stopped(f"Batch {self.id} was stopped: {self.counts.words}.", hint=Hint("resume-batch", batch=self.id))
-
-    async def _ended(self, tell: loop.Tell) -> None:
-        work = self.work
-        remove = self.studio.shared.listen_to_batch(self.number, tell)
-        try:
-            if work is not None and work.future is not None:
-                await asyncio.wait([asyncio.wrap_future(work.future)])
-                if (
-                    not work.future.cancelled()
-                    and (error := work.future.exception()) is not None
-                    and not isinstance(error, asyncio.CancelledError)
-                ):
-                    raise self._ended_by(error)
-                return
-            while await loop.in_thread(self.studio.store.at_work, self.number):  # noqa: ASYNC110 - another process tells nothing
-                await asyncio.sleep(LOOK)
-        finally:
-            remove()
+                raise stopped(self) from stop
 
     def check(self) -> None:
         """Raise what ended the batch before its end, or what all of its items failed of."""
-        counts, work = self.counts, self.work
-        if work is not None and work.ended_by is not None and (counts.waiting or counts.later):
-            raise self._ended_by(work.ended_by)
-        if counts.total and counts.failed == counts.total:
-            sentence = f"All {counts.total} items of batch {self.id} failed. The first: {self.errors[0].error}"
-            if work is not None and work.first_error is not None:
-                raise saying(work.first_error, sentence, work.first_error.hints)
-            raise NotebookImgError(sentence, hint=Hint("retry-batch", batch=self.id))
-
-    def _ended_by(self, error: BaseException) -> BaseException:
-        """Return what ended the work with what remains of it, unless the store cannot even be read."""
-        if not isinstance(error, NotebookImgError):
-            return error
-        try:
-            rest = f" Batch {self.id}: {self.counts.words}."
-        except StoreError:
-            return error
-        return saying(error, f"{error.sentence}{rest}", (*error.hints, Hint("resume-batch", batch=self.id)))
+        check(self)
 
     # Looking
-
-    def _ipython_display_(self) -> None:
-        """Draw nothing if the cell that is running shows it already, since it was waited for there."""
-        shell = running_shell()
-        if self.shown_in is None or shell is None or shell.execution_count != self.shown_in:
-            super()._ipython_display_()
 
     def __repr__(self) -> str:
         return f"<Batch {self.id} in {self.name!r}: {self.counts.words}>"
@@ -434,14 +378,3 @@ def work_on(record: BatchRecord, executor: Any = None, here: Collection[int] = (
             raise UsageError(f"{record.name} is done by its service, later; an executor has nothing to do there.")
         return LaterWork
     return Work if executor is None else functools.partial(ExecutorWork, executor=executor, here=here)
-
-
-def saying(error: NotebookImgError, sentence: str, hints: tuple[Hint, ...]) -> NotebookImgError:
-    """Return an error of the same kind with another sentence and other hints."""
-    import copy
-
-    other = copy.copy(error)
-    other.args = (sentence,)
-    other.hints = hints
-    other.__cause__ = error
-    return other
