@@ -68,6 +68,8 @@ class Option:
         (Pictures and schemas are compared by what they hold.)
     constant : object
         The value of a flag.
+    choices : tuple of str
+        The words it takes, where it takes no others; `reader` and `metavar` follow from them.
     free : bool
         Its value is free text, which easily has several words and then needs quotes.
     notebook_only : bool
@@ -91,6 +93,12 @@ class Option:
     free: bool = False
     notebook_only: bool = False
     own: bool = False
+
+    def __post_init__(self) -> None:
+        """Let choices decide how its value is read, and what it is called in the help."""
+        if self.choices:
+            object.__setattr__(self, "reader", values.choice(self.choices))
+            object.__setattr__(self, "metavar", "|".join(self.choices))
 
     @property
     def long(self) -> str:
@@ -144,8 +152,8 @@ def own_option(item: OwnOptionLike) -> Option:
         (f"--{item.name.replace('_', '-')}",),
         item.help,
         "optional" if item.type is bool else "value",
-        values.choice(item.choices) if item.choices else reader,
-        metavar="|".join(item.choices) or metavar,
+        reader,
+        metavar=metavar,
         commands=frozenset(item.kinds),
         choices=tuple(item.choices),
         own=True,

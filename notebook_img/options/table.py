@@ -56,9 +56,7 @@ OPTIONS: tuple[Option, ...] = (
         "mask_reading",
         ("--mask-reading",),
         "What may change in a mask with transparency that could mean either.",
-        reader=values.choice(MASK_READINGS),
         example="painted",
-        metavar="|".join(MASK_READINGS),
         choices=MASK_READINGS,
         commands=EDIT,
         needs="mask",
@@ -189,9 +187,7 @@ OPTIONS: tuple[Option, ...] = (
         "history",
         ("--history",),
         "How much of the session is sent to the service.",
-        reader=values.choice(HISTORIES),
         example="window",
-        metavar="|".join(HISTORIES),
         choices=HISTORIES,
         # Making a picture too: what a service is to go on from later it has to keep from the first turn.
         commands=ALL,
@@ -244,9 +240,7 @@ OPTIONS: tuple[Option, ...] = (
         "detail",
         ("--detail",),
         "How closely the model looks.",
-        reader=values.choice(DETAILS),
         example="high",
-        metavar="|".join(DETAILS),
         choices=DETAILS,
         commands=ASK,
         needs="detail",
@@ -360,7 +354,7 @@ def table_for(command: Command, own: Iterable[OwnOptionLike | Option] = (), *, n
         if known is not None and known.own and option.own:
             choices = tuple(dict.fromkeys(known.choices + option.choices)) if known.choices and option.choices else ()
             if choices:
-                option = replace(option, choices=choices, reader=values.choice(choices), metavar="|".join(choices))
+                option = replace(option, choices=choices)
             elif known.reader is not option.reader:  # they differ in kind: the provider that is asked checks it
                 option = replace(option, choices=(), reader=values.TEXT, metavar="VALUE", takes="value")
         table.update(dict.fromkeys(option.flags, option))

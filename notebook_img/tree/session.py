@@ -13,7 +13,7 @@ from notebook_img.ids import MOST_NUMBER, parse_id, turn_id
 from notebook_img.tree.awaited import AsyncSession
 from notebook_img.tree.moves import Step, lines, redo_place, undo_target
 from notebook_img.tree.turn import Turn
-from notebook_img.tree.turns import Turns
+from notebook_img.tree.turns import Turns, near, unknown_turn
 from notebook_img.tree.values import Drawn
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from notebook_img.records import SessionRecord, TurnRecord
     from notebook_img.tree.actor import Actor
 
-NEAR = 3
-"""How many ids an error names."""
 HISTORIES = ("window", "full", "server")
 """What of a session can be sent to a service."""
 
@@ -129,7 +127,7 @@ class Session(Drawn):
             return self._numbered(turn)
         found = parse_id(turn) if isinstance(turn, str) else None
         if found is None:
-            last = ", ".join(map(turn_id, self._last()))
+            last = ", ".join(map(turn_id, near(self)))
             raise NotFoundError(f"{turn!r} is not the id of a turn; ids look like t7.{f' The last ones are {last}.' if last else ''}")
         owner, number = self.actor.typed_turn(self.id, found)
         if owner != self.id:
@@ -148,15 +146,8 @@ class Session(Drawn):
         number = min(number, MOST_NUMBER)  # what is larger is no number SQLite takes, nor one a turn has
         record = self.actor.store.turn(self.id, number) if number > 0 else None
         if record is None:
-            number = max(number, 0)
-            store = self.actor.store
-            below = [turn.number for turn in store.turns(self.id, before=number, newest_first=True, limit=NEAR)][::-1]
-            above = [turn.number for turn in store.turns(self.id, after=number, limit=NEAR)]
-            raise _unknown_turn(number, self.name, below if not above else [*below[-2:], *above[:2]])
+            raise unknown_turn(self, number)
         return Turn(self, record)
-
-    def _last(self) -> list[int]:
-        return [turn.number for turn in self.actor.store.turns(self.id, newest_first=True, limit=NEAR)][::-1]
 
     # Work
 
@@ -416,22 +407,3 @@ class Session(Drawn):
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-
-def _unknown_turn(number: int, session: str, known: list[int]) -> NotFoundError:
-    """Return the error for a turn that does not exist: the ids around it, or the last ones.
-
-    Parameters
-    ----------
-    number : int
-        What was asked for.
-    session : str
-        The session's name.
-    known : list of int
-        Numbers near it, ascending.
-    """
-    if not known:
-        return NotFoundError(f"There is no turn {turn_id(number)} in session {session!r}: it has no turn yet.")
-    ids = ", ".join(map(turn_id, known))
-    words = "The last ones are" if number > known[-1] else "The nearest are"
-    return NotFoundError(f"There is no turn {turn_id(number)} in session {session!r}. {words} {ids}.")

@@ -1,11 +1,12 @@
-"""The turns of a session as a sequence that is read in pages."""
+"""The turns of a session as a sequence that is read in pages, and which of them are near one that is not there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
-from notebook_img.errors import UsageError
+from notebook_img.errors import NotFoundError, UsageError
+from notebook_img.ids import turn_id
 from notebook_img.tree.sheets import TurnList, session_sheet
 from notebook_img.tree.turn import Turn
 from notebook_img.tree.values import Drawn
@@ -18,6 +19,8 @@ PAGE = 100
 """Turns read at once when going through a session."""
 SHOWN = 3
 """Ids in its repr."""
+NEAR = 3
+"""How many ids an error names at most on either side."""
 
 
 class Turns(Drawn, Sequence[Turn]):
@@ -35,7 +38,7 @@ class Turns(Drawn, Sequence[Turn]):
     def __getitem__(self, index: slice) -> TurnList: ...
     def __getitem__(self, index: int | slice) -> Turn | TurnList:
         if isinstance(index, str):  # type: ignore[unreachable]
-            raise UsageError(f"Turns are counted here, from 0; by its id one is session.turn({index!r}).")
+            raise UsageError(f"Turns are counted from 0 here. To get one by its id, write session.turn({index!r}).")
         if isinstance(index, slice):
             start, stop, step = index.indices(len(self))
             if step > 0:
@@ -83,3 +86,22 @@ class Turns(Drawn, Sequence[Turn]):
 
     def _form(self) -> str:
         return self._session.actor.settings.figure
+
+
+def near(session: Session, number: int | None = None) -> list[int]:
+    """Return the numbers of the turns nearest to one, ascending; of the last ones without it."""
+    store = session.actor.store
+    below = [turn.number for turn in store.turns(session.id, before=number, newest_first=True, limit=NEAR)][::-1]
+    above = [] if number is None else [turn.number for turn in store.turns(session.id, after=number, limit=NEAR)]
+    return [*below[-2:], *above[:2]] if above else below
+
+
+def unknown_turn(session: Session, number: int) -> NotFoundError:
+    """Return the error for a turn that does not exist: the ids around it, or the last ones."""
+    number = max(number, 0)
+    known = near(session, number)
+    words = f"There is no turn {turn_id(number)} in session {session.name!r}"
+    if not known:
+        return NotFoundError(f"{words}: it has no turn yet.")
+    which = "The last ones are" if number > known[-1] else "The nearest are"
+    return NotFoundError(f"{words}. {which} {', '.join(map(turn_id, known))}.")
