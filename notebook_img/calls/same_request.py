@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -25,7 +24,7 @@ MOST_PIXELS = 40_000_000
 MOST_WAYS = 20
 """Most other forms of a request that are looked for."""
 MOST_CONTENTS = 4096
-"""Files whose content this process remembers."""
+"""Most files whose content this process remembers; then it begins anew."""
 NAMED = ("input", "reference")
 """Roles of pictures that are named in a call."""
 
@@ -41,15 +40,14 @@ def content_hash(picture: Picture) -> str:
     Files that differ in nothing but a time stamp, a comment or the notes this package writes have the same.
     """
     if (known := _contents.get(picture.sha256)) is None:
-        while len(_contents) >= MOST_CONTENTS:
-            with contextlib.suppress(KeyError, RuntimeError, StopIteration):  # another thread makes room as well
-                del _contents[next(iter(_contents))]
+        if len(_contents) >= MOST_CONTENTS:
+            _contents.clear()
         known = _contents[picture.sha256] = _content_hash(picture)
     return known
 
 
 _contents: dict[str, str] = {}
-"""By hash of the file, the oldest first: a photograph that is edited time and again is decoded once."""
+"""By hash of the file: a photograph that is edited time and again is decoded once."""
 
 
 def _content_hash(picture: Picture) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Text, event, inspect, select
 
-from notebook_img.errors import NotebookImgError, OutputError, StoreError
+from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason, write_atomically
 from notebook_img.store import postgres_triggers, schema, upgrades
 from notebook_img.store.database import BUSY_TIMEOUT, CLOCK, Database
@@ -269,8 +269,6 @@ class PostgresDatabase(Database):
         """Turn what psycopg, SQLAlchemy and the file writer raise into sentences."""
         try:
             yield
-        except NotebookImgError:
-            raise
         except sqlalchemy.exc.DBAPIError as error:
             raise as_store_error(error.orig, self.url, waited=self.busy_timeout, lost=error.connection_invalidated) from error
         except OutputError as error:

@@ -22,6 +22,7 @@ from notebook_img.errors import StoreError
 from notebook_img.records import TurnRecord
 from notebook_img.store import Store
 from tests.store.cutting_proxy import CuttingProxy
+from tests.store.forked import forked
 from tests.store.making import png, problems, use
 
 WRITERS = 8
@@ -47,16 +48,7 @@ def work(address: Address, seed: int, pipe: int) -> None:
 
 def started(address: Address, seed: int) -> tuple[int, int]:
     """Start a writer; return its number and the pipe it tells into."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        try:
-            work(address, seed, write)
-        finally:
-            os._exit(1)
-    os.close(write)
-    return pid, read
+    return forked(lambda pipe: work(address, seed, pipe))
 
 
 class Told:

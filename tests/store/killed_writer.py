@@ -16,6 +16,7 @@ from pathlib import Path
 
 from notebook_img.records import TurnRecord
 from notebook_img.store import Store
+from tests.store.forked import forked
 from tests.store.making import png, problems, use
 
 
@@ -34,15 +35,7 @@ def write_turns(home: Path, seed: int, pipe: int) -> None:
 
 def killed(home: Path, seed: int, luck: random.Random) -> list[tuple[int, str]]:
     """Run one writer for a moment, kill it, and return the turns it said were finished."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        try:
-            write_turns(home, seed, write)
-        finally:
-            os._exit(1)
-    os.close(write)
+    pid, read = forked(lambda pipe: write_turns(home, seed, pipe))
     with os.fdopen(read, "rb") as pipe:
         # Every other writer is killed while it opens the store or stores its first turn.
         told = pipe.readline() if seed % 2 else b""

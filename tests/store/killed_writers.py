@@ -18,6 +18,7 @@ from pathlib import Path
 
 from notebook_img.records import TurnRecord
 from notebook_img.store import Store, rebuild_store
+from tests.store.forked import forked
 from tests.store.making import png, problems, use
 
 WRITERS = 8
@@ -67,16 +68,7 @@ def work(home: Path, seed: int, pipe: int) -> None:
 
 def started(home: Path, seed: int) -> tuple[int, int]:
     """Start a writer; return its number and the pipe it tells into."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read)
-        try:
-            work(home, seed, write)
-        finally:
-            os._exit(1)
-    os.close(write)
-    return pid, read
+    return forked(lambda pipe: work(home, seed, pipe))
 
 
 def ended(pid: int, pipe: int, told: Told) -> None:

@@ -53,6 +53,13 @@ def test_all_machines_recognise_a_key_alike(team_home: Make, tmp_path: Path) -> 
     assert len(marks[0]) == 32
 
 
+def test_a_folder_here_that_cannot_keep_the_mark_is_an_error_of_the_store(team_home: Make) -> None:
+    address = team_home()
+    (address.folder / "mark").mkdir(parents=True)
+    with pytest.raises(StoreError, match="could not be written and was not changed"):
+        Store.open(address)
+
+
 def test_two_programs_that_find_an_empty_database_make_one_store_of_it(postgres: Server, tmp_path: Path) -> None:
     name = postgres.new_database(empty=True)
     address = Address(tmp_path / "here", DatabaseURL(postgres.url(name)), (tmp_path / "shared").as_uri())
