@@ -86,7 +86,7 @@ class BatchScreen:
         from IPython.display import DisplayHandle
 
         if bundle == self.shown:
-            return  # while one waits for a slow service nothing travels
+            return  # nothing is sent to the browser while nothing changes
         self.shown = bundle
         if self.handle is not None:
             self.handle.update(dict(bundle.data), raw=True, metadata=dict(bundle.metadata))

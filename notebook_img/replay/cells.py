@@ -137,9 +137,9 @@ class Run:
     open: dict[int, Slot] = field(default_factory=dict, repr=False)
     """Those that have not ended, by number."""
     open_in: dict[str, dict[int, Slot]] = field(default_factory=dict, repr=False)
-    """Of these the ones that may move a session's head, by session: a batch has ten thousand open that move none."""
+    """Those among them that may move a session's head, by session: the ten thousand of a batch move none."""
     equal: dict[str, dict[str, list[int]]] = field(default_factory=dict, repr=False)
-    """By their key and their model the numbers of its requests, in order: a batch makes ten thousand, and all may be equal."""
+    """The numbers of its requests, in order, by key and by model: a batch makes ten thousand, and all may be equal."""
     counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
     known_before: int = 0
     """Of the requests before this number all keys are known."""

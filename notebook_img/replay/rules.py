@@ -95,7 +95,7 @@ class Held(tuple[Stored, ...]):  # noqa: SLOT001 - it keeps its index
         return {}
 
     def answering(self, want: Want) -> Sequence[Stored]:
-        """Return its replies to a request; where the model was typed, of that model. All requests of a batch may be equal."""
+        """Return its replies to a request; where a model was typed, only that model's, kept since all requests of a batch may be equal."""
         equal = self.by_key.get(want.request_key, ())
         if not want.typed:
             return equal

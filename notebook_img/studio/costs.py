@@ -33,7 +33,7 @@ def spent_today(workspace: Workspace) -> str:
 
 
 def _person(row: SpendRecord, _notebooks: Mapping[str, str]) -> str:
-    """Return an agent's name, else who spent it: rows of before version 7 are taken for those of the one who asks."""
+    """Return an agent's name, else who spent it: rows written before version 7 name nobody, and count as those of whoever asks."""
     return row.origin if row.origin not in SURFACES else row.person or this_person()
 
 

@@ -97,12 +97,9 @@ class _Mending:
             from notebook_img.store import rebuild_store
 
             studio.shared.close()
-            yield from (
-                Finding("rebuild", "info", done)
-                for done in rebuild_store(
-                    studio.settings.address if studio.settings.address.is_shared else studio.settings.home, self.places
-                )
-            )
+            address = studio.settings.address
+            home = address if address.is_shared else address.folder
+            yield from (Finding("rebuild", "info", done) for done in rebuild_store(home, self.places))
         if self.verify:
             from notebook_img.store import verify_store
 

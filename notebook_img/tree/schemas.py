@@ -264,7 +264,7 @@ def typed_columns(frame: Any, text: str) -> Any:
         dates = functools.partial(pd.to_datetime, format="mixed")
         convert: Any = dates if kind.startswith("date") else pd.to_numeric if kind in ("int?", "float?") else None
         if convert is not None and name in frame:
-            with contextlib.suppress(ValueError, TypeError):  # one odd answer is paid like the others, and takes no table with it
+            with contextlib.suppress(ValueError, TypeError):  # one odd answer must not cost the table
                 frame[name] = convert(frame[name])
     return frame
 

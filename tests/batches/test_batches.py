@@ -13,6 +13,8 @@ from PIL import Image
 import notebook_img as ni
 from notebook_img.errors import NotFoundError, OutputError, UsageError
 from notebook_img.pictures import load
+from notebook_img.records import Origin
+from notebook_img.replay import Kernel
 from tests.emulators.process import Running
 
 
@@ -209,3 +211,15 @@ def test_one_odd_answer_takes_no_table_with_it(paid: ni.Studio, service: Running
     frame = batch.frame()
     assert (frame["age"].iloc[0], frame["seen"].iloc[0]) == ("about seven", "last autumn")
     assert frame["age"].iloc[1] == 7
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_batch_that_does_not_begin_keeps_no_place_in_its_cell(studio: ni.Studio, photos: Path, *, done: bool) -> None:
+    if done:
+        studio.batch.edit("blur", "photos/*.png")
+    studio.shared.kernel = kernel = Kernel()
+    studio.origin = Origin(surface="cell", kernel=kernel.id)
+    run = kernel.begin("ni.batch.edit(...)", cell_id="c1")
+    studio.batch.edit("blur", "photos/*.png", starts=False)
+    assert len(run.slots) == 12
+    assert not run.open, "a later call of the cell would count as made at once with them"

@@ -70,6 +70,7 @@ class ExecutorWork(Work):
                 await self._done_there(session, item, claim, tell)
         except NotBegunError:
             await to_the_end(in_thread(self.workspace.store.release_leased, claim))
+            tell(ItemEnded(claim.batch, claim.item, "waiting"))
         finally:
             place.leave()
 
@@ -107,7 +108,7 @@ class ExecutorWork(Work):
             tell(ItemEnded(claim.batch, claim.item, await to_the_end(self._lost(claim, error))))
         else:
             self._came(item, claim, outcome, session)
-            # One that was not begun waits again; a cluster that lost the worker which had sent it only gives it out once more.
+            # What was not begun waits again, unless it was sent: a cluster that loses a worker hands out its items a second time.
             state = outcome.state or await to_the_end(in_thread(self.workspace.store.lose_item, claim)) or "sent"
             tell(ItemEnded(claim.batch, claim.item, state))
 

@@ -45,7 +45,7 @@ class BatchOptions:
     """Whether one failed item is an error."""
     wait: bool = True
     starts: bool = True
-    """Whether it begins here at once; otherwise it is only written down, and whoever has it says where: `Batch.begin`."""
+    """Whether it begins here at once; otherwise it is only written down, and begins where `Batch.begin` is called."""
     later: bool = False
     """Whether the service does it later, at a lower price: the batch returns when all is handed in."""
     executor: Any = None
@@ -57,7 +57,7 @@ class BatchOptions:
 
     @classmethod
     def typed(cls, values: Mapping[str, Any]) -> BatchOptions:
-        """Return what a line says of it among its options, in a cell or a shell."""
+        """Return those options of a typed line, in a cell or a shell, that say how the batch is done."""
         return cls(**{name: value for name, value in values.items() if name in NAMES})
 
     def __post_init__(self) -> None:
@@ -148,11 +148,13 @@ class Making:
         batch = Batch(studio, record.id)
         batch.prices = prices
         counts = batch.counts
-        if not how.starts:
-            return batch
-        if (counts.waiting or counts.later or item_jobs(studio, record.id)) and not (batch.work is not None and batch.running):
+        waits = counts.waiting or counts.later or item_jobs(studio, record.id)
+        if how.starts and waits and not (batch.work is not None and batch.running):
             here = [one.item.position for one in plan.priced if one.replayed]
             batch.start(work_on(record, how.executor, here)(studio, record, self.origin, at_once, how.first, how.fresh, slots))
+        else:
+            for slot in slots.values():  # no work here leaves them
+                slot.leave()
         return batch
 
     def _gate(self, prices: Prices, earlier: BatchRecord | None) -> None:

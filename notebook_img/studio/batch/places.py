@@ -1,4 +1,4 @@
-"""The places of a batch: so many of its calls wait for a reply at once. A place is free when the reply is there; it is stored beside."""
+"""The places of a batch: how many of its calls may wait for a reply at once. One is free once its reply has come; storing it goes on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNSTORED = 2
-"""How many times as many replies may be there and not be stored yet: what a slow disk may hold up in memory."""
+"""Calls that may be sent and not be stored yet, as a multiple of the places: what a slow disk may keep in memory."""
 AHEAD = 4
-"""One item in so many more is made ready before a place is free, so that none stays empty meanwhile."""
+"""For every so many places one more item is made ready in advance, so that no place stays empty until the next item is ready."""
 
 
 class Places:
@@ -22,7 +22,7 @@ class Places:
     most : int
         How many calls wait for a reply together. One alone means one after the other, stored before the next is sent.
     moved : callable
-        Is called when a call got a place, or has left.
+        Called when an item has its reply, or has come to its end.
     """
 
     def __init__(self, most: int, moved: Callable[[], None]) -> None:

@@ -140,9 +140,9 @@ class Prices:
 
     @property
     def _files(self) -> str:
-        files, there = self.files
         from notebook_img.display import counted
 
+        files, there = self.files
         return f"{counted(files, 'file')}{f', {there:,} of them there already' if there else ''}" if files else ""
 
 

@@ -130,7 +130,7 @@ def call_of(workspace: Workspace, shared: Mapping[str, Any], own: Mapping[str, A
 
 
 def make_folder(output: str) -> None:
-    """Make the folder of an item's file, where somebody has removed it since; why that is not possible is said when the file is due."""
+    """Make the folder of an item's file again where it was removed meanwhile; if that fails, writing the file says why."""
     with contextlib.suppress(OSError):
         Path(output).parent.mkdir(parents=True, exist_ok=True)
 

@@ -1,4 +1,4 @@
-"""Doing a batch: items are leased, sent, stored and told of, so many at once, until none is left or an error would meet all the others.
+"""Doing a batch: items are leased, sent, stored and reported, several at once, until none is left or an error would meet all the others.
 
 The work runs on the core's loop whoever waits for it. Another process may work on the same batch: the store says whose an item is.
 """
@@ -206,7 +206,7 @@ class Work:
             raise
 
     def _note_fault(self, task: asyncio.Task[None]) -> None:
-        """Let what could not even be written down end the batch: a full disk."""
+        """Let an error that could not even be written down, such as a full disk, end the batch."""
         fault = None if task.cancelled() else task.exception()
         if isinstance(fault, NotebookImgError):
             self.ended_by = self.ended_by or fault
