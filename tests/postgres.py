@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.addresses import Address, DatabaseURL
+from notebook_img.settings import Address, DatabaseURL
 from notebook_img.store import Store
 from tests.emulators.process import Running, Start
 

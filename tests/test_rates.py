@@ -17,7 +17,7 @@ import pytest
 from notebook_img.calls import Progress, make_call
 from notebook_img.errors import RateLimitError, Stopped, UsageError
 from notebook_img.providers.interface import QueueEvent
-from notebook_img.rates import Rate, rate_for, read_rate, read_rates
+from notebook_img.settings import Rate, rate_for, read_rate, read_rates
 from notebook_img.store import Store, rates
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
@@ -258,7 +258,7 @@ def test_what_is_remembered_of_a_fast_model_has_a_bound(store: Store, monkeypatc
 TAKER = """
 import json, sys
 from pathlib import Path
-from notebook_img.rates import Rate
+from notebook_img.settings import Rate
 from notebook_img.store import Store
 store = Store.open(Path(sys.argv[1]))
 print("ready", flush=True)

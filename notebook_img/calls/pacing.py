@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from notebook_img.loop import in_thread
 from notebook_img.providers import Pace
 from notebook_img.providers.interface import QueueEvent
-from notebook_img.rates import rate_for, read_rate, read_rates
+from notebook_img.settings import rate_for, read_rate, read_rates
 
 if TYPE_CHECKING:
     from notebook_img.loop import Tell
-    from notebook_img.rates import Rate
+    from notebook_img.settings import Rate
     from notebook_img.workspace import Workspace
 
 LONGEST_SLEEP = 30.0

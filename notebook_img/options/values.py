@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_img.errors import UsageError, did_you_mean
-from notebook_img.rates import read_rate
+from notebook_img.settings import read_rate
 
 MOST_NAME = 200
 """Letters of a file name that every file system takes, with room for a number and a suffix."""

@@ -28,7 +28,7 @@ from notebook_img.store.shelf import Entry, Shelf, write_once
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-    from notebook_img.addresses import Address
+    from notebook_img.settings import Address
 
 MOST_CACHED = 2_000_000_000
 """Bytes of copies on this machine above which the ones not looked at for longest go."""

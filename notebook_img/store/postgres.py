@@ -27,7 +27,7 @@ from notebook_img.store.postgres_errors import as_store_error, bad_address, no_d
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from notebook_img.addresses import Address, DatabaseURL
+    from notebook_img.settings import Address, DatabaseURL
     from notebook_img.store.shelf import Shelf
 
 T = TypeVar("T")

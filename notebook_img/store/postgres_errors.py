@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from notebook_img.errors import StoreError
 
 if TYPE_CHECKING:
-    from notebook_img.addresses import DatabaseURL
+    from notebook_img.settings import DatabaseURL
 
 _BY_STATE = {
     "55P03": "is locked: another program has been writing for more than {waited:g} s. Nothing was changed; try again",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from notebook_img.rates import Rate
+from notebook_img.settings import Rate
 from notebook_img.store import schema
 from notebook_img.store.database import ahead
 from notebook_img.store.written import insert_into

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from notebook_img.addresses import Address
 from notebook_img.errors import NotebookImgError, StoreError
 from notebook_img.ids import parse_id
 from notebook_img.pictures import SUFFIXES, Picture, sniff
 from notebook_img.records import PictureUse, SessionRecord, TurnRecord
+from notebook_img.settings import Address
 from notebook_img.store import counting, schema
 from notebook_img.store.bundle import Imported, Source, insert_all
 from notebook_img.store.salvage import complete_turns, salvage

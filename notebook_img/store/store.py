@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from notebook_img.addresses import Address
 from notebook_img.errors import StoreError
 from notebook_img.files import reason
+from notebook_img.settings import Address
 from notebook_img.store.batches import Batches
 from notebook_img.store.cells import Cells
 from notebook_img.store.database import BUSY_TIMEOUT

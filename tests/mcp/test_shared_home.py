@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.addresses import Address
 from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
-from notebook_img.settings import Settings
+from notebook_img.settings import Address, Settings
 from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import OWN, Desk, called, refused
 from tests.postgres import needs_postgres, postgres, team_home

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.addresses import Address
 from notebook_img.records import SessionRecord
+from notebook_img.settings import Address
 from notebook_img.store import Store
 from tests.postgres import bucket, needs_postgres, postgres, team_home
 

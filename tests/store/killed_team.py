@@ -17,9 +17,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-from notebook_img.addresses import Address, DatabaseURL
 from notebook_img.errors import StoreError
 from notebook_img.records import TurnRecord
+from notebook_img.settings import Address, DatabaseURL
 from notebook_img.store import Store
 from tests.store.cutting_proxy import CuttingProxy
 from tests.store.forked import forked

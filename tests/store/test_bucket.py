@@ -10,8 +10,8 @@ from pathlib import Path
 import obstore
 import pytest
 
-from notebook_img.addresses import Address
 from notebook_img.errors import StoreError
+from notebook_img.settings import Address
 from notebook_img.store import Store, check_store, repair_store, verify_store
 from notebook_img.store.bucket import Bucket as Shelf
 from tests.postgres import Bucket, needs_postgres

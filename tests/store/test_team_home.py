@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from notebook_img.addresses import Address, DatabaseURL
 from notebook_img.errors import BudgetError, StoreError, UsageError
 from notebook_img.records import TurnRecord
-from notebook_img.settings import Settings
+from notebook_img.settings import Address, DatabaseURL, Settings
 from notebook_img.store import KnownCell, Store, check_store, rebuild_store, repair_store, schema, verify_store
 from notebook_img.store.postgres import translated
 from notebook_img.studio.costs import cost_rows
