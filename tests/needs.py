@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from notebook_img.store import search
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork, which Linux and macOS have")
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="needs POSIX file modes, which Linux and macOS have")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
+needs_worker = pytest.mark.skipif(sys.platform == "win32", reason="needs the worker for paid calls, which Linux and macOS have")
 needs_moves_of_open_files = pytest.mark.skipif(
     os.name == "nt", reason="needs open files that can be moved or deleted, as on Linux and macOS"
 )

@@ -70,13 +70,13 @@ async def consented(ctx: Context, most: float, question: str, remedy: str) -> No
 async def _agreed(ctx: Context, most: float, question: str) -> bool:
     if not can_ask(ctx):
         return False
-    request = ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=FORM))
     if not modern(ctx):
         return _says_yes(await ctx.session.elicit_form(question, FORM, related_request_id=ctx.request_id))
     # The SDK seals the state for this tool and these arguments.
     state = f"{most:.6f}"
     answer = (ctx.input_responses or {}).get(KEY)
     if answer is None or ctx.request_state != state:
+        request = ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=FORM))
         raise QuestionError(InputRequiredResult(input_requests={KEY: request}, request_state=state))
     return isinstance(answer, ElicitResult) and _says_yes(answer)
 

@@ -136,7 +136,7 @@ class Worker:
         return future.exception() or future.result().error
 
     async def _asked(self, process: subprocess.Popen[bytes], errand: Errand | BatchErrand, tell: loop.Tell) -> Done:
-        """Send an errand and wait for what comes of it; it is stopped with whoever waits."""
+        """Send an errand and wait for what comes of it; it is stopped when the waiting is cancelled."""
         number, answer = next(self._numbers), asyncio.get_running_loop().create_future()
         self._waiting[number] = (tell, answer)
         try:

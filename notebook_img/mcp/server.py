@@ -129,7 +129,7 @@ class Server(MCPServer[Any]):
             raise cause if isinstance(cause, ToolError) else error from None
 
     def _explained(self, name: str, error: ValidationError, schema: Mapping[str, Any]) -> str:
-        """Return what to say of wrong arguments; who gives no image may have one that was attached to the chat."""
+        """Return what to say of wrong arguments; where an image is missing, it may be one that was attached to the chat."""
         said = explained(name, error, schema)
         if not {"imagePath", "image"} & left_out(error):
             return said

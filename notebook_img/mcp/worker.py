@@ -115,7 +115,7 @@ class Process:
 
 
 async def _ended(batch: Batch) -> None:
-    """Wait until this process does not work on a batch any more; what became of it is in its rows."""
+    """Wait until this process has stopped working on a batch; what became of it is in its rows."""
     if (work := batch.work) is not None and work.future is not None:
         await asyncio.wait([asyncio.wrap_future(work.future)])
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures.picture import Picture
 
+Segmenter = Callable[["Image"], "Image"]
+"""Returns the opaque part of an RGB image, as grey."""
 MODEL_VARIABLE = "NOTEBOOK_IMG_CUTOUT_MODEL"
 """Names a file with the weights of a segmenter (ONNX, as rembg's custom sessions take it)."""
 WEIGHTS = ("u2net", "176 MB", "Apache-2.0")
@@ -36,7 +38,6 @@ _MARGINS = (0.02, 0.06)
 _EDGE = 1e-4
 """How little a channel must vary for the edge not to follow it (regularisation of the guided filter, of values 0 to 1)."""
 _ALL_ALIKE = "Nothing in this picture stands out from its background enough to be cut out; draw a mask, or name a model."
-Segmenter = Callable[["Image"], "Image"]
 UNSURE = 0.75
 """A sureness below this is said."""
 
@@ -154,7 +155,7 @@ def _are_fetched() -> bool:
 
 
 def _segmenter(path: Path | None) -> Segmenter:
-    """Load weights, and return what gives the opaque part of an RGB image by them, as grey."""
+    """Load weights, and return the segmenter that works by them."""
     rembg = _imported("rembg")
     if path is not None and not path.is_file():
         raise NotFoundError(f"There is no file {path} with weights to cut out by. Correct {MODEL_VARIABLE}, or unset it.")

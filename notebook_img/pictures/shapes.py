@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
     from notebook_img.pictures.boxes import Box
 
+Edges = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels."""
+Finder = Callable[["Image", Edges], "Image | None"]
+"""Returns what stands in a box as a mask of the box's size, or None where it finds no shape."""
 _SIDE = 480
 """Longer side, pixels, of the copy GrabCut works on."""
 _AROUND = 0.3
 """Of a box's sides: the background around it that its colours are told from."""
 _SHARES = (0.15, 0.97)
 """Of a box: a shape that fills less or more of it is taken for a failure, and the box stands for it."""
-Edges = tuple[int, int, int, int]
-Finder = Callable[["Image", Edges], "Image | None"]
 _WIDER = 0.02
 """Of a box's shorter side, by which a shape is widened: its edge belongs to what may change."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,13 @@ from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import Raw, paint
 from tests.mcp.test_worker import environment, paid, until, workers
+from tests.needs import needs_proc
 
 __all__ = ["paid"]
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has"),
-    pytest.mark.skipif(sys.platform == "win32", reason="there is no worker on Windows"),
-    pytest.mark.slow,
-]
+pytestmark = [needs_proc, pytest.mark.slow]
+LONG = 5.0
+"""Seconds the service works on each picture while a test does something in the middle of a batch: three rounds or four are left for it."""
 
 
 def begun(gemini: Running, home: Path, folder: Path, count: int) -> tuple[Raw, dict[str, Any]]:
@@ -31,10 +29,6 @@ def begun(gemini: Running, home: Path, folder: Path, count: int) -> tuple[Raw, d
     server.hello()
     server.call(1, "run_batch", prompt="at night", images=names, max_cost=50)
     return server, server.read(1)["result"]["structuredContent"]
-
-
-LONG = 5.0
-"""Seconds the service works on each picture while a test does something in the middle of a batch: three rounds or four are left for it."""
 
 
 def sent(gemini: Running) -> int:

@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 import stat
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from notebook_img.mcp.http_server import ServerHandle, handle_of, is_loopback, s
 from notebook_img.mcp.tools.base import BRIDGE_HEADER, FOLDERS_HEADER
 from notebook_img.studio.studio import Studio
 from tests.mcp.conftest import ERAS, called, paint, refused
+from tests.needs import needs_fork, needs_modes
 
 HELLO = {
     "jsonrpc": "2.0",
@@ -192,7 +192,7 @@ def test_the_token_is_new_at_each_start_and_the_old_one_refused(handle: ServerHa
         assert post(again, token=old).status_code == 401
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@needs_modes
 def test_the_announcement_is_private_and_goes_with_the_server(handle: ServerHandle):
     path = handle.announcement
     assert path is not None
@@ -202,7 +202,7 @@ def test_the_announcement_is_private_and_goes_with_the_server(handle: ServerHand
     assert not path.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+@needs_modes
 def test_an_announcement_others_may_read_is_not_believed(handle: ServerHandle, home: Path):
     assert handle.announcement is not None
     handle.announcement.chmod(0o644)
@@ -299,7 +299,7 @@ def test_connections_answer_without_delay_because_the_socket_says_tcp(handle: Se
     assert handle._socket.proto == socket.IPPROTO_TCP
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forking is POSIX's")
+@needs_fork
 def test_a_forked_child_leaves_the_server_alone(handle: ServerHandle):
     assert handle.announcement is not None
     child = os.fork()

@@ -87,7 +87,7 @@ async def test_cancel_job_ends_the_request_and_says_so(make_desk: Callable[..., 
     desk = make_desk(mcp_wait=0.3)
     async with desk.client() as client:
         job = (await called(client, "generate_image", **ASK)).structured_content["job_id"]
-        gemini.wait_for(bool, "generateContent")  # else there is nobody to leave
+        gemini.wait_for(bool, "generateContent")  # before that there is no request to end
         facts = (await called(client, "cancel_job", job_id=job)).structured_content
         assert facts["status"] == "cancelled"
         assert (await called(client, "cancel_job", job_id=job)).structured_content["status"] == "cancelled"

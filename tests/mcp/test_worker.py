@@ -23,11 +23,9 @@ from notebook_img.settings import Settings
 from notebook_img.studio.studio import Studio
 from tests.emulators.process import Running
 from tests.mcp.conftest import KEY, OWN, Raw, called, stdio
+from tests.needs import needs_proc, needs_worker
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="there is no worker on Windows"),
-    pytest.mark.slow,
-]
+pytestmark = [needs_worker, pytest.mark.slow]
 AT_ONCE = 8
 SECONDS = 1.5
 """How long the service works on a picture."""
@@ -183,7 +181,7 @@ def test_a_job_is_stopped_in_the_process_that_does_it(paid: Running, home: Path,
     paid.wait_for(lambda rows: any(row["state"] == "client left" for row in rows), "generateContent")
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
+@needs_proc
 def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running, home: Path, folder: Path):
     paid.control(latency=0)
     server = Raw(home, folder, "--alone", **environment(paid))
@@ -210,7 +208,7 @@ def test_the_worker_ends_with_its_server_and_free_work_needs_none(paid: Running,
     until(gone)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
+@needs_proc
 def test_a_worker_that_is_killed_is_said_and_the_next_call_has_another(paid: Running, home: Path, folder: Path):
     server = Raw(home, folder, "--alone", **environment(paid))
     server.hello()
@@ -268,7 +266,7 @@ def test_a_server_over_http_waits_for_what_was_sent(paid: Running, home: Path, f
     assert len(paid.requests("generateContent")) == 1
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc, which Linux has")
+@needs_proc
 def test_a_second_signal_ends_a_server_over_http_and_not_what_was_paid_for(paid: Running, home: Path, folder: Path):
     paid.control({"kind": "hang"})
     with called_over_http(paid, home, folder) as process:

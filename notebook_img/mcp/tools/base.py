@@ -199,7 +199,7 @@ class Tools:
         try:
             return caller.folders.picture(plain)
         except NotebookImgError as error:
-            if not set("*?") & set(plain):  # a pattern is no picture somebody attached
+            if not set("*?") & set(plain):  # a pattern names no picture that was attached
                 error.hints = (*error.hints, Hint("hand-over", folder=str(caller.folders.base)))
             raise
 

@@ -19,7 +19,7 @@ export class NextEdit {
     this.modelField = this.labelled("Model", this.models);
     this.modelField.hidden = true;
     this.note = h("p", { class: "nbi-quiet", id: unique("price") });
-    this.run.setAttribute("aria-describedby", this.note.id); // who comes to the button by keyboard hears the price
+    this.run.setAttribute("aria-describedby", this.note.id); // read out with the button, also to those who reach it by keyboard
     const bar = h("div", { class: "nbi-bar" }, this.run, this.modelField, this.labelled("Pictures", this.count));
     this.element = h("section", { class: "nbi-ask", "aria-label": "Edit" }, h("label", { for: id }, "What should change?"), this.prompt, bar, this.note);
     this.priceSoon = soon(() => this.priceNow(), 400);

@@ -40,7 +40,7 @@ export class Page {
     this.index = 0;
     this.head = "";
     this.chosen = ""; // the picture that was chosen here to go on from
-    this.over = false; // whether the server answers this page no more
+    this.over = false; // whether this page is no longer answered
     const Wire = window.parent === window ? OwnWire : HostWire;
     this.wire = new Wire((kind, content) => this.heard(kind, content));
     this.build();

@@ -9,7 +9,7 @@ const PAGE = { name: "notebook-img-page", title: "Pictures", version: "1" };
 
 export class Refused extends Error {}
 export class Gone extends Refused {} // the server: it may come back
-export class Over extends Refused {} // this page's time: nothing it asks is answered any more
+export class Over extends Refused {} // this page's time: what it asks is no longer answered
 
 const ANEW = "Ask the agent where its pictures can be seen: that names a new link. What was made is kept.";
 
