@@ -144,8 +144,8 @@ class _Printer:
         def on_event(event: Any) -> None:
             if isinstance(event, Notice):
                 say(event.text)
-            elif (item := getattr(event, "item", None)) is not None:
-                self.ended.add(item)
+            elif getattr(event, "state", "") in ENDED:  # another may wait again, for its service or another process
+                self.ended.add(event.item)
                 self.print_ended(batch)
 
         try:

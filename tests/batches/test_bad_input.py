@@ -11,6 +11,7 @@ import pytest
 
 import notebook_img as ni
 from notebook_img.calls import perform, write_output
+from notebook_img.cli import main
 from notebook_img.errors import ModelNotFoundError, NotebookImgError, OutputError, OverloadedError
 from tests.batches.conftest import MODEL
 from tests.batches.test_money import sent
@@ -101,3 +102,14 @@ def test_what_meets_all_is_one_sentence_and_the_rest_waits(
         batch.resume(at_once=2)
     service.reset()
     assert batch.resume().counts.words == "12 of 12 done"
+
+
+def test_a_shell_prints_an_item_whose_service_was_down_when_it_is_done(
+    environ: dict[str, str], service: Running, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (environ | {"NOTEBOOK_IMG_RETRIES": "0", "NOTEBOOK_IMG_AT_ONCE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    service.control({"kind": "status", "status": 503, "times": 1, "path": "enerateContent"})
+    assert main(["edit", "photos/", "-m", MODEL, "--budget", "3", "-o", "{i}.png", "make it night"]) == 0
+    assert capsys.readouterr().out.split() == [f"{number}.png" for number in range(1, 13)]
+    assert sent(service) == 13
