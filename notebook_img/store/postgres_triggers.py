@@ -1,4 +1,4 @@
-"""What PostgreSQL keeps up to date by itself in the transaction that makes a change: the same as SQLite (schema.TRIGGERS)."""
+"""What PostgreSQL keeps up to date by itself in the transaction that makes a change: the same as SQLite (sqlite_triggers.py)."""
 
 from __future__ import annotations
 

@@ -266,7 +266,7 @@ def _is_live(connection: Connection, owner: str, at: float) -> bool:
 
 
 def _known(connection: Connection, day: str) -> float:
-    # Kept by the store itself (schema.TRIGGERS): the sum of a day with 50,000 calls must not be made for each of them.
+    # Kept by the store itself (sqlite_triggers.py): the sum of a day with 50,000 calls must not be made for each of them.
     billionths = connection.exec_driver_sql("SELECT known FROM days WHERE day = :day", {"day": day}).scalar_one_or_none()
     return (billionths or 0) / 1e9
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, event
 
 from notebook_img.errors import OutputError, StoreError
 from notebook_img.files import reason
-from notebook_img.store import counting, schema, search, upgrades
+from notebook_img.store import counting, schema, search, sqlite_triggers, upgrades
 from notebook_img.store.database import BUSY_TIMEOUT, Database
 from notebook_img.store.filesystem import is_network
 from notebook_img.store.grouped import Grouped
@@ -120,7 +120,7 @@ class SQLiteDatabase(Database):
         told = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
         if told != ["ok"]:
             return f"it is damaged ({'; '.join(told)[:200]})"
-        if lacking := schema.lacking(connection):
+        if lacking := sqlite_triggers.lacking(connection):
             return f"it is damaged (without {', '.join(lacking[:5])})"
         if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             return "it has rows that belong to nothing"
@@ -309,7 +309,7 @@ class SQLiteDatabase(Database):
             if not self._anew and counting.holds_pictures(self.home):
                 self._refuse_lost_index(empty=True)
             schema.metadata.create_all(connection, checkfirst=False)
-            schema.finish(connection)
+            sqlite_triggers.finish(connection)
             version = schema.VERSION
         while version < schema.VERSION:
             upgrades.UPGRADES[version](connection)

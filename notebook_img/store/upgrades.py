@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Index, Table, select
 
-from notebook_img.store import latest_run, schema
+from notebook_img.store import latest_run, schema, sqlite_triggers
 from notebook_img.store.jumps import places
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _from_1(connection: Connection) -> None:
     connection.exec_driver_sql(
         "INSERT INTO days (day, known) SELECT day, sum(CAST(round(cost * 1e9) AS INTEGER)) FROM spend WHERE cost IS NOT NULL GROUP BY day"
     )
-    schema.finish(connection, schema.TRIGGERS)
+    sqlite_triggers.finish(connection, sqlite_triggers.TRIGGERS)
 
 
 def _from_2(connection: Connection) -> None:
@@ -90,7 +90,7 @@ def _from_5(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE spend ADD COLUMN batch INTEGER")
     for item in (schema.batches, schema.items):
         item.create(connection)
-    schema.make_triggers(connection, schema.BATCH_TRIGGERS)
+    sqlite_triggers.make_triggers(connection, sqlite_triggers.BATCH_TRIGGERS)
 
 
 def _from_6(connection: Connection) -> None:

@@ -14,12 +14,13 @@ from tests.postgres import bucket, needs_postgres, postgres, team_home
 __all__ = ["bucket", "postgres", "team_home"]
 
 SQLITE_ONLY = frozenset(
-    "test_crashes test_damage test_fixture_store test_healing test_lost_rows test_opening test_scale test_strangers_packs".split()  # noqa: SIM905
+    "test_crashes test_damage test_fixture_store test_healing test_healing_pictures test_damaged_rows test_lost_rows test_opening test_scale test_strangers_packs".split()  # noqa: SIM905
 )
 """Modules that are about the file of SQLite and what lies beside it."""
 
 HURT_FILES = frozenset(
     {
+        "test_an_input_deleted_during_the_call_is_stored_again_where_its_bytes_are_known_and_said_where_not",
         "test_a_damaged_picture_is_not_taken_for_the_real_one",
         "test_an_export_goes_on_without_what_is_gone_and_names_it",
         "test_importing_the_right_bytes_heals_what_is_damaged_or_missing",

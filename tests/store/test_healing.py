@@ -1,14 +1,10 @@
-"""What the doctor can make whole: lost turns from notes, rows and provenance, and pictures from any copy that has their bytes."""
+"""A lost index is made again: turns from notes, rows and the provenance that pictures carry."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +12,9 @@ import pytest
 from PIL import Image
 
 from notebook_img.errors import StoreError
-from notebook_img.files import part_name, write_atomically
 from notebook_img.pictures import Picture, provenance
-from notebook_img.records import Origin, SessionRecord, TurnRecord
-from notebook_img.store import KnownCell, Store, export_sessions, import_sessions, rebuild_store, verify_store
+from notebook_img.records import Origin, TurnRecord
+from notebook_img.store import KnownCell, Store, export_sessions, import_sessions, rebuild_store
 from notebook_img.store.maintenance import repair_store as repair
 from notebook_img.store.salvage import salvage
 from notebook_img.store.sqlite import FILE_NAME
@@ -302,214 +297,3 @@ def test_an_index_that_is_locked_or_newer_is_not_taken_for_a_lost_one(home: Path
     with pytest.raises(StoreError, match="newer"):
         rebuild_store(home)
     assert not (home / "rescued").exists()
-
-
-# Pictures
-
-
-@pytest.fixture
-def hurt(store: Store, fox: SessionRecord) -> tuple[Store, list[Path]]:
-    """A store with four pictures: one missing, one cut, one flipped, one whole."""
-    paths = [store.picture_path(add(store, fox, number).pictures[0].sha256) for number in range(4)]
-    paths[0].unlink()
-    paths[1].write_bytes(paths[1].read_bytes()[:20])
-    data = paths[2].read_bytes()
-    paths[2].write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    return store, paths
-
-
-def test_every_picture_is_checked_and_the_truth_is_told(hurt: tuple[Store, list[Path]]) -> None:
-    store, paths = hurt
-    assert "1 picture file missing, used by fox/t1, fox/t2" in " ".join(problems(store))
-    assert "1 picture file damaged" in " ".join(problems(store))
-    told: list[tuple[int, int]] = []
-    said = verify_store(store, tell=lambda done, count: told.append((done, count)))
-    assert told == [(number, 4) for number in range(1, 5)]
-    assert said[0].startswith("4 pictures checked (0.0 MB): 3 damaged or missing.")
-    assert "3 pictures damaged or missing for good as far as is known here, used by fox/t1, fox/t2, fox/t3" in said[1]
-    assert paths[3].read_bytes() == png(3)
-
-
-@pytest.mark.parametrize("copy", ["pack", "folder", "home", "set aside", "written"])
-def test_a_damaged_picture_is_healed_from_any_copy(hurt: tuple[Store, list[Path]], tmp_path: Path, copy: str) -> None:
-    store, paths = hurt
-    place = tmp_path / "place"
-    place.mkdir()
-    if copy == "pack":
-        with Store.open(tmp_path / "theirs") as other:
-            session = other.create_session("other")
-            for number in range(3):
-                add(other, session, number)
-            export_sessions(other, [session.id], place / "theirs.zip")
-    elif copy == "home":
-        with Store.open(place) as other:
-            for number in range(3):
-                other.put_picture(png(number))
-    else:
-        for number in range(3):
-            path = (
-                place / f"{number}.png" if copy != "set aside" else store.home / "rescued" / "then" / paths[number].relative_to(store.home)
-            )
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png(number))
-            if copy == "written":
-                store.note_written(path, paths[number].stem)
-    said = verify_store(store, [place] if copy in ("pack", "folder", "home") else [])
-    assert "made whole from" in said[1]
-    assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
-    assert problems(store) == []
-    assert verify_store(store) == ["4 pictures checked (0.0 MB): none damaged or missing."]
-
-
-def test_a_picture_that_lies_in_the_store_under_another_name_is_found_by_its_bytes(store: Store, fox: SessionRecord) -> None:
-    turn = add(store, fox, 1)
-    path = store.picture_path(turn.pictures[0].sha256)
-    path.rename(path.parent.with_name("misplaced.png"))
-    assert "made whole from" in " ".join(verify_store(store))
-    assert store.is_whole(turn.pictures[0].sha256)
-
-
-def test_a_picture_is_healed_by_having_its_bytes_again(hurt: tuple[Store, list[Path]]) -> None:
-    store, paths = hurt
-    for number in range(3):
-        store.put_picture(png(number))
-    assert [path.read_bytes() for path in paths] == [png(number) for number in range(4)]
-
-
-def test_a_deletion_killed_between_file_and_row_leaves_no_alarm(store: Store, fox: SessionRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Killed(BaseException):
-        pass
-
-    unlink = Path.unlink
-
-    def killed(path: Path, missing_ok: bool = False) -> None:
-        unlink(path, missing_ok)
-        raise Killed
-
-    number = add(store, fox, 1).number
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", killed)
-        with pytest.raises(Killed):
-            store.delete_branch(fox.id, number)
-    assert problems(store) == []
-    assert verify_store(store) == ["0 pictures checked (0.0 MB): none damaged or missing."]
-    add(store, fox, 1)
-    assert verify_store(store) == ["1 picture checked (0.0 MB): none damaged or missing."]
-
-
-def test_raw_state_is_healed_from_an_export(store: Store, fox: SessionRecord, tmp_path: Path) -> None:
-    turn = add(store, fox, 1, raw={"a": b"a" * 5000, "b": [png(1), b"short"]})
-    export_sessions(store, [fox.id], tmp_path / "x.zip")
-    for path in (store.home / "raw").rglob("*"):
-        if path.is_file():
-            path.write_bytes(b"{}")
-    assert "2 files of raw state" not in " ".join(verify_store(store))
-    said = verify_store(store, [tmp_path / "x.zip"])
-    assert "1 file of raw state damaged or missing, 1 made whole." in said
-    verify_store(store, [tmp_path / "x.zip"])
-    assert store.load_raw(turn.raw) == {"a": b"a" * 5000, "b": [png(1), b"short"]}
-
-
-# What was paid for is stored, whatever was deleted meanwhile
-
-
-def _pending(store: Store, fox: SessionRecord) -> tuple[TurnRecord, dict[str, bytes]]:
-    from tests.store.making import use
-
-    record = TurnRecord(
-        fox.id, 0, "edit", "warmer", "m", parent=1, head_before=1, pictures=(use(png("in"), "input", "cat.png"), use(png("out")))
-    )
-    return record, {use(png("out")).sha256: png("out")}
-
-
-def test_an_input_deleted_during_the_call_is_stored_again_where_its_bytes_are_known_and_said_where_not(
-    store: Store, fox: SessionRecord
-) -> None:
-    record, made = _pending(store, fox)
-    turn = store.add_turn(record, made, move_head=True, spare={record.pictures[0].sha256: lambda: png("in")})
-    assert turn.warnings == ()
-    assert store.read_picture(turn.pictures[0].sha256) == png("in")
-    store.picture_path(turn.pictures[0].sha256).unlink()
-    turn = store.add_turn(record, made, move_head=True)
-    assert turn.warnings == ("cat.png (input) was deleted while the call was running: the turn is stored without it.",)
-    assert store.turn(fox.id, turn.number) == turn
-    assert store.read_picture(turn.pictures[1].sha256) == png("out")
-
-
-def test_a_session_deleted_during_the_call_is_made_again_for_its_turn(store: Store, fox: SessionRecord) -> None:
-    add(store, fox, 1)
-    record, made = _pending(store, fox)
-    spend = store.reserve("m", 0.04, "2026-11-21", "cell", "fox", 5.0)
-    store.delete_session(fox.id)
-    store.create_session("fox")
-    turn = store.add_turn(record, made, move_head=True, spend=spend, session=fox)
-    again = store.session(fox.id)
-    assert again is not None
-    assert (again.name, again.head, again.turns) == ("fox-2", 2, 1)
-    assert (turn.number, turn.parent, turn.head_before) == (2, None, None)
-    assert "made again as 'fox-2'" in turn.warnings[-1]
-    assert store.spend_rows()[0].turn == "fox-2/t2"
-
-
-def test_half_written_files_of_a_dead_process_go_at_the_next_write_to_their_folder(store: Store, fox: SessionRecord) -> None:
-    folder = store.picture_path("ab" * 32).parent
-    folder.mkdir(parents=True)
-    program = "from notebook_img.files import part_name; print(part_name('x.png'))"
-    dead = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
-    now = time.time()
-    ages = {dead: 100, part_name("y.png"): 100, part_name("z.png"): 10, f".old.{'a' * 12}.part": 4000, f".young.{'a' * 12}.part": 100, ".theirs.part": 9000}  # fmt: skip
-    for name, age in ages.items():
-        (folder / name).write_bytes(b"half")
-        os.utime(folder / name, (now - age, now - age))
-    write_atomically(folder / "new", b"x")
-    left = {path.name for path in folder.iterdir()}
-    assert left == {"new", *ages} - {dead, f".old.{'a' * 12}.part"}
-
-
-# Damaged rows
-
-HURT_ROWS = {
-    "asked": "{'n': 1",
-    "usage": "[1]",
-    "got": b"\x00\xff",
-    "answer": "[" * 5000,
-    "warnings": "null",
-    "prompt": None,
-    "kind": "paint",
-    "cost": "much",
-    "started": b"x",
-    "parent": "t1",
-    "text": b"\xff\xfe",
-    "seed": "1e9",
-}
-
-
-@pytest.mark.parametrize("column", HURT_ROWS)
-def test_a_damaged_row_hides_neither_itself_nor_its_session(store: Store, fox: SessionRecord, column: str) -> None:
-    add(store, fox, 1, prompt="first")
-    add(store, fox, 2, parent=1, prompt="second")
-    add(store, fox, 3, parent=2, prompt="third")
-    with store._database.write() as connection:
-        connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
-        if column == "prompt":
-            connection.exec_driver_sql("UPDATE turns SET prompt = zeroblob(3) WHERE number = 2")
-        else:
-            connection.exec_driver_sql(f"UPDATE turns SET {column} = ? WHERE number = 2", (HURT_ROWS[column],))
-    first, second, third = store.turns(fox.id)
-    assert (first.prompt, third.prompt) == ("first", "third")
-    assert second.pictures[0].sha256
-    assert second.warnings[-1] == f"Part of this turn's row is damaged: {column}."
-    assert "1 turn with a damaged row: fox/t2" in " ".join(problems(store))
-    assert [turn.number for turn in store.chain(fox.id, 2)][-1] == 2
-    export_sessions(store, [fox.id], store.home / "x.zip")
-    with Store.open(store.home / "other") as other:
-        assert import_sessions(other, store.home / "x.zip")[0].added == 3
-
-
-def test_a_damaged_session_row_hides_no_session(store: Store, fox: SessionRecord) -> None:
-    add(store, fox, 1)
-    store.create_session("owl")
-    with store._database.write() as connection:
-        connection.exec_driver_sql("UPDATE sessions SET redo = 'x', settings = '[', head = 'none', created = 'then' WHERE name = 'fox'")
-    assert {record.name: record.settings for record in store.sessions()} == {"fox": {}, "owl": {}}
-    assert store.session(fox.id).head is None  # type: ignore[union-attr]
