@@ -1,6 +1,6 @@
 """Faults as people and agents meet them: pairwise over surfaces, services and faults, in this process; twenty more in processes of their own.
 
-The matrix itself is test_fault_matrix.py, whose server and rules these cases use. Here each fault meets each surface once, and each
+The matrix itself is test_fault_matrix.py; both use the server of fault_server.py and the rules of faults.py. Here each fault meets each surface once, and each
 kind of call at each connection each surface, with what a surface adds: an exit code, an error in a cell, a result of a tool, and
 whatever was printed.
 """
@@ -33,22 +33,8 @@ from notebook_img.mcp.server import build
 from notebook_img.mcp.work import Work
 from notebook_img.studio import default
 from tests.pictures.making import file
-from tests.providers.test_fault_matrix import (
-    KEY,
-    KINDS,
-    MODELS,
-    SLOW,
-    Case,
-    Clock,
-    Fault,
-    Server,
-    clock,
-    environ_at,
-    is_free,
-    kinds_expected,
-    no_waiting,
-    requests_allowed,
-)
+from tests.providers.fault_server import Clock, Server, clock, environ_at, no_waiting
+from tests.providers.faults import KEY, KINDS, MODELS, SLOW, Case, Fault, is_free, kinds_expected, requests_allowed
 
 __all__ = ["clock", "no_waiting"]
 

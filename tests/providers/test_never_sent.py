@@ -10,8 +10,9 @@ import pytest
 import notebook_img as ni
 from notebook_img.calls.call import make_call
 from notebook_img.errors import NotebookImgError, UnreachableError, UsageError
+from tests.providers.fault_server import environ_at, no_waiting
+from tests.providers.faults import KEY, KINDS, MODELS
 from tests.providers.openai.conftest import picture
-from tests.providers.test_fault_matrix import KEY, KINDS, MODELS, environ_at, no_waiting
 from tests.providers.test_fault_surfaces import UNSENT
 
 __all__ = ["no_waiting"]
