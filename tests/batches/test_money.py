@@ -201,3 +201,14 @@ def test_a_dry_run_shows_what_would_be_sent_and_not_what_is_done(paid: ni.Studio
     paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=10)
     shown = paid.batch.edit("make it night", "photos/*.png", model=MODEL, dry_run=True)
     assert [one.pictures[0].name for one in shown.first] == ["cat 11.png", "cat 12.PNG"]
+
+
+def test_a_dry_run_leaves_out_what_was_refused_and_equal_questions(paid: ni.Studio, service: Running, photos: Path) -> None:
+    service.control({"kind": "reply", "reply": "blocked", "reason": "SAFETY", "path": "enerateContent"})
+    paid.batch.edit("make it night", "photos/*.png", model=MODEL, first=1)
+    shown = paid.batch.edit("make it night", "photos/*.png", model=MODEL, dry_run=True)
+    assert "1 failed before; 11 to do" in shown.prices.words
+    assert [one.pictures[0].name for one in shown.first] == ["cat 2.png", "cat 3.PNG", "cat 4.png"]
+    files = ["photos/cat 1.png", "photos/cat 1.png", "photos/cat 2.png"]
+    asked = paid.batch.ask("what is it?", files, model="gemini", dry_run=True)
+    assert [one.pictures[0].name for one in asked.first] == ["cat 1.png", "cat 2.png"]

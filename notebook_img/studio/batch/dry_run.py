@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_img import loop
 from notebook_img.calls import Plan as OnePlan
 from notebook_img.calls import perform_call, place_call
+from notebook_img.studio.batch.prices import to_send
 from notebook_img.studio.batch.stored import call_of
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class DryRun:
             return await perform_call(studio, placed, lambda _event: None)
 
         first = []
-        left = [one for one in plan.priced if one.item.key and not one.replayed and "done" not in states.get(one.item.key, ())]
-        for one in left[:SHOWN]:
+        for one in to_send(plan, states)[:SHOWN]:
             call = call_of(studio, plan.shared, one.item.call).but(dry_run=True, output=None)
             found = loop.run(lambda _tell, call=call: looked_at(call))  # type: ignore[misc]
             if isinstance(found, OnePlan):

@@ -45,6 +45,11 @@ class Priced:
     replayed: bool = False
     slot: Slot | None = None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is sent for it: a stored reply answers it, or the answer to an equal question does."""
+        return self.replayed or self.item.twin is not None
+
 
 @dataclass(frozen=True)
 class Plan:

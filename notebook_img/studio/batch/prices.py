@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from notebook_img.records import BatchRecord
-    from notebook_img.studio.batch.planning import Plan
+    from notebook_img.studio.batch.planning import Plan, Priced
     from notebook_img.workspace import Workspace
 
 KEPT = frozenset({"done", "refused", "failed", "sent"})
@@ -66,14 +66,12 @@ class Prices:
         by_service: bool,
     ) -> Prices:
         """Price a plan, with the states of the items of the batch that it joins."""
-        left = {key: iter(several) for key, several in states.items()}
-        sound = [one for one in plan.priced if one.item.state == "waiting"]
-        now_in = [next(left.get(one.item.key, iter(())), "") for one in sound]
-        open_ = [one for one, state in zip(sound, now_in, strict=True) if state not in KEPT]
-        free = [one for one in open_ if one.replayed or one.item.twin is not None]
-        to_send = [one for one in open_ if not (one.replayed or one.item.twin is not None)]
-        now = [one for one in to_send if first is None or one.item.position < first]
-        rest = [one for one in to_send if first is not None and one.item.position >= first]
+        known = _with_states(plan, states)
+        now_in = [state for _, state in known]
+        free = [one for one, state in known if state not in KEPT and one.is_free]
+        sends = to_send(plan, states)
+        now = [one for one in sends if first is None or one.item.position < first]
+        rest = [one for one in sends if first is not None and one.item.position >= first]
         models = Counter(one.model for one in now)
         rate = str(plan.shared.get("rate") or "")
         each = [None if by_service else _seconds(workspace, model, count, at_once, rate) for model, count in models.items()]
@@ -144,6 +142,17 @@ class Prices:
 
         files, there = self.files
         return f"{counted(files, 'file')}{f', {there:,} of them there already' if there else ''}" if files else ""
+
+
+def to_send(plan: Plan, states: Mapping[str, Sequence[str]]) -> list[Priced]:
+    """Return the items of a plan that would be sent; `states` are those in the batch that it joins, by key."""
+    return [one for one, state in _with_states(plan, states) if state not in KEPT and not one.is_free]
+
+
+def _with_states(plan: Plan, states: Mapping[str, Sequence[str]]) -> list[tuple[Priced, str]]:
+    """Return the sound items of a plan with their states in the batch that it joins, empty where they are new."""
+    left = {key: iter(several) for key, several in states.items()}
+    return [(one, next(left.get(one.item.key, iter(())), "")) for one in plan.priced if one.item.state == "waiting"]
 
 
 def _seconds(workspace: Workspace, model: str, count: int, at_once: int, typed: str) -> float | None:
