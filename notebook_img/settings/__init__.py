@@ -9,6 +9,7 @@ from notebook_img._face import face
 if TYPE_CHECKING:
     from notebook_img.settings.addresses import Address as Address
     from notebook_img.settings.addresses import DatabaseURL as DatabaseURL
+    from notebook_img.settings.person import person_of as person_of
     from notebook_img.settings.rates import Rate as Rate
     from notebook_img.settings.rates import rate_for as rate_for
     from notebook_img.settings.rates import read_rate as read_rate
@@ -19,6 +20,7 @@ else:
     __getattr__, __dir__, __all__ = face(
         __name__,
         addresses="Address DatabaseURL",
+        person="person_of",
         rates="Rate rate_for read_rate read_rates",
         table="HOME_BUDGET Settings",
     )

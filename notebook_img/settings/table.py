@@ -260,13 +260,10 @@ class Settings:
 
     @property
     def person(self) -> str:
-        """Who works here: ``NOTEBOOK_IMG_USER``, else the name of the account; empty where it has none, as in some containers."""
-        import getpass
+        """Who works here: ``NOTEBOOK_IMG_USER``, else JupyterHub's user, else the login."""
+        from notebook_img.settings.person import person_of
 
-        try:
-            return self.environ.get("NOTEBOOK_IMG_USER") or getpass.getuser()
-        except (OSError, KeyError, ImportError):
-            return ""
+        return person_of(self.environ)
 
     def is_set(self, variable: str) -> bool:
         """Return whether the environment has a variable that is not blank."""

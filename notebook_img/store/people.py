@@ -6,27 +6,16 @@ name with its owner is all that is known, and nothing is concluded from what lie
 
 from __future__ import annotations
 
-import functools
-import getpass
 import os
 from collections.abc import Mapping
 from typing import Any
 
-USER_VARIABLE = "NOTEBOOK_IMG_USER"
+from notebook_img.settings import person_of
 
 
 def this_person() -> str:
-    """Return who works here: what the environment says, else JupyterHub, else the login."""
-    name = os.environ.get(USER_VARIABLE, "").strip() or os.environ.get("JUPYTERHUB_USER", "").strip() or _login()
-    return name.replace(":", "-").replace("/", "-")
-
-
-@functools.lru_cache(maxsize=1)
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user that has no name
-        return "you"
+    """Return who works in this process."""
+    return person_of(os.environ)
 
 
 def with_owner(values: Any) -> Any:

@@ -115,6 +115,39 @@ async def test_above_a_limit_the_person_is_asked_where_the_client_can(
         assert len(questions) == bool(answer)
 
 
+@pytest.mark.parametrize("most", [0.5, 5])
+async def test_a_batch_at_a_price_nobody_knows_waits_for_the_persons_word_whatever_its_limit(
+    make_desk: Callable[..., Desk],
+    start_emulator: Callable[..., Running],
+    home: Path,
+    names: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    most: float,
+) -> None:
+    service, questions = start_emulator("openai"), []
+    service.control(models=["flux"], server=True, single_image=True, key="garage-key-123456")
+    (home / "endpoints.toml").write_text(
+        f'[garage]\nbase_url = "{service.url}/v1"\nkey_variable = "GARAGE_KEY"\nimage_model = "flux"\nimages = "images"\nedits = true\n'
+        'single_image = true\nresponse_format = "b64_json"\nbilled = true\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("GARAGE_KEY", "garage-key-123456")
+
+    async def asked(_context: Any, params: Any) -> ElicitResult:
+        questions.append(params.message)
+        return ElicitResult(action="accept", content={"agreed": len(questions) > 1})
+
+    async with Client(make_desk().server, elicitation_callback=asked) as client:
+        given = {"prompt": "make it night", "images": names, "model": "garage:flux", "max_cost": most}
+        said = await refused(client, "run_batch", **given)
+        assert "the person has not agreed" in said
+        assert "Choose a model whose price is known" in said
+        assert not service.requests("images/edits")
+        assert "What it may cost is not known" in questions[0]
+        await called(client, "run_batch", **given)
+        assert len(service.requests("images/edits")) == len(names)
+
+
 async def test_a_narrowed_server_has_only_batches_of_sessions_it_shows(make_desk: Callable[..., Desk], names: list[str]) -> None:
     desk = make_desk()
     async with desk.client() as client:

@@ -23,8 +23,8 @@ pytestmark = needs_postgres
 def desk_of(team_home: Callable[[], Address], folder: Path) -> Callable[..., Desk]:
     where = team_home().for_own_process
 
-    def make(person: str, scope: tuple[str, ...] | None = None) -> Desk:
-        work = Work(Studio(settings=Settings(environ={**where, "NOTEBOOK_IMG_USER": person})), scope=scope)
+    def make(person: str, scope: tuple[str, ...] | None = None, variable: str = "NOTEBOOK_IMG_USER") -> Desk:
+        work = Work(Studio(settings=Settings(environ={**where, variable: person})), scope=scope)
         return Desk(work.studio, work, build(work))
 
     return make
@@ -45,3 +45,11 @@ async def test_they_see_those_that_their_own_persons_agents_began_unless_all_are
             assert {row["name"] for row in (await called(client, "list_sessions")).structured_content["sessions"]} == seen
     async with desk_of("ben", ("all",)).client() as client:
         assert (await called(client, "get_status")).structured_content["sessions"] == 3
+
+
+async def test_users_of_a_hub_are_persons_though_they_share_a_login(desk_of: Callable[..., Desk]):
+    ann, ben = desk_of("ann", variable="JUPYTERHUB_USER"), desk_of("ben", variable="JUPYTERHUB_USER")
+    async with ann.client() as client:
+        await called(client, "generate_image", prompt="a red circle on white", outputPath="a.png")
+    async with ben.client() as client:
+        assert "There are none yet" in await refused(client, "show_session", session=OWN)

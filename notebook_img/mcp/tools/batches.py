@@ -113,10 +113,13 @@ class BatchTools(Tools):
     async def _agreed_to(self, call: Calling, max_cost: float, begun: Callable[..., Any]) -> None:
         """Ask the person about a batch that may cost more than `ask_above`, or an unknown amount."""
         limit = self.work.studio.settings.ask_above
-        if max_cost <= limit:
-            return
         prices = (await in_thread(lambda: begun(dry_run=True))).prices
-        if prices.sends and prices.above(limit):
+        if not prices.sends:
+            return
+        if prices.high is None:  # what has no known price is counted against no limit
+            remedy = "Choose a model whose price is known, or ask them to write its price into endpoints.toml."
+            await consented(call.context, max_cost, f"a batch: {prices.words} What it may cost is not known.", remedy)
+        elif min(prices.high, max_cost) > limit:
             await consented(
                 call.context,
                 max_cost,
