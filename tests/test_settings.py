@@ -8,6 +8,8 @@ import pytest
 
 from notebook_img.errors import UsageError
 from notebook_img.settings import Settings
+from notebook_img.settings import person as settings_person
+from notebook_img.store import this_person
 
 DESIGNED = {
     "home": "NOTEBOOK_IMG_HOME",
@@ -145,3 +147,30 @@ def test_without_a_ceiling_a_budget_may_be_raised_and_one_that_comes_later_holds
     (tmp_path / "budget").write_text("much")
     with pytest.raises(UsageError, match=r"budget, the budget of this home, cannot be used: write a number of US dollars"):
         _ = settings.budget
+
+
+@pytest.mark.parametrize(
+    ("environment", "person"),
+    [
+        ({"NOTEBOOK_IMG_USER": " ann ", "JUPYTERHUB_USER": "ben"}, "ann"),
+        ({"NOTEBOOK_IMG_USER": " ", "JUPYTERHUB_USER": "ben"}, "ben"),
+        ({"LOGNAME": "carla"}, "carla"),
+    ],
+)
+def test_who_works_is_one_person_for_the_books_agents_and_bills(
+    environment: dict[str, str], person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NOTEBOOK_IMG_USER", "JUPYTERHUB_USER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(settings_person, "_login", settings_person._login.__wrapped__)  # without what it remembers
+    assert Settings().person == this_person() == person
+
+
+def test_nobody_is_named_on_a_bill_where_the_account_has_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings_person, "_login", lambda: "")
+    assert Settings(environ={}).person == ""
+    for name in settings_person.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert this_person() == "you"

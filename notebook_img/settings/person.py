@@ -14,7 +14,7 @@ VARIABLES = ("NOTEBOOK_IMG_USER", "JUPYTERHUB_USER")
 
 
 def person_of(environ: Mapping[str, str]) -> str:
-    """Return the name an environment gives, else that of the login, else ``you``; without the letters that names are joined by."""
+    """Return who an environment says it is, else the login, without letters that names are joined by; empty where neither is known."""
     given = (environ.get(variable, "").strip() for variable in VARIABLES)
     name = next((each for each in given if each), "") or _login()
     return name.replace(":", "-").replace("/", "-")
@@ -25,4 +25,4 @@ def _login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user that has no name
-        return "you"
+        return ""

@@ -260,7 +260,7 @@ class Settings:
 
     @property
     def person(self) -> str:
-        """Who works here: ``NOTEBOOK_IMG_USER``, else JupyterHub's user, else the login."""
+        """Who works here: ``NOTEBOOK_IMG_USER``, else JupyterHub's user, else the login; empty where that has no name."""
         from notebook_img.settings.person import person_of
 
         return person_of(self.environ)

@@ -73,7 +73,7 @@ class Notebooks:
                 for start in range(0, len(names), PART):
                     statement = text(query).bindparams(bindparam("names", expanding=True))
                     for name, shared, last in connection.execute(statement, {"names": names[start : start + PART], "notebook": notebook}):
-                        # Whose cells are another person's says nothing of this one's notebooks.
+                        # Another person's cells say nothing about this one's notebooks.
                         if not (other := as_here(name)).startswith("@"):
                             count[other] += shared
                             seen[other] = max(last, seen.get(other, 0))

@@ -57,7 +57,7 @@ class PackWriter:
         self.types: dict[str, str] = {}
         """What those that differ are."""
         self.held: dict[str, StoreError] = {}
-        """Inputs that can be cut here in no way, and stay here."""
+        """Inputs whose private parts cannot be cut out here, and why: they are left out of the pack."""
         self.left_out: dict[str, None] = {}
 
     def write(self, sessions: Sequence[SessionRecord], only: Selection | None = None) -> list[str]:

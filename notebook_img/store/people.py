@@ -14,8 +14,8 @@ from notebook_img.settings import person_of
 
 
 def this_person() -> str:
-    """Return who works in this process."""
-    return person_of(os.environ)
+    """Return who works in this process; ``you`` where that cannot be told."""
+    return person_of(os.environ) or "you"
 
 
 def with_owner(values: Any) -> Any:
