@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from notebook_img.errors import BadReplyError, ModelNotFoundError, NoPictureError, RefusedError, RequestRefusedError
 from notebook_img.providers.interface import Reply, Usage
 from notebook_img.providers.openai.billing import Bill, chat_usage, image_usage
+from notebook_img.providers.openai.estimates import DETAIL_TOKENS, estimate_pictures, seen_tokens
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body, refusal_stage, scrub
 from notebook_img.providers.openai.images import PARTIALS, mask_png, own_options, picture_bytes
-from notebook_img.providers.openai.models import DETAIL_TOKENS, estimate_pictures, picture_size, seen_tokens
+from notebook_img.providers.openai.sizes import picture_size
 from notebook_img.providers.pricing import Estimate, cost_of, past_tokens, words_of
 
 if TYPE_CHECKING:

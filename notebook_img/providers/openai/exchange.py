@@ -21,7 +21,8 @@ from notebook_img.providers.interface import PartialEvent, SubmittedEvent
 from notebook_img.providers.openai.azure import client_for
 from notebook_img.providers.openai.billing import added
 from notebook_img.providers.openai.failures import from_body, quoted, translate
-from notebook_img.providers.openai.models import find_model, picture_size
+from notebook_img.providers.openai.models import find_model
+from notebook_img.providers.openai.sizes import picture_size
 from notebook_img.providers.pricing import cost_of, made_for
 from notebook_img.providers.retry import retrying
 from notebook_img.providers.sending import watch_request

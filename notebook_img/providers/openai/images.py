@@ -13,7 +13,7 @@ from notebook_img.providers.mask_words import prompt_with_mask
 from notebook_img.providers.openai.billing import Bill, image_usage
 from notebook_img.providers.openai.exchange import unless_none
 from notebook_img.providers.openai.failures import from_body
-from notebook_img.providers.openai.models import picture_size
+from notebook_img.providers.openai.sizes import picture_size
 from notebook_img.providers.received import decoded, is_url, whole_url
 from notebook_img.providers.transport import Transport, UnfetchedError
 

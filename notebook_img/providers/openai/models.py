@@ -1,25 +1,21 @@
-"""What OpenAI's models accept and cost, as tables, and the sizes that follow from them.
+"""What OpenAI's models accept and cost, as tables.
 
 Models of other servers have no rows: what they accept follows from their `Endpoint`.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from notebook_img.errors import UnsupportedError, UsageError
-from notebook_img.providers.interface import NAMED_SIZES, Capabilities, ModelInfo, OwnOption, Price, Usage
+from notebook_img.providers.interface import Capabilities, ModelInfo, OwnOption, Price
 from notebook_img.providers.openai.endpoints import OPENAI_URL, THE_SERVERS_OWN
-from notebook_img.providers.pricing import Estimate, estimate, made_for, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from notebook_img.pictures import Picture
-    from notebook_img.providers.interface import Kind, Request
+    from notebook_img.providers.interface import Kind
     from notebook_img.providers.openai.endpoints import Endpoint
 
 SDK = "openai 3.52.0, image_generate_params.py, read 2026-11-20"
@@ -258,155 +254,3 @@ def find_model(endpoint: Endpoint, model: str) -> ModelInfo:
         return ModelInfo(model, server_capabilities(endpoint, model), status="unknown", source=endpoint.source)
     pictures = "image" in model or model.startswith("dall-e")
     return ModelInfo(model, FREE_SIZES if pictures else CHAT, status="unknown")
-
-
-def frame_ratio(text: str) -> float:
-    """Return width / height of ``"16:9"``."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*[:x/]\s*(\d+(?:\.\d+)?)\s*", text)
-    if not found or not float(found[1]) or not float(found[2]):
-        msg = f"{text!r} is not an aspect ratio. Write one like 16:9."
-        raise UsageError(msg)
-    return float(found[1]) / float(found[2])
-
-
-def picture_size(request: Request, capabilities: Capabilities) -> str | None:
-    """Return the ``size`` to send, or None to leave it to the service.
-
-    An edit that names no size keeps the ratio of its first input: a session should not drift from frame to frame.
-
-    Raises
-    ------
-    UnsupportedError
-        A size or ratio the model does not take.
-    """
-    size, fixed = request.size, capabilities.fixed_sizes
-    if size and size.casefold() == "auto":
-        return "auto"
-    if size and (exact := re.fullmatch(r"(\d+)\s*[xX×]\s*(\d+)", size)):
-        width, height = int(exact[1]), int(exact[2])
-        _check_exact(width, height, capabilities, request.model)
-        return f"{width}x{height}"
-    named = (size or "1K").upper()
-    if named not in SIZES:
-        msg = f"{request.model} has no size {size!r}; it takes {', '.join(SIZES)} or WIDTHxHEIGHT."
-        raise UnsupportedError(msg)
-    pixels = min(NAMED_SIZES[named] ** 2, MOST_PIXELS)
-    if request.aspect_ratio:
-        ratio = frame_ratio(request.aspect_ratio)
-    elif request.inputs:
-        ratio = request.inputs[0].width / request.inputs[0].height
-        if not size:
-            pixels = min(max(request.inputs[0].width * request.inputs[0].height, pixels), 1536 * 1024)
-    elif size:
-        ratio = 1.0
-    else:
-        return None
-    if fixed:
-        width, height = min(fixed, key=lambda pair: abs(pair[0] / pair[1] - ratio))
-        if request.aspect_ratio and abs(width / height / ratio - 1) > 0.02:
-            msg = f"{request.model} makes 1:1, 3:2 and 2:3 only, not {request.aspect_ratio}; gpt-image-2.6-sunburst makes others."
-            raise UnsupportedError(msg)
-        return f"{width}x{height}"
-    if capabilities.size_step > 1 and not 1 / LONGEST - 1e-9 <= ratio <= LONGEST + 1e-9:
-        if request.aspect_ratio:
-            msg = f"{request.model} makes ratios from 1:3 to 3:1, not {request.aspect_ratio}."
-            raise UnsupportedError(msg)
-        return "auto"
-    return "{}x{}".format(*fit(ratio, pixels, capabilities))
-
-
-def fit(ratio: float, pixels: int, capabilities: Capabilities) -> tuple[int, int]:
-    """Return the allowed width and height nearest to `ratio` that hold about `pixels` pixels."""
-    step, most_side = max(capabilities.size_step, 8), capabilities.max_side or 1 << 20
-    least, most = capabilities.min_pixels, capabilities.max_pixels or 1 << 40
-    pixels = min(max(pixels, least), most)
-    best: tuple[float, tuple[int, int]] | None = None
-    middle = round((pixels * ratio) ** 0.5 / step)
-    for columns in range(max(1, round(middle * 0.85)), round(middle * 1.15) + 2):
-        for rows in {int(columns / ratio), int(columns / ratio) + 1}:
-            width, height = columns * step, max(rows, 1) * step
-            if max(width, height) > most_side or not least <= width * height <= most:
-                continue
-            if max(width, height) > LONGEST * min(width, height) and capabilities.size_step > 1:
-                continue
-            # A wrong ratio is what a mask and the eye notice; a few pixels more or less nobody does.
-            badness = abs(width / height / ratio - 1) * 20 + abs(width * height / pixels - 1)
-            if best is None or badness < best[0]:
-                best = badness, (width, height)
-    return best[1] if best else (1024, 1024)
-
-
-def _check_exact(width: int, height: int, capabilities: Capabilities, model: str) -> None:
-    fixed = capabilities.fixed_sizes
-    if fixed and (width, height) not in fixed:
-        sizes = ", ".join("{}x{}".format(*pair) for pair in fixed)
-        msg = f"{model} makes {sizes}, not {width}x{height}."
-        raise UnsupportedError(msg)
-    step, most = capabilities.size_step, capabilities.max_pixels
-    wrong = ""
-    if step > 1 and (width % step or height % step):
-        wrong = f"width and height must be multiples of {step}"
-    elif step > 1 and max(width, height) > LONGEST * min(width, height):
-        wrong = "the longer side may be at most three times the shorter"
-    elif capabilities.max_side and max(width, height) > capabilities.max_side:
-        wrong = f"no side may be longer than {capabilities.max_side}"
-    elif (most and width * height > most) or width * height < capabilities.min_pixels:
-        wrong = f"width x height must lie between {capabilities.min_pixels:,} and {most:,}"
-    if wrong:
-        near = "{}x{}".format(*fit(min(max(width / max(height, 1), 1 / LONGEST), LONGEST), width * height, capabilities))
-        msg = f"{model} cannot make {width}x{height}: {wrong}. {near} would do."
-        raise UnsupportedError(msg)
-
-
-_TOKENS: Mapping[str, tuple[int, int]] = {
-    "low": (272, 272), "medium": (1056, 1056), "high": (4160, 4160), "xhigh": (8320, 8320), "max": (12_480, 12_480), "auto": (272, 4160),
-}  # fmt: skip
-"""The least and the most output tokens of a 1024x1024 picture: low, medium and high as published for gpt-image-1, xhigh and max guesses.
-
-Only estimates rest on them; a cost is computed from the usage the service tells.
-"""
-_TOKENS_2_6 = {**_TOKENS, "low": (816, 1088), "medium": (3168, 4224), "auto": (816, 4224)}
-"""2.6 takes 3 to 4 times as many at low and medium (docs.laozhang.ai gpt-image-2-6, third party, read 2026-11-27)."""
-PICTURE_TOKENS = 1000
-"""Input tokens of a picture that is edited, for estimates."""
-ANSWER_TOKENS = (100, 2000)
-"""The least and the most tokens of an answer, thoughts included, for estimates: guesses, no source has them."""
-PATCH, PATCH_TOKENS = 32, 1.2
-"""GPT-6 reads a picture in squares of so many pixels at 1.2 tokens each: 1024 x 1024 is 1,229, a 12-megapixel photograph 14,364
-(JOHNISKING/image-token-cost, third party, read 2026-11-27)."""
-DETAIL_TOKENS = {"low": 308, "high": 2940}
-"""The most tokens of a picture at a level of detail: high by the same source, low as one of 512 x 512."""
-
-
-def estimate_pictures(request: Request, info: ModelInfo) -> Estimate | None:
-    """Return what the pictures of `request` may cost, or None where no price is known."""
-    size = picture_size(request, info.capabilities)
-    width, height = (int(part) for part in size.split("x")) if size and "x" in size else (1024, 1024)
-    table = _TOKENS_2_6 if info.name.startswith("gpt-image-2.6") else _TOKENS
-    given = {
-        "input_text": words_of(len(request.prompt)) * request.count,
-        "input_image": PICTURE_TOKENS * (len(request.inputs) + len(request.references)) * request.count,
-    }
-    low, high = (
-        Usage(by_modality={**given, "output_image": round(count * width * height / 1024**2) * request.count})
-        for count in table.get(str(request.options.get("quality", "auto")), table["auto"])
-    )
-    return estimate(info, request, low=low, high=high, made=made_for(request, request.count, frame=size))
-
-
-def estimate_answer(request: Request, info: ModelInfo) -> Estimate | None:
-    """Return what the answer to `request` may cost, or None where no price is known."""
-    seen = seen_tokens((*request.inputs, *request.references), request.detail)
-    given = {"input_text": words_of(len(request.prompt)), "input_image": seen}
-    low, high = (Usage(by_modality={**given, "output_text": count}) for count in ANSWER_TOKENS)
-    return estimate(info, request, low=low, high=high)
-
-
-def seen_tokens(pictures: Iterable[Picture], detail: str | None = None) -> int:
-    """Return the tokens as which a chat model reads pictures."""
-    most = DETAIL_TOKENS.get(detail or "", 1 << 40)
-    return sum(min(most, round(_patches(picture.width) * _patches(picture.height) * PATCH_TOKENS)) for picture in pictures)
-
-
-def _patches(side: int) -> int:
-    return -(-side // PATCH)

@@ -14,9 +14,11 @@ from notebook_img.providers import left_pictures
 from notebook_img.providers.listening import listens
 from notebook_img.providers.openai import azure
 from notebook_img.providers.openai.endpoints import ENDPOINTS, OPENAI_URL, THE_SERVERS_OWN, find_endpoint, own_endpoints, placed
+from notebook_img.providers.openai.estimates import estimate_answer, estimate_pictures
 from notebook_img.providers.openai.exchange import Clients, Exchange
 from notebook_img.providers.openai.listing import explained, models_listed, name_of, own_model, sees, some
-from notebook_img.providers.openai.models import estimate_answer, estimate_pictures, find_model, model_table, picture_size
+from notebook_img.providers.openai.models import find_model, model_table
+from notebook_img.providers.openai.sizes import picture_size
 from notebook_img.providers.pricing import Estimate, in_force, sides_in
 from notebook_img.providers.transport import Transport
 
