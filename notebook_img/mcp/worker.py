@@ -65,7 +65,7 @@ class Process:
 
         async def done(_tell: loop.Tell) -> Done:
             batch = await in_thread(studio.batch.named, f"b{errand.number}")
-            await _ended(batch)  # it may be at it, with other first items
+            await _ended(batch)  # it may be working on it already, up to another item
             await in_thread(lambda: batch.begin(errand.first, handed_over=True))
             await _ended(batch)
             return Done(error=batch.work.ended_by if batch.work is not None else None)

@@ -32,7 +32,7 @@ def test_the_mask_is_painted_where_the_pointer_is_at_any_zoom(voila: Server, pag
     fitting = percent.text_content()
     panel.get_by_role("button", name="1:1").click()
     expect(percent).to_have_text("100 %")
-    # One looks at the picture's own pixels there, not at those of the smaller copy.
+    # What is shown there are the picture's own pixels, not those of the smaller copy.
     detail = panel.locator(".nbi-detail")
     expect(detail).to_be_visible(timeout=SOON)
     assert detail.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0.9 * panel.locator(".nbi-well").evaluate(
@@ -127,7 +127,7 @@ def test_both_pictures_of_a_comparison_zoom_and_move_together(voila: Server, pag
     moved = place(page, panel, 0)
     assert moved == pytest.approx(place(page, panel, 1), abs=1)
     assert moved[0] == pytest.approx(first[0] - 60, abs=1.5)
-    # One looks at the pictures' own pixels, not at those of the copies.
+    # What is shown are the pictures' own pixels, not those of the copies.
     panel.get_by_role("button", name="1:1").click()
     expect(percent).to_have_text("100 %")
     details = panel.locator(".nbi-compare .nbi-detail")
