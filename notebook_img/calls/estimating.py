@@ -70,8 +70,8 @@ def estimated(workspace: Workspace, asked: PlacedCall, *, later: bool = False) -
 def dearer(workspace: Workspace, asked: PlacedCall, limit: float) -> Estimated | None:
     """Return key, model and price of a call that may cost more than a limit, in US dollars; None for any other, or at an unknown price.
 
-    What leaves this machine is costly to make of a large picture, above all within a mask. So it is made only where the call could cost
-    that much: as it was asked for, or with a mask in any size the model has.
+    Preparing what is sent takes long with a large picture, above all within a mask. So it is only done where the call could cost that
+    much: as it was asked for, or with a mask in any size the model has.
 
     Raises
     ------

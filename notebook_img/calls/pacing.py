@@ -58,7 +58,7 @@ class CallPace(Pace):
         self.looked: float | None = None
 
     def look(self) -> None:
-        """Look for the first turn in a thread that is at the store already: each way there and back costs as much as the look."""
+        """Ask for the first turn from a thread that is using the store already: going to another thread takes as long as asking."""
         self.looked = self._take()
 
     async def turn(self, emit: Tell) -> float:

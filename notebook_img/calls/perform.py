@@ -312,7 +312,7 @@ def _conclude(
     bill.counts(record.cost, certain=True)
     for job in jobs:
         workspace.store.update_job(job, state="done", turn=bill.turn)
-    # What the day has cost is said of a call that somebody made, not of each of ten thousand.
+    # The cost of the day is told after a single call, not after each item of a batch.
     spent = workspace.store.known_today() if spend is not None and ready.asked.claim is None else None
     replay_lookup.note(workspace, ready.asked, record, decision)
     note_model(workspace, ready)

@@ -92,7 +92,7 @@ def _decided(workspace: Workspace, asked: PlacedCall, want: Want, state: CellSta
 def _is_there(workspace: Workspace, found: Stored, *, looked_at: bool) -> bool:
     """Return whether a stored turn can be given, its pictures healed from a pack where their files are gone.
 
-    Where they are looked at next, a file that was written over is as good as gone; of the many of a batch only the length is compared.
+    A picture that is looked at next must have its own bytes; for the many of a batch only the length is compared.
     """
     record = workspace.store.turn(found.session_id, found.number)
     if record is None:
@@ -158,7 +158,7 @@ def give_back(workspace: Workspace, asked: PlacedCall, stored: Stored) -> TurnRe
 
 
 def _copy_of_before(workspace: Workspace, asked: PlacedCall, record: TurnRecord) -> TurnRecord | None:
-    """Return the copy of a turn that stands here already where a new one would: nbconvert beside the Lab would add one at each turn."""
+    """Return the copy of a turn that is already in its place: otherwise nbconvert beside the Lab would add one at each turn."""
     number = workspace.store.counterpart(asked.session.id, record)
     there = workspace.store.turn(asked.session.id, number) if number is not None else None
     parent = asked.parent.number if asked.parent else None

@@ -49,7 +49,7 @@ def reserve_for(connection: Connection, claim: Claim, spend: int, estimate: floa
 
 
 def part_from_money(connection: Connection, claim: Claim) -> None:
-    """Let an item's own money be open again: what was reserved for it paid a question about its mask. A crash still counts it as sent."""
+    """Part an item from the money reserved for it, which paid for a question about its mask. After a crash it still counts as sent."""
     part = "UPDATE items SET spend = NULL WHERE id = :item AND lease = :lease AND state = 'sent'"
     connection.exec_driver_sql(part, {"item": claim.item, "lease": claim.lease})
 
@@ -75,7 +75,7 @@ def write_end(connection: Connection, claim: Claim, values: Mapping[str, Any], *
 
 
 def share_end(connection: Connection, item: int, values: Mapping[str, Any]) -> None:
-    """Of one question that several items ask, what came of it is everyone's, and its cost the first one's."""
+    """Give the end of an item to those that ask the same question; its cost stays with the first."""
     if values["state"] != "waiting":
         shared = {name: value for name, value in values.items() if name not in ("seconds", "owner", "lease")} | {"cost": 0.0}
         connection.exec_driver_sql(f"UPDATE items SET {_set(shared)} WHERE twin = :first", {**shared, "first": item})  # noqa: S608

@@ -1,4 +1,4 @@
-"""Jobs: requests that outlive the one who waited for them. Outputs: what we last wrote under somebody's file name."""
+"""Jobs: requests that outlive whoever waited for them. Outputs: what we last wrote under somebody's file name."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class PostgresDatabase(Database):
             time.sleep(pause)  # it is not back yet, or has not noticed that its client is gone
             pause = min(2 * pause, 1.0)
         raise StoreError(
-            f"The connection to the store at {self.shown} was lost while a change was made, and it cannot be asked whether it was. "
+            f"The connection to the store at {self.shown} was lost during a change, and whether it was made cannot be found out now. "
             "Look at what is there before you do it again."
         )
 
