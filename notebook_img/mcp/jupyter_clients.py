@@ -46,9 +46,9 @@ def write(client: str, settings: Settings, *, notebook: str = "") -> Path | None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read as JSON, and was not changed: {error}.") from error
+            raise UsageError(f"{path} cannot be read as JSON, and was not changed: {error}. Mend or remove it first.") from error
     if not isinstance(content, dict) or not isinstance(content.setdefault("mcp_servers", []), list):
-        raise UsageError(f"{path} has no list mcp_servers, and was not changed.")
+        raise UsageError(f"{path} has no list mcp_servers, and was not changed. Mend or remove it first.")
     others = [row for row in content["mcp_servers"] if not (isinstance(row, dict) and row.get("name") == NAME)]
     content["mcp_servers"] = [*others, jupyter_entry(*start(settings, notebook))]
     write_atomically(path, f"{json.dumps(content, indent=2, ensure_ascii=False)}\n".encode())

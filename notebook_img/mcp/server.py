@@ -113,7 +113,7 @@ class Server(MCPServer[Any]):
         given = {key: value for key, value in arguments.items() if value is not None}
         schemas = {tool.name: tool.input_schema for tool in await self.list_tools()}
         if name not in schemas:
-            raise ToolError(f"There is no tool {name[:60]!r} here.{did_you_mean(name, schemas)}")
+            raise ToolError(f"There is no tool {name[:60]!r} here.{did_you_mean(name, schemas) or ' tools/list names those there are.'}")
         schema = schemas[name]
         if said := unknown(name, given, schema):
             raise ToolError(said)

@@ -225,7 +225,9 @@ def _from_camera_raw(data: bytes) -> tuple[bytes, frozenset[str]]:
         return from_pil(Picture(data).pil()).data, ALL
     except PictureError as error:
         raise PictureError(
-            "It is camera raw data, which tells which camera it was and cannot be developed here, so it stays here.", hint=error.hints
+            "It is camera raw data, which tells which camera it was and cannot be developed here, so it stays here. "
+            "Export it as JPEG or TIFF.",
+            hint=error.hints,
         ) from error
 
 

@@ -212,14 +212,18 @@ class PostgresDatabase(Database):
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"{self.home}, the folder on this machine for the home {self.shown}, cannot be created: {reason(error)}."
+                f"{self.home}, the folder on this machine for the home {self.shown}, cannot be created: {reason(error)}. "
+                "Check the rights of the folder it would lie in."
             ) from error
         version = self._version()
         if version > schema.VERSION:
             raise self._newer(version)
         if version < schema.VERSION:
             if self.read_only:
-                raise StoreError(f"The store at {self.shown} {'is empty' if not version else 'has to be upgraded'}, and cannot be written.")
+                raise StoreError(
+                    f"The store at {self.shown} {'has to be upgraded' if version else 'is empty'}, and is open for reading only. "
+                    "Open it once from a program that may write, such as notebook-img doctor."
+                )
             with self.write() as connection:
                 self._upgrade(connection)
         self._keep_mark()

@@ -13,8 +13,9 @@ _BY_STATE = {
     "55P03": "is locked: another program has been writing for more than {waited:g} s. Nothing was changed; try again",
     "53100": "has no room left on its disk. Nothing was changed; free some space there",
     "53300": "takes no more connections. Nothing was changed; close programs that use it, or raise max_connections",
-    "25006": "can only be read there (it is a copy of another server, or in recovery). Nothing was changed",
-    "42501": "refuses this user the right to do that ({said}). Ask whoever keeps it",
+    "25006": "can only be read there (it is a copy of another server, or in recovery). Nothing was changed; "
+    "name the server that takes writes in NOTEBOOK_IMG_HOME",
+    "42501": "refuses this user the right to do that ({said}). Ask the person who runs the server for it",
     "28P01": "does not accept the user or its password. Check NOTEBOOK_IMG_HOME, or the file ~/.pgpass",
     "28000": "does not let this user in ({said}). Check NOTEBOOK_IMG_HOME, and pg_hba.conf on the server",
     "3D000": "is no database of that server. Check the name, or create it there (CREATE DATABASE)",
@@ -67,7 +68,7 @@ def as_store_error(error: BaseException | None, url: DatabaseURL, *, waited: flo
         )
         found.lost_connection = True
         return found
-    return StoreError(f"The store at {url} failed ({said}); nothing was changed.")
+    return StoreError(f"The store at {url} failed ({said}); nothing was changed. The server's log says more.")
 
 
 _WORDS = {

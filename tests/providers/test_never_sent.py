@@ -16,6 +16,8 @@ from tests.providers.openai.conftest import picture
 from tests.providers.test_fault_surfaces import UNSENT
 
 __all__ = ["no_waiting"]
+NAMED = {"no such certificates": "SSL_CERT_FILE", "a dead proxy": "proxy"}
+"""What the error names as what has to be set right."""
 
 
 @pytest.mark.usefixtures("no_waiting")
@@ -39,6 +41,7 @@ async def test_what_never_left_costs_nothing(provider: str, fault: str, home: Pa
             told = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
             assert not any(piece in told for piece in (KEY, KEY[:12], KEY[-12:]))
             assert "billed" not in str(caught.value)
+            assert NAMED.get(fault, "") in str(caught.value)
             assert {(row.state, row.cost) for row in studio.store.spend_rows(session=kind)} <= {("failed", 0.0)}
             assert len(session.turns) == 0
         assert studio.jobs() == []

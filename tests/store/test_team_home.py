@@ -221,7 +221,7 @@ def test_nor_in_what_the_shell_prints(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     for home in (url, url.replace("/home", "/nowhere"), url.replace(SPELT, "hunter2%zz")):
         monkeypatch.setenv("NOTEBOOK_IMG_HOME", home)
-        for words in (["doctor"], ["doctor", "--json"], ["doctor", "--repair"], ["sessions"], ["home"], ["keys"], ["cost"]):
+        for words in (["doctor"], ["doctor", "--json"], ["doctor", "--repair"], ["sessions"], ["batch"], ["keys"], ["cost"]):
             main(words)
     told = capfd.readouterr()
     assert "postgresql://tester@" in told.out

@@ -232,7 +232,8 @@ def _unrefreshed(error: Exception) -> NotebookImgError:
         )
     if "TransportError" in names or "TimeoutError" in names:
         return UnreachableError(
-            "No connection to the server that gives Google Cloud's tokens; nothing was sent. Check the network.", provider="gemini"
+            "No connection to the server that gives Google Cloud's tokens; nothing was sent. Check the network and its proxy.",
+            provider="gemini",
         )
     if getattr(error, "retryable", False):
         return OverloadedError("The server that gives Google Cloud's tokens failed; nothing was sent. Try again later.", provider="gemini")
